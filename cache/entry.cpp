@@ -1,0 +1,147 @@
+// Building and checking entries.
+#include "entry.hpp"
+
+#include <algorithm>
+
+#include "key.hpp"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace larder {
+
+namespace {
+
+constexpr std::size_t checked_head_bytes = offsetof(EntryHead, meta_checksum);
+
+// `sections` is everything between head and body.
+std::uint64_t meta_checksum(const EntryHead& head, std::string_view sections) {
+    std::uint64_t seed = XXH3_64bits(&head, checked_head_bytes);
+    return XXH3_64bits_withSeed(sections.data(), sections.size(), seed);
+}
+
+bool well_formed_tags(std::string_view section) {
+    ByteReader in(section);
+    std::size_t count = 0;
+    while (in.ok() && !in.at_end()) {
+        if (in.text16().empty() || ++count > max_entry_tags) return false;
+    }
+    return in.ok();
+}
+
+bool field_is_safe(std::string_view name, std::string_view value) {
+    if (name.empty()) return false;
+    for (unsigned char c : name) {
+        if (c <= 0x20 || c == ':' || c >= 0x7f) return false;
+    }
+    // CR, LF and NUL end or split a field line (RFC 9110 section 5.5).
+    return std::none_of(value.begin(), value.end(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
+}
+
+bool well_formed_headers(std::string_view section) {
+    ByteReader in(section);
+    std::size_t count = 0;
+    while (in.ok() && !in.at_end()) {
+        std::string_view name = in.text16();
+        std::string_view value = in.text32();
+        if (!in.ok() || !field_is_safe(name, value) || ++count > max_entry_headers) return false;
+    }
+    return in.ok();
+}
+
+bool sane_times(const Lifetime& life) {
+    constexpr std::int64_t century_ms = 100LL * 366 * 86400 * 1000;
+    for (std::int64_t span : {life.fresh_ms, life.while_ms, life.error_ms}) {
+        if (span < 0 || span > century_ms) return false;
+    }
+    return life.base_ms >= 0 && life.base_ms < 100 * century_ms;
+}
+
+}  // namespace
+
+std::optional<EntryView> EntryView::parse(std::string_view bytes, const char** why) {
+    auto refuse = [why](const char* reason) {
+        *why = reason;
+        return std::nullopt;
+    };
+    *why = nullptr;
+    if (bytes.size() < sizeof(EntryHead)) return refuse("entry is shorter than its head");
+    EntryHead head;
+    std::memcpy(&head, bytes.data(), sizeof head);
+    if (head.magic != entry_magic) return refuse("not an entry");
+    if (head.version != entry_version) return refuse("entry has an unknown version");
+    // Each section is below 4 GiB, so three of them can't overflow 64 bits; the body is checked by subtraction.
+    std::uint64_t meta_size = std::uint64_t{head.variant_size} + head.tags_size + head.headers_size + head.plan_size;
+    std::uint64_t rest = bytes.size() - sizeof(EntryHead);
+    if (meta_size > rest || head.body_size != rest - meta_size) return refuse("entry is truncated or too long");
+    EntryView view(head, bytes);
+    std::string_view sections = bytes.substr(sizeof(EntryHead), meta_size);
+    if (meta_checksum(head, sections) != head.meta_checksum) return refuse("entry's head fails its checksum");
+    std::string_view body = view.body();
+    if (XXH3_64bits(body.data(), body.size()) != head.body_checksum) return refuse("entry's body fails its checksum");
+    if (head.status < 200 || head.status > 599) return refuse("entry has an invalid status");
+    if (!sane_times(head.life)) return refuse("entry has impossible times");
+    if (!Variant::parse(view.variant(), why)) return std::nullopt;
+    if (!well_formed_tags(view.section(head.variant_size, head.tags_size))) return refuse("entry has malformed tags");
+    if (!well_formed_headers(view.section(head.variant_size + head.tags_size, head.headers_size))) {
+        return refuse("entry has malformed headers");
+    }
+    return view;
+}
+
+EntryView EntryView::trusted(std::string_view bytes) {
+    EntryHead head;
+    std::memcpy(&head, bytes.data(), sizeof head);
+    return EntryView(head, bytes);
+}
+
+std::string entry_prefix(const EntryParts& parts) {
+    std::string tags;
+    ByteWriter tags_out(tags);
+    for (std::string_view tag : parts.tags) tags_out.text16(tag);
+    std::string headers;
+    ByteWriter headers_out(headers);
+    for (const NamedValue& header : parts.headers) {
+        headers_out.text16(header.name);
+        headers_out.text32(header.value);
+    }
+    EntryHead head{};
+    head.magic = entry_magic;
+    head.version = entry_version;
+    head.status = parts.status;
+    head.render_ms = parts.render_ms;
+    head.created_ms = parts.created_ms;
+    head.life = parts.life;
+    head.fence = parts.fence;
+    head.variant_size = static_cast<std::uint32_t>(parts.variant.size());
+    head.tags_size = static_cast<std::uint32_t>(tags.size());
+    head.headers_size = static_cast<std::uint32_t>(headers.size());
+    head.plan_size = static_cast<std::uint32_t>(parts.plan.size());
+    head.body_size = parts.body.size();
+    head.body_checksum = XXH3_64bits(parts.body.data(), parts.body.size());
+
+    std::string out(sizeof head, '\0');
+    out.append(parts.variant).append(tags).append(headers).append(parts.plan);
+    head.meta_checksum = meta_checksum(head, std::string_view(out).substr(sizeof head));
+    std::memcpy(out.data(), &head, sizeof head);
+    return out;
+}
+
+std::string build_entry(const EntryParts& parts) {
+    std::string out = entry_prefix(parts);
+    out.append(parts.body);
+    return out;
+}
+
+void each_purge_hash(const EntryView& entry, const std::function<void(std::uint64_t)>& f) {
+    ByteReader in(entry.variant());
+    in.integer<std::uint8_t>();
+    in.text16();
+    in.text16();
+    std::string_view host = in.text16();
+    std::string_view path = in.text16();
+    f(url_tag_hash(host, path));
+    entry.each_tag([&f](std::string_view tag) { f(tag_hash(tag)); });
+}
+
+}  // namespace larder

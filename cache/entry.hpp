@@ -1,0 +1,124 @@
+// The entry: what is stored for one variant. One contiguous block of bytes, the same in the near cache, Redis and memcached.
+//
+// Layout (version 1), little-endian:
+//   EntryHead | variant | tags | headers | plan | body
+//   tags:    n × text16, names of the surrogate keys
+//   headers: n × (text16 name, text32 value), as the backend sent them, less those that must not be stored
+//   plan:    compiled ESI plan over the body (edge_includes/plan.hpp); empty when the body has no ESI
+// Stores are outside: EntryView::parse checks every length and both checksums before anything is believed.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "variant.hpp"
+#include "verdict.hpp"
+
+namespace larder {
+
+inline constexpr std::uint32_t entry_magic = 0x4544524c;  // "LRDE"
+inline constexpr std::uint16_t entry_version = 1;
+inline constexpr std::size_t max_entry_tags = 256;
+inline constexpr std::size_t max_entry_headers = 128;
+
+struct EntryHead {
+    std::uint32_t magic;
+    std::uint16_t version;
+    std::uint16_t status;       // HTTP status code
+    std::uint32_t render_ms;    // how long the backend took
+    std::uint32_t reserved;     // 0
+    std::int64_t created_ms;    // Unix time the request for this render was sent
+    Lifetime life;
+    std::uint64_t fence;        // the newest purge sequence known when the render began (see purge.hpp)
+    std::uint32_t variant_size;
+    std::uint32_t tags_size;
+    std::uint32_t headers_size;
+    std::uint32_t plan_size;
+    std::uint64_t body_size;
+    std::uint64_t meta_checksum;  // XXH3 of the head up to here, variant, tags, headers and plan
+    std::uint64_t body_checksum;  // XXH3 of the body
+};
+static_assert(sizeof(EntryHead) == 104 && offsetof(EntryHead, created_ms) == 16 && offsetof(EntryHead, fence) == 56,
+              "a stored format: redis_scripts.hpp reads created_ms and fence at these offsets");
+
+// A checked, non-owning look at an entry's bytes.
+class EntryView {
+public:
+    // Full check of hostile bytes. Returns nothing, and the reason in *why, unless they are exactly one entry.
+    static std::optional<EntryView> parse(std::string_view bytes, const char** why);
+
+    // For bytes that were parsed before and kept where only we write (the near cache): reads the head, checks nothing.
+    static EntryView trusted(std::string_view bytes);
+
+    const EntryHead& head() const { return head_; }
+    std::string_view bytes() const { return bytes_; }
+    std::string_view variant() const { return section(0, head_.variant_size); }
+    std::string_view plan() const {
+        return section(head_.variant_size + head_.tags_size + head_.headers_size, head_.plan_size);
+    }
+    std::string_view body() const { return bytes_.substr(bytes_.size() - head_.body_size); }
+
+    // Calls f(name) for each tag, f(name, value) for each header, in stored order.
+    template <typename F>
+    void each_tag(F&& f) const;
+    template <typename F>
+    void each_header(F&& f) const;
+
+private:
+    EntryView(const EntryHead& head, std::string_view bytes) : head_(head), bytes_(bytes) {}
+    std::string_view section(std::size_t offset, std::size_t size) const {
+        return bytes_.substr(sizeof(EntryHead) + offset, size);
+    }
+
+    EntryHead head_;
+    std::string_view bytes_;
+};
+
+struct EntryParts {
+    std::uint16_t status = 200;
+    std::uint32_t render_ms = 0;
+    std::int64_t created_ms = 0;
+    Lifetime life;
+    std::uint64_t fence = 0;
+    std::string_view variant;               // encoded
+    std::vector<std::string_view> tags;     // at most max_entry_tags
+    std::vector<NamedValue> headers;        // at most max_entry_headers
+    std::string_view plan;
+    std::string_view body;
+};
+
+// Everything of the entry but the body, checksums included: what precedes the body's bytes.
+std::string entry_prefix(const EntryParts& parts);
+// The whole entry: the prefix and the body.
+std::string build_entry(const EntryParts& parts);
+
+// Hashes of an entry's tags and of its URL (key.hpp): what a purge of it would name.
+void each_purge_hash(const EntryView& entry, const std::function<void(std::uint64_t)>& f);
+
+}  // namespace larder
+
+#include "bytes.hpp"
+
+namespace larder {
+
+template <typename F>
+void EntryView::each_tag(F&& f) const {
+    ByteReader in(section(head_.variant_size, head_.tags_size));
+    while (!in.at_end() && in.ok()) f(in.text16());
+}
+
+template <typename F>
+void EntryView::each_header(F&& f) const {
+    ByteReader in(section(head_.variant_size + head_.tags_size, head_.headers_size));
+    while (!in.at_end() && in.ok()) {
+        std::string_view name = in.text16();
+        std::string_view value = in.text32();
+        f(name, value);
+    }
+}
+
+}  // namespace larder

@@ -1,0 +1,42 @@
+// The job: "regenerate this variant". The one message from nginx to the daemon, by Redis or by unix socket.
+//
+// Encoded form (version 1), little-endian, at most max_job_bytes:
+//   u8 version | u8 reason | u32 heat | i64 enqueued_ms | i64 deadline_ms | u64 fence
+//   | text16 position | text16 store | policy | text16 variant
+// Rule: nothing that identifies a person is ever in a job; a variant that holds a private cookie is not enqueued.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "policy.hpp"
+
+namespace larder {
+
+inline constexpr std::size_t max_job_bytes = 32768;
+
+enum class JobReason : std::uint8_t { stale, purge, prerender, warm, manual };
+const char* to_string(JobReason reason);
+
+struct Job {
+    JobReason reason = JobReason::stale;
+    std::uint32_t heat = 0;           // requests that asked for it lately; higher goes first within a reason
+    std::int64_t enqueued_ms = 0;     // Unix time
+    std::int64_t deadline_ms = 0;     // Unix time after which nobody wants the result any more; 0: none
+    std::uint64_t fence = 0;          // purge sequence that the render must not be older than; 0: none
+    std::string position;             // database commit position "node/timeline/lsn" the render must have seen; empty: none
+    std::string store;                // name of the store (larder_store NAME, [[store]] name)
+    Policy policy;
+    std::string variant;              // encoded
+
+    // A purge that arrives while the variant is being rendered makes it render once more; a stale hit does not.
+    bool urgent() const { return reason == JobReason::purge; }
+};
+
+std::string encode_job(const Job& job);
+// Full check of hostile bytes, variant included. Nothing, and the reason in *why, unless they are exactly one job.
+std::optional<Job> decode_job(std::string_view bytes, const char** why);
+
+}  // namespace larder

@@ -1,0 +1,46 @@
+// The key of a variant, and the hash of a tag: fixed-size names for what the stores hold.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace larder {
+
+// The first 128 bits of SHA-256 over the encoded variant. Collisions are not a matter of luck alone (clients choose URLs),
+// hence a cryptographic hash; readers still compare the variant that the entry carries.
+struct Key {
+    std::array<unsigned char, 16> bytes{};
+
+    bool operator==(const Key&) const = default;
+
+    // The first 8 bytes as a number, to pick hash buckets.
+    std::uint64_t bucket_hash() const {
+        std::uint64_t value;
+        std::memcpy(&value, bytes.data(), sizeof value);
+        return value;
+    }
+
+    // 22 characters of base64url (RFC 4648 section 5) without padding.
+    std::string text() const;
+    // The inverse; nothing when `text` is not exactly such a text.
+    static std::optional<Key> from_text(std::string_view text);
+};
+
+Key key_of(std::string_view encoded_variant);
+
+// 64 bits of a tag's name. The purge log and the near cache know tags by this alone; a collision purges too much, never too little.
+std::uint64_t tag_hash(std::string_view tag);
+
+// Every entry carries this tag besides its own: purging a URL purges all variants of its host and path, whatever the query.
+// `host` and `path` as in Variant.
+std::uint64_t url_tag_hash(std::string_view host, std::string_view path);
+
+// 16 lower-case hexadecimal digits, as tag hashes are written in store keys and the purge log.
+std::string hash_text(std::uint64_t hash);
+std::optional<std::uint64_t> hash_from_text(std::string_view text);
+
+}  // namespace larder

@@ -1,0 +1,16 @@
+// Names of Larder's items in memcached. memcached has no scripts and no sets, so there is less than in Redis:
+//
+//   PREFIXe:KEY      an entry (entry.hpp), with an expiry always
+//   PREFIXpurges     the purge log: text lines "SEQUENCE TAGHASH s|h\n", appended; started anew by whoever finds it missing,
+//                    or larger than max_purge_log_bytes, with the single line "SEQUENCE floor s\n"
+// Sequences are microseconds of the purging machine's clock. Readers fetch the log at most once a second, so a purge takes
+// at most that long to be seen by every nginx; a log that was evicted counts as purging everything older than its return.
+#pragma once
+
+#include <cstddef>
+
+namespace larder {
+
+inline constexpr std::size_t max_purge_log_bytes = 512 * 1024;
+
+}  // namespace larder

@@ -1,0 +1,86 @@
+// Names of Larder's keys in Redis and the Lua scripts that nginx and the daemon share, so that both do the same.
+//
+// With PREFIX as configured (default "larder:"):
+//   PREFIXe:KEY              string  an entry (entry.hpp), with a TTL always; KEY is Key::text()
+//   PREFIXt:TAGHASH          set     KEYs of entries that carry the tag (or URL), with a TTL always
+//   PREFIX{purge}sequence    string  sequence of the newest purge
+//   PREFIX{purge}log         zset    score: sequence, member: "TAGHASH:s" or "TAGHASH:h" (soft, hard), or "floor"
+//   PREFIX{purge}pending     list    purges whose regeneration the daemon has yet to queue: "SEQUENCE TAGHASH POSITION"
+//   PREFIX{queue}due         zset    score: due time in ms (lower for priority), member: KEY
+//   PREFIX{queue}jobs        hash    KEY -> encoded job
+//   PREFIX{queue}running     zset    score: lease deadline in ms, member: KEY
+//   PREFIX{queue}dirty       set     KEYs purged while running: to be rendered once more
+//   PREFIX{queue}attempts    hash    KEY -> failed attempts
+//   PREFIX{queue}dead        hash    KEY -> job given up (poison), newest 1000
+//   PREFIX{queue}alive       string  exists, with a TTL, while some daemon takes jobs
+// Purge sequences are microseconds of Redis's clock, made strictly increasing: they order purges and also say when.
+#pragma once
+
+namespace larder::redis_scripts {
+
+// KEYS: sequence, log, pending. ARGV: position, "1" to have the entries regenerated, mode "s" or "h", then TAGHASH...
+// Returns the sequence as a string (a Lua number would lose digits in the reply).
+inline constexpr char purge[] = R"lua(
+local t = redis.call('TIME')
+local now = t[1] * 1000000 + t[2]
+local last = tonumber(redis.call('GET', KEYS[1]) or '0')
+local seq = now > last and now or last + 1
+local text = string.format('%.0f', seq)
+redis.call('SET', KEYS[1], text)
+for i = 4, #ARGV do
+  if ARGV[3] == 'h' then redis.call('ZREM', KEYS[2], ARGV[i] .. ':s') end
+  redis.call('ZADD', KEYS[2], text, ARGV[i] .. ':' .. ARGV[3])
+  if ARGV[2] == '1' then redis.call('RPUSH', KEYS[3], text .. ' ' .. ARGV[i] .. ' ' .. ARGV[1]) end
+end
+local over = redis.call('ZCARD', KEYS[2]) - 10000
+if over > 0 then
+  local gone = redis.call('ZRANGE', KEYS[2], over - 1, over - 1, 'WITHSCORES')
+  redis.call('ZREMRANGEBYRANK', KEYS[2], 0, over - 1)
+  redis.call('ZADD', KEYS[2], gone[2], 'floor')
+end
+return text
+)lua";
+
+// KEYS: entry. ARGV: entry bytes, TTL in ms. Stores unless what is there saw more purges, or as many and is younger.
+// Returns 1 if stored, 0 if not.
+inline constexpr char put_entry[] = R"lua(
+local function stamp(s) return struct.unpack('<I8', s:sub(57, 64)), struct.unpack('<I8', s:sub(17, 24)) end
+local old = redis.call('GETRANGE', KEYS[1], 0, 63)
+if #old == 64 and old:sub(1, 4) == 'LRDE' then
+  local of, oc = stamp(old)
+  local nf, nc = stamp(ARGV[1])
+  if of > nf or (of == nf and oc > nc) then return 0 end
+end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+)lua";
+
+// KEYS: due, running, dirty, jobs, alive. ARGV: KEY, delay in ms (negative: more urgent), job, "1" if urgent.
+// Returns "new", "dup" (queued already), "raised" (queued already, now due earlier), "running", "dirty" (running, and will
+// run once more), or "nodaemon": nobody takes jobs, nothing was queued.
+inline constexpr char enqueue[] = R"lua(
+if redis.call('EXISTS', KEYS[5]) == 0 then return 'nodaemon' end
+local key = ARGV[1]
+if redis.call('ZSCORE', KEYS[2], key) then
+  if ARGV[4] ~= '1' then return 'running' end
+  redis.call('SADD', KEYS[3], key)
+  redis.call('HSET', KEYS[4], key, ARGV[3])
+  return 'dirty'
+end
+local t = redis.call('TIME')
+local due = t[1] * 1000 + math.floor(t[2] / 1000) + tonumber(ARGV[2])
+local old = redis.call('ZSCORE', KEYS[1], key)
+if not old then
+  redis.call('ZADD', KEYS[1], due, key)
+  redis.call('HSET', KEYS[4], key, ARGV[3])
+  return 'new'
+end
+if ARGV[4] == '1' then redis.call('HSET', KEYS[4], key, ARGV[3]) end
+if due < tonumber(old) then
+  redis.call('ZADD', KEYS[1], due, key)
+  return 'raised'
+end
+return 'dup'
+)lua";
+
+}  // namespace larder::redis_scripts

@@ -1,0 +1,79 @@
+// The variant: the canonical request. It is all the backend gets to see of a cacheable request, and all the key holds.
+//
+// Encoded form (version 1), little-endian, at most max_variant_bytes:
+//   u8 version | text16 method, scheme, host, path, query
+//   | u8 n, n × (text16 name, text16 value)   kept cookies, in byte order of their names
+//   | u8 n, n × (text16 name, text16 value)   kept headers, lower-case names, in byte order
+// Every part is framed by its length, so no two different requests share an encoding. A cookie or header that the client
+// did not send is left out; one sent empty is there with an empty value (for cookies the normaliser treats both as absent).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace larder {
+
+inline constexpr std::size_t max_variant_bytes = 16384;
+inline constexpr std::size_t max_variant_pairs = 64;  // of cookies, and again of headers
+inline constexpr std::uint8_t variant_version = 1;
+
+struct NamedValue {
+    std::string_view name;
+    std::string_view value;
+
+    bool operator==(const NamedValue&) const = default;
+};
+
+// A decoded variant. All views point into the bytes it was parsed from (or that the builder was given).
+struct Variant {
+    std::string_view method;  // "GET": HEAD is answered from GET's entry
+    std::string_view scheme;  // "http" or "https"
+    std::string_view host;    // lower case; ":port" unless it is the scheme's default
+    std::string_view path;    // starts with '/', as on the wire (percent-encoded)
+    std::string_view query;   // without '?', normalised; empty when there is none
+    std::vector<NamedValue> cookies;
+    std::vector<NamedValue> headers;
+
+    // Returns nothing, and the reason in *why, for bytes that are not exactly one well-formed variant.
+    static std::optional<Variant> parse(std::string_view bytes, const char** why);
+
+    // Precondition: within the limits above. Sorts nothing: cookies and headers must be in byte order already.
+    std::string encode() const;
+
+    // "scheme://host/path?query"
+    std::string url() const;
+    // "/path?query", the request target to send to the backend (RFC 9112 section 3.2.1).
+    std::string target() const;
+    // The Cookie field to send (RFC 6265 section 5.4), "a=1; b=2"; empty when no cookie is kept.
+    std::string cookie_field() const;
+};
+
+// Builds an encoded variant into a fixed buffer without allocating; used once per request on the hit path.
+class VariantWriter {
+public:
+    VariantWriter(char* buffer, std::size_t size) : begin_(buffer), at_(buffer), end_(buffer + size) {}
+
+    void start(std::string_view method, std::string_view scheme, std::string_view host, std::string_view path,
+               std::string_view query);
+    void start_pairs();  // once for the cookies, once for the headers, both always
+    void pair(std::string_view name, std::string_view value);
+
+    // The encoded bytes, or nothing when a limit was exceeded: such a request is not cacheable.
+    std::optional<std::string_view> finish() const;
+
+private:
+    void text(std::string_view value);
+    void byte(std::uint8_t value);
+
+    char* begin_;
+    char* at_;
+    char* end_;
+    char* count_at_ = nullptr;
+    bool overflow_ = false;
+};
+
+}  // namespace larder

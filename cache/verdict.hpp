@@ -1,0 +1,44 @@
+// The verdict: may this entry be served now? Numbers in, decision out; no clock, no I/O.
+#pragma once
+
+#include <cstdint>
+
+namespace larder {
+
+// All times are milliseconds; instants are Unix time.
+struct Lifetime {
+    std::int64_t base_ms = 0;   // when the backend generated the answer: receipt less its Age (RFC 9111 section 4.2.3)
+    std::int64_t fresh_ms = 0;  // freshness lifetime (RFC 9111 section 4.2.1)
+    std::int64_t while_ms = 0;  // servable this long after it went stale, while a newer one is made (RFC 5861 section 3)
+    std::int64_t error_ms = 0;  // servable this long after it went stale when the backend fails (RFC 5861 section 4)
+
+    std::int64_t dead_at_ms() const { return base_ms + fresh_ms + (while_ms > error_ms ? while_ms : error_ms); }
+};
+
+enum class Verdict : std::uint8_t {
+    fresh,
+    stale_while,  // serve it at once, have a newer one made
+    stale_error,  // ask the backend first; serve it if that fails
+    dead,
+};
+
+enum class PurgeMode : std::uint8_t { none, soft, hard };
+
+// A purge that this entry's render did not see, if any.
+struct PurgeMark {
+    PurgeMode mode = PurgeMode::none;
+    std::int64_t at_ms = 0;
+};
+
+// A soft purge ends freshness at the moment of the purge; a hard one makes the entry dead.
+inline Verdict judge(const Lifetime& life, PurgeMark purge, std::int64_t now_ms) {
+    if (purge.mode == PurgeMode::hard) return Verdict::dead;
+    std::int64_t stale_at = life.base_ms + life.fresh_ms;
+    if (purge.mode == PurgeMode::soft && purge.at_ms < stale_at) stale_at = purge.at_ms;
+    if (now_ms < stale_at) return Verdict::fresh;
+    if (now_ms < stale_at + life.while_ms) return Verdict::stale_while;
+    if (now_ms < stale_at + life.error_ms) return Verdict::stale_error;
+    return Verdict::dead;
+}
+
+}  // namespace larder
