@@ -1,0 +1,79 @@
+// The compiler: an ESI document, in chunks cut anywhere, becomes a plan.
+//
+// Markup that is wrong is never an error of the page: the tag passes through as text, what stands inside it is treated as if
+// the tag were not there, and a report says where and why. docs/esi.md has the language.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace larder::esi {
+
+// What variables in page text are escaped for, unless they stand in a <script> (always as in JSON).
+enum class Syntax : std::uint8_t { html, json };
+
+// Markup past a limit passes through as text and is reported, except for document_bytes: then there is no plan at all.
+struct CompileLimits {
+    std::size_t document_bytes = 4u << 20;  // at most 4 GiB - 1
+    std::uint32_t includes = 256;
+    std::uint32_t ops = 16384;
+    std::uint32_t depth = 32;        // elements open at the same time; at most plan_max_depth / 2
+    std::size_t tag_bytes = 8192;    // one tag, or one $(...) in text
+    std::size_t reports = 32;        // further ones are only counted
+};
+
+struct CompileOptions {
+    CompileLimits limits;
+    Syntax syntax = Syntax::html;
+    // Names of variables and functions that the host's Environment provides beyond the built-in ones. $(name) and $name(...)
+    // of any other name are not ours (jQuery, say) and pass through. The strings must outlive the compiler.
+    std::span<const std::string_view> host_variables;
+    std::span<const std::string_view> host_functions;
+};
+
+// One thing that was wrong in the document.
+struct Report {
+    std::uint64_t offset = 0;  // byte offset of the tag in the document
+    std::uint32_t line = 0;    // from 1
+    std::string text;          // what was wrong and what would be legal; safe to log
+};
+
+struct CompileResult {
+    bool has_esi = false;    // false: plan is empty, serve the document as it is
+    bool too_large = false;  // the document passed limits.document_bytes; plan is empty
+    std::string plan;
+    std::uint32_t includes = 0;
+    std::uint32_t inlines = 0;
+    std::uint32_t ops = 0;
+    std::vector<Report> reports;
+    std::uint64_t reports_dropped = 0;
+};
+
+class Compiler {
+public:
+    explicit Compiler(CompileOptions options = {});
+    ~Compiler();
+    Compiler(Compiler&&) noexcept;
+    Compiler& operator=(Compiler&&) noexcept;
+
+    // The document's next bytes. Keeps no reference to them and copies only an unfinished tag.
+    // False when the document passed its size limit: feeding more has no effect.
+    bool feed(std::string_view chunk);
+
+    // Ends the document. The compiler is spent afterwards: call once.
+    CompileResult finish();
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+// The whole document in one call.
+CompileResult compile(std::string_view document, const CompileOptions& options = {});
+
+}  // namespace larder::esi

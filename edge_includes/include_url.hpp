@@ -1,0 +1,56 @@
+// The URL of an include: resolved against the page, checked, and made fit for a log line.
+//
+// Checked after variables were expanded, as only then is it known where the URL leads. Resolution is RFC 3986 section 5.2.
+// Remote hosts are refused unless named; the address behind a name is the host's to check, when it connects.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace larder::esi {
+
+enum class UrlRefusal : std::uint8_t {
+    none,
+    empty,
+    too_long,           // over max_include_url bytes
+    control_character,  // below 0x21 or 0x7f: also CR, LF and space
+    not_ascii,          // must be percent-encoded
+    backslash,          // some servers take it for a slash
+    bad_escape,         // a % without two hexadecimal digits, or one that stands for NUL
+    fragment,           // '#'
+    userinfo,           // user:password@
+    scheme,             // other than http and https
+    bad_host,           // empty, or with characters no host has
+    foreign_host,       // neither the page's host nor allowed by name
+};
+
+// A short text for logs, e.g. "has a fragment".
+const char* to_text(UrlRefusal refusal);
+
+inline constexpr std::size_t max_include_url = 8192;
+
+struct PageUrl {
+    std::string_view scheme;  // http or https
+    std::string_view host;    // with port, if any; compared without case
+    std::string_view path;    // begins with '/'
+};
+
+struct IncludeUrl {
+    UrlRefusal refusal = UrlRefusal::none;
+    bool remote = false;      // false: a path of the page's own host
+    std::string scheme;       // remote only
+    std::string host;         // remote only, lower-case, with port if given
+    std::string target;       // path and query, dot segments removed: always begins with '/' unless refused
+
+    bool ok() const { return refusal == UrlRefusal::none; }
+};
+
+// `allowed_hosts`: lower-case names ("cdn.example", "cdn.example:8080"), or "*.example" for every host below it.
+IncludeUrl resolve_include_url(std::string_view url, const PageUrl& page, std::span<const std::string_view> allowed_hosts = {});
+
+// For logs: no userinfo, query values replaced by "*", unprintable bytes by "?", at most 200 bytes.
+std::string redact_url(std::string_view url);
+
+}  // namespace larder::esi
