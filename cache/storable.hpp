@@ -43,7 +43,4 @@ Storability storability(const Policy& policy, const Answer& answer);
 // they never reach a client. Name in any case.
 bool is_larder_field(std::string_view name);
 
-// Parses an HTTP-date (RFC 9110 section 5.6.7), all three forms, to Unix seconds; -1 for anything else.
-std::int64_t parse_http_date(std::string_view text);
-
 }  // namespace larder

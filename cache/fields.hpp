@@ -1,0 +1,67 @@
+// Parsing of the header fields that steer caching: lists, directives, dates. Views point into the given text.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace larder {
+
+bool equals_ignore_case(std::string_view a, std::string_view b);
+std::string_view trim_ows(std::string_view text);  // optional white space of RFC 9110 section 5.6.3
+
+// Calls f(element) for each element of a comma-separated list (RFC 9110 section 5.6.1), quoted strings kept whole,
+// empty elements skipped.
+template <typename F>
+void each_list_element(std::string_view list, F&& f);
+
+// delta-seconds (RFC 9111 section 1.2.2): digits only; larger than 2^31 counts as 2^31. Nothing if malformed.
+std::optional<std::int64_t> parse_delta_seconds(std::string_view text);
+
+// An HTTP-date in any of its three forms (RFC 9110 section 5.6.7) as Unix seconds; nothing for anything else.
+std::optional<std::int64_t> parse_http_date(std::string_view text);
+
+// What Cache-Control, Surrogate-Control or CDN-Cache-Control said. The first of duplicate directives counts
+// (RFC 9111 section 4.2.1); a max-age or s-maxage with a malformed argument counts as 0: stale is safer than fresh.
+struct CacheDirectives {
+    std::optional<std::int64_t> max_age, s_maxage, stale_while_revalidate, stale_if_error;  // seconds
+    bool no_store = false, no_cache = false, is_private = false, is_public = false;
+    bool must_revalidate = false, proxy_revalidate = false, must_understand = false;
+    bool esi = false;  // Surrogate-Control: content="ESI/1.0"
+
+    bool says_lifetime() const { return max_age.has_value() || s_maxage.has_value(); }
+    bool forbids() const { return no_store || no_cache || is_private; }
+};
+
+// Adds the directives of one Cache-Control field line (RFC 9111 section 5.2).
+void add_cache_control(std::string_view field, CacheDirectives& into);
+// Adds those of one Surrogate-Control field line: as above, and max-age=FRESH+STALE, content="ESI/1.0"; directives
+// addressed to another surrogate (";name" other than larder) are skipped.
+void add_surrogate_control(std::string_view field, CacheDirectives& into);
+// A targeted field, all its lines joined by commas, is a Structured Fields Dictionary (RFC 9213 section 2.1, RFC 8941
+// section 3.2): malformed means ignored, hence nothing.
+std::optional<CacheDirectives> parse_targeted_cache_control(std::string_view joined);
+
+template <typename F>
+void each_list_element(std::string_view list, F&& f) {
+    std::size_t start = 0;
+    bool quoted = false;
+    for (std::size_t i = 0; i <= list.size(); i++) {
+        if (i < list.size()) {
+            char c = list[i];
+            if (quoted && c == '\\') {
+                i++;
+                continue;
+            }
+            if (c == '"') quoted = !quoted;
+            if (quoted || c != ',') continue;
+        }
+        if (i > list.size()) i = list.size();
+        std::string_view element = trim_ows(list.substr(start, i - start));
+        if (!element.empty()) f(element);
+        start = i + 1;
+    }
+}
+
+}  // namespace larder
