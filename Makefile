@@ -1,0 +1,59 @@
+# Verbs for people. `make` alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help bootstrap build test unit t asan demo check format tidy fuzz clean
+
+JOBS ?= $(shell nproc)
+PRESET ?= release
+BASE ?=
+FUZZ_SECONDS ?= 60
+SOURCES = $(shell git ls-files '*.cpp' '*.hpp' '*.c')
+
+help: ## list the verbs
+	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+bootstrap: ## install the Debian packages that build, tests and demo need (as root)
+	@tools/bootstrap
+
+build: ## build everything into build/$(PRESET); PRESET=dev: warnings are errors
+	@cmake --preset $(PRESET) --log-level=WARNING >/dev/null
+	@cmake --build build/$(PRESET) -j $(JOBS)
+
+test: bootstrap build ## all tests and checks, with one line for each at the end
+	@tools/test PRESET=$(PRESET) JOBS=$(JOBS)
+
+unit: build ## unit tests alone
+	@tools/test PRESET=$(PRESET) JOBS=$(JOBS) unit
+
+t: build ## system tests alone: make t [T='t/10-*.t']
+	@tools/test PRESET=$(PRESET) JOBS=$(JOBS) system $(T)
+
+asan: ## unit and system tests under address and undefined-behaviour sanitizers
+	@$(MAKE) --no-print-directory build PRESET=asan-ubsan
+	@tools/test PRESET=asan-ubsan JOBS=$(JOBS) unit system
+
+demo: bootstrap build ## run the example site behind Larder; ARGS=--tour checks it and exits
+	@examples/demo $(ARGS)
+
+check: ## rules that a compiler doesn't check; BASE=COMMIT: also the commits since
+	@tools/test PRESET=$(PRESET) BASE=$(BASE) checks
+
+format: ## format the sources in place
+	@tools/bootstrap develop
+	@clang-format -i $(SOURCES)
+
+tidy: ## clang-tidy over the sources
+	@tools/bootstrap build develop
+	@cmake --preset dev --log-level=WARNING >/dev/null
+	@printf '%s\n' $(filter %.cpp,$(SOURCES)) | xargs -n 1 -P $(JOBS) clang-tidy -p build/dev --quiet
+
+fuzz: ## run each fuzz target for FUZZ_SECONDS
+	@tools/bootstrap build develop
+	@$(MAKE) --no-print-directory build PRESET=fuzz
+	@for target in build/fuzz/tests/fuzz/fuzz_*[!.]; do \
+		[ -x $$target -a -f $$target ] || continue; \
+		echo "== $$target"; mkdir -p $$target.corpus; \
+		$$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 -artifact_prefix=$$target. $$target.corpus || exit 1; \
+	done
+
+clean: ## remove build/
+	@rm -rf build
