@@ -1,0 +1,30 @@
+// Positions in PostgreSQL's write-ahead log, as texts from outside.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace larder::replicas {
+
+using Lsn = std::uint64_t;  // byte position in the log; 0: none
+
+// "16/B374D848", PostgreSQL's own text: two hexadecimal numbers of 1 to 8 digits. Nothing for any other text.
+std::optional<Lsn> parse_lsn(std::string_view text);
+
+// A commit that a reader must see: it is in a replica that has replayed `lsn` of the same timeline.
+struct Position {
+    std::string_view node;       // the database's name or the alias of one of its servers; points into the text
+    std::uint32_t timeline = 0;
+    Lsn lsn = 0;
+};
+
+// "default/1/16B3748": node (1 to 63 of A-Z a-z 0-9 _ -), timeline (decimal, 32 bits), LSN as one hexadecimal number
+// (1 to 16 digits). Nothing for any other text.
+std::optional<Position> parse_position(std::string_view text);
+
+// "1/16B3748"
+std::string timeline_and_lsn(std::uint32_t timeline, Lsn lsn);
+
+}  // namespace larder::replicas
