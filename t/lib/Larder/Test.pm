@@ -1,0 +1,526 @@
+# The harness of the system tests: real servers on kernel-given ports in a temporary directory, and requests to them.
+#
+#   use Larder::Test;                       # brings Test::More along
+#   my $t = Larder::Test->new;
+#   my $backend = $t->backend;
+#   $t->nginx(<<'CONF');                    # what goes into http { }
+#       larder_zone 8m;
+#       server { listen @nginx@; location / { larder near; larder_valid 1m; proxy_pass http://@backend@; } }
+#   CONF
+#   is $t->get('/')->cache_status, 'hit', ...;
+#   done_testing;
+#
+# Templates (configurations and files): @NAME@ is "127.0.0.1:PORT" of a server of that name, started or not, @NAME.port@ its
+# port, @dir@ the temporary directory. done_testing also checks what a test could forget: every server ended cleanly when
+# told to, left no process, no log holds an alert, a crash or a sanitizer's report, other than those announced by
+# $t->expect_log.
+#
+# Environment: LARDER_BUILD (build directory; default build/release), LARDER_MODULE, LARDERD, LARDERCTL (single parts of it),
+# LARDER_TEST_LOG (level of nginx's error log), LARDER_TEST_KEEP (keep the directory and say where it is).
+package Larder::Test;
+use strict;
+use warnings;
+use Cwd ();
+use File::Basename qw(dirname);
+use File::Temp ();
+use IO::Socket::INET;
+use JSON::PP ();
+use POSIX ();
+use Socket qw(SOL_SOCKET SO_REUSEADDR SO_REUSEPORT);
+use Test::More ();
+use Time::HiRes qw(sleep time);
+use Larder::Test::Http;
+use Larder::Test::Process;
+
+our $root = Cwd::abs_path(dirname(__FILE__) . '/../../..');
+my $build = $ENV{LARDER_BUILD} || "$root/build/release";
+my $module = $ENV{LARDER_MODULE} || "$build/ngx_module/ngx_http_larder_module.so";
+my @live;
+
+sub import {
+    strict->import;
+    warnings->import;
+    my $caller = caller;
+    Test::More->export_to_level(1, 'Test::More', grep { $_ ne 'done_testing' } @Test::More::EXPORT);
+    no strict 'refs';
+    *{"${caller}::done_testing"} = sub {
+        $_->finish for @live;
+        Test::More::done_testing();
+    };
+}
+
+# A test that died or forgot done_testing leaves nothing behind either.
+my $main_pid = $$;
+$SIG{$_} = sub { exit 1 } for qw(INT TERM HUP);
+$SIG{PIPE} = 'IGNORE';
+
+END {
+    if ($$ == $main_pid) {
+        my $status = $?;
+        $_->finish for @live;
+        $? = $status;
+    }
+}
+
+sub new {
+    my ($class) = @_;
+    my $dir = File::Temp->newdir('larder-t-XXXXXX', TMPDIR => 1, CLEANUP => !$ENV{LARDER_TEST_KEEP});
+    chmod 0755, "$dir";
+    Test::More::note("files: $dir") if $ENV{LARDER_TEST_KEEP};
+    my $self = bless {dir => $dir, servers => [], ports => {}, expected_log => []}, $class;
+    push @live, $self;
+    return $self;
+}
+
+sub dir  { "$_[0]{dir}" }
+sub root { $root }
+
+# The port of a server by this name; the same one whenever asked. It stays reserved for us (bound, not listening), so that
+# a server can be killed and come back while tests run beside us.
+sub port {
+    my ($self, $name) = @_;
+    $self->{ports}{$name} ||= do {
+        my $socket = IO::Socket::INET->new(Proto => 'tcp');
+        setsockopt $socket, SOL_SOCKET, SO_REUSEADDR, 1;
+        setsockopt $socket, SOL_SOCKET, SO_REUSEPORT, 1;
+        bind $socket, Socket::pack_sockaddr_in(0, Socket::INADDR_LOOPBACK()) or die "bind: $!";
+        $socket;
+    };
+    return $self->{ports}{$name}->sockport;
+}
+sub address { '127.0.0.1:' . $_[0]->port($_[1]) }
+
+sub expand {
+    my ($self, $text) = @_;
+    $text =~ s{\@([a-z][a-z0-9_]*)(\.port)?\@}{$1 eq 'dir' ? $self->dir : $2 ? $self->port($1) : $self->address($1)}ge;
+    return $text;
+}
+
+# Writes a file below the temporary directory, template expanded; returns its path.
+sub file {
+    my ($self, $name, $text) = @_;
+    my $path = $self->dir . "/$name";
+    my $made = '';
+    for my $part (split m{/}, dirname($name)) { mkdir $self->dir . ($made .= "/$part"), 0755; }
+    open my $file, '>:raw', $path or die "$path: $!";
+    print $file $self->expand($text);
+    close $file or die "$path: $!";
+    return $path;
+}
+
+sub read_file {
+    my ($self, $path) = @_;
+    open my $file, '<:raw', $path or return '';
+    local $/;
+    return <$file> // '';
+}
+
+# --- servers -----------------------------------------------------------------------------------------------------------
+
+sub _start {
+    my ($self, $class, $name, %o) = @_;
+    my $address = $o{address} || $self->address($name);
+    my $server = $class->start(
+        name => $name, address => $address, test => $self, output => $self->dir . "/$name.out",
+        ready => sub { listens($address) }, %o,
+    );
+    push @{$self->{servers}}, $server;
+    return $server;
+}
+
+# Whether someone accepts connections at "host:port" or a Unix socket's path.
+sub listens {
+    my ($address) = @_;
+    return IO::Socket::UNIX->new(Peer => $address) if $address =~ m{^/};
+    return IO::Socket::INET->new(PeerAddr => $address, Proto => 'tcp', Timeout => 1);
+}
+
+# Starts nginx with what goes into http { }. Options: name (nginx), workers (1), main and events (more lines there),
+# user ("nobody nogroup"), env.
+sub nginx {
+    my ($self, $http, %o) = @_;
+    my $name   = $o{name} || 'nginx';
+    my $config = $self->_nginx_config($name, $http, %o);
+    my $server = $self->_start(
+        'Larder::Test::Nginx', $name,
+        command     => ['nginx', '-p', $self->dir . "/$name", '-c', $config, '-e', $self->dir . "/$name/error.log"],
+        env         => {%{$self->_sanitizer_env($name)}, %{$o{env} || {}}},
+        stop_signal => 'QUIT',
+        error_log   => $self->dir . "/$name/error.log",
+        options     => \%o,
+    );
+    $self->{nginx} ||= $server;
+    return $server;
+}
+
+sub _nginx_config {
+    my ($self, $name, $http, %o) = @_;
+    my $dir     = $self->dir . "/$name";
+    my $user    = $> == 0 ? 'user ' . ($o{user} || 'nobody nogroup') . ';' : '';
+    my $workers = $o{workers} || 1;
+    my $level   = $ENV{LARDER_TEST_LOG} || 'info';
+    mkdir $dir, 0755;
+    return $self->file("$name/nginx.conf", <<"END_OF_HEAD" . $http . "}\n");
+load_module $module;
+$user
+daemon off;
+worker_processes $workers;
+worker_rlimit_nofile 8192;
+pid $dir/nginx.pid;
+error_log $dir/error.log $level;
+@{[$o{main} || '']}
+events { worker_connections 4096; @{[$o{events} || '']} }
+http {
+    access_log off;
+    client_body_temp_path $dir/client_body;
+    proxy_temp_path $dir/proxy;
+    fastcgi_temp_path $dir/fastcgi;
+    uwsgi_temp_path $dir/uwsgi;
+    scgi_temp_path $dir/scgi;
+#line 1 of the test's part
+END_OF_HEAD
+}
+
+# What `nginx -t` says to a configuration; "file:line" are those of conf(), see there.
+sub nginx_test {
+    my ($self, $http, %o) = @_;
+    my $config = $self->_nginx_config('nginx_test', $http, %o);
+    my ($code, $said) = $self->run_command(
+        ['nginx', '-t', '-q', '-p', $self->dir . '/nginx_test', '-c', $config, '-e', 'stderr'], $self->_sanitizer_env('nginx_test'));
+    my $offset = () = substr($self->read_file($config), 0, index($self->read_file($config), '#line 1 of')) =~ /\n/g;
+    $said =~ s{\Q$config\E:(\d+)}{'conf:' . ($1 - $offset - 1)}ge;
+    return wantarray ? ($code, $said) : $said;
+}
+
+# With a module built for a sanitizer nginx needs its run-time libraries before everything else.
+sub _sanitizer_env {
+    my ($self, $name) = @_;
+    our $preload //= join ':', `ldd $module 2>/dev/null` =~ m{(/\S*/lib(?:asan|ubsan)\.so\S*)}g;
+    return {} unless $preload;
+    my $log = $self->dir . "/sanitizer";
+    mkdir $log;
+    chmod 0777, $log;
+    return {
+        LD_PRELOAD   => $preload,
+        ASAN_OPTIONS => "abort_on_error=1:detect_leaks=0:log_path=$log/$name",
+        UBSAN_OPTIONS => "print_stacktrace=1:log_path=$log/$name",
+    };
+}
+
+sub redis {
+    my ($self, %o) = @_;
+    my $name = $o{name} || 'redis';
+    mkdir my $dir = $self->dir . "/$name";
+    return $self->_start(
+        'Larder::Test::Redis', $name,
+        command => ['redis-server', '--bind', '127.0.0.1', '--port', $self->port($name), '--dir', $dir,
+            '--save', '', '--appendonly', 'no', @{$o{options} || []}],
+    );
+}
+
+sub memcached {
+    my ($self, %o) = @_;
+    my $name = $o{name} || 'memcached';
+    my @user = $> == 0 ? (-u => 'nobody') : ();
+    return $self->_start(
+        'Larder::Test::Memcached', $name,
+        command => ['memcached', @user, '-l', '127.0.0.1', '-p', $self->port($name), '-U', 0, '-m', 64, @{$o{options} || []}],
+    );
+}
+
+# tests/fakes/backend; see there for what it can be told.
+sub backend {
+    my ($self, %o) = @_;
+    my $name = $o{name} || 'backend';
+    return $self->_start(
+        'Larder::Test::Backend', $name,
+        command     => ["$root/tests/fakes/backend", $self->port($name)],
+        stop_signal => 'INT',
+    );
+}
+
+# tests/fakes/store in one of its modes; see there.
+sub store_fake {
+    my ($self, $mode, %o) = @_;
+    my $name = $o{name} || 'store';
+    return $self->_start(
+        'Larder::Test::Server', $name,
+        command     => ["$root/tests/fakes/store", $self->port($name), $mode],
+        stop_signal => 'INT',
+    );
+}
+
+# uWSGI with tests/fakes/wsgi.py, speaking the uwsgi protocol.
+sub uwsgi {
+    my ($self, %o) = @_;
+    my $name = $o{name} || 'uwsgi';
+    my @user = $> == 0 ? ('--uid', 'nobody', '--gid', 'nogroup') : ();
+    return $self->_start(
+        'Larder::Test::Server', $name,
+        command     => ['uwsgi', '--plugin', 'python3', '--socket', $self->address($name), '--master', '--need-app',
+            '--die-on-term', '--processes', 1, '--disable-logging', '--wsgi-file', "$root/tests/fakes/wsgi.py", @user],
+        stop_signal => 'TERM',
+    );
+}
+
+# larderd with this configuration (a template). Option ready: true once it serves; default: the configuration is accepted
+# and the Unix socket @dir@/larderd.sock, if the configuration names it, or the address @larderd@ takes connections.
+sub larderd {
+    my ($self, $toml, %o) = @_;
+    my $name   = $o{name} || 'larderd';
+    my $config = $self->file("$name.toml", $toml);
+    my $socket = $self->dir . "/$name.sock";
+    return $self->_start(
+        'Larder::Test::Server', $name,
+        command => [$self->larderd_path, '-c', $config],
+        $toml =~ /\Q$name.sock\E/ ? (address => $socket) : (),
+        env => $self->_larderd_env($name),
+        %o,
+    );
+}
+sub larderd_path   { $ENV{LARDERD}   || "$build/daemon/larderd" }
+sub larderctl_path { $ENV{LARDERCTL} || "$build/daemon/larderctl" }
+
+sub _larderd_env {
+    my ($self, $name) = @_;
+    my $env = $self->_sanitizer_env($name);
+    delete $env->{LD_PRELOAD};
+    return $env;
+}
+
+# Runs a command to its end: (exit code, all it printed).
+sub run_command {
+    my ($self, $command, $env) = @_;
+    local %ENV = (%ENV, %{$env || {}});
+    my $pid = open my $pipe, '-|';
+    die "fork: $!" unless defined $pid;
+    if (!$pid) {
+        open STDERR, '>&', \*STDOUT;
+        open STDIN, '<', '/dev/null';
+        exec @$command or POSIX::_exit(127);
+    }
+    local $/;
+    my $said = <$pipe> // '';
+    close $pipe;
+    return ($? & 127 ? 128 + ($? & 127) : $? >> 8, $said);
+}
+
+# --- requests to the first nginx ---------------------------------------------------------------------------------------
+
+for my $method (qw(get head post request many raw load counters)) {
+    no strict 'refs';
+    *$method = sub { my $self = shift; $self->{nginx}->$method(@_) };
+}
+
+# --- waiting and judging -------------------------------------------------------------------------------------------------
+
+# Polls until the condition is true and returns its value; false after `seconds` (10), with the name of what was awaited.
+sub await {
+    my ($self, $condition, $what, $seconds) = @_;
+    my $deadline = time + ($seconds || 10);
+    while (1) {
+        my $value = $condition->();
+        return $value if $value;
+        last if time > $deadline;
+        sleep 0.02;
+    }
+    Test::More::diag('not within ' . ($seconds || 10) . ' s: ' . ($what || 'what was awaited'));
+    return;
+}
+
+# Announces lines of the error log that finish() would else object to.
+sub expect_log {
+    my ($self, @patterns) = @_;
+    push @{$self->{expected_log}}, @patterns;
+}
+
+my $grave = qr/\[(?:alert|crit|emerg)\]|Sanitizer|runtime error:|exited on signal|Traceback|terminate called/;
+
+sub finish {
+    my ($self) = @_;
+    return if $self->{finished}++;
+    my @troubles;
+    # In reverse order: nginx ends before those that it asks.
+    for my $server (reverse @{$self->{servers}}) {
+        my $trouble = $server->stop;
+        push @troubles, "$server->{name} $trouble" if $trouble;
+    }
+    my @logs = grep { -f } map { $_->{output}, $_->{error_log} || () } @{$self->{servers}};
+    for my $log (@logs, glob $self->dir . '/sanitizer/*') {
+        for my $line (grep { $_ =~ $grave } split /\n/, $self->read_file($log)) {
+            push @troubles, "$log: $line" unless grep { $line =~ $_ } @{$self->{expected_log}};
+        }
+    }
+    Test::More::ok(!@troubles, 'the servers ended cleanly and reported nothing grave')
+        or Test::More::diag(join "\n", @troubles);
+    @live = grep { $_ != $self } @live;
+}
+
+# --- kinds of servers ----------------------------------------------------------------------------------------------------
+
+# A server that speaks HTTP: `address` is where.
+package Larder::Test::Server;
+use parent -norequire, 'Larder::Test::Process';
+use Time::HiRes qw(time);
+
+sub address { $_[0]{address} }
+
+# GET, with options as in Larder::Test::Http::run: $nginx->get('/path', headers => [Cookie => 'a=1'])
+sub get  { my ($self, $path, %o) = @_; return $self->request(path => $path, %o) }
+sub head { my ($self, $path, %o) = @_; return $self->request(path => $path, method => 'HEAD', %o) }
+sub post { my ($self, $path, $body, %o) = @_; return $self->request(path => $path, method => 'POST', body => $body, %o) }
+
+sub request {
+    my ($self, %request) = @_;
+    return ($self->many(1, {%request}))[0];
+}
+
+# So many clients ask at the same time, each on a connection of its own; the answers, in no order.
+#   many(200, '/page')  many(200, {path => ..., headers => ...})  many(10, sub { request number $_[0] })
+sub many {
+    my ($self, $count, $what) = @_;
+    my ($next, @answers) = (0);
+    Larder::Test::Http::run(
+        address => $self->address,
+        clients => $count,
+        sink    => sub { push @answers, $_[0] },
+        source  => sub {
+            return if $next == $count;
+            my $n = $next++;
+            return {%{_request($what, $n)}, close => 1};
+        },
+    );
+    return @answers;
+}
+
+sub _request {
+    my ($what, $n) = @_;
+    $what = $what->($n) if ref $what eq 'CODE';
+    return ref $what ? $what : {path => $what};
+}
+
+# Sends bytes as they are and returns all bytes that come until the server closes or says nothing for a while (seconds).
+sub raw {
+    my ($self, $bytes, $patience) = @_;
+    my $socket = Larder::Test::listens($self->address) or return '';
+    syswrite $socket, $bytes;
+    my $came = '';
+    while (IO::Select->new($socket)->can_read($patience || 1)) {
+        sysread($socket, $came, 1 << 16, length $came) or last;
+    }
+    return $came;
+}
+
+# Load from another process while the test goes on: `clients` (8) keep-alive connections ask for the paths in turn.
+# Ends, and gives the answers, by ->stop: hashes of path, status, cache (cache_status), complete, at (Unix time), seconds.
+sub load {
+    my ($self, $paths, %o) = @_;
+    my $file = $self->{test}->dir . '/load-' . ++$self->{test}{loads};
+    defined(my $pid = fork) or die "fork: $!";
+    return bless {pid => $pid, file => $file}, 'Larder::Test::Load' if $pid;
+
+    my ($n, $stop, $pause) = (0, 0, $o{pause} || 0);
+    $SIG{TERM} = sub { $stop = 1 };
+    $SIG{INT} = 'IGNORE';
+    open my $out, '>', $file or POSIX::_exit(1);
+    $out->autoflush(1);
+    Larder::Test::Http::run(
+        address => $self->address,
+        clients => $o{clients} || 8,
+        source  => sub {
+            return if $stop || getppid == 1;
+            Time::HiRes::sleep($pause) if $pause;
+            return {path => $paths->[$n++ % @$paths], headers => $o{headers}};
+        },
+        sink => sub {
+            my ($r) = @_;
+            print $out join("\t", $r->{request}{path}, $r->status, $r->cache_status, $r->complete ? 1 : 0, $r->{started},
+                $r->{seconds}, $r->error // ''), "\n";
+        },
+    );
+    close $out;
+    POSIX::_exit(0);
+}
+
+package Larder::Test::Load;
+
+# How many answers came so far.
+sub count { my $n = () = Larder::Test->read_file($_[0]{file}) =~ /\n/g; return $n }
+
+sub stop {
+    my ($self) = @_;
+    kill TERM => $self->{pid};
+    waitpid $self->{pid}, 0;
+    return map {
+        my %answer;
+        @answer{qw(path status cache complete at seconds error)} = split /\t/;
+        \%answer;
+    } split /\n/, Larder::Test->read_file($self->{file});
+}
+
+package Larder::Test::Nginx;
+use parent -norequire, 'Larder::Test::Server';
+
+# Master and workers ended; what the log says of signals, other than those the test sent itself, is an alert of its own.
+sub error_log { $_[0]{test}->read_file($_[0]{error_log}) }
+sub workers   { $_[0]->children }
+
+# Loads another configuration (what goes into http { }) by HUP and waits until its workers have taken over.
+sub reload {
+    my ($self, $http) = @_;
+    $self->{test}->_nginx_config($self->{name}, $http, %{$self->{options}}) if defined $http;
+    my %old = map { $_ => 1 } $self->workers;
+    $self->signal('HUP');
+    return $self->{test}->await(sub { my @now = $self->workers; @now && !grep { $old{$_} } @now }, 'reload');
+}
+
+# The counters of the location that says `larder_status` (a path).
+sub counters {
+    my ($self, $path) = @_;
+    return JSON::PP::decode_json($self->get($path || '/larder_status')->body);
+}
+
+package Larder::Test::Backend;
+use parent -norequire, 'Larder::Test::Server';
+
+sub control {
+    my ($self, $path, $body) = @_;
+    my $answer = $self->post("/__$path", $body // '');
+    die "backend: " . $answer->body . ($answer->error // '') if $answer->status != 200;
+    return JSON::PP::decode_json($answer->body);
+}
+
+# Rules by path, e.g. set('/a' => {status => 404}, '/b*' => {hold => 1}); a rule of undef is taken away.
+sub set     { my ($self, %rules) = @_; $self->control(rules => JSON::PP::encode_json(\%rules)) }
+sub mode    { $_[0]->control(mode => $_[1]) }
+sub release { $_[0]->control('release') }
+sub reset   { $_[0]->control('reset') }
+sub stats   { $_[0]->control('stats') }
+sub log     { @{$_[0]->stats->{log}} }
+
+# How many requests came, for a path or in all.
+sub count {
+    my ($self, $path) = @_;
+    my $stats = $self->stats;
+    return defined $path ? ($stats->{paths}{$path} || {count => 0})->{count} : $stats->{total};
+}
+
+package Larder::Test::Redis;
+use parent -norequire, 'Larder::Test::Server';
+
+# The output of redis-cli for one command, without the last newline.
+sub cli {
+    my ($self, @command) = @_;
+    my ($port) = $self->{address} =~ /(\d+)$/;
+    my (undef, $said) = $self->{test}->run_command(['redis-cli', '-p', $port, @command]);
+    chomp $said;
+    return $said;
+}
+
+package Larder::Test::Memcached;
+use parent -norequire, 'Larder::Test::Server';
+
+# Sends one command and returns the answer, e.g. command("get larder:x").
+sub command { $_[0]->raw("$_[1]\r\nquit\r\n") }
+
+1;
