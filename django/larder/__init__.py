@@ -1,0 +1,9 @@
+"""Larder's Django side: edge-cached views and fragments, purges that know their commit, reads from chosen replicas."""
+from larder.decorators import edge_cache, never_edge
+from larder.primary import use_primary
+from larder.purging import batch, purge
+from larder.registration import register
+from larder.state import add_tags, current_route
+
+__all__ = ["add_tags", "batch", "current_route", "edge_cache", "never_edge", "purge", "register", "use_primary"]
+__version__ = "0.1.0"

@@ -1,0 +1,120 @@
+"""System checks of the LARDER setting and of what must agree with it."""
+from django.apps import apps
+from django.conf import settings
+from django.core.checks import Error, Warning
+from django.utils.module_loading import import_string
+
+from larder import conf
+from larder.client import parse_url
+
+_TYPES = {"ENABLED": bool, "INLINE": bool, "FALLBACK_KEYS": (list, tuple), "REPLICAS": (list, tuple),
+          "ALWAYS_PRIMARY": (list, tuple), "TIMEOUT": (int, float)}
+MIDDLEWARE = "larder.middleware.LarderMiddleware"
+ROUTER = "larder.routers.LarderRouter"
+
+
+def check_settings(app_configs=None, **_):
+    given = getattr(settings, "LARDER", {})
+    if not isinstance(given, dict):
+        return [Error(f"LARDER is {given!r}: it must be a dict.", id="larder.E001")]
+    found = [*_names(given), *_types(given)]
+    if found or not conf.get("ENABLED"):
+        return found
+    return [*_keys(), *_daemon(), *_replicas(), *_labels(), *_sessions(), *_middleware(), *_router()]
+
+
+def _names(given):
+    for name in given:
+        if name not in conf.DEFAULTS:
+            yield Error(f"LARDER[{name!r}] is unknown.", hint=f"Known: {', '.join(conf.DEFAULTS)}.", id="larder.E002")
+
+
+def _types(given):
+    for name, value in given.items():
+        kind = _TYPES.get(name, str)
+        if name in conf.DEFAULTS and not isinstance(value, kind):
+            wanted = " or ".join(k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,)))
+            yield Error(f"LARDER[{name!r}] is {type(value).__name__}: it must be {wanted}.", id="larder.E003")
+
+
+def _keys():
+    keys = {"KEY": conf.get("KEY"), **{f"FALLBACK_KEYS[{i}]": key for i, key in enumerate(conf.get("FALLBACK_KEYS"))}}
+    for name, key in keys.items():
+        if not isinstance(key, str) or len(key.encode()) < conf.MINIMUM_KEY_BYTES:
+            yield Error(f"LARDER {name} has fewer than {conf.MINIMUM_KEY_BYTES} bytes.", id="larder.E004",
+                        hint="openssl rand -hex 32 makes one; larderd.toml holds the same under [signing].")
+        elif key == settings.SECRET_KEY:
+            yield Error(f"LARDER {name} is SECRET_KEY: larderd must not be able to sign sessions.", id="larder.E005")
+
+
+def _daemon():
+    url = conf.get("DAEMON")
+    if not url:
+        yield Warning("LARDER['DAEMON'] is not set: purge() will only log.", id="larder.W001")
+        return
+    try:
+        kind = parse_url(url)[0]
+    except ValueError as error:
+        yield Error(f"LARDER['DAEMON'] is {error}.", id="larder.E006")
+        return
+    if kind != "unix" and not conf.get("TOKEN"):
+        yield Warning("LARDER['TOKEN'] is not set, but larderd asks for one over TCP.", id="larder.W002")
+
+
+def _replicas():
+    for alias in conf.get("REPLICAS"):
+        if alias == conf.PRIMARY:
+            yield Error(f"LARDER['REPLICAS'] names {alias!r}, which is the primary.", id="larder.E007")
+        elif alias not in settings.DATABASES:
+            yield Error(f"LARDER['REPLICAS'] names {alias!r}, which DATABASES lacks.", id="larder.E008",
+                        hint=f"DATABASES has: {', '.join(settings.DATABASES)}.")
+
+
+def _labels():
+    for label in conf.get("ALWAYS_PRIMARY"):
+        app, _, model = label.partition(".")
+        try:
+            if model:
+                apps.get_model(app, model)
+            elif app != "sessions":  # the default, also where sessions are kept elsewhere
+                apps.get_app_config(app)
+        except (LookupError, ValueError):
+            yield Error(f"LARDER['ALWAYS_PRIMARY'] names {label!r}: no such app or model.", id="larder.E009")
+
+
+def _sessions():
+    engine = getattr(settings, "SESSION_ENGINE", "")
+    if conf.get("REPLICAS") and engine.endswith((".db", ".cached_db")) and apps.is_installed("django.contrib.sessions") \
+            and not {"sessions", "sessions.Session"} & set(conf.get("ALWAYS_PRIMARY")):
+        yield Warning("Sessions are in the database and not in LARDER['ALWAYS_PRIMARY']: a lagging replica logs people out.",
+                      id="larder.W003")
+
+
+def _middleware():
+    middleware = list(settings.MIDDLEWARE)
+    if MIDDLEWARE not in middleware:
+        yield Error(f"MIDDLEWARE lacks {MIDDLEWARE!r}.", id="larder.E010")
+    elif middleware[0] != MIDDLEWARE:
+        yield Warning(f"{MIDDLEWARE!r} is not first in MIDDLEWARE: cookies and writes of {middleware[0]!r} escape it.",
+                      id="larder.W004")
+
+
+def _router():
+    if not conf.get("REPLICAS"):
+        return
+    routers = [router if isinstance(router, str) else f"{type(router).__module__}.{type(router).__name__}"
+               for router in settings.DATABASE_ROUTERS]
+    if not any(_is_ours(router) for router in routers):
+        yield Error(f"LARDER['REPLICAS'] is set, but DATABASE_ROUTERS lacks {ROUTER!r}.", id="larder.E011")
+    elif not _is_ours(routers[-1]):
+        yield Warning(f"{ROUTER!r} is not last in DATABASE_ROUTERS: it would answer for models that live elsewhere.",
+                      id="larder.W005")
+
+
+def _is_ours(path):
+    if path == ROUTER:
+        return True
+    try:
+        return issubclass(import_string(path), import_string(ROUTER))
+    except (ImportError, TypeError):
+        return False

@@ -1,0 +1,7 @@
+"""The differences between Django 3.2 and 6 that concern us."""
+try:
+    from asgiref.sync import iscoroutinefunction  # asgiref 3.6; asyncio's own is deprecated in Python 3.14
+except ImportError:
+    from asyncio import iscoroutinefunction
+
+__all__ = ["iscoroutinefunction"]

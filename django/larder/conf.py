@@ -1,0 +1,25 @@
+"""The LARDER setting: every name it may hold, with its default."""
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS
+
+PRIMARY = DEFAULT_DB_ALIAS  # writes, and every read that must see them, go to this alias
+MINIMUM_KEY_BYTES = 32
+
+DEFAULTS = {
+    "ENABLED": True,  # False: the middleware removes itself and the router has no opinion
+    "KEY": "",  # shared with larderd, at least 32 bytes, not SECRET_KEY
+    "FALLBACK_KEYS": [],  # former keys, still accepted while a key is being changed
+    "DAEMON": "",  # http://127.0.0.1:PORT, https://..., or unix:/path; empty: purges are only logged
+    "TOKEN": "",  # bearer token of larderd's API
+    "TIMEOUT": 1.0,  # seconds to wait for larderd, for connecting and for each read
+    "DATABASE": PRIMARY,  # what larderd.toml calls this site's database
+    "REPLICAS": [],  # aliases in DATABASES that a route may name
+    "ALWAYS_PRIMARY": ["sessions"],  # app labels, or "app_label.Model", never read from a replica
+    "SITE": "",  # https://example.org: completes purge URLs given as paths
+    "INLINE": False,  # True: {% esi %} always renders in place, for development
+}
+
+
+def get(name):
+    """The value of LARDER[name], or its default. Read at each call, so override_settings works."""
+    return getattr(settings, "LARDER", {}).get(name, DEFAULTS[name])

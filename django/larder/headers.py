@@ -1,0 +1,99 @@
+"""Surrogate-Control and Surrogate-Key: what the edge may do with a response, and the tags to purge it by."""
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Optional
+
+from django.utils.cache import patch_vary_headers
+
+MAX_TAG_BYTES = 255
+_TAG = re.compile(r"[\x21-\x7e]+")
+_ESI = re.compile(r'"[^"]*\bESI/1\.0(?![.\d])[^"]*"')
+ESI_CONTENT = 'content="ESI/1.0"'
+# Answers whose text depends on nothing but the URL. Errors and redirects to a login page must not outlive their cause.
+STORABLE_STATUS = {200, 203, 301, 308, 404, 410}
+
+
+def checked_tag(tag):
+    """The tag as text. ValueError unless it is 1 to 255 visible ASCII characters (a space separates tags)."""
+    tag = str(tag)
+    if len(tag) > MAX_TAG_BYTES or not _TAG.fullmatch(tag):
+        raise ValueError(f"bad purge tag {tag!r}: must be 1 to {MAX_TAG_BYTES} visible ASCII characters without spaces")
+    return tag
+
+
+def seconds(name, value):
+    """Whole seconds from an int or a timedelta; None stays None. ValueError if negative or anything else."""
+    if value is None:
+        return None
+    if isinstance(value, timedelta):
+        value = int(value.total_seconds())
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{name}={value!r}: must be seconds (a whole number, 0 or more) or a timedelta")
+    return value
+
+
+def says_esi(capability):
+    """Whether a Surrogate-Capability header value announces ESI/1.0."""
+    return bool(_ESI.search(capability))
+
+
+def _stricter(a, b):
+    given = [value for value in (a, b) if value is not None]
+    return min(given) if given else None
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How long the edge may keep a response. Seconds; None leaves it to nginx's own directives."""
+
+    ttl: Optional[int] = None
+    stale: Optional[int] = None  # served while a new one is made
+    error: Optional[int] = None  # served when no new one can be made
+    never: bool = False
+
+    def with_part(self, part):
+        """The policy of a response that contains `part`: in everything the stricter of the two."""
+        return Policy(_stricter(self.ttl, part.ttl), _stricter(self.stale, part.stale), _stricter(self.error, part.error),
+                      self.never or part.never)
+
+    def directives(self):
+        if self.never:
+            return ["no-store"]
+        named = (("max-age", self.ttl), ("stale-while-revalidate", self.stale), ("stale-if-error", self.error))
+        return [f"{name}={value}" for name, value in named if value is not None]
+
+
+NEVER = Policy(never=True)
+
+
+def adopt_fragments(response, fragments):
+    """Gives a page the cookies and Vary headers of the fragments that were rendered into it."""
+    for fragment in fragments:
+        response.cookies.update(fragment.cookies)
+        if fragment.has_header("Vary"):
+            patch_vary_headers(response, [name.strip() for name in fragment["Vary"].split(",")])
+
+
+def _policy(response, fragments):
+    policy = getattr(response, "larder_policy", None)
+    if policy is None or (response.status_code not in STORABLE_STATUS and not policy.never):
+        return None
+    if response.cookies:
+        return NEVER
+    for fragment in fragments:
+        policy = policy.with_part(getattr(fragment, "larder_policy", Policy()))
+    return policy
+
+
+def set_surrogate_headers(response, state):
+    """Writes both headers from what the view's decorator and the request's state hold. A view's own header stays."""
+    policy = _policy(response, state.inlined)
+    directives = policy.directives() if policy else []
+    if state.esi_used:
+        directives.append(ESI_CONTENT)
+    if directives and not response.has_header("Surrogate-Control"):
+        response["Surrogate-Control"] = ", ".join(directives)
+    if state.tags:
+        own = response.get("Surrogate-Key", "").split()
+        response["Surrogate-Key"] = " ".join(dict.fromkeys([*own, *state.tags]))

@@ -1,0 +1,99 @@
+"""Verifies a request's route, keeps its state, and turns what it collected into response headers and one purge."""
+import contextlib
+import logging
+
+from asgiref.sync import sync_to_async
+from django.core.exceptions import MiddlewareNotUsed
+from django.core.signing import BadSignature
+from django.utils.decorators import sync_and_async_middleware
+
+from larder import conf, state
+from larder.compat import iscoroutinefunction
+from larder.headers import adopt_fragments, says_esi, set_surrogate_headers
+from larder.positions import current_position
+from larder.purging import Batch, use_batch
+from larder.signing import verify
+
+logger = logging.getLogger("larder.middleware")
+
+
+@sync_and_async_middleware
+def LarderMiddleware(get_response):  # noqa: N802, settings name it as a class
+    """First in MIDDLEWARE, so that it sees the writes and cookies of all others."""
+    if not conf.get("ENABLED"):
+        raise MiddlewareNotUsed("LARDER['ENABLED'] is False")
+
+    if iscoroutinefunction(get_response):
+
+        async def middleware(request):
+            with _Request(request) as (request_state, purges):
+                response = await get_response(request)
+                if purges or request_state.wrote:
+                    await sync_to_async(_after_writes, thread_sensitive=True)(response, request_state, purges)
+                return _finished(response, request_state)
+
+    else:
+
+        def middleware(request):
+            with _Request(request) as (request_state, purges):
+                response = get_response(request)
+                if purges or request_state.wrote:
+                    _after_writes(response, request_state, purges)
+                return _finished(response, request_state)
+
+    return middleware
+
+
+class _Request:
+    """State and purge batch of one request, set for the current context while it is served."""
+
+    def __init__(self, request):
+        self.state = state.RequestState(request, _route(request), says_esi(request.META.get("HTTP_SURROGATE_CAPABILITY", "")))
+
+    def __enter__(self):
+        purges = Batch()
+        self.context = contextlib.ExitStack()
+        self.context.enter_context(state.use_state(self.state))
+        self.context.enter_context(use_batch(purges))
+        return self.state, purges
+
+    def __exit__(self, *exception):
+        self.context.close()
+
+
+def _route(request):
+    text = request.META.get("HTTP_LARDER_ROUTE")
+    if text is None:
+        return None
+    try:
+        route = verify(text)
+    except BadSignature as error:
+        logger.warning("Larder-Route of %s ignored: %s", request.path, type(error).__name__)
+        return None
+    if route.alias not in (conf.PRIMARY, *conf.get("REPLICAS")):
+        logger.warning("Larder-Route of %s ignored: %r is not in LARDER['REPLICAS']", request.path, route.alias)
+        return None
+    return route
+
+
+def _after_writes(response, request_state, purges):
+    if purges:
+        purges.send()
+    if request_state.wrote and request_state.behind_larder:
+        try:
+            position = current_position()
+        except Exception:  # the response is made and the write committed; a lost header only costs freshness
+            logger.exception("no Larder-Wrote for %s", request_state.request.path)
+            return
+        if position:
+            response["Larder-Wrote"] = position
+
+
+def _finished(response, request_state):
+    adopt_fragments(response, request_state.inlined)
+    set_surrogate_headers(response, request_state)
+    if request_state.behind_larder:
+        aliases = ",".join(request_state.aliases)
+        response["Larder-Queries"] = (f"n={request_state.query_count};t={request_state.query_seconds * 1000:.1f}"
+                                      f";a={aliases}")
+    return response

@@ -1,0 +1,55 @@
+"""Sends reads where the request's signed route says, unless that could show a request less than it knows."""
+from django.db import connections
+
+from larder import conf, state
+from larder.primary import primary_wanted
+
+
+class LarderRouter:
+    """Last in DATABASE_ROUTERS: routers of models that live elsewhere answer first.
+
+    Without a valid route this router only keeps writes, and what must see them, away from replicas."""
+
+    def db_for_read(self, model, instance=None, **hints):
+        if not conf.get("ENABLED") or not _concerns_us(instance):
+            return None
+        request_state = state.current()
+        if _must_use_primary(model, request_state):
+            return conf.PRIMARY
+        if request_state is None or request_state.route is None:
+            return None
+        return request_state.route.alias
+
+    def db_for_write(self, model, instance=None, **hints):
+        if not conf.get("ENABLED") or not _concerns_us(instance):
+            return None
+        request_state = state.current()
+        if request_state:
+            request_state.pinned = True
+        # Without this, Django would save an object where it was read.
+        return conf.PRIMARY if _home(instance) in conf.get("REPLICAS") else None
+
+    def allow_relation(self, first, second, **hints):
+        same_data = {conf.PRIMARY, *conf.get("REPLICAS")}
+        return True if {_home(first), _home(second)} <= same_data else None
+
+    def allow_migrate(self, db, app_label, **hints):
+        return False if db in conf.get("REPLICAS") else None
+
+
+def _home(instance):
+    """The alias an object was read from or saved to; None for a new one."""
+    return instance._state.db if instance is not None else None
+
+
+def _concerns_us(instance):
+    return _home(instance) in (None, conf.PRIMARY, *conf.get("REPLICAS"))
+
+
+def _must_use_primary(model, request_state):
+    if primary_wanted() or (request_state and request_state.pinned):
+        return True
+    labels = conf.get("ALWAYS_PRIMARY")
+    if model._meta.app_label in labels or model._meta.label in labels:
+        return True
+    return connections[conf.PRIMARY].in_atomic_block

@@ -1,0 +1,92 @@
+"""What the test files share: a clean database, real replicas under control, and a record of who answered what."""
+import os
+import subprocess
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from asgiref.sync import async_to_sync
+from django.db import connections
+from django.test import AsyncClient, SimpleTestCase
+
+RIG = Path(__file__).resolve().parents[2] / "tools" / "pg-rig"
+REPLICAS = {"replica1": "r1", "replica2": "r2"}
+TIMEOUT_S = 20
+
+
+def async_get(path, **headers):
+    """A GET through the ASGI handler. Headers by their own names: **{"larder-route": text}."""
+
+    async def get():
+        return await AsyncClient().get(path, **headers)
+
+    return async_to_sync(get)()
+
+
+def rig(*arguments):
+    return subprocess.run([RIG, *map(str, arguments)], check=True, capture_output=True, text=True).stdout
+
+
+def answer(alias, sql, parameters=None):
+    with connections[alias].cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return cursor.fetchone()[0]
+
+
+def await_true(condition, what):
+    deadline = time.monotonic() + TIMEOUT_S
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {TIMEOUT_S} s: {what}")
+        time.sleep(0.005)
+
+
+def await_replicas(aliases=tuple(REPLICAS)):
+    target = answer("default", "SELECT pg_current_wal_insert_lsn()::text")
+    for alias in aliases:
+        await_true(lambda: answer(alias, "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", [target]), f"{alias} replays")
+
+
+@contextmanager
+def replay_paused(alias):
+    """The replica keeps receiving, but shows nothing newer than now."""
+    rig("pause", os.environ["PG_RIG_DIR"], REPLICAS[alias])
+    try:
+        yield
+    finally:
+        rig("resume", os.environ["PG_RIG_DIR"], REPLICAS[alias])
+
+
+@contextmanager
+def recorded():
+    """A list of (alias, SQL), kept by wrappers of the test's own, for everything this thread asks."""
+    log = []
+
+    def recorder(alias):
+        def record(execute, sql, params, many, context):
+            log.append((alias, sql))
+            return execute(sql, params, many, context)
+
+        return record
+
+    with ExitStack() as stack:
+        for connection in connections.all():
+            stack.enter_context(connection.execute_wrapper(recorder(connection.alias)))
+        yield log
+
+
+class DatabaseCase(SimpleTestCase):
+    """Commits for real, as replication and on_commit need; every test starts with empty tables on all three servers."""
+
+    databases = "__all__"
+
+    def setUp(self):
+        from tests.shop.models import Ad, Category, Label
+
+        with connections["default"].cursor() as cursor:
+            cursor.execute("TRUNCATE shop_ad, shop_category, shop_label, shop_ad_labels, django_session RESTART IDENTITY")
+        self.boats, self.books = (Category.objects.create(name=name) for name in ("boats", "books"))
+        self.ad = Ad.objects.create(title="dinghy", category=self.boats)
+        self.label = Label.objects.create(name="used")
+        self.ad.labels.add(self.label)
+        await_replicas()

@@ -1,0 +1,47 @@
+"""A larderd stand-in that keeps what it is asked, on TCP or a unix socket, and answers as it is told."""
+import json
+import socketserver
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+
+TOKEN = "only-for-tests"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_POST(self):  # noqa: N802, the name http.server wants
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.calls.append((self.path, self.headers["Authorization"], body))
+        self.server.on_call(body)
+        status, answer = self.server.answer
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def address_string(self):
+        return "client"
+
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def daemon(path=None, answer=(200, b'{"sequence": 7, "purged": 2}'), on_call=lambda body: None):
+    """Yields the server: `.url`, `.calls` as (path, Authorization, JSON body). `on_call` runs before it answers."""
+    if path:
+        server = socketserver.ThreadingUnixStreamServer(path, _Handler)
+        server.url = f"unix:{path}"
+    else:
+        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Handler)
+        server.url = f"http://127.0.0.1:{server.server_address[1]}"
+    server.daemon_threads = True
+    server.calls, server.answer, server.on_call = [], answer, on_call
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

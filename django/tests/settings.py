@@ -1,0 +1,28 @@
+"""Settings of the test site: a primary and two real streaming replicas, as run-tests started them (tools/pg-rig)."""
+import os
+
+SECRET_KEY = "only for tests, and not the key of Larder"
+ALLOWED_HOSTS = ["*"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+ROOT_URLCONF = "tests.shop.urls"
+TEST_RUNNER = "tests.runner.RigRunner"
+INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.sessions", "larder", "tests.shop"]
+MIDDLEWARE = ["larder.middleware.LarderMiddleware", "django.contrib.sessions.middleware.SessionMiddleware",
+              "django.middleware.csrf.CsrfViewMiddleware"]
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates",
+              "DIRS": [os.path.join(os.path.dirname(__file__), "templates")],
+              "OPTIONS": {"context_processors": ["django.template.context_processors.request"]}}]
+
+
+def _database(node):
+    return {"ENGINE": "django.db.backends.postgresql", "NAME": os.environ["PG_DATABASE"], "USER": "larder",
+            "HOST": "127.0.0.1", "PORT": os.environ[f"PG_{node}_PORT"], "CONN_MAX_AGE": None}
+
+
+DATABASES = {"default": _database("PRIMARY"), "replica1": _database("R1"), "replica2": _database("R2")}
+DATABASE_ROUTERS = ["larder.routers.LarderRouter"]
+LARDER = {"KEY": "0123456789abcdef0123456789abcdef", "REPLICAS": ["replica1", "replica2"], "DATABASE": "pg1"}
+# Tests that care what is logged say so with assertLogs.
+LOGGING = {"version": 1, "handlers": {"none": {"class": "logging.NullHandler"}},
+           "loggers": {name: {"handlers": ["none"], "propagate": False} for name in ("larder", "django.request")}}

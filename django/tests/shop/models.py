@@ -1,0 +1,29 @@
+"""A tiny shop with every kind of relation that purging has to see."""
+from django.db import models
+
+import larder
+from larder.querysets import PurgingQuerySet
+
+
+class Category(models.Model):
+    name = models.TextField()
+
+
+@larder.register(tags=lambda label: [f"label:{label.pk}"])
+class Label(models.Model):
+    name = models.TextField()
+
+
+class Ad(models.Model):
+    title = models.TextField()
+    category = models.ForeignKey(Category, models.CASCADE)
+    labels = models.ManyToManyField(Label)
+    objects = PurgingQuerySet.as_manager()
+
+
+class AdProxy(Ad):
+    class Meta:
+        proxy = True
+
+
+larder.register(Ad, tags=lambda ad: [f"ad:{ad.pk}", f"category:{ad.category_id}"])

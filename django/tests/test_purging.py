@@ -1,0 +1,215 @@
+"""purge(): after the commit, with its position, once a request, and never at the cost of the write."""
+import os
+import socket
+import tempfile
+
+from asgiref.sync import async_to_sync
+from django.core.exceptions import SynchronousOnlyOperation
+from django.db import IntegrityError, transaction
+from django.test import Client, override_settings
+
+import larder
+from larder.client import Daemon, DaemonError
+from larder.purging import MAX_NAMES_PER_CALL
+from larder.test import capture_purges
+from tests.base import DatabaseCase, answer, async_get, await_true
+from tests.daemon import TOKEN, daemon
+from tests.settings import LARDER
+from tests.shop.models import Ad, AdProxy, Category, Label
+from tests.test_positions import replayed
+
+
+def with_daemon(url, **more):
+    return override_settings(LARDER={**LARDER, "DAEMON": url, "TOKEN": TOKEN, **more})
+
+
+class WhenPurgesAreSent(DatabaseCase):
+    def test_at_once_outside_of_a_transaction(self):
+        with capture_purges() as purges:
+            larder.purge(tags=["a"])
+            self.assertEqual(purges.tags, {"a"})
+
+    def test_after_the_commit_inside_one(self):
+        with capture_purges() as purges:
+            with transaction.atomic():
+                larder.purge(tags=["a"], urls=["http://site/x"])
+                self.assertEqual(purges.calls, [])
+            self.assertEqual((purges.tags, purges.urls), ({"a"}, {"http://site/x"}))
+
+    def test_never_for_a_rollback(self):
+        with capture_purges() as purges:
+            with transaction.atomic():
+                larder.purge(tags=["kept"])
+                with self.assertRaises(IntegrityError), transaction.atomic():
+                    Ad.objects.create(title="no category")
+                with transaction.atomic():
+                    larder.purge(tags=["dropped"])
+                    transaction.set_rollback(True)
+            self.assertEqual(purges.tags, {"kept"})
+
+    def test_batch_sends_once_even_if_the_block_raises(self):
+        with capture_purges() as purges:
+            with self.assertRaises(ZeroDivisionError), larder.batch():
+                larder.purge(tags=["a"])
+                with larder.batch():
+                    larder.purge(tags=["a", "b"])
+                self.assertEqual(purges.calls, [])
+                1 / 0
+            self.assertEqual([names for _, names, _ in purges.calls], [{"tags": ["a", "b"]}])
+
+    def test_many_names_go_in_parts(self):
+        with capture_purges() as purges:
+            larder.purge(tags=[f"t{i}" for i in range(2 * MAX_NAMES_PER_CALL + 1)])
+        self.assertEqual([len(names["tags"]) for _, names, _ in purges.calls], [MAX_NAMES_PER_CALL] * 2 + [1])
+
+    def test_bad_arguments_are_refused_at_the_call(self):
+        for arguments in ({"tags": "one"}, {"tags": ["two words"]}, {"tags": [""]}, {"tags": ["ä"]}, {"tags": ["x" * 256]},
+                          {"tags": ["a\r\nb"]}, {"urls": ["relative"]}, {"urls": ["/no/site"]}, {"tags": ["a"], "mode": "fast"}):
+            with self.subTest(arguments), self.assertRaises(ValueError):
+                larder.purge(**arguments)
+
+    def test_paths_are_completed(self):
+        with override_settings(LARDER={**LARDER, "SITE": "https://example.org/"}), capture_purges() as purges:
+            larder.purge(urls=["/a/?b=c"])
+        self.assertEqual(purges.urls, {"https://example.org/a/?b=c"})
+
+    def test_async_code(self):
+        with capture_purges() as purges:
+            async_get("/purge-async/")
+        self.assertEqual(purges.tags, {"from-async"})
+
+        async def outside_of_a_request():
+            larder.purge(tags=["a"])
+
+        with self.assertRaises(SynchronousOnlyOperation):
+            async_to_sync(outside_of_a_request)()
+
+
+class WhatTheDaemonGets(DatabaseCase):
+    def write(self):
+        return Client().get(f"/write/?pk={self.ad.pk}&title=yacht")
+
+    def test_one_call_of_each_kind_before_the_response_leaves_and_after_the_commit(self):
+        seen = []
+
+        def look(body):
+            # Another connection, as of another process: sees only what is committed.
+            await_true(lambda: replayed("replica1", body["position"]), "replay")
+            seen.append(Ad.objects.using("replica1").get(pk=self.ad.pk).title)
+
+        with daemon(on_call=look) as server, with_daemon(server.url, TIMEOUT=20):
+            self.assertEqual(self.write().status_code, 200)
+            calls = list(server.calls)
+        self.assertEqual(seen, ["yacht", "yacht"])
+        self.assertEqual([(path, token) for path, token, _ in calls], [("/v1/purge", f"Bearer {TOKEN}")] * 2)
+        bodies = [body for _, _, body in calls]
+        self.assertEqual([(b["tags"], b["urls"], b["mode"]) for b in bodies],
+                         [([f"ad:{self.ad.pk}", "front"], [], "soft"), ([], ["http://testserver/"], "soft")])
+        for body in bodies:
+            self.assertRegex(body["position"], r"^pg1/1/[0-9A-F]+$")
+
+    def test_unix_socket(self):
+        with tempfile.TemporaryDirectory() as directory, daemon(os.path.join(directory, "api.sock")) as server:
+            self.assertEqual(Daemon(server.url, TOKEN).purge(tags=["a"]), {"sequence": 7, "purged": 2})
+            self.assertEqual(server.calls, [("/v1/purge", f"Bearer {TOKEN}", {"tags": ["a"], "urls": [], "mode": "soft"})])
+
+    def assert_written_and_logged(self, url, text, **settings):
+        with with_daemon(url, **settings), self.assertLogs("larder.purge", "ERROR") as logs:
+            self.assertEqual(self.write().status_code, 200)
+        self.assertEqual(answer("default", "SELECT title FROM shop_ad"), "yacht")
+        self.assertIn(text, logs.output[0])
+        self.assertIn(f"ad:{self.ad.pk}", logs.output[0])
+
+    def test_a_dead_daemon_costs_no_write(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))  # bound, not listening: refuses, and nobody else can take it
+            self.assert_written_and_logged(f"http://127.0.0.1:{taken.getsockname()[1]}", "refused")
+
+    def test_a_silent_daemon_costs_the_timeout(self):
+        with socket.socket() as silent:
+            silent.bind(("127.0.0.1", 0))
+            silent.listen(8)
+            self.assert_written_and_logged(f"http://127.0.0.1:{silent.getsockname()[1]}", "timed out", TIMEOUT=0.05)
+
+    def test_a_refusing_or_babbling_daemon_costs_no_write(self):
+        with daemon(answer=(403, b"wrong token")) as server:
+            self.assert_written_and_logged(server.url, "403: wrong token")
+        with daemon(answer=(200, b"<html>")) as server:
+            self.assert_written_and_logged(server.url, "not JSON")
+
+    def test_bad_addresses(self):
+        for url in ("", "127.0.0.1:80", "ftp://x", "unix:relative", "http://host/path"):
+            with self.subTest(url), self.assertRaises(ValueError):
+                Daemon(url)
+        with self.assertRaises(DaemonError):
+            Daemon("unix:/nonexistent/api.sock").purge(tags=["a"])
+
+
+class RegisteredModels(DatabaseCase):
+    def assert_purges(self, work, *tags):
+        with capture_purges() as purges:
+            work()
+        self.assertEqual(purges.tags, set(tags))
+
+    def test_create(self):
+        self.assert_purges(lambda: Ad.objects.create(title="atlas", category=self.books), "ad:2", "category:2")
+
+    def test_a_moved_object_leaves_its_old_place(self):
+        self.ad.category = self.books
+        self.assert_purges(self.ad.save, "ad:1", "category:1", "category:2")
+
+    def test_a_save_under_a_known_key(self):
+        self.assert_purges(Ad(pk=1, title="atlas", category=self.books).save, "ad:1", "category:1", "category:2")
+
+    def test_nothing_is_sent_before_the_commit(self):
+        def look(body):
+            titles.append(answer("default", "SELECT title FROM shop_ad"))
+
+        titles = []
+        self.ad.title = "yacht"
+        with daemon(on_call=look) as server, with_daemon(server.url):
+            self.ad.save()
+            self.assertEqual(len(server.calls), 1)
+        self.assertEqual(titles, ["yacht"])
+
+    def test_failed_save(self):
+        def work():
+            with self.assertRaises(IntegrityError):
+                Ad(pk=1, title="atlas", category_id=None).save()
+
+        self.assert_purges(work)
+
+    def test_delete_also_by_cascade_and_by_queryset(self):
+        self.assert_purges(self.boats.delete, "ad:1", "category:1")
+        Ad.objects.create(title="atlas", category=self.books)
+        self.assert_purges(lambda: Ad.objects.filter(title="atlas").delete(), "ad:2", "category:2")
+
+    def test_subclasses_and_proxies(self):
+        self.assert_purges(AdProxy.objects.get(pk=1).save, "ad:1", "category:1")
+
+    def test_unregistered_models(self):
+        self.assert_purges(lambda: Category.objects.create(name="cars"))
+
+    def test_many_to_many_from_both_sides(self):
+        both = ("ad:1", "category:1", "label:1")
+        self.assert_purges(lambda: self.ad.labels.remove(self.label), *both)
+        self.assert_purges(lambda: self.ad.labels.add(self.label), *both)
+        self.assert_purges(self.ad.labels.clear, *both)
+        self.assert_purges(lambda: self.label.ad_set.add(self.ad), *both)
+        self.assert_purges(lambda: self.label.ad_set.remove(self.ad), *both)
+        self.ad.labels.add(self.label)
+        self.assert_purges(self.label.ad_set.clear, *both)
+        new = Label.objects.create(name="new")
+        self.ad.labels.add(self.label)
+        self.assert_purges(lambda: self.ad.labels.set([new]), *both, f"label:{new.pk}")
+
+    def test_update_and_purge(self):
+        Ad.objects.create(title="atlas", category=self.books)
+
+        def work():
+            count = Ad.objects.filter(title="dinghy").update_and_purge(category=self.books, title="book of boats")
+            self.assertEqual(count, 1)
+
+        self.assert_purges(work, "ad:1", "category:1", "category:2")
+        self.assertEqual(Ad.objects.get(pk=1).category, self.books)
+        self.assertEqual(Ad.objects.get(pk=2).title, "atlas")
