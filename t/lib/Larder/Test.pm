@@ -11,7 +11,7 @@
 #   done_testing;
 #
 # Templates (configurations and files): @NAME@ is "127.0.0.1:PORT" of a server of that name, started or not, @NAME.port@ its
-# port, @dir@ the temporary directory. done_testing also checks what a test could forget: every server ended cleanly when
+# port, @dir@ the temporary directory. Answers carry $larder_status in X-Larder. done_testing also checks what a test could forget: every server ended cleanly when
 # told to, left no process, no log holds an alert, a crash or a sanitizer's report, other than those announced by
 # $t->expect_log.
 #
@@ -172,6 +172,7 @@ error_log $dir/error.log $level;
 events { worker_connections 4096; @{[$o{events} || '']} }
 http {
     access_log off;
+    add_header X-Larder \$larder_status always;
     client_body_temp_path $dir/client_body;
     proxy_temp_path $dir/proxy;
     fastcgi_temp_path $dir/fastcgi;
@@ -412,7 +413,7 @@ sub raw {
 }
 
 # Load from another process while the test goes on: `clients` (8) keep-alive connections ask for the paths in turn.
-# Ends, and gives the answers, by ->stop: hashes of path, status, cache (cache_status), complete, at (Unix time), seconds.
+# Ends, and gives the answers, by ->stop: hashes of path, status, larder, complete, at (Unix time), seconds.
 sub load {
     my ($self, $paths, %o) = @_;
     my $file = $self->{test}->dir . '/load-' . ++$self->{test}{loads};
@@ -434,7 +435,7 @@ sub load {
         },
         sink => sub {
             my ($r) = @_;
-            print $out join("\t", $r->{request}{path}, $r->status, $r->cache_status, $r->complete ? 1 : 0, $r->{started},
+            print $out join("\t", $r->{request}{path}, $r->status, $r->larder, $r->complete ? 1 : 0, $r->{started},
                 $r->{seconds}, $r->error // ''), "\n";
         },
     );
@@ -453,7 +454,7 @@ sub stop {
     waitpid $self->{pid}, 0;
     return map {
         my %answer;
-        @answer{qw(path status cache complete at seconds error)} = split /\t/;
+        @answer{qw(path status larder complete at seconds error)} = split /\t/;
         \%answer;
     } split /\n/, Larder::Test->read_file($self->{file});
 }

@@ -132,6 +132,9 @@ sub header {
     return wantarray ? @values : @values ? join(', ', @values) : undef;
 }
 
+# $larder_status of the request, which the harness's nginx configuration puts into X-Larder.
+sub larder { scalar $_[0]->header('X-Larder') // '' }
+
 # What Cache-Status (RFC 9211) says of Larder, e.g. "hit" or "fwd=miss".
 sub cache_status { ($_[0]->header('Cache-Status') // '') =~ /^larder;\s*([^;]+)/i ? $1 : '' }
 

@@ -1,0 +1,55 @@
+# Each mistake in the configuration is refused by `nginx -t`, which names file, line, the value and what would be legal.
+use Larder::Test;
+
+my $t = Larder::Test->new;
+my $zone = "larder_zone 8m;\n";
+
+# [what is wrong, http { } part whose mistake is in its last line, what the message must say]
+my @mistakes = (
+    ['unknown store', "${zone}server { location / {\nlarder nowhere;\n", qr/"nowhere".*larder_store/],
+    ['no zone', "server { location / {\nlarder near;\n", qr/larder_zone/],
+    ['zone too small', "larder_zone 4k;\n", qr/"4k".*at least/],
+    ['zone of no size', "larder_zone much;\n", qr/"much".*(?:size|8m|legal)/],
+    ['two zones', "${zone}larder_zone 8m;\n", qr/duplicate/],
+    ['duplicate store', "larder_store a redis://127.0.0.1:1;\nlarder_store a redis://127.0.0.1:2;\n", qr/"a".*duplicate|duplicate.*"a"/],
+    ['store named like a keyword', "larder_store off redis://127.0.0.1:1;\n", qr/"off"/],
+    ['unknown scheme of a store', "larder_store a http://127.0.0.1:1;\n", qr{"http://127.0.0.1:1".*redis://}],
+    ['store without host', "larder_store a redis://;\n", qr{"redis://"}],
+    ['port out of range', "larder_store a redis://127.0.0.1:99999;\n", qr{99999}],
+    ['unknown store parameter', "larder_store a redis://127.0.0.1:1 colour=red;\n", qr/"colour=red".*(?:prefix|timeout)/],
+    ['bad store timeout', "larder_store a redis://127.0.0.1:1 timeout=soon;\n", qr/"(?:timeout=)?soon"/],
+    ['bad daemon', "larder_daemon ftp://x;\n", qr{"ftp://x".*(?:unix:|redis://)}],
+    ['bad time', "${zone}server { location / {\nlarder_valid 1parsec;\n", qr/"1parsec"/],
+    ['bad status', "${zone}server { location / {\nlarder_valid 99 1m;\n", qr/"99".*(?:100|200).*599/],
+    ['no time', "${zone}server { location / {\nlarder_valid 200;\n", qr/larder_valid/],
+    ['unknown stale parameter', "${zone}server { location / {\nlarder_stale sometimes;\n", qr/"sometimes".*(?:while|never)/],
+    ['bad stale time', "${zone}server { location / {\nlarder_stale while=x;\n", qr/"(?:while=)?x"/],
+    ['contradiction in stale', "${zone}server { location / {\nlarder_stale never while=1m;\n", qr/never/],
+    ['unknown cookie mode', "${zone}server { location / {\nlarder_cookie a sideways;\n", qr/"sideways".*value/],
+    ['cookie twice', "${zone}server { location / {\nlarder_cookie a value;\nlarder_cookie a presence;\n", qr/"a".*duplicate|duplicate.*"a"/],
+    ['unknown query mode', "${zone}server { location / {\nlarder_query shuffle;\n", qr/"shuffle".*(?:keep|drop|sort|none)/],
+    ['query keep of nothing', "${zone}server { location / {\nlarder_query keep;\n", qr/keep/],
+    ['unknown ESI mode', "${zone}server { location / {\nlarder_esi maybe;\n", qr/"maybe".*auto/],
+    ['ESI depth out of range', "${zone}server { location / {\nlarder_esi on depth=1000;\n", qr/"(?:depth=)?1000".*\d/],
+    ['ESI depth 0', "${zone}server { location / {\nlarder_esi on depth=0;\n", qr/"(?:depth=)?0".*1/],
+    ['ESI includes out of range', "${zone}server { location / {\nlarder_esi on includes=1000000;\n", qr/"(?:includes=)?1000000".*\d/],
+    ['ESI size out of range', "${zone}server { location / {\nlarder_esi on size=1000g;\n", qr/"(?:size=)?1000g"/],
+    ['ESI timeout', "${zone}server { location / {\nlarder_esi on timeout=late;\n", qr/"(?:timeout=)?late"/],
+    ['unknown ESI parameter', "${zone}server { location / {\nlarder_esi on speed=1;\n", qr/"speed=1".*depth/],
+    ['unknown near parameter', "larder_store a redis://127.0.0.1:1;\n${zone}server { location / {\nlarder a near=maybe;\n", qr/"near=maybe".*near=off/],
+    ['unknown refresh', "${zone}server { location / {\nlarder_refresh later;\n", qr/"later".*(?:daemon|inline|off)/],
+);
+
+for my $mistake (@mistakes) {
+    my ($name, $config, $message) = @$mistake;
+    my $line = () = $config =~ /\n/g;
+    my $closing = '}' x ((() = $config =~ /\{/g) - (() = $config =~ /\}/g));
+    my ($code, $said) = $t->nginx_test($config . $closing . "\n");
+    subtest $name => sub {
+        isnt $code, 0, 'refused' or return;
+        like $said, $message, 'names the value and what is legal';
+        like $said, qr/ in conf:$line$/m, 'names the line';
+    };
+}
+
+done_testing;

@@ -1,0 +1,49 @@
+# The backend sees only the cookies that the key holds, so that no visitor's page reaches another.
+use Larder::Test;
+
+my $t       = Larder::Test->new;
+my $backend = $t->backend;
+$t->nginx(<<'CONF');
+    larder_zone 8m;
+    server {
+        listen @nginx@;
+        location / {
+            larder near;
+            larder_valid 1m;
+            larder_cookie lang value;
+            larder_cookie consent presence;
+            proxy_pass http://@backend@;
+        }
+    }
+CONF
+$backend->set(
+    '/page*'    => {body => '{cookie:lang}/{cookie:consent}/{cookie:session}'},
+    '/account*' => {body => 'account of {cookie:session}', headers => [['Cache-Control', 'private']]},
+    '/login*'   => {body => 'session was {cookie:session}', headers => [['Set-Cookie', 'session=fresh-{n}']], status => 200},
+);
+sub page { my ($path, $cookies) = @_; return $t->get($path, headers => [Cookie => $cookies]) }
+
+is page('/page', 'lang=de; session=alice; _ga=1')->body, 'de//', 'cookies outside the key do not reach the backend';
+my $again = page('/page', 'session=bob; lang=de');
+is $again->larder, 'HIT', 'another visitor, other cookies, another order: the same page';
+is page('/page', 'lang=fr; session=bob')->body, 'fr//', 'a value that the key holds makes a page of its own';
+my $first = page('/page', 'lang=de; consent=yes-2026');
+unlike $first->body, qr/yes-2026/, 'of a presence cookie the value stays outside';
+is page('/page', 'lang=de; consent=other')->larder, 'HIT', '... and one value is as good as another';
+is page('/page', 'lang=')->body, page('/page', '')->body, 'an empty cookie is no cookie';
+ok !(grep { /session|_ga|alice|bob/ } map { my $r = $_; map { $$_[1] } @{$r->{headers}} } $backend->log),
+    'no request in all this carried what the key does not hold';
+
+is page('/account', 'session=alice')->body, 'account of alice', 'an answer that proves personal is asked for with all cookies';
+is page('/account', 'session=bob')->body, 'account of bob', '... for each visitor';
+is page('/account', 'session=bob; lang=de')->body, 'account of bob', '... with any other cookie';
+my $seen = $backend->count('/account');
+is page('/account', 'session=carol')->body, 'account of carol', 'and now that this is known';
+is $backend->count('/account'), $seen + 1, '... the backend is asked only once for it';
+
+my @logins = map { page('/login', "session=$_") } qw(alice bob);
+is $logins[0]->body, 'session was alice', 'a page that sets a cookie is asked for with all cookies';
+isnt $logins[0]->header('Set-Cookie'), undef, '... and the cookie arrives';
+isnt $logins[1]->header('Set-Cookie'), $logins[0]->header('Set-Cookie'), '... at one visitor only: it is never kept';
+
+done_testing;

@@ -1,0 +1,62 @@
+# 200 visitors come at once to a page nobody has: the backend renders it once and all get it.
+use Larder::Test;
+
+my $t       = Larder::Test->new;
+my $backend = $t->backend;
+$t->redis;
+$t->nginx(<<'CONF', workers => 2);
+    larder_zone 8m;
+    larder_store main redis://@redis@;
+    larder_valid 1m;
+    server {
+        listen @nginx@;
+        location /near/  { larder near; proxy_pass http://@backend@; }
+        location /store/ { larder main; proxy_pass http://@backend@; }
+        location /short/ { larder near; larder_lock timeout=200ms; proxy_pass http://@backend@; }
+    }
+CONF
+
+for my $place (qw(near store)) {
+    my $path = "/$place/page";
+    $backend->set($path => {delay => 0.3, size => 20_000});
+    my @answers = $t->many(200, $path);
+    is scalar(grep { $_->status == 200 && length $_->body == 20_000 } @answers), 200, "$place: all got the page";
+    is $backend->count($path), 1, "$place: it was rendered once";
+    my %how;
+    $how{$_->larder}++ for @answers;
+    is $how{MISS}, 1, "$place: one fetched it";
+    is(($how{COALESCED} || 0) + ($how{HIT} || 0), 199, "$place: the others shared it") or diag explain \%how;
+}
+
+# When it proves to be personal, nobody gets what was rendered for another.
+$backend->set('/near/mine' => {body => 'page of {cookie:who}', delay => 0.1, headers => [['Cache-Control', 'private']]});
+my @mine = $t->many(30, sub { {path => '/near/mine', headers => [Cookie => "who=visitor-$_[0]"]} });
+is scalar(grep { my ($who) = $_->{request}{headers}[1] =~ /who=(.*)/; $_->body eq "page of $who" } @mine), 30,
+    'a page that proves personal goes to nobody else';
+
+# When the one who fetches gets nothing, the others are not lost with it.
+for my $fault (qw(close truncate die)) {
+    my $path = "/near/$fault";
+    $backend->set($path => {fault => $fault, delay => 0.2});
+    my $load = $t->load([$path], clients => 20);
+    ok $t->await(sub { $backend->count($path) >= 1 }), "$fault: someone fetches";
+    $backend->set($path => {});
+    ok $t->await(sub { $t->get($path)->status == 200 }), "$fault: once the backend is well, so is the page";
+    my $from = $load->count;
+    ok $t->await(sub { $load->count > $from + 40 }), "$fault: nobody waits for ever";
+    $load->stop;
+}
+
+# The one who fetches goes away.
+$backend->set('/near/left' => {hold => 1});
+my $leaver = Larder::Test::listens($t->address('nginx'));
+print $leaver "GET /near/left HTTP/1.1\r\nHost: " . $t->address('nginx') . "\r\n\r\n";
+$leaver->flush;
+ok $t->await(sub { $backend->count('/near/left') == 1 }), 'one fetches';
+my $load = $t->load(['/near/left'], clients => 10);
+close $leaver;
+$backend->release;
+ok $t->await(sub { $load->count >= 10 }), '... and leaves: those who wait are served all the same';
+is scalar(grep { $_->{status} != 200 } $load->stop), 0, '... with the page';
+
+done_testing;
