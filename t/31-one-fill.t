@@ -12,7 +12,7 @@ $t->nginx(<<'CONF', workers => 2);
         listen @nginx@;
         location /near/  { larder near; proxy_pass http://@backend@; }
         location /store/ { larder main; proxy_pass http://@backend@; }
-        location /short/ { larder near; larder_lock timeout=200ms; proxy_pass http://@backend@; }
+        location /short/ { larder near; larder_lock 200ms; proxy_pass http://@backend@; }
     }
 CONF
 
@@ -46,6 +46,13 @@ for my $fault (qw(close truncate die)) {
     ok $t->await(sub { $load->count > $from + 40 }), "$fault: nobody waits for ever";
     $load->stop;
 }
+
+# Waiting has its limit.
+$backend->set('/short/page' => {hold => 1});
+my $waiting = $t->load(['/short/page'], clients => 5);
+ok $t->await(sub { ($backend->stats->{paths}{'/short/page'}{active} // 0) == 5 }), 'past larder_lock each asks for himself';
+$backend->release;
+$waiting->stop;
 
 # The one who fetches goes away.
 $backend->set('/near/left' => {hold => 1});

@@ -12,7 +12,6 @@ $t->nginx(<<'CONF');
         larder_esi on;
         larder_esi_cookie name;
         location / { proxy_pass http://@backend@; }
-        location /none/ { larder_esi_cookie off; proxy_pass http://@backend@; }
     }
 CONF
 my $greeting = '<esi:vars>Hello $(HTTP_COOKIE{name}|stranger), $(HTTP_COOKIE{session}|nobody)</esi:vars>';
