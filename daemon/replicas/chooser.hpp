@@ -66,7 +66,7 @@ public:
     // Returns when all have ended: at once, unless a server's name is being looked up by a DNS that doesn't answer.
     void stop();
 
-    // Thread-safe and quick (no I/O). Until the first probes have come back, which takes milliseconds, it holds.
+    // Thread-safe (but not beside start and stop) and quick, no I/O. Until the first probes have come back, which takes milliseconds, it holds.
     Choice choose(const Request& request);
 
     // Thread-safe snapshots: nodes in the settings' order, primary first; alarms as sentences (split brain, strangers).

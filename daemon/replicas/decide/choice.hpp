@@ -46,6 +46,8 @@ struct Situation {
     std::uint32_t timeline = 0;        // of the primary we trust; 0: none seen yet
     bool primary_answers = false;
     std::int64_t hard_max_lag_ms = 30000;
+    std::int64_t probe_interval_ms = 250;
+    std::int64_t primary_token_ms = 1000;  // time between two tokens
     unsigned background_on_primary = 0;  // in flight
     unsigned live_on_primary = 0;        // in flight
     unsigned primary_jobs = 2;
@@ -56,6 +58,7 @@ struct Situation {
 
 struct Decision {
     std::optional<std::size_t> node;   // index into nodes; nothing: hold
+    bool primary = false;              // that node is the primary
     std::int64_t retry_after_ms = 0;   // when held
     bool awaits_replay = false;        // held for a fence alone: probing sooner than planned would help
     const char* reason = "";

@@ -8,7 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+#include <deque>
 
 #include "daemon/replicas/decide/position.hpp"
 
@@ -32,28 +32,28 @@ const char* to_string(Bound bound);
 class LsnRing {
 public:
     // Holds the newest `capacity` samples (1 or more). A newest sample older than `silent_ms` means that the primary is silent.
-    LsnRing(std::size_t capacity, std::int64_t silent_ms) : samples_(capacity), silent_ms_(silent_ms) {}
+    LsnRing(std::size_t capacity, std::int64_t silent_ms) : capacity_(capacity), silent_ms_(silent_ms) {}
 
     // A sample: at `now_ms` the primary's log had been written up to `lsn`. Samples come in order of time; one that goes
     // back in the log (another primary) empties the ring first. 0 is no position and ignored.
     void add(std::int64_t now_ms, Lsn lsn);
-    void clear();
+    void clear() { samples_.clear(); }
 
     // The lag at `now_ms` of a replica that had replayed up to `replayed` then. Samples later than `now_ms` don't count:
     // the replica couldn't know them yet.
     Lag lag(Lsn replayed, std::int64_t now_ms) const;
 
 private:
+    // The log stood at `lsn` from the first of these times to the last (or longer).
     struct Sample {
-        std::int64_t time_ms = 0;
+        std::int64_t first_ms = 0;
+        std::int64_t last_ms = 0;
         Lsn lsn = 0;
     };
-    const Sample& newest(std::size_t back) const;
 
-    std::vector<Sample> samples_;
+    std::deque<Sample> samples_;  // in order of time and of lsn
+    std::size_t capacity_;
     std::int64_t silent_ms_;
-    std::size_t count_ = 0;
-    std::size_t next_ = 0;
 };
 
 }  // namespace larder::replicas

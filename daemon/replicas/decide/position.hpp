@@ -10,6 +10,9 @@ namespace larder::replicas {
 
 using Lsn = std::uint64_t;  // byte position in the log; 0: none
 
+// What names servers and databases: 1 to 63 of A-Z a-z 0-9 _ -
+bool is_name(std::string_view text);
+
 // "16/B374D848", PostgreSQL's own text: two hexadecimal numbers of 1 to 8 digits. Nothing for any other text.
 std::optional<Lsn> parse_lsn(std::string_view text);
 
@@ -20,7 +23,7 @@ struct Position {
     Lsn lsn = 0;
 };
 
-// "default/1/16B3748": node (1 to 63 of A-Z a-z 0-9 _ -), timeline (decimal, 32 bits), LSN as one hexadecimal number
+// "default/1/16B3748": a name, the timeline (decimal, 32 bits), LSN as one hexadecimal number
 // (1 to 16 digits). Nothing for any other text.
 std::optional<Position> parse_position(std::string_view text);
 

@@ -28,6 +28,7 @@ struct Observation {
     std::int64_t instance = 0;    // pg_postmaster_start_time() in microseconds: tells two servers apart
     unsigned active = 0;          // client backends executing a statement, the probe's own excluded
     unsigned max_connections = 0;
+    double latency_ms = 0;        // how long the probe took
 };
 
 // What must be remembered from one judgement to the next.

@@ -1,0 +1,88 @@
+// One database with its servers: what the probes said, who has which role, who is in rotation, what is in flight.
+// A pure state machine: times (monotonic, ms) and luck come from the caller, who also serialises the calls.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/replicas/decide/choice.hpp"
+#include "daemon/replicas/decide/lsn_ring.hpp"
+#include "daemon/replicas/decide/rotation.hpp"
+#include "daemon/replicas/decide/token_bucket.hpp"
+#include "daemon/replicas/settings.hpp"
+#include "daemon/replicas/status.hpp"
+
+namespace larder::replicas {
+
+// Something worth a line in the log.
+struct Change {
+    bool alarming = false;
+    std::string text;
+};
+
+class Cluster {
+public:
+    // Index 0 is the configured primary, then the replicas in the settings' order.
+    explicit Cluster(const DatabaseSettings& settings);
+
+    const DatabaseSettings& settings() const { return settings_; }
+    std::size_t size() const { return nodes_.size(); }
+
+    // Probing begins. Until every server has been probed once, or two probe timeouts have gone by, choose() holds.
+    void starting(std::int64_t now_ms);
+
+    // The newest probe's result. `sent_ms` and `received_ms` enclose the moment at which the server looked.
+    std::vector<Change> observed(std::size_t node, const Observation& seen, std::int64_t sent_ms, std::int64_t received_ms);
+    std::vector<Change> failed(std::size_t node, std::string error);
+
+    // Whether `name` is this database's or one of its servers'.
+    bool knows(std::string_view name) const;
+
+    // Each decision that names a node is followed by begin(), and that by one end().
+    Decision choose(Class urgency, const Fence& fence, double patience_used, std::int64_t now_ms,
+                    const std::function<double()>& random);
+    void begin(std::size_t node, Class urgency);
+    void end(std::size_t node, Class urgency);
+
+    std::vector<NodeStatus> status() const;
+    const std::vector<std::string>& alarms() const { return alarms_; }
+
+private:
+    struct Node {
+        NodeSettings settings;
+        Observation seen;             // newest answer
+        bool present = false;         // answers, apart from failures that are few enough to be forgiven
+        unsigned failures_in_row = 0;
+        Role role = Role::unknown;
+        Rotation rotation;
+        Lag lag;
+        double latency_ms = 0;
+        unsigned in_flight[2] = {0, 0};  // by Class
+        std::uint64_t probes = 0;
+        std::uint64_t failures = 0;
+        std::uint64_t chosen = 0;
+        std::string error;
+    };
+
+    bool primary_present() const;
+    void judge(std::vector<Change>& changes);
+    // Why a replica may get no work whatever its lag; null when nothing speaks against it.
+    const char* flaw(const Node& node) const;
+    Sample classify(const Node& node) const;
+    void count(Node& node, Sample sample, std::vector<Change>& changes);
+    std::string out_because(const Node& node) const;
+
+    DatabaseSettings settings_;
+    std::vector<Node> nodes_;
+    std::vector<std::string> aliases_;
+    std::vector<std::string> alarms_;
+    Trust trust_;
+    LsnRing ring_;
+    TokenBucket primary_tokens_;
+    std::int64_t settled_ms_ = 0;
+};
+
+}  // namespace larder::replicas

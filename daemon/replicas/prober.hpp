@@ -1,0 +1,54 @@
+// The probing thread of one server: probes it at an interval, and sooner when asked to.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "daemon/replicas/probe.hpp"
+
+namespace larder::replicas {
+
+class Prober {
+public:
+    using Sink = std::function<void(const Probe::Result&)>;  // called in the thread, with answers and errors only
+
+    // Starts the thread, which probes at once. Throws std::system_error.
+    Prober(const std::string& dsn, std::int64_t interval_ms, std::int64_t timeout_ms, Sink sink);
+    // Ends a probe under way and joins.
+    ~Prober();
+    Prober(const Prober&) = delete;
+    Prober& operator=(const Prober&) = delete;
+
+    // Probe soon, though never sooner than 10 ms after the last one. Thread-safe, never blocks.
+    void hurry();
+
+private:
+    void loop();
+    bool pause(std::int64_t since_ms);
+
+    class EventFd {
+    public:
+        EventFd();
+        ~EventFd();
+        EventFd(const EventFd&) = delete;
+        EventFd& operator=(const EventFd&) = delete;
+        int fd() const { return fd_; }
+        void set();
+        void clear();
+
+    private:
+        int fd_;
+    };
+
+    std::int64_t interval_ms_;
+    Sink sink_;
+    EventFd stop_;
+    EventFd hurry_;
+    Probe probe_;
+    std::thread thread_;
+};
+
+}  // namespace larder::replicas
