@@ -3,8 +3,13 @@ from django.db import connections
 
 from larder import conf
 
-# The timeline is read from a WAL file's name: after a promotion the control file still names the old one for a while.
-_SQL = """SELECT substr(pg_walfile_name(lsn), 1, 8), lsn::text FROM pg_current_wal_insert_lsn() AS lsn"""
+# The insert position, as the commit may not be flushed yet where synchronous_commit is off. The timeline is read from a
+# WAL file's name: after a promotion the control file still names the old one for a while.
+_SQL = """SELECT substr(pg_walfile_name(lsn), 1, 8), lsn::text, current_setting('wal_block_size')::int,
+                 pg_size_bytes(current_setting('wal_segment_size'))
+          FROM pg_current_wal_insert_lsn() AS lsn"""
+_PAGE_HEADER = 24  # bytes, sizes of PostgreSQL's XLogPageHeaderData ...
+_SEGMENT_HEADER = 40  # ... and XLogLongPageHeaderData, on the first page of a WAL file
 
 
 def current_position():
@@ -17,6 +22,18 @@ def current_position():
         return ""
     with connection.cursor() as cursor:
         cursor.execute(_SQL)
-        timeline, lsn = cursor.fetchone()
-    high, low = lsn.split("/")
-    return f"{conf.get('DATABASE')}/{int(timeline, 16)}/{(int(high, 16) << 32) + int(low, 16):X}"
+        timeline, text, page, segment = cursor.fetchone()
+    high, low = text.split("/")
+    lsn = end_of_last_record((int(high, 16) << 32) + int(low, 16), page, segment)
+    return f"{conf.get('DATABASE')}/{int(timeline, 16)}/{lsn:X}"
+
+
+def end_of_last_record(insert_lsn, page, segment):
+    """When the last record ends with its page, the insert position is already behind the next page's header, where replay
+    gets only with a further record: as a fence, out of reach while the database idles. No record ends right behind a
+    header, so such a position always means the page's start."""
+    if insert_lsn % segment == _SEGMENT_HEADER:
+        return insert_lsn - _SEGMENT_HEADER
+    if insert_lsn % page == _PAGE_HEADER:
+        return insert_lsn - _PAGE_HEADER
+    return insert_lsn

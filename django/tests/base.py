@@ -9,6 +9,8 @@ from asgiref.sync import async_to_sync
 from django.db import connections
 from django.test import AsyncClient, SimpleTestCase
 
+from larder.positions import current_position
+
 RIG = Path(__file__).resolve().parents[2] / "tools" / "pg-rig"
 REPLICAS = {"replica1": "r1", "replica2": "r2"}
 TIMEOUT_S = 20
@@ -41,10 +43,16 @@ def await_true(condition, what):
         time.sleep(0.005)
 
 
-def await_replicas(aliases=tuple(REPLICAS)):
-    target = answer("default", "SELECT pg_current_wal_insert_lsn()::text")
-    for alias in aliases:
-        await_true(lambda: answer(alias, "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", [target]), f"{alias} replays")
+def replayed(alias, position):
+    number = int(position.rsplit("/", 1)[1], 16)
+    text = f"{number >> 32:X}/{number & 0xFFFFFFFF:X}"
+    return answer(alias, "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", [text])
+
+
+def await_replicas():
+    position = current_position()
+    for alias in REPLICAS:
+        await_true(lambda: replayed(alias, position), f"{alias} replays {position}")
 
 
 @contextmanager

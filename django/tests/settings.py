@@ -1,6 +1,11 @@
 """Settings of the test site: a primary and two real streaming replicas, as run-tests started them (tools/pg-rig)."""
 import os
 
+from django.core.exceptions import ImproperlyConfigured
+
+if "PG_RIG_DIR" not in os.environ:
+    raise ImproperlyConfigured("these tests need a PostgreSQL primary with two replicas: start them by django/run-tests")
+
 SECRET_KEY = "only for tests, and not the key of Larder"
 ALLOWED_HOSTS = ["*"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -5,19 +5,10 @@ import tempfile
 from django.db import connections, transaction
 from django.test import override_settings
 
-from larder.positions import current_position
+from larder.positions import current_position, end_of_last_record
 from larder.test import edge_client
-from tests.base import DatabaseCase, answer, await_true, replay_paused, rig
+from tests.base import DatabaseCase, answer, await_true, replay_paused, replayed, rig
 from tests.shop.models import Ad
-
-
-def lsn(position):
-    number = int(position.rsplit("/", 1)[1], 16)
-    return f"{number >> 32:X}/{number & 0xFFFFFFFF:X}"
-
-
-def replayed(alias, position):
-    return answer(alias, "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", [lsn(position)])
 
 
 class Positions(DatabaseCase):
@@ -34,6 +25,36 @@ class Positions(DatabaseCase):
             position = current_position()
             await_true(lambda: replayed("replica1", position), "replay")
             self.assertEqual(Ad.objects.using("replica1").get(pk=self.ad.pk).title, f"title {i}")
+
+    def test_a_log_that_ends_with_a_page_is_reachable(self):
+        """There the insert position is already behind the next page's header, where no replica gets before a further record:
+        as a fence it would hold everything up for as long as the database idles."""
+        self.fill_page()
+        position = current_position()
+        self.assertEqual(int(position.rsplit("/", 1)[1], 16) % 8192, 0)
+        await_true(lambda: replayed("replica1", position), f"replica1 replays {position}")
+
+    def test_headers_of_pages_and_segments(self):
+        page, segment = 0x2000, 0x1000000
+        for insert, reachable in [(0x5000028, 0x5000000), (0x5002018, 0x5002000), (0x5002028, 0x5002028),
+                                  (0x5002020, 0x5002020), (0x5002000, 0x5002000)]:
+            self.assertEqual(end_of_last_record(insert, page, segment), reachable, hex(insert))
+
+    def fill_page(self):
+        """Writes records until one ends where a page does (not the last of a segment, whose header is longer)."""
+        inserted = "SELECT mod(pg_current_wal_insert_lsn() - '0/0', 8192)::int"
+        emitted = "SELECT mod(pg_logical_emit_message(false, 'fill', repeat('x', %s)) - '0/0', 8192)::int"
+
+        def filled():
+            connections["default"].cursor().execute("SELECT pg_current_xact_id()")  # its commit flushes what came before
+            before = answer("default", inserted)
+            overhead = (answer("default", emitted, [800]) - before) % 8192 - 800
+            room = 8192 - answer("default", inserted) - overhead
+            if room > 0:
+                answer("default", emitted, [room])
+            return answer("default", inserted) == 24
+
+        await_true(filled, "a record ends with its page")
 
     def test_a_replica_that_did_not_is_told_apart(self):
         with replay_paused("replica2"):

@@ -12,11 +12,10 @@ import larder
 from larder.client import Daemon, DaemonError
 from larder.purging import MAX_NAMES_PER_CALL
 from larder.test import capture_purges
-from tests.base import DatabaseCase, answer, async_get, await_true
+from tests.base import DatabaseCase, answer, async_get, await_true, replayed
 from tests.daemon import TOKEN, daemon
 from tests.settings import LARDER
 from tests.shop.models import Ad, AdProxy, Category, Label
-from tests.test_positions import replayed
 
 
 def with_daemon(url, **more):
