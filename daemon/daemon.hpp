@@ -1,0 +1,43 @@
+// larderd put together: the parts, the order they start and stop in.
+#pragma once
+
+#include <memory>
+
+#include "daemon/live_settings.hpp"
+#include "daemon/metrics.hpp"
+#include "daemon/queue/queue.hpp"
+#include "daemon/render/backend_client.hpp"
+#include "daemon/render/gate.hpp"
+#include "daemon/render/intake.hpp"
+#include "daemon/render/regenerator.hpp"
+#include "daemon/stores/stores.hpp"
+#include "daemon/workers.hpp"
+
+namespace larder::daemon {
+
+class Daemon {
+public:
+    // Starts working. Throws std::runtime_error when something that cannot come later fails: a socket can't be bound.
+    explicit Daemon(Settings settings);
+    ~Daemon();
+
+    // Replaces the settings that may change while running; those that need a restart stay, and are logged.
+    void reload(Settings settings);
+
+    // Ends: no more jobs, renders under way get settings.render.drain to finish, the rest goes back to the queue.
+    void drain();
+
+private:
+    LiveSettings settings_;
+    const Settings started_with_;
+    Metrics metrics_;
+    Stores stores_;
+    std::unique_ptr<Queue> queue_;
+    Gate gate_;
+    std::unique_ptr<Workers> workers_;
+    std::unique_ptr<BackendClient> client_;
+    std::unique_ptr<Regenerator> regenerator_;
+    std::unique_ptr<Intake> intake_;
+};
+
+}  // namespace larder::daemon

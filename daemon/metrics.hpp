@@ -1,0 +1,59 @@
+// What the daemon counts, for /metrics and the status page.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <string>
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include "daemon/render/outcome.hpp"
+
+namespace larder::daemon {
+
+class Metrics {
+public:
+    Metrics();
+
+    void job(Outcome outcome);
+    void render(const std::string& backend, std::int64_t took_ms);  // of an answer that came
+    void backend_error(const std::string& backend);
+    void purge(std::size_t hashes);
+    void purge_job();
+    void prerendered(const std::string& set, bool written);
+
+    // Sets a gauge "larderd_NAME{LABEL=VALUE}" that is read elsewhere, just before the text is made.
+    void gauge(const std::string& name, const std::string& help, const std::map<std::string, std::string>& labels, double value);
+
+    std::uint64_t jobs(Outcome outcome) const;
+    // Render times of the last 1024 answers: the given percentile (0 to 100) in ms; 0 while there are none.
+    std::int64_t render_percentile(double percent) const;
+    // Jobs that ended within the last minute, a second.
+    double jobs_per_second() const;
+
+    // The Prometheus text exposition format 0.0.4.
+    std::string text() const;
+
+private:
+    using Time = std::chrono::steady_clock::time_point;
+
+    prometheus::Registry registry_;
+    prometheus::Family<prometheus::Counter>& jobs_family_;
+    prometheus::Family<prometheus::Histogram>& render_family_;
+    prometheus::Family<prometheus::Counter>& error_family_;
+    prometheus::Family<prometheus::Counter>& prerender_family_;
+    prometheus::Counter& purges_;
+    prometheus::Counter& purge_jobs_;
+    std::array<prometheus::Counter*, all_outcomes.size()> jobs_{};
+
+    mutable std::mutex mutex_;  // guards the windows
+    std::deque<std::int64_t> render_times_;
+    mutable std::deque<Time> ended_;
+};
+
+}  // namespace larder::daemon

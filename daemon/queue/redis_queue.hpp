@@ -1,0 +1,37 @@
+// The queue for all machines, in Redis. Keys and the enqueue script are in cache/redis_scripts.hpp, the rest in scripts.hpp.
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "daemon/queue/queue.hpp"
+#include "daemon/redis_client.hpp"
+
+namespace larder::daemon {
+
+class RedisQueue : public Queue {
+public:
+    RedisQueue(std::shared_ptr<RedisClient> redis, const std::string& prefix, QueueLimits limits);
+
+    Enqueued enqueue(std::string_view key, std::string_view job, std::chrono::milliseconds delay, bool urgent) override;
+    std::vector<Claim> claim(std::size_t most) override;
+    void wait(std::chrono::milliseconds longest) override;
+    Finished finish(const Lease& lease) override;
+    Failed fail(const Lease& lease, std::chrono::milliseconds backoff) override;
+    bool postpone(const Lease& lease, std::chrono::milliseconds delay) override;
+    void run_again(const Lease& lease, std::string_view job) override;
+    std::vector<Lease> renew(const std::vector<Lease>& leases) override;
+    std::size_t reap() override;
+    void announce(std::chrono::milliseconds lifetime) override;
+    QueueDepths depths() override;
+    std::string warning() override;
+
+private:
+    std::shared_ptr<RedisClient> redis_;
+    const QueueLimits limits_;
+    const std::string due_, jobs_, running_, owners_, dirty_, attempts_, dead_, buried_, alive_;
+    const std::string self_;  // unlike any other daemon's, ever
+    std::atomic<std::uint64_t> claims_{0};
+};
+
+}  // namespace larder::daemon

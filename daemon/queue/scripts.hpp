@@ -1,0 +1,157 @@
+// The queue's Lua scripts that only the daemon runs. Each moves a job by one arrow of the state machine in queue.hpp.
+//
+// Beside the keys that cache/redis_scripts.hpp names:
+//   PREFIX{queue}owners      hash    KEY -> token of the lease. In `running` without an owner: waiting, or given up
+//   PREFIX{queue}buried      zset    score: when it was given up, in ms, member: KEY; says which of `dead` is oldest
+// Times are of Redis's clock, so that daemons whose clocks differ agree.
+#pragma once
+
+namespace larder::daemon::queue_scripts {
+
+// KEYS: due, running, jobs, owners, attempts. ARGV: at most, lease in ms, token.
+// Returns KEY, job, failed attempts, KEY, ...
+inline constexpr char claim[] = R"lua(
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local out = {}
+for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])) do
+  redis.call('ZREM', KEYS[1], key)
+  local job = redis.call('HGET', KEYS[3], key)
+  if job then
+    redis.call('ZADD', KEYS[2], now + ARGV[2], key)
+    redis.call('HSET', KEYS[4], key, ARGV[3])
+    out[#out + 1] = key
+    out[#out + 1] = job
+    out[#out + 1] = redis.call('HGET', KEYS[5], key) or '0'
+  end
+end
+return out
+)lua";
+
+// KEYS: due, running, dirty, jobs, attempts, owners. ARGV: KEY, token. Returns "removed", "requeued" or "lost".
+inline constexpr char finish[] = R"lua(
+local key = ARGV[1]
+if redis.call('HGET', KEYS[6], key) ~= ARGV[2] then return 'lost' end
+redis.call('HDEL', KEYS[6], key)
+redis.call('ZREM', KEYS[2], key)
+redis.call('HDEL', KEYS[5], key)
+if redis.call('SREM', KEYS[3], key) == 1 then
+  local t = redis.call('TIME')
+  redis.call('ZADD', KEYS[1], t[1] * 1000 + math.floor(t[2] / 1000), key)
+  return 'requeued'
+end
+redis.call('HDEL', KEYS[4], key)
+return 'removed'
+)lua";
+
+// KEYS: running, jobs, attempts, owners, dead, buried. ARGV: KEY, token, attempts allowed, back-off in ms, give up for ms.
+// Returns "waiting", "given up" or "lost".
+inline constexpr char fail[] = R"lua(
+local key = ARGV[1]
+if redis.call('HGET', KEYS[4], key) ~= ARGV[2] then return 'lost' end
+redis.call('HDEL', KEYS[4], key)
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+if redis.call('HINCRBY', KEYS[3], key, 1) < tonumber(ARGV[3]) then
+  redis.call('ZADD', KEYS[1], now + ARGV[4], key)
+  return 'waiting'
+end
+redis.call('ZADD', KEYS[1], now + ARGV[5], key)
+redis.call('HSET', KEYS[5], key, redis.call('HGET', KEYS[2], key) or '')
+redis.call('ZADD', KEYS[6], now, key)
+for _, old in ipairs(redis.call('ZRANGE', KEYS[6], 0, -1001)) do
+  redis.call('HDEL', KEYS[5], old)
+  redis.call('ZREM', KEYS[6], old)
+end
+return 'given up'
+)lua";
+
+// KEYS: due, running, dirty, owners. ARGV: KEY, token, delay in ms. Returns 1, or 0 when the lease was lost.
+inline constexpr char postpone[] = R"lua(
+local key = ARGV[1]
+if redis.call('HGET', KEYS[4], key) ~= ARGV[2] then return 0 end
+redis.call('HDEL', KEYS[4], key)
+redis.call('ZREM', KEYS[2], key)
+redis.call('SREM', KEYS[3], key)
+local t = redis.call('TIME')
+redis.call('ZADD', KEYS[1], t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[3], key)
+return 1
+)lua";
+
+// KEYS: dirty, jobs, owners. ARGV: KEY, token, job.
+inline constexpr char run_again[] = R"lua(
+local key = ARGV[1]
+if redis.call('HGET', KEYS[3], key) == ARGV[2] and redis.call('SADD', KEYS[1], key) == 1 then
+  redis.call('HSET', KEYS[2], key, ARGV[3])
+end
+return 1
+)lua";
+
+// KEYS: running, owners. ARGV: lease in ms, KEY, token, KEY, token ... Returns the KEYs whose lease was lost.
+inline constexpr char renew[] = R"lua(
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local lost = {}
+for i = 2, #ARGV, 2 do
+  if redis.call('HGET', KEYS[2], ARGV[i]) == ARGV[i + 1] then
+    redis.call('ZADD', KEYS[1], now + ARGV[1], ARGV[i])
+  else
+    lost[#lost + 1] = ARGV[i]
+  end
+end
+return lost
+)lua";
+
+// KEYS: due, running, dirty, jobs, attempts, owners, dead, buried. ARGV: attempts allowed, give up for ms.
+// A crashed lease counts as a failed attempt, without back-off. Returns how many there were. At most 256 jobs a call.
+inline constexpr char reap[] = R"lua(
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local allowed = tonumber(ARGV[1])
+local crashed = 0
+local function requeue(key)
+  redis.call('ZREM', KEYS[2], key)
+  redis.call('SREM', KEYS[3], key)
+  redis.call('ZADD', KEYS[1], now, key)
+end
+for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 256)) do
+  if redis.call('HDEL', KEYS[6], key) == 1 then
+    crashed = crashed + 1
+    if redis.call('HINCRBY', KEYS[5], key, 1) < allowed then
+      requeue(key)
+    else
+      redis.call('ZADD', KEYS[2], now + ARGV[2], key)
+      redis.call('HSET', KEYS[7], key, redis.call('HGET', KEYS[4], key) or '')
+      redis.call('ZADD', KEYS[8], now, key)
+    end
+  elseif tonumber(redis.call('HGET', KEYS[5], key) or '0') < allowed then
+    requeue(key)
+  else
+    redis.call('HDEL', KEYS[5], key)
+    if redis.call('SISMEMBER', KEYS[3], key) == 1 then
+      requeue(key)
+    else
+      redis.call('ZREM', KEYS[2], key)
+      redis.call('HDEL', KEYS[4], key)
+    end
+  end
+end
+return crashed
+)lua";
+
+// KEYS: alive. ARGV: the daemon's name. Takes back what it announced, unless another daemon has announced since.
+inline constexpr char withdraw[] = R"lua(
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+)lua";
+
+// KEYS: due, running, owners, dead. Returns queued, due, running, waiting, given up.
+inline constexpr char depths[] = R"lua(
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local leased = redis.call('HLEN', KEYS[3])
+return {redis.call('ZCARD', KEYS[1]), redis.call('ZCOUNT', KEYS[1], '-inf', now), leased,
+        math.max(redis.call('ZCARD', KEYS[2]) - leased, 0), redis.call('HLEN', KEYS[4])}
+)lua";
+
+}  // namespace larder::daemon::queue_scripts

@@ -1,0 +1,156 @@
+// The Redis client over hiredis' blocking connections.
+#include "redis_client.hpp"
+
+#include <sys/time.h>
+
+#include <algorithm>
+#include <openssl/evp.h>
+
+namespace larder::daemon {
+
+namespace {
+
+constexpr std::chrono::milliseconds first_backoff{50};
+constexpr std::chrono::milliseconds longest_backoff{1000};  // so that a Redis that came back is used again within two seconds
+
+timeval to_timeval(std::chrono::milliseconds time) {
+    return {time.count() / 1000, static_cast<suseconds_t>(time.count() % 1000 * 1000)};
+}
+
+redisReply* send(redisContext* connection, RedisClient::Arguments arguments) {
+    std::vector<const char*> texts;
+    std::vector<std::size_t> sizes;
+    for (std::string_view argument : arguments) {
+        texts.push_back(argument.data() == nullptr ? "" : argument.data());
+        sizes.push_back(argument.size());
+    }
+    return static_cast<redisReply*>(
+        redisCommandArgv(connection, static_cast<int>(texts.size()), texts.data(), sizes.data()));
+}
+
+// Gone, not slow: a command that timed out may be under way still, so it is not sent again.
+bool was_closed(const redisContext* connection) {
+    return connection->err == REDIS_ERR_EOF || (connection->err == REDIS_ERR_IO && errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+}  // namespace
+
+std::string_view RedisReply::text_of(const redisReply* reply) {
+    if (reply->type != REDIS_REPLY_STRING && reply->type != REDIS_REPLY_STATUS) return {};
+    return {reply->str, static_cast<std::size_t>(reply->len)};
+}
+
+std::vector<std::string_view> RedisReply::texts(std::size_t index) const {
+    const redisReply* array = reply_->element[index];
+    std::vector<std::string_view> out;
+    for (std::size_t i = 0; array->type == REDIS_REPLY_ARRAY && i < array->elements; i++) out.push_back(text_of(array->element[i]));
+    return out;
+}
+
+RedisScript::RedisScript(const char* source) : source_(source) {
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    if (EVP_Digest(source_.data(), source_.size(), digest, &size, EVP_sha1(), nullptr) != 1) {
+        throw std::runtime_error("OpenSSL offers no SHA1");
+    }
+    for (unsigned i = 0; i < size; i++) {
+        sha_.push_back("0123456789abcdef"[digest[i] >> 4]);
+        sha_.push_back("0123456789abcdef"[digest[i] & 15]);
+    }
+}
+
+RedisClient::RedisClient(RedisAddress address, std::chrono::milliseconds timeout)
+    : address_(std::move(address)), timeout_(timeout) {}
+
+std::string RedisClient::name() const {
+    return address_.at.is_unix() ? address_.at.text() : "redis://" + address_.at.text() + "/" + std::to_string(address_.database);
+}
+
+RedisClient::Connection RedisClient::connect() {
+    {
+        std::lock_guard lock(mutex_);
+        if (!idle_.empty()) {
+            Connection connection = std::move(idle_.back());
+            idle_.pop_back();
+            return connection;
+        }
+        if (Clock::now() < closed_until_) throw RedisError(name() + " is away; waiting before the next attempt");
+    }
+    return open();
+}
+
+RedisClient::Connection RedisClient::open() {
+    timeval limit = to_timeval(timeout_);
+    Connection connection(address_.at.is_unix()
+                              ? redisConnectUnixWithTimeout(address_.at.path.c_str(), limit)
+                              : redisConnectWithTimeout(address_.at.tcp.host.c_str(), address_.at.tcp.port, limit));
+    auto fail = [&](const std::string& why) -> RedisError {
+        note_failure();
+        return RedisError(name() + ": " + why);
+    };
+    if (!connection) throw fail("out of memory");
+    if (connection->err != 0) throw fail(connection->errstr);
+    redisSetTimeout(connection.get(), limit);
+    std::vector<std::vector<std::string>> greetings;
+    if (!address_.user.empty()) greetings.push_back({"AUTH", address_.user, address_.password});
+    if (address_.user.empty() && !address_.password.empty()) greetings.push_back({"AUTH", address_.password});
+    if (address_.database != 0) greetings.push_back({"SELECT", std::to_string(address_.database)});
+    for (const auto& greeting : greetings) {
+        std::vector<std::string_view> arguments(greeting.begin(), greeting.end());
+        std::unique_ptr<redisReply, FreeReply> reply(send(connection.get(), arguments));
+        if (!reply) throw fail(connection->errstr);
+        if (reply->type == REDIS_REPLY_ERROR) throw fail(greeting[0] + " was refused: " + reply->str);
+    }
+    return connection;
+}
+
+void RedisClient::note_failure() {
+    std::lock_guard lock(mutex_);
+    idle_.clear();
+    backoff_ = std::clamp(backoff_ * 2, first_backoff, longest_backoff);
+    closed_until_ = Clock::now() + backoff_;
+}
+
+void RedisClient::give_back(Connection connection) {
+    std::lock_guard lock(mutex_);
+    backoff_ = std::chrono::milliseconds(0);
+    idle_.push_back(std::move(connection));
+}
+
+RedisReply RedisClient::command(Arguments arguments) {
+    Connection connection = connect();
+    std::unique_ptr<redisReply, FreeReply> reply(send(connection.get(), arguments));
+    if (!reply && was_closed(connection.get())) {
+        {
+            std::lock_guard lock(mutex_);
+            idle_.clear();  // they were closed alike
+        }
+        connection = open();
+        reply.reset(send(connection.get(), arguments));
+    }
+    if (!reply) {
+        std::string why = connection->errstr;
+        note_failure();
+        throw RedisError(name() + ": " + why);
+    }
+    give_back(std::move(connection));
+    if (reply->type == REDIS_REPLY_ERROR) throw RedisError(name() + ": " + std::string(reply->str, static_cast<std::size_t>(reply->len)));
+    return RedisReply(reply.release());
+}
+
+RedisReply RedisClient::eval(const RedisScript& script, std::initializer_list<std::string_view> keys, Arguments arguments) {
+    std::string count = std::to_string(keys.size());
+    std::vector<std::string_view> all{"EVALSHA", script.sha(), count};
+    all.insert(all.end(), keys.begin(), keys.end());
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    try {
+        return command(all);
+    } catch (const RedisError& error) {
+        if (std::string_view(error.what()).find("NOSCRIPT") == std::string_view::npos) throw;
+    }
+    all[0] = "EVAL";
+    all[1] = script.source();
+    return command(all);
+}
+
+}  // namespace larder::daemon

@@ -1,0 +1,64 @@
+// Calls backends: many requests at once on one thread, with libcurl's multi interface.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <curl/curl.h>
+
+#include "daemon/clock.hpp"
+#include "daemon/render/request.hpp"
+
+namespace larder::daemon {
+
+struct BackendAnswer {
+    std::string error;            // why there is no answer; empty: there is one
+    std::uint16_t status = 0;     // of the final response
+    std::vector<std::pair<std::string, std::string>> headers;  // field lines in order, values trimmed
+    std::string body;
+    UnixMs request_ms = 0;        // sent
+    UnixMs response_ms = 0;       // header section received
+    std::int64_t took_ms = 0;     // from request to the last byte
+};
+
+class BackendClient {
+public:
+    using Done = std::function<void(BackendAnswer)>;
+
+    BackendClient();
+    // Ends requests that are under way with an error.
+    ~BackendClient();
+
+    // Starts a request. `done` is called once, on the client's thread: it must be quick and must not throw.
+    void call(BackendRequest request, Done done);
+
+    // Ends all requests under way, and those to come, with an error.
+    void abort();
+
+private:
+    struct Transfer;
+    struct FreeMulti {
+        void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
+    };
+
+    void loop();
+    void start_waiting();
+    void finish(CURL* easy, CURLcode result);
+    void fail_all();
+
+    std::unique_ptr<CURLM, FreeMulti> multi_;
+    std::map<CURL*, std::unique_ptr<Transfer>> running_;  // of the thread alone
+
+    std::mutex mutex_;  // guards waiting_
+    std::vector<std::unique_ptr<Transfer>> waiting_;
+    std::atomic<bool> aborted_ = false;
+    std::atomic<bool> ending_ = false;
+    std::thread thread_;  // last: it uses all the others
+};
+
+}  // namespace larder::daemon

@@ -1,0 +1,136 @@
+// Two threads: one claims, one keeps what was claimed.
+#include "intake.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace larder::daemon {
+
+namespace {
+constexpr std::size_t claim_batch = 16;
+constexpr auto heartbeat = 500ms;
+constexpr auto heartbeat_lifetime = 1500ms;
+constexpr auto away_pause = 200ms;
+}  // namespace
+
+Intake::Intake(const LiveSettings& settings, Queue& queue, Regenerator& regenerator)
+    : settings_(settings), queue_(queue), regenerator_(regenerator) {
+    keeper_ = std::make_unique<Ticker>(heartbeat, [this] { keep(); });
+    claimer_ = std::thread([this] { claim_loop(); });
+}
+
+Intake::~Intake() {
+    drain(0ms);
+    wait_until_idle();
+}
+
+void Intake::claim_loop() {
+    for (;;) {
+        {
+            std::unique_lock lock(mutex_);
+            auto room = [this] { return held_.size() < static_cast<std::size_t>(settings_.get()->render.concurrency); };
+            // The bound is for a reload that raises the concurrency.
+            changed_.wait_for(lock, 1s, [&] { return draining_ || room(); });
+            if (draining_) return;
+            if (!room()) continue;
+        }
+        try {
+            claim_some();
+        } catch (const std::exception& error) {
+            spdlog::debug("no jobs: {}", error.what());
+            std::this_thread::sleep_for(away_pause);
+        }
+    }
+}
+
+void Intake::claim_some() {
+    auto settings = settings_.get();
+    std::size_t room = static_cast<std::size_t>(settings->render.concurrency) - std::min(in_hand(), static_cast<std::size_t>(settings->render.concurrency));
+    std::vector<Claim> claims = queue_.claim(std::min(room, claim_batch));
+    for (Claim& claim : claims) start(std::move(claim));
+    if (claims.empty()) queue_.wait(settings->queue.poll);
+}
+
+void Intake::start(Claim claim) {
+    Lease lease = claim.lease;
+    {
+        std::lock_guard lock(mutex_);
+        held_.insert({lease.key, lease.token});
+    }
+    regenerator_.start(std::move(claim), [this, lease](Outcome) { ended(lease); });
+}
+
+void Intake::ended(const Lease& lease) {
+    std::lock_guard lock(mutex_);
+    held_.erase({lease.key, lease.token});
+    changed_.notify_all();
+}
+
+// Renewal comes with every heartbeat: the shortest lease that can be configured is as long as one.
+void Intake::keep() {
+    std::vector<Lease> leases = held();
+    bool away = false;
+    try {
+        {
+            std::lock_guard lock(heartbeat_mutex_);
+            if (!draining()) queue_.announce(heartbeat_lifetime);
+        }
+        if (!leases.empty()) queue_.renew(leases);
+        if (std::size_t crashed = queue_.reap(); crashed > 0) spdlog::warn("{} jobs were recovered from a daemon that died", crashed);
+    } catch (const std::exception& error) {
+        away = true;
+        if (!queue_away_) spdlog::error("the queue is away: {}", error.what());
+    }
+    if (queue_away_ && !away) spdlog::warn("the queue is back");
+    queue_away_ = away;
+}
+
+bool Intake::drain(std::chrono::milliseconds longest) {
+    bool first = false;
+    {
+        std::lock_guard lock(mutex_);
+        first = !draining_;
+        draining_ = true;
+    }
+    changed_.notify_all();
+    if (first) {
+        claimer_.join();
+        std::lock_guard lock(heartbeat_mutex_);
+        try {
+            queue_.announce(0ms);
+        } catch (const std::exception& error) {
+            spdlog::debug("cannot withdraw the heartbeat, it will expire: {}", error.what());
+        }
+    }
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, longest, [this] { return held_.empty(); });
+}
+
+void Intake::give_back() {
+    for (const Lease& lease : held()) queue_.postpone(lease, 0ms);
+}
+
+void Intake::wait_until_idle() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return held_.empty(); });
+}
+
+std::vector<Lease> Intake::held() const {
+    std::lock_guard lock(mutex_);
+    std::vector<Lease> leases;
+    for (const auto& [key, token] : held_) leases.push_back({key, token});
+    return leases;
+}
+
+std::size_t Intake::in_hand() const {
+    std::lock_guard lock(mutex_);
+    return held_.size();
+}
+
+bool Intake::draining() const {
+    std::lock_guard lock(mutex_);
+    return draining_;
+}
+
+}  // namespace larder::daemon

@@ -1,0 +1,56 @@
+// The intake: claims jobs while there is room, keeps their leases alive, tells enqueuers that somebody is here.
+#pragma once
+
+#include <condition_variable>
+#include <set>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "daemon/live_settings.hpp"
+#include "daemon/queue/queue.hpp"
+#include "daemon/render/regenerator.hpp"
+#include "daemon/ticker.hpp"
+
+namespace larder::daemon {
+
+class Intake {
+public:
+    Intake(const LiveSettings& settings, Queue& queue, Regenerator& regenerator);
+    ~Intake();  // drain() first: jobs in hand refer to this object
+
+    // Takes no more jobs and tells enqueuers so; returns when none is in hand, or after `longest`. True: none is.
+    bool drain(std::chrono::milliseconds longest);
+    // Gives the jobs in hand back to the queue, for other daemons to claim at once.
+    void give_back();
+    // Returns when no job is in hand.
+    void wait_until_idle();
+
+    std::size_t in_hand() const;
+    bool draining() const;
+
+private:
+    void claim_loop();
+    void claim_some();
+    void start(Claim claim);
+    void ended(const Lease& lease);
+    void keep();
+    std::vector<Lease> held() const;
+
+    const LiveSettings& settings_;
+    Queue& queue_;
+    Regenerator& regenerator_;
+
+    mutable std::mutex mutex_;  // guards what follows
+    std::condition_variable changed_;
+    std::set<std::pair<std::string, std::string>> held_;  // key and token of the leases in hand
+    bool draining_ = false;
+
+    std::mutex heartbeat_mutex_;  // held while announcing, so that no heartbeat follows the withdrawal
+    bool queue_away_ = false;     // of the keeper alone
+
+    std::unique_ptr<Ticker> keeper_;
+    std::thread claimer_;
+};
+
+}  // namespace larder::daemon

@@ -1,0 +1,238 @@
+// The steps. Each runs on one thread at a time; a Render belongs to the step that runs.
+#include "regenerator.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include "cache/entry.hpp"
+#include "cache/fields.hpp"
+#include "cache/job.hpp"
+#include "cache/key.hpp"
+#include "cache/storable.hpp"
+#include "daemon/queue/backoff.hpp"
+#include "daemon/render/plan.hpp"
+#include "daemon/render/random.hpp"
+
+namespace larder::daemon {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto busy_delay = 200ms;  // plus as much at random: how long a job waits for a backend whose line is full
+
+std::vector<std::uint64_t> purge_hashes(const EntryView& entry) {
+    std::vector<std::uint64_t> hashes;
+    each_purge_hash(entry, [&hashes](std::uint64_t hash) { hashes.push_back(hash); });
+    return hashes;
+}
+
+std::string encoded(const Policy& policy) {
+    std::string bytes;
+    ByteWriter out(bytes);
+    write_policy(out, policy);
+    return bytes;
+}
+
+}  // namespace
+
+struct Regenerator::Render {
+    Claim claim;
+    std::function<void(Outcome)> ended;
+    std::shared_ptr<const Settings> settings;
+    Job job;
+    Variant variant;  // of views into job
+    Store* store = nullptr;
+    const BackendSettings* backend = nullptr;
+    BackendRequest request;
+    std::shared_ptr<void> route_token;
+    std::uint64_t fence = 0;
+    BackendAnswer answer;
+};
+
+void Regenerator::start(Claim claim, std::function<void(Outcome)> ended) {
+    auto render = std::make_shared<Render>();
+    render->claim = std::move(claim);
+    render->ended = std::move(ended);
+    render->settings = parts_.settings.get();
+    parts_.workers.post([this, render] { guarded(render, &Regenerator::prepare); });
+}
+
+// A store or queue that is away is a reason to try again, later.
+void Regenerator::guarded(const Shared& render, void (Regenerator::*step)(const Shared&)) {
+    try {
+        (this->*step)(render);
+    } catch (const std::exception& error) {
+        try {
+            fail(render, error.what());
+        } catch (const std::exception& second) {
+            // The queue is away as well: the lease will expire, and the job be claimed anew.
+            report(render, Outcome::lost, second.what());
+        }
+    }
+}
+
+void Regenerator::prepare(const Shared& render) {
+    const char* why = nullptr;
+    auto job = decode_job(render->claim.job, &why);
+    if (!job) return end(render, Outcome::refused, why);
+    render->job = std::move(*job);
+    render->variant = *Variant::parse(render->job.variant, &why);
+    if (key_of(render->job.variant).text() != render->claim.lease.key) return end(render, Outcome::refused, "the key is not the variant's");
+    render->store = parts_.stores.find(render->job.store);
+    if (render->store == nullptr) return end(render, Outcome::refused, "no [[store]] has the name " + render->job.store);
+    render->backend = backend_for(*render->settings, render->variant.host);
+    if (render->backend == nullptr) return end(render, Outcome::refused, "no [[backend]] renders its host");
+    auto request = backend_request(render->variant, render->job.policy, *render->backend, &why);
+    if (!request) return end(render, Outcome::refused, why);
+    render->request = std::move(*request);
+    render->request.max_body = std::min<std::size_t>(render->request.max_body, static_cast<std::size_t>(render->settings->render.max_body.bytes));
+    if (render->job.deadline_ms != 0 && unix_ms() >= render->job.deadline_ms) return end(render, Outcome::expired, "its deadline has passed");
+    if (!is_wanted(*render)) return end(render, Outcome::skipped, "what is stored is new enough");
+    enter_gate(render);
+}
+
+// False when the stored entry saw every purge that the job knows of and is what the job asked for.
+bool Regenerator::is_wanted(const Render& render) {
+    if (render.job.reason == JobReason::manual) return true;
+    auto bytes = render.store->get(render.claim.lease.key);
+    const char* why = nullptr;
+    auto entry = bytes ? EntryView::parse(*bytes, &why) : std::nullopt;
+    if (!entry || entry->head().fence < render.job.fence) return true;
+    if (render.job.reason == JobReason::prerender) return entry->head().created_ms < render.job.enqueued_ms;
+    PurgeSeen purge = render.store->purges_since(entry->head().fence, purge_hashes(*entry));
+    return judge(entry->head().life, purge.mark(), unix_ms()) != Verdict::fresh;
+}
+
+void Regenerator::enter_gate(const Shared& render) {
+    auto limit = static_cast<std::size_t>(render->backend->concurrency);
+    auto go = [this, render] { parts_.workers.post([this, render] { guarded(render, &Regenerator::call); }); };
+    if (parts_.gate.enter(render->backend->name, limit, go)) return;
+    postpone(render, busy_delay + std::chrono::milliseconds(static_cast<int>(random_fraction() * 200)), "the backend is busy");
+}
+
+// Inside the gate: every way out of here leaves it.
+void Regenerator::call(const Shared& render) {
+    auto leave = [this, render] {
+        render->route_token.reset();
+        parts_.gate.leave(render->backend->name);
+    };
+    try {
+        UnixMs now = unix_ms();
+        UnixMs deadline = now + render->request.timeout.count();
+        if (render->job.deadline_ms != 0) deadline = std::min(deadline, render->job.deadline_ms);
+        if (deadline <= now) {
+            leave();
+            return end(render, Outcome::expired, "its deadline has passed");
+        }
+        render->request.timeout = std::chrono::milliseconds(deadline - now);
+        render->fence = render->store->newest_purge();
+        if (parts_.router) {
+            Route route = parts_.router(render->job, render->variant, deadline);
+            if (route.hold) {
+                leave();
+                return postpone(render, route.retry_after, route.reason);
+            }
+            render->route_token = route.token;
+            if (!route.header.empty()) render->request.fields.emplace_back("Larder-Route", route.header);
+        }
+    } catch (...) {
+        leave();
+        throw;
+    }
+    parts_.client.call(render->request, [this, render, leave](BackendAnswer answer) {
+        render->answer = std::move(answer);
+        leave();
+        parts_.workers.post([this, render] { guarded(render, &Regenerator::commit); });
+    });
+}
+
+void Regenerator::commit(const Shared& render) {
+    const BackendAnswer& got = render->answer;
+    if (!got.error.empty()) {
+        parts_.metrics.backend_error(render->backend->name);
+        return fail(render, got.error);
+    }
+    parts_.metrics.render(render->backend->name, got.took_ms);
+    if (got.status >= 500) {
+        parts_.metrics.backend_error(render->backend->name);
+        return fail(render, "status " + std::to_string(got.status));
+    }
+    Answer answer;
+    answer.status = got.status;
+    for (const auto& [name, value] : got.headers) answer.headers.push_back({name, value});
+    answer.request_ms = got.request_ms;
+    answer.response_ms = got.response_ms;
+    answer.variant_holds = [render](std::string_view name) {
+        const auto& held = render->variant.headers;
+        return std::any_of(held.begin(), held.end(), [name](const NamedValue& header) { return header.name == name; });
+    };
+    answer.authorized = answer.variant_holds("authorization");
+    Storability storability = larder::storability(render->job.policy, answer);
+    if (!storability.store) return end(render, Outcome::unstorable, storability.reason);
+    std::string plan, why;
+    if (!compile_plan(storability, render->job.policy, got.body, plan, why)) return end(render, Outcome::unstorable, why);
+
+    EntryParts parts;
+    parts.status = got.status;
+    parts.render_ms = static_cast<std::uint32_t>(std::max<std::int64_t>(got.took_ms, 0));
+    parts.created_ms = got.request_ms;
+    parts.life = storability.life;
+    parts.fence = render->fence;
+    parts.variant = render->job.variant;
+    parts.tags = storability.tags;
+    parts.headers = storability.headers;
+    parts.plan = plan;
+    parts.body = got.body;
+    store_entry(render, build_entry(parts));
+}
+
+void Regenerator::store_entry(const Shared& render, const std::string& bytes) {
+    const char* why = nullptr;
+    auto entry = EntryView::parse(bytes, &why);  // whatever a reader would refuse is not written
+    if (!entry) return end(render, Outcome::unstorable, why);
+    std::chrono::milliseconds lifetime(entry->head().life.dead_at_ms() - unix_ms());
+    if (lifetime <= 0ms) return end(render, Outcome::unstorable, "it was dead on arrival");
+    const std::string& key = render->claim.lease.key;
+    std::vector<std::uint64_t> hashes = purge_hashes(*entry);
+    render->store->index(key, hashes, encoded(render->job.policy), lifetime);
+    bool stored = render->store->put(key, bytes, lifetime);
+    PurgeSeen purge = render->store->purges_since(render->fence, hashes);
+    if (stored && purge.mode != PurgeMode::none) {
+        Job again = render->job;
+        again.reason = JobReason::purge;
+        again.fence = purge.sequence;
+        again.position = purge.position;
+        again.enqueued_ms = unix_ms();
+        parts_.queue.run_again(render->claim.lease, encode_job(again));
+    }
+    end(render, stored ? Outcome::stored : Outcome::outdone, stored ? "" : "the store holds a newer entry");
+}
+
+void Regenerator::end(const Shared& render, Outcome outcome, const std::string& why) {
+    Finished finished = parts_.queue.finish(render->claim.lease);
+    report(render, finished == Finished::lost ? Outcome::lost : outcome, why);
+}
+
+void Regenerator::fail(const Shared& render, const std::string& why) {
+    Backoff backoff{render->settings->queue.retry_first, render->settings->queue.retry_longest};
+    auto wait = backoff.after(render->claim.failed_attempts + 1, random_fraction());
+    Failed failed = parts_.queue.fail(render->claim.lease, wait);
+    Outcome outcome = failed == Failed::waiting ? Outcome::failed : failed == Failed::given_up ? Outcome::given_up : Outcome::lost;
+    report(render, outcome, why);
+}
+
+void Regenerator::postpone(const Shared& render, std::chrono::milliseconds delay, const std::string& why) {
+    bool ours = parts_.queue.postpone(render->claim.lease, delay);
+    report(render, ours ? Outcome::postponed : Outcome::lost, why);
+}
+
+void Regenerator::report(const Shared& render, Outcome outcome, const std::string& why) {
+    bool good = outcome == Outcome::stored || outcome == Outcome::skipped || outcome == Outcome::postponed || outcome == Outcome::outdone;
+    spdlog::log(good ? spdlog::level::debug : spdlog::level::warn, "job {} {} ({}): {}{}{}", render->claim.lease.key,
+                render->job.variant.empty() ? "-" : render->variant.host.empty() ? "-" : std::string(render->variant.host) + std::string(render->variant.path),
+                to_string(render->job.reason), to_string(outcome), why.empty() ? "" : ": ", why);
+    parts_.metrics.job(outcome);
+    render->ended(outcome);
+}
+
+}  // namespace larder::daemon

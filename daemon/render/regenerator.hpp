@@ -1,0 +1,62 @@
+// From a claimed job to a stored entry.
+//
+//   prepare (worker)   decode, is it still wanted?, fence, which replica
+//   call (curl)        the backend, when the gate lets it in
+//   commit (worker)    may it be stored?, plan, index -> put -> purges since the fence, end the job
+//
+// An answer that failed never replaces an entry; the job is tried again. One that may not be stored ends the job.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <random>
+
+#include "daemon/live_settings.hpp"
+#include "daemon/metrics.hpp"
+#include "daemon/queue/queue.hpp"
+#include "daemon/render/backend_client.hpp"
+#include "daemon/render/gate.hpp"
+#include "daemon/render/route.hpp"
+#include "daemon/stores/stores.hpp"
+#include "daemon/workers.hpp"
+
+namespace larder::daemon {
+
+class Regenerator {
+public:
+    struct Parts {
+        const LiveSettings& settings;
+        Queue& queue;
+        const Stores& stores;
+        Workers& workers;
+        BackendClient& client;
+        Gate& gate;
+        Metrics& metrics;
+        Router router;  // empty: no databases
+    };
+
+    explicit Regenerator(Parts parts) : parts_(std::move(parts)) {}
+
+    // Takes the job through all steps; `ended` is called once, from any thread, when the daemon no longer holds its lease.
+    void start(Claim claim, std::function<void(Outcome)> ended);
+
+private:
+    struct Render;
+    using Shared = std::shared_ptr<Render>;
+
+    void guarded(const Shared& render, void (Regenerator::*step)(const Shared&));
+    void prepare(const Shared& render);
+    bool is_wanted(const Render& render);
+    void enter_gate(const Shared& render);
+    void call(const Shared& render);
+    void commit(const Shared& render);
+    void store_entry(const Shared& render, const std::string& bytes);
+    void end(const Shared& render, Outcome outcome, const std::string& why);
+    void fail(const Shared& render, const std::string& why);
+    void postpone(const Shared& render, std::chrono::milliseconds delay, const std::string& why);
+    void report(const Shared& render, Outcome outcome, const std::string& why);
+
+    Parts parts_;
+};
+
+}  // namespace larder::daemon

@@ -1,0 +1,79 @@
+// From variant to request.
+#include "request.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "cache/fields.hpp"
+#include "cache/storable.hpp"
+#include "daemon/settings/address.hpp"
+
+namespace larder::daemon {
+
+namespace {
+
+// Fields that frame a message, belong to one connection, or are ours to say.
+bool may_be_kept(std::string_view name) {
+    static constexpr std::array<std::string_view, 17> never{
+        "accept-encoding", "connection", "content-length", "cookie", "expect", "host", "http2-settings", "keep-alive",
+        "proxy-authorization", "proxy-connection", "surrogate-capability", "te", "trailer", "transfer-encoding", "upgrade",
+        "via", "x-forwarded-proto"};
+    return std::find(never.begin(), never.end(), name) == never.end() && !is_larder_field(name);
+}
+
+bool matches(std::string_view pattern, std::string_view host) {
+    if (pattern == "*" || pattern == host) return true;
+    return pattern.starts_with("*.") && host.size() > pattern.size() - 1 && host.ends_with(pattern.substr(1));
+}
+
+// The Host header that a client would send names the port, a pattern usually doesn't.
+std::string_view without_port(std::string_view host) {
+    std::size_t colon = host.rfind(':');
+    return colon == std::string_view::npos || host.ends_with(']') ? host : host.substr(0, colon);
+}
+
+}  // namespace
+
+const BackendSettings* backend_for(const Settings& settings, std::string_view host) {
+    for (const BackendSettings& backend : settings.backends) {
+        for (const std::string& pattern : backend.hosts) {
+            if (matches(pattern, host) || matches(pattern, without_port(host))) return &backend;
+        }
+    }
+    return nullptr;
+}
+
+std::optional<BackendRequest> backend_request(const Variant& variant, const Policy& policy, const BackendSettings& backend,
+                                              const char** why) {
+    *why = nullptr;
+    if (variant.method != "GET") {
+        *why = "the variant's method is not GET";
+        return std::nullopt;
+    }
+    auto address = *parse_backend_url(backend.url);
+    BackendRequest request;
+    request.origin = address.origin;
+    request.socket_path = address.socket_path;
+    request.target = variant.target();
+    request.timeout = backend.timeout;
+    request.max_body = policy.max_body;
+    auto add = [&request](std::string_view name, std::string_view value) { request.fields.emplace_back(name, value); };
+    add("Host", backend.host_header.empty() ? variant.host : std::string_view(backend.host_header));
+    bool has_agent = false;
+    for (const NamedValue& header : variant.headers) {
+        if (!may_be_kept(header.name)) {
+            *why = "the variant holds a header that must not be sent";
+            return std::nullopt;
+        }
+        has_agent = has_agent || header.name == "user-agent";
+        add(header.name, header.value);
+    }
+    if (!variant.cookies.empty()) add("Cookie", variant.cookie_field());
+    if (!has_agent) add("User-Agent", "larderd");
+    add("X-Forwarded-Proto", variant.scheme);
+    if (policy.esi != EsiMode::off) add("Surrogate-Capability", "larder=\"ESI/1.0\"");
+    for (const auto& [name, value] : backend.headers) add(name, value);
+    return request;
+}
+
+}  // namespace larder::daemon

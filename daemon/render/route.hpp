@@ -1,0 +1,25 @@
+// Which database server a render reads from, as told to the backend in the signed Larder-Route header.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "cache/job.hpp"
+#include "cache/variant.hpp"
+
+namespace larder::daemon {
+
+struct Route {
+    bool hold = false;                        // render later: no server is good enough now
+    std::chrono::milliseconds retry_after{0}; // when hold
+    std::string header;                       // value of Larder-Route; empty: send none
+    std::string reason;                       // for logs
+    std::shared_ptr<void> token;              // counts as load on the server while it lives
+};
+
+// `failed_attempts` of the job so far. May be called from any thread; does no I/O.
+using Router = std::function<Route(const Job& job, const Variant& variant, std::int64_t deadline_ms)>;
+
+}  // namespace larder::daemon

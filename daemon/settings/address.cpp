@@ -1,0 +1,157 @@
+// Parsing of addresses.
+#include "address.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+
+namespace larder::daemon {
+
+namespace {
+
+bool take_prefix(std::string_view& text, std::string_view prefix) {
+    if (!text.starts_with(prefix)) return false;
+    text.remove_prefix(prefix.size());
+    return true;
+}
+
+bool is_visible(std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f; });
+}
+
+template <typename Integer>
+std::optional<Integer> number(std::string_view text) {
+    Integer value{};
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
+bool is_host(std::string_view text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+        return std::isalnum(c) != 0 || c == '.' || c == '-' || c == '_' || c == ':' || c == '%';
+    });
+}
+
+// HOST[:PORT] or [IPV6][:PORT].
+std::optional<HostPort> parse_host_port(std::string_view text, std::optional<std::uint16_t> default_port) {
+    std::string_view host = text, port;
+    if (take_prefix(text, "[")) {
+        std::size_t end = text.find(']');
+        if (end == std::string_view::npos) return std::nullopt;
+        host = text.substr(0, end);
+        port = text.substr(end + 1);
+        if (!port.empty() && port.front() != ':') return std::nullopt;
+    } else if (std::size_t colon = text.find(':'); colon != std::string_view::npos) {
+        host = text.substr(0, colon);
+        port = text.substr(colon);
+        if (port.find(':', 1) != std::string_view::npos) return std::nullopt;
+    }
+    if (!is_host(host)) return std::nullopt;
+    if (port.empty()) {
+        if (!default_port) return std::nullopt;
+        return HostPort{std::string(host), *default_port};
+    }
+    auto value = number<std::uint16_t>(port.substr(1));
+    if (!value) return std::nullopt;
+    return HostPort{std::string(host), *value};
+}
+
+std::optional<std::string> parse_unix(std::string_view text) {
+    if (!take_prefix(text, "unix:") || text.empty() || text.front() != '/' || text.size() >= max_socket_path) return std::nullopt;
+    return std::string(text);
+}
+
+}  // namespace
+
+std::string Endpoint::text() const {
+    if (is_unix()) return "unix:" + path;
+    bool literal = tcp.host.find(':') != std::string::npos;
+    return (literal ? "[" + tcp.host + "]" : tcp.host) + ":" + std::to_string(tcp.port);
+}
+
+std::optional<Endpoint> parse_listen_address(std::string_view text) {
+    if (auto path = parse_unix(text)) return Endpoint{{}, *path};
+    auto tcp = parse_host_port(text, std::nullopt);
+    return tcp ? std::optional(Endpoint{*tcp, {}}) : std::nullopt;
+}
+
+std::optional<RedisAddress> parse_redis_url(std::string_view text) {
+    RedisAddress address;
+    if (auto path = parse_unix(text)) {
+        address.at.path = *path;
+        return address;
+    }
+    if (!take_prefix(text, "redis://") || !is_visible(text)) return std::nullopt;
+    if (std::size_t at = text.rfind('@'); at != std::string_view::npos) {
+        std::string_view login = text.substr(0, at);
+        text.remove_prefix(at + 1);
+        std::size_t colon = login.find(':');
+        if (colon == std::string_view::npos) return std::nullopt;
+        address.user = login.substr(0, colon);
+        address.password = login.substr(colon + 1);
+    }
+    if (std::size_t slash = text.find('/'); slash != std::string_view::npos) {
+        std::string_view database = text.substr(slash + 1);
+        text = text.substr(0, slash);
+        auto index = database.empty() ? std::optional(0) : number<int>(database);
+        if (!index || *index < 0) return std::nullopt;
+        address.database = *index;
+    }
+    auto tcp = parse_host_port(text, 6379);
+    if (!tcp) return std::nullopt;
+    address.at.tcp = *tcp;
+    return address;
+}
+
+std::optional<std::vector<HostPort>> parse_memcached_url(std::string_view text) {
+    if (!take_prefix(text, "memcached://")) return std::nullopt;
+    std::vector<HostPort> servers;
+    for (bool more = true; more;) {
+        std::size_t comma = text.find(',');
+        more = comma != std::string_view::npos;
+        auto server = parse_host_port(text.substr(0, comma), 11211);
+        if (!server) return std::nullopt;
+        servers.push_back(*server);
+        if (more) text.remove_prefix(comma + 1);
+    }
+    return servers;
+}
+
+std::optional<BackendAddress> parse_backend_url(std::string_view text) {
+    if (auto path = parse_unix(text)) return BackendAddress{"http://localhost", *path};
+    std::string_view rest = text;
+    bool tls = take_prefix(rest, "https://");
+    if (!tls && !take_prefix(rest, "http://")) return std::nullopt;
+    if (rest.ends_with('/')) rest.remove_suffix(1);
+    auto server = parse_host_port(rest, tls ? 443 : 80);
+    if (!server) return std::nullopt;
+    return BackendAddress{(tls ? "https://" : "http://") + Endpoint{*server, {}}.text(), {}};
+}
+
+std::optional<PageAddress> parse_page_url(std::string_view text) {
+    PageAddress page;
+    if (!is_visible(text)) return std::nullopt;
+    if (take_prefix(text, "https://")) {
+        page.scheme = "https";
+    } else if (take_prefix(text, "http://")) {
+        page.scheme = "http";
+    } else {
+        return std::nullopt;
+    }
+    std::size_t end = std::min(text.find('/'), text.size());
+    std::string_view authority = text.substr(0, end);
+    std::string_view target = text.substr(end);
+    if (target.find('#') != std::string_view::npos || !parse_host_port(authority, 80)) return std::nullopt;
+    std::string_view default_port = page.scheme == "https" ? ":443" : ":80";
+    if (authority.ends_with(default_port)) authority.remove_suffix(default_port.size());
+    page.host = authority;
+    std::transform(page.host.begin(), page.host.end(), page.host.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::size_t question = std::min(target.find('?'), target.size());
+    page.path = question == 0 ? "/" : std::string(target.substr(0, question));
+    if (question < target.size()) page.query = target.substr(question + 1);
+    return page;
+}
+
+}  // namespace larder::daemon

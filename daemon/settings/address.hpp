@@ -1,0 +1,53 @@
+// Addresses in settings: listeners, Redis, memcached, backends, pages. Text in, parts out; nothing is resolved here.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace larder::daemon {
+
+inline constexpr std::size_t max_socket_path = 108;  // sockaddr_un.sun_path, with its NUL
+
+struct HostPort {
+    std::string host;  // without the brackets of an IPv6 literal
+    std::uint16_t port = 0;
+
+    bool operator==(const HostPort&) const = default;
+};
+
+// TCP when path is empty.
+struct Endpoint {
+    HostPort tcp;
+    std::string path;
+
+    bool is_unix() const { return !path.empty(); }
+    std::string text() const;
+};
+
+struct RedisAddress {
+    Endpoint at;
+    std::string user;
+    std::string password;
+    int database = 0;
+};
+
+struct BackendAddress {
+    std::string origin;       // "http://host:port" for URLs; of a unix socket "http://localhost"
+    std::string socket_path;  // empty: TCP
+};
+
+// A page's URL in the parts of a variant (cache/variant.hpp): host in lower case without its scheme's default port.
+struct PageAddress {
+    std::string scheme, host, path, query;
+};
+
+std::optional<Endpoint> parse_listen_address(std::string_view text);          // HOST:PORT, unix:/PATH
+std::optional<RedisAddress> parse_redis_url(std::string_view text);           // redis://..., unix:/PATH
+std::optional<std::vector<HostPort>> parse_memcached_url(std::string_view);   // memcached://a:1,b:2
+std::optional<BackendAddress> parse_backend_url(std::string_view text);       // http(s)://HOST[:PORT], unix:/PATH
+std::optional<PageAddress> parse_page_url(std::string_view text);             // http(s)://HOST[:PORT]/PATH[?QUERY]
+
+}  // namespace larder::daemon

@@ -1,0 +1,162 @@
+// Redis commands behind the store's contract.
+#include "redis_store.hpp"
+
+#include <charconv>
+#include <random>
+
+#include "cache/bytes.hpp"
+#include "cache/key.hpp"
+#include "cache/redis_scripts.hpp"
+
+namespace larder::daemon {
+
+namespace {
+
+constexpr char walker_lease_ms[] = "5000";
+constexpr char walked_positions[] = "-10001";  // ZREMRANGEBYRANK's end that leaves the newest 10000
+
+std::uint64_t to_number(std::string_view text) {
+    std::uint64_t value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+}
+
+std::string ms(std::chrono::milliseconds time) {
+    return std::to_string(time.count());
+}
+
+// "TAGHASH:s", "TAGHASH:h" or "floor" of the purge log. Members of another form are nobody's.
+bool names_one_of(std::string_view member, const std::vector<std::uint64_t>& hashes) {
+    if (member == "floor") return true;
+    auto hash = hash_from_text(member.substr(0, member.find(':')));
+    return hash && std::find(hashes.begin(), hashes.end(), *hash) != hashes.end();
+}
+
+// KEYS: walker. ARGV: name, ms. Returns 1 when the name holds the lease.
+constexpr char take_lease[] = R"lua(
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+)lua";
+
+// KEYS: a set. ARGV: member, ms. A set lives as long as the longest of its members.
+constexpr char index_key[] = R"lua(
+redis.call('SADD', KEYS[1], ARGV[1])
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 1
+)lua";
+
+}  // namespace
+
+RedisStore::RedisStore(std::shared_ptr<RedisClient> redis, const std::string& prefix)
+    : redis_(std::move(redis)),
+      prefix_(prefix),
+      sequence_(prefix + "{purge}sequence"),
+      log_(prefix + "{purge}log"),
+      pending_(prefix + "{purge}pending"),
+      walker_(prefix + "{purge}walker"),
+      positions_(prefix + "{purge}positions"),
+      self_(std::to_string(std::random_device()()) + "." + std::to_string(std::random_device()())) {}
+
+std::uint64_t RedisStore::newest_purge() {
+    return to_number(redis_->command({"GET", sequence_}).text());
+}
+
+PurgeSeen RedisStore::purges_since(std::uint64_t fence, const std::vector<std::uint64_t>& hashes) {
+    PurgeSeen seen;
+    RedisReply log = redis_->command({"ZRANGEBYSCORE", log_, "(" + std::to_string(fence), "+inf", "WITHSCORES"});
+    for (std::size_t i = 0; i + 1 < log.size(); i += 2) {
+        if (!names_one_of(log.text(i), hashes)) continue;
+        seen.sequence = to_number(log.text(i + 1));
+        if (seen.mode != PurgeMode::hard) seen.mode = log.text(i).ends_with(":h") ? PurgeMode::hard : PurgeMode::soft;
+    }
+    if (seen.sequence == 0) return seen;
+    std::string score = std::to_string(seen.sequence);
+    RedisReply positions = redis_->command({"ZRANGEBYSCORE", positions_, score, score, "LIMIT", "0", "1"});
+    if (positions.size() > 0 && positions.text(0).size() > score.size()) seen.position = positions.text(0).substr(score.size() + 1);
+    return seen;
+}
+
+std::optional<std::string> RedisStore::get(std::string_view key) {
+    RedisReply reply = redis_->command({"GET", prefix_ + "e:" + std::string(key)});
+    return reply.is_nil() ? std::nullopt : std::optional(std::string(reply.text()));
+}
+
+std::optional<std::string> RedisStore::get_start(std::string_view key, std::size_t size) {
+    RedisReply reply = redis_->command({"GETRANGE", prefix_ + "e:" + std::string(key), "0", std::to_string(size - 1)});
+    return reply.text().empty() ? std::nullopt : std::optional(std::string(reply.text()));
+}
+
+bool RedisStore::put(std::string_view key, std::string_view entry, std::chrono::milliseconds lifetime) {
+    static const RedisScript script(redis_scripts::put_entry);
+    return redis_->eval(script, {prefix_ + "e:" + std::string(key)}, {entry, ms(lifetime)}).integer() == 1;
+}
+
+void RedisStore::index(std::string_view key, const std::vector<std::uint64_t>& hashes, std::string_view policy,
+                       std::chrono::milliseconds lifetime) {
+    static const RedisScript script(index_key);
+    redis_->command({"SET", prefix_ + "p:" + std::string(key), policy, "PX", ms(lifetime)});
+    for (std::uint64_t hash : hashes) redis_->eval(script, {prefix_ + "t:" + hash_text(hash)}, {key, ms(lifetime)});
+}
+
+void RedisStore::forget(std::string_view key, std::uint64_t hash) {
+    redis_->command({"SREM", prefix_ + "t:" + hash_text(hash), key});
+}
+
+void RedisStore::each_key(std::uint64_t hash, const std::function<void(const std::string&)>& f) {
+    std::string name = prefix_ + "t:" + hash_text(hash);
+    std::string cursor = "0";
+    do {
+        RedisReply reply = redis_->command({"SSCAN", name, cursor, "COUNT", "200"});
+        if (reply.size() != 2) return;
+        for (std::string_view key : reply.texts(1)) f(std::string(key));
+        cursor = reply.text(0);
+    } while (cursor != "0");
+}
+
+std::optional<Policy> RedisStore::policy(std::string_view key) {
+    RedisReply reply = redis_->command({"GET", prefix_ + "p:" + std::string(key)});
+    ByteReader in(reply.text());
+    return read_policy(in);
+}
+
+std::uint64_t RedisStore::purge(const std::vector<std::uint64_t>& hashes, PurgeMode mode, std::string_view position) {
+    static const RedisScript script(redis_scripts::purge);
+    std::vector<std::string> texts;
+    for (std::uint64_t hash : hashes) texts.push_back(hash_text(hash));
+    std::vector<std::string_view> arguments{position, "1", mode == PurgeMode::hard ? "h" : "s"};
+    arguments.insert(arguments.end(), texts.begin(), texts.end());
+    return to_number(redis_->eval(script, {sequence_, log_, pending_}, RedisClient::Arguments(arguments)).text());
+}
+
+bool RedisStore::is_walker() {
+    static const RedisScript script(take_lease);
+    return redis_->eval(script, {walker_}, {self_, walker_lease_ms}).integer() == 1;
+}
+
+std::optional<Purge> RedisStore::pending() {
+    for (;;) {
+        RedisReply first = redis_->command({"LINDEX", pending_, "0"});
+        if (first.is_nil() || !is_walker()) return std::nullopt;
+        std::string_view text = first.text();
+        std::size_t space = text.find(' ');
+        auto hash = space == std::string_view::npos ? std::nullopt : hash_from_text(text.substr(space + 1, 16));
+        std::size_t rest = space + 17;
+        if (hash && text.size() >= rest) {
+            Purge purge{to_number(text), *hash, std::string(text.size() > rest ? text.substr(rest + 1) : "")};
+            std::string sequence = std::to_string(purge.sequence);
+            // Written before the index is walked: a render that is not in the index yet finds it after its put.
+            redis_->command({"ZADD", positions_, sequence, sequence + " " + purge.position});
+            redis_->command({"ZREMRANGEBYRANK", positions_, "0", walked_positions});
+            return purge;
+        }
+        redis_->command({"LREM", pending_, "1", text});
+    }
+}
+
+void RedisStore::settle(const Purge& purge) {
+    redis_->command({"LREM", pending_, "1", std::to_string(purge.sequence) + " " + hash_text(purge.hash) + " " + purge.position});
+}
+
+}  // namespace larder::daemon

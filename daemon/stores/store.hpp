@@ -1,0 +1,69 @@
+// A store as the daemon sees it: entries, the index from tags to keys, and purges. Redis and memcached keep one contract
+// (tests/daemon/store_conformance.hpp).
+//
+// Order that makes purges safe without transactions: a render reads newest_purge() before it asks the backend (its fence),
+// then index() -> put() -> purges_since(fence). A purge writes its record, then walks the index. Whatever the interleaving,
+// one of the two sees the other.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cache/policy.hpp"
+#include "cache/verdict.hpp"
+
+namespace larder::daemon {
+
+struct Purge {
+    std::uint64_t sequence = 0;   // microseconds of Unix time: says when, too
+    std::uint64_t hash = 0;       // of the tag or URL (cache/key.hpp)
+    std::string position;         // database commit position that caused it; empty: unknown or none
+};
+
+struct PurgeSeen {
+    std::uint64_t sequence = 0;   // of the newest purge that concerns the entry; 0: none
+    PurgeMode mode = PurgeMode::none;
+    std::string position;
+
+    PurgeMark mark() const { return {mode, static_cast<std::int64_t>(sequence / 1000)}; }
+};
+
+// All methods may be called from any thread and throw std::runtime_error when the store cannot be reached.
+class Store {
+public:
+    virtual ~Store() = default;
+
+    // Sequence of the newest purge of all; 0: none yet.
+    virtual std::uint64_t newest_purge() = 0;
+    // The newest purge after `fence` that names one of the hashes; a log that was cut short counts as naming all of them.
+    virtual PurgeSeen purges_since(std::uint64_t fence, const std::vector<std::uint64_t>& hashes) = 0;
+
+    // The entry's bytes, unchecked. Nothing when there is none.
+    virtual std::optional<std::string> get(std::string_view key) = 0;
+    // At least the first `size` bytes of it, if it has that many.
+    virtual std::optional<std::string> get_start(std::string_view key, std::size_t size) = 0;
+    // Stores for `lifetime` unless what is there saw more purges, or as many and is younger. False: kept the other one.
+    virtual bool put(std::string_view key, std::string_view entry, std::chrono::milliseconds lifetime) = 0;
+
+    // Notes the key under the hashes of its tags and URL, and its policy (as write_policy makes it), for at least `lifetime`.
+    virtual void index(std::string_view key, const std::vector<std::uint64_t>& hashes, std::string_view policy,
+                       std::chrono::milliseconds lifetime) = 0;
+    virtual void forget(std::string_view key, std::uint64_t hash) = 0;
+    // Calls f(key) for each key under the hash; a key may come twice.
+    virtual void each_key(std::uint64_t hash, const std::function<void(const std::string&)>& f) = 0;
+    virtual std::optional<Policy> policy(std::string_view key) = 0;
+
+    // Records a purge and asks for its regeneration. Returns its sequence.
+    virtual std::uint64_t purge(const std::vector<std::uint64_t>& hashes, PurgeMode mode, std::string_view position) = 0;
+    // A purge whose regeneration is yet to be queued, if it is for this daemon to do; it stays pending until settle().
+    virtual std::optional<Purge> pending() = 0;
+    virtual void settle(const Purge& purge) = 0;
+};
+
+}  // namespace larder::daemon

@@ -1,0 +1,26 @@
+// From URLs to stores.
+#include "stores.hpp"
+
+#include "redis_store.hpp"
+
+namespace larder::daemon {
+
+namespace {
+
+std::unique_ptr<Store> make_store(const StoreSettings& settings) {
+    return std::make_unique<RedisStore>(std::make_shared<RedisClient>(*parse_redis_url(settings.url), settings.timeout),
+                                        settings.prefix);
+}
+
+}  // namespace
+
+Stores::Stores(const std::vector<StoreSettings>& settings) : first_(settings.front().name) {
+    for (const StoreSettings& store : settings) stores_.emplace(store.name, make_store(store));
+}
+
+Store* Stores::find(std::string_view name) const {
+    auto found = stores_.find(name.empty() ? std::string_view(first_) : name);
+    return found == stores_.end() ? nullptr : found->second.get();
+}
+
+}  // namespace larder::daemon
