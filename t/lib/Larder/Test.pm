@@ -412,10 +412,11 @@ sub raw {
     return $came;
 }
 
-# Load from another process while the test goes on: `clients` (8) keep-alive connections ask for the paths in turn.
-# Ends, and gives the answers, by ->stop: hashes of path, status, larder, complete, at (Unix time), seconds.
+# Load from another process while the test goes on: `clients` (8) keep-alive connections make the requests in turn; each is
+# a path or a hash as for request(). Option wrong: given an answer, says what is wrong with it, or nothing.
+# Ends, and gives the answers, by ->stop: hashes of path, status, larder, complete, at (Unix time), seconds, error, wrong.
 sub load {
-    my ($self, $paths, %o) = @_;
+    my ($self, $requests, %o) = @_;
     my $file = $self->{test}->dir . '/load-' . ++$self->{test}{loads};
     defined(my $pid = fork) or die "fork: $!";
     return bless {pid => $pid, file => $file}, 'Larder::Test::Load' if $pid;
@@ -431,12 +432,12 @@ sub load {
         source  => sub {
             return if $stop || getppid == 1;
             Time::HiRes::sleep($pause) if $pause;
-            return {path => $paths->[$n++ % @$paths], headers => $o{headers}};
+            return {headers => $o{headers}, %{_request($requests->[$n++ % @$requests])}};
         },
         sink => sub {
             my ($r) = @_;
             print $out join("\t", $r->{request}{path}, $r->status, $r->larder, $r->complete ? 1 : 0, $r->{started},
-                $r->{seconds}, $r->error // ''), "\n";
+                $r->{seconds}, $r->error // '', $o{wrong} && $o{wrong}->($r) || ''), "\n";
         },
     );
     close $out;
@@ -454,7 +455,7 @@ sub stop {
     waitpid $self->{pid}, 0;
     return map {
         my %answer;
-        @answer{qw(path status larder complete at seconds error)} = split /\t/;
+        @answer{qw(path status larder complete at seconds error wrong)} = split /\t/, $_, -1;
         \%answer;
     } split /\n/, Larder::Test->read_file($self->{file});
 }

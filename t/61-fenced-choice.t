@@ -1,0 +1,52 @@
+# A regeneration caused by a write reads only from a replica that has replayed it.
+use Larder::Test;
+use Larder::Test::Replication;
+use Time::HiRes qw(sleep);
+
+my $pg = Larder::Test::Replication->start(max_lag_ms => 5000, hard_max_lag_ms => 60000);
+$pg->await_ready;
+$pg->rig('lag', 'r1', 700);
+
+my ($stale_unfenced, $stale_fenced, $primaries, $holds) = (0, 0, 0, 0);
+for my $row (1 .. 30) {
+    my $position = $pg->write;
+    $stale_unfenced++ if $pg->sql('r1', 'select count(*) from t') < $row;
+    my $choice;
+    while (($choice = $pg->choose(position => $position))->{hold}) {
+        $holds++;
+        sleep $choice->{retry_after_ms} / 1000;
+    }
+    $primaries++ if $choice->{primary};
+    $stale_fenced++ if $pg->sql($choice->{alias}, 'select count(*) from t') < $row;
+    $pg->release;
+}
+is $stale_unfenced, 30, 'a replica 700 ms behind shows the old value each time';
+is $stale_fenced, 0, 'the chosen one never does';
+is $primaries, 0, '... and is never the primary';
+note "held $holds times for a replay";
+$pg->rig('lag', 'r1', 0);
+$pg->await_ready;
+
+subtest 'nobody has replayed it' => sub {
+    $pg->rig('pause', $_) for qw(r1 r2);
+    my $position = $pg->write;
+    my $choice = $pg->choose(position => $position);
+    ok $choice->{hold}, 'background work is held';
+    like $choice->{reason}, qr/no replica in rotation has replayed/, '... and says why';
+    ok !$pg->choose->{hold}, 'work without a fence is not';
+    is $pg->choose(position => $position, patience => 0.9)->{alias}, 'primary', 'when patience ends the primary does it';
+    is $pg->choose(position => $position, class => 'live')->{alias}, 'primary', 'someone who waits gets the primary at once';
+    $pg->rig('resume', $_) for qw(r1 r2);
+    $pg->await_ready;
+    $pg->release;
+};
+
+subtest 'positions that cannot be compared' => sub {
+    for my $position ('default/0/1', 'default/1/xyz', 'elsewhere/1/1', 'default', "default/1/1\n", 'default/1/' . 'F' x 17) {
+        is $pg->choose(position => $position, class => 'live')->{alias}, 'primary', JSON::PP::encode_json([$position]) . ' needs the primary';
+    }
+    like $pg->choose(position => 'default/7/1')->{reason}, qr/a timeline we haven't met/, 'one of a promotion to come waits for us to see it';
+};
+
+$pg->finish;
+done_testing;
