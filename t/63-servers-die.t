@@ -13,7 +13,6 @@ subtest 'a replica dies and comes back' => sub {
     $chosen{$pg->choose->{alias}}++ for 1 .. 20;
     is_deeply \%chosen, {r2 => 20}, 'the other one does all the work';
     $pg->release;
-    $pg->end_session('r1');
     $pg->rig('revive', 'r1');
     my $first = $pg->await(sub { $_->{r1}{answering} && $_->{r1}{streaming} && $_->{r1}{probes} }, 'r1 answers');
     my $in    = $pg->await(sub { $_->{r1}{in_rotation} && $_->{r1}{probes} }, 'r1 in');
@@ -46,7 +45,6 @@ subtest 'the primary dies' => sub {
     my $only_r2 = $pg->write;
     $pg->await(sub { $_[0]->choose(position => $only_r2)->{alias} }, 'r2 has it');
     $pg->rig('kill', 'primary');
-    $pg->end_session('primary');
     ok $pg->await(sub { $_->{primary}{role} eq 'unknown' && $_->{r2}{lag_bound} eq 'at_most' }, 'no primary'),
         'how fresh replicas are is then only known up to the last sign of the primary';
     ok $pg->status->{r2}{in_rotation}, 'a replica that had all stays, though it receives nothing';

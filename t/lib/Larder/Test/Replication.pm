@@ -72,6 +72,7 @@ sub log {
 # pg-rig COMMAND DIR ARGUMENT...; dies when it fails.
 sub rig {
     my ($self, $command, @arguments) = @_;
+    $self->end_session($arguments[0]) if $command eq 'kill';
     open my $pipe, '-|', "$root/tools/pg-rig", $command, $self->{rig}, @arguments or die "pg-rig: $!";
     local $/;
     my $said = <$pipe> // '';
