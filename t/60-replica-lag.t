@@ -11,6 +11,12 @@ my $after = $pg->await(sub { $_->{r1}{probes} > $before->{r1}{probes} + 40 && $_
 is_deeply [map { $after->{$_}{lag_ms} } qw(r1 r2)], [0, 0], 'replicas of an idle primary are not late';
 ok $after->{r1}{in_rotation} && $after->{r2}{in_rotation}, '... and stay in rotation';
 
+# A log that ends with its page: the primary's insert position is then behind the next page's header, where no replay gets.
+$pg->sql('primary', 'select pg_switch_wal()');
+$before = $pg->status;
+$after = $pg->await(sub { $_->{r1}{probes} > $before->{r1}{probes} + 40 && $_ }, 'forty more probes');
+is_deeply [map { $after->{$_}{lag_ms} } qw(r1 r2)], [0, 0], 'nor are they late when the log ends with a page';
+
 # Replay paused: late as soon as the primary writes, and ever later.
 $pg->rig('pause', 'r1');
 $pg->write;

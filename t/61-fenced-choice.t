@@ -41,6 +41,14 @@ subtest 'nobody has replayed it' => sub {
     $pg->release;
 };
 
+subtest 'a position behind the header of a page that holds nothing yet' => sub {
+    $pg->sql('primary', 'select pg_switch_wal()');
+    my $position = $pg->position('primary');
+    like $position, qr/000028$/, 'such a position';
+    ok $pg->await(sub { !$_[0]->choose(position => $position)->{hold} }, 'a choice'), 'is reached without another write';
+    $pg->release;
+};
+
 subtest 'positions that cannot be compared' => sub {
     for my $position ('default/0/1', 'default/1/xyz', 'elsewhere/1/1', 'default', "default/1/1\n", 'default/1/' . 'F' x 17) {
         is $pg->choose(position => $position, class => 'live')->{alias}, 'primary', JSON::PP::encode_json([$position]) . ' needs the primary';

@@ -28,12 +28,14 @@ select r.in_recovery,
        (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint,
        (select count(*) from pg_stat_activity
          where backend_type = 'client backend' and state = 'active' and pid <> pg_backend_pid()),
-       current_setting('max_connections')
+       current_setting('max_connections'),
+       current_setting('wal_block_size'),
+       pg_size_bytes(current_setting('wal_segment_size'))
   from (select pg_is_in_recovery() as in_recovery) as r
 )sql";
 
 enum Column { in_recovery, position, timeline, streaming, replay_paused, system_identifier, instance, active, max_connections,
-              columns };
+              wal_page, wal_segment, columns };
 
 struct Clear {
     void operator()(PGresult* result) const { PQclear(result); }
@@ -70,9 +72,12 @@ bool read_row(const PGresult* result, Observation& seen) {
     std::int64_t system = 0;
     bool read = read_number(result, timeline, seen.timeline) && read_number(result, system_identifier, system) &&
                 read_number(result, instance, seen.instance) && read_number(result, active, seen.active) &&
-                read_number(result, max_connections, seen.max_connections);
+                read_number(result, max_connections, seen.max_connections) && read_number(result, wal_page, seen.wal.page) &&
+                read_number(result, wal_segment, seen.wal.segment) && seen.wal.page > 0 && seen.wal.segment > 0;
+    if (!read) return false;
     seen.system = static_cast<std::uint64_t>(system);
-    return read;
+    if (!seen.in_recovery) seen.position = end_of_last_record(seen.position, seen.wal);
+    return true;
 }
 
 }  // namespace

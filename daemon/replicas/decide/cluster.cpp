@@ -184,7 +184,9 @@ Decision Cluster::choose(Class urgency, const Fence& fence, double patience_used
         });
     }
     situation.nodes = candidates;
-    return decide(situation, urgency, fence, patience_used);
+    Fence reachable = fence;
+    if (trust_.primary >= 0) reachable.lsn = end_of_last_record(fence.lsn, nodes_[static_cast<std::size_t>(trust_.primary)].seen.wal);
+    return decide(situation, urgency, reachable, patience_used);
 }
 
 void Cluster::begin(std::size_t node, Class urgency) {

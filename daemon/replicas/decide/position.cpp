@@ -47,6 +47,14 @@ std::optional<Position> parse_position(std::string_view text) {
     return Position{node, *timeline, *lsn};
 }
 
+Lsn end_of_last_record(Lsn insert_position, const WalLayout& layout) {
+    constexpr Lsn page_header = 24;     // sizeof(XLogPageHeaderData)
+    constexpr Lsn segment_header = 40;  // sizeof(XLogLongPageHeaderData), on a segment's first page
+    if (insert_position % layout.segment == segment_header) return insert_position - segment_header;
+    if (insert_position % layout.page == page_header) return insert_position - page_header;
+    return insert_position;
+}
+
 std::string timeline_and_lsn(std::uint32_t timeline, Lsn lsn) {
     char digits[16];
     auto end = std::to_chars(digits, digits + sizeof digits, lsn, 16).ptr;

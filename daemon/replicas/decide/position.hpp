@@ -27,6 +27,17 @@ struct Position {
 // (1 to 16 digits). Nothing for any other text.
 std::optional<Position> parse_position(std::string_view text);
 
+// How a server lays out its log, in bytes.
+struct WalLayout {
+    std::uint64_t page = 8192;            // wal_block_size
+    std::uint64_t segment = 16u << 20u;   // wal_segment_size
+};
+
+// The end of the last record before an insert position. When that record ends with its page, the insert position is behind
+// the next page's header already, where replay gets only with a further record: an idle primary's replicas would look late
+// for ever. No record ends right behind a header, so such a position always means the start of its page.
+Lsn end_of_last_record(Lsn insert_position, const WalLayout& layout);
+
 // "1/16B3748"
 std::string timeline_and_lsn(std::uint32_t timeline, Lsn lsn);
 
