@@ -33,7 +33,7 @@ using FragmentId = std::uint32_t;
 struct AssembleLimits {
     std::uint32_t fetches = 256;           // further includes fail at once, with status 0 (so alt is not tried, fallback is)
     std::uint32_t text_bytes = 1u << 20;   // memory for values: further values are undefined
-    std::uint32_t work = 200'000;          // expression nodes and operations run: further values are undefined, loops end
+    std::uint32_t work = 100'000;          // nodes and operations run, KiB put out: further values are undefined, loops end
 };
 
 enum class Exceeded : std::uint8_t { nothing, fetches, text_bytes, work };

@@ -27,7 +27,7 @@ public:
 
 struct Parsed {
     std::string packed;        // empty on failure
-    std::string error;         // what was wrong, "" if nothing
+    std::string error;         // what was wrong, "" if nothing; of a template also what was left as text
     bool constant = false;     // parse_template: no variable in it, `packed` is the text itself
     std::size_t length = 0;    // parse_interpolation: bytes of source consumed
 };
@@ -71,14 +71,17 @@ struct Pair {
     Value value;
 };
 
+Value text_value(std::string_view text, Escape safe_for = Escape::none);
+Value integer_value(std::int64_t integer);
+Value boolean_value(bool truth);
+Value list_value(std::span<const Value> items);
+
 // Variables assigned so far: newest first, never changed, so that a branch can keep the scope it began with.
 struct Scope {
     std::string_view name;
     Value value;
     const Scope* outer;
 };
-
-const Value* find(const Scope* scope, std::string_view name);
 
 // What an assembly may still spend.
 struct Budget {
@@ -103,8 +106,14 @@ public:
     // The value as text for output; lists and dictionaries are written like literals. Undefined is "".
     std::string_view text(const Value& value);
 
-    // Room for `size` bytes, counted; null when the budget is spent.
+    // For functions: all of these give undefined (null, false) once the budget is spent.
     char* allocate(std::size_t size, std::size_t alignment = 1);
+    bool spend_on(std::string_view text);  // work in proportion to the text
+    bool spend_on_search(std::string_view text, std::string_view part);  // in proportion to the worst case of a search
+    bool spend_on_items(std::size_t count);
+    Value make_text(std::string_view text, Escape safe_for = Escape::none);
+    Value make_list(std::span<const Value> items);
+    Value escaped(Escape escape, std::string_view text);
 
 private:
     class Run;

@@ -3,9 +3,9 @@
 // A plan is a flat run of bytes that lives beside the document it was compiled from. It never copies the document: literal
 // text is [offset, length) of it, so output is zero-copy. Layout (little-endian, unaligned):
 //
-//   header   48 bytes: magic, version, flags, plan size, document size, table sizes, CRC-32 of everything after it
+//   header   40 bytes: magic, version, flags, plan size, document size, table sizes, CRC-32
 //   ops      16 bytes each: kind, flags, code, span, a, b
-//   includes 32 bytes each: src, alt, fallback, times, flags
+//   includes 24 bytes each: src, alt, fallback, times, flags
 //   inlines  16 bytes each: name, document range, flags
 //   heap     strings and packed expressions, each a u32 length and that many bytes; the tables refer to them by heap offset
 //
@@ -120,7 +120,7 @@ public:
 
 private:
     explicit PlanView(std::string_view plan);
-    const char* check(std::size_t document_size) const;
+    const char* check() const;
 
     std::string_view bytes_;
     std::uint32_t ops_ = 0;

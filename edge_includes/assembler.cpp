@@ -1,0 +1,385 @@
+// The assembler: a plan and the outcomes of fetches become steps.
+//
+// The page itself is run bit by bit, as the host asks. What is conditional on fetches (the branches of a try, the fallback of
+// an include) is run to its end at once: its fetches go out, its pieces are held until it is known that they count.
+#include "edge_includes/assembler.hpp"
+
+#include <memory_resource>
+#include <new>
+#include <vector>
+
+#include "edge_includes/expression.hpp"
+
+namespace larder::esi {
+
+namespace {
+
+constexpr std::uint32_t nothing = 0xffffffff;
+
+// A body being run; a loop's body many times.
+struct Frame {
+    std::uint32_t at;
+    std::uint32_t end;
+    std::uint32_t body;
+    std::uint32_t round;  // loops: the next item
+    bool loop;
+    Value items;
+    std::string_view item_name;
+};
+
+struct Cursor {
+    std::pmr::vector<Frame> frames;
+    const Scope* scope;
+    std::uint32_t trial;             // whose pieces these are
+    FragmentId to_emit = nothing;    // the fetch of this place came last, its emit comes next
+};
+
+enum class PlaceState : std::uint8_t { fetching, fetching_alt, trying, settled };
+
+struct Place {
+    std::uint32_t op;     // the include or the try
+    std::uint32_t trial;  // that it belongs to
+    const Scope* scope;
+    PlaceState state;
+};
+
+// One branch of a try, run and held.
+struct Trial {
+    FragmentId place;
+    std::uint32_t next_branch;  // operations
+    std::uint32_t end;
+    std::uint32_t pending = 0;  // places in it that are not settled
+    std::uint16_t status = 0;
+    bool running = true;
+    bool failed = false;
+    bool decided = false;
+    std::pmr::vector<Step> held;
+};
+
+Step plain(Step::Kind kind, FragmentId id = 0) {
+    Step step;
+    step.kind = kind;
+    step.id = id;
+    return step;
+}
+
+}  // namespace
+
+struct Assembler::State {
+    State(PlanView the_plan, Environment& environment, AssembleLimits the_limits)
+        : plan(the_plan),
+          limits(the_limits),
+          budget{the_limits.work, the_limits.text_bytes},
+          evaluator(environment, memory, budget),
+          places(&memory),
+          trials(&memory),
+          queue(&memory),
+          page{std::pmr::vector<Frame>(&memory), nullptr, nothing} {
+        places.reserve(plan.include_count());
+        enter(page, 0, plan.op_count());
+    }
+
+    // ---- running operations
+
+    static void enter(Cursor& cursor, std::uint32_t from, std::uint32_t to) { cursor.frames.push_back({from, to, from, 0, false, {}, {}}); }
+
+    // The next step of `cursor`, or false at its end.
+    bool next(Cursor& cursor, Step& out) {
+        if (cursor.to_emit != nothing) {
+            out = plain(Step::Kind::emit, cursor.to_emit);
+            cursor.to_emit = nothing;
+            return true;
+        }
+        while (!cursor.frames.empty()) {
+            Frame& frame = cursor.frames.back();
+            if (frame.at == frame.end) {
+                if (!frame.loop || !next_round(cursor)) cursor.frames.pop_back();
+                continue;
+            }
+            std::uint32_t index = frame.at;
+            Op op = plan.op(index);
+            frame.at += 1 + op.span;
+            budget.spend(1);
+            if (run(cursor, index, op, out)) return true;
+        }
+        return false;
+    }
+
+    // True when the operation gave a step.
+    bool run(Cursor& cursor, std::uint32_t index, const Op& op, Step& out) {
+        switch (op.kind) {
+            case OpKind::literal:
+                budget.spend(op.b / 1024);
+                out = plain(Step::Kind::literal);
+                out.offset = op.a;
+                out.length = op.b;
+                return true;
+            case OpKind::emit:
+                out = plain(Step::Kind::text);
+                out.text = evaluator.text(evaluator.evaluate(plan.heap(op.a), cursor.scope));
+                budget.spend(static_cast<std::uint32_t>(out.text.size() / 1024));
+                return !out.text.empty();
+            case OpKind::include: return begin_include(cursor, index, out);
+            case OpKind::assign: bind(cursor, plan.heap(op.a), evaluator.evaluate(plan.heap(op.b), cursor.scope)); return false;
+            case OpKind::choose: choose(cursor, index, op); return false;
+            case OpKind::foreach: begin_loop(cursor, index, op); return false;
+            case OpKind::break_loop: break_loop(cursor); return false;
+            case OpKind::attempt_all: begin_try(cursor, index, op, out); return true;
+            case OpKind::when:
+            case OpKind::otherwise:
+            case OpKind::attempt:
+            case OpKind::except: break;  // run by their parents
+        }
+        return false;
+    }
+
+    bool bind(Cursor& cursor, std::string_view name, const Value& value) {
+        char* room = evaluator.allocate(sizeof(Scope), alignof(Scope));
+        if (room == nullptr) return false;
+        cursor.scope = new (room) Scope{name, value, cursor.scope};
+        return true;
+    }
+
+    void choose(Cursor& cursor, std::uint32_t index, const Op& op) {
+        for (std::uint32_t at = index + 1; at < index + 1 + op.span;) {
+            Op branch = plan.op(at);
+            Value groups;
+            bool taken = branch.kind == OpKind::otherwise || evaluator.evaluate(plan.heap(branch.a), cursor.scope, &groups).truthy();
+            if (taken) {
+                if (groups.kind == Value::Kind::list) bind(cursor, plan.heap(branch.b), groups);
+                return enter(cursor, at + 1, at + 1 + branch.span);
+            }
+            at += 1 + branch.span;
+        }
+    }
+
+    void begin_loop(Cursor& cursor, std::uint32_t index, const Op& op) {
+        Value items = evaluator.evaluate(plan.heap(op.a), cursor.scope);
+        std::uint32_t body = index + 1;
+        cursor.frames.push_back({body + op.span, body + op.span, body, 0, true, items, plan.heap(op.b)});
+    }
+
+    // A list gives its items, a dictionary lists of key and value, anything else itself unless it is empty.
+    bool item(const Value& items, std::uint32_t round, Value& out) {
+        switch (items.kind) {
+            case Value::Kind::list:
+                if (round < items.items.size()) out = items.items[round];
+                return round < items.items.size();
+            case Value::Kind::dictionary: {
+                if (round >= items.pairs.size()) return false;
+                const Value pair[] = {text_value(items.pairs[round].key), items.pairs[round].value};
+                out = evaluator.make_list(pair);
+                return true;
+            }
+            default: out = items; return round == 0 && items.kind != Value::Kind::undefined && !evaluator.text(items).empty();
+        }
+    }
+
+    bool next_round(Cursor& cursor) {
+        Frame& frame = cursor.frames.back();
+        Value value;
+        if (budget.out_of_work || !item(frame.items, frame.round, value) || !bind(cursor, frame.item_name, value)) return false;
+        ++frame.round;
+        frame.at = frame.body;
+        return true;
+    }
+
+    static void break_loop(Cursor& cursor) {
+        while (!cursor.frames.empty()) {
+            bool loop = cursor.frames.back().loop;
+            cursor.frames.pop_back();
+            if (loop) return;
+        }
+    }
+
+    // ---- places
+
+    FragmentId add_place(const Cursor& cursor, std::uint32_t op, PlaceState state) {
+        places.push_back({op, cursor.trial, cursor.scope, state});
+        ++unsettled(cursor.trial);
+        return static_cast<FragmentId>(places.size() - 1);
+    }
+
+    std::uint32_t& unsettled(std::uint32_t trial) { return trial == nothing ? page_pending : trials[trial].pending; }
+
+    bool begin_include(Cursor& cursor, std::uint32_t index, Step& out) {
+        FragmentId id = add_place(cursor, index, PlaceState::fetching);
+        if (!may_fetch()) {
+            fail(id, 0, false);
+            out = plain(Step::Kind::emit, id);
+            return true;
+        }
+        cursor.to_emit = id;
+        out = fetch_step(id, false);
+        return true;
+    }
+
+    bool may_fetch() {
+        if (fetches >= limits.fetches) return out_of_fetches = true, false;
+        ++fetches;
+        return true;
+    }
+
+    Step fetch_step(FragmentId id, bool alt) {
+        const Place& place = places[id];
+        Include include = plan.include(plan.op(place.op).a);
+        const UrlSource& source = alt ? include.alt : include.src;
+        Step step = plain(Step::Kind::fetch, id);
+        step.text = source.constant ? source.bytes : evaluator.text(evaluator.evaluate(source.bytes, place.scope));
+        step.attributes = include.attributes;
+        step.is_alt = alt;
+        return step;
+    }
+
+    // What there is instead of the fragment: alt, the fallback, nothing, or the failure of what is around it.
+    void fail(FragmentId id, std::uint16_t status, bool may_try_alt) {
+        Place place = places[id];
+        Op op = plan.op(place.op);
+        Include include = plan.include(op.a);
+        if (may_try_alt && include.alt.present && place.state == PlaceState::fetching && may_fetch()) {
+            places[id].state = PlaceState::fetching_alt;
+            queue.push_back(fetch_step(id, true));
+        } else if (op.span > 0) {
+            fill(id, run_all(place.op + 1, place.op + 1 + op.span, place.scope, place.trial));
+            settle(id);
+        } else if (include.attributes.continue_on_error) {
+            fill(id, {});
+            settle(id);
+        } else {
+            give_up(id, status);
+        }
+    }
+
+    void fill(FragmentId id, std::span<const Step> pieces) {
+        queue.push_back(plain(Step::Kind::open, id));
+        queue.insert(queue.end(), pieces.begin(), pieces.end());
+        queue.push_back(plain(Step::Kind::close, id));
+    }
+
+    void settle(FragmentId id) {
+        places[id].state = PlaceState::settled;
+        std::uint32_t trial = places[id].trial;
+        --unsettled(trial);
+        if (trial != nothing) decide(trial);
+    }
+
+    // Nothing can stand in the place: its branch fails, or the page.
+    void give_up(FragmentId id, std::uint16_t status) {
+        std::uint32_t trial = places[id].trial;
+        if (trial == nothing) {
+            queue.push_back(plain(Step::Kind::page_error, id));
+            fill(id, {});
+        } else {
+            trials[trial].failed = true;
+            trials[trial].status = status;
+        }
+        settle(id);
+    }
+
+    // Runs a body to its end: fetches into the queue, the rest returned.
+    std::pmr::vector<Step> run_all(std::uint32_t from, std::uint32_t to, const Scope* scope, std::uint32_t trial) {
+        std::pmr::vector<Step> pieces(&memory);
+        Cursor cursor{std::pmr::vector<Frame>(&memory), scope, trial};
+        enter(cursor, from, to);
+        for (Step step; next(cursor, step);) (step.kind == Step::Kind::fetch ? queue : pieces).push_back(step);
+        return pieces;
+    }
+
+    // ---- try
+
+    void begin_try(Cursor& cursor, std::uint32_t index, const Op& op, Step& out) {
+        FragmentId id = add_place(cursor, index, PlaceState::trying);
+        out = plain(Step::Kind::emit, id);
+        run_branch(id, index + 1, index + 1 + op.span);
+    }
+
+    void run_branch(FragmentId id, std::uint32_t at, std::uint32_t end) {
+        auto index = static_cast<std::uint32_t>(trials.size());
+        std::uint32_t after = at + 1 + plan.op(at).span;
+        trials.push_back({id, after, end, 0, 0, true, false, false, std::pmr::vector<Step>(&memory)});
+        std::pmr::vector<Step> pieces = run_all(at + 1, after, places[id].scope, index);
+        trials[index].held = std::move(pieces);
+        trials[index].running = false;
+        decide(index);
+    }
+
+    // A branch counts once all in it is settled; at its first failure the next branch that handles the status is run.
+    void decide(std::uint32_t index) {
+        Trial& trial = trials[index];
+        if (trial.running || trial.decided || (!trial.failed && trial.pending > 0)) return;
+        trial.decided = true;
+        FragmentId id = trial.place;
+        if (!trial.failed) {
+            fill(id, trial.held);
+            return settle(id);
+        }
+        std::uint16_t status = trial.status;
+        for (std::uint32_t at = trial.next_branch, end = trial.end; at < end; at += 1 + plan.op(at).span) {
+            std::uint16_t code = plan.op(at).code;
+            if (code == 0 || code == status || code == status / 100) return run_branch(id, at, end);
+        }
+        give_up(id, status);
+    }
+
+    bool wanted(FragmentId id) const {
+        if (id >= places.size()) return false;
+        for (std::uint32_t trial = places[id].trial; trial != nothing; trial = places[trials[trial].place].trial) {
+            if (trials[trial].failed) return false;
+        }
+        return true;
+    }
+
+    // ---- the host's side
+
+    Step step() {
+        if (queued < queue.size()) return queue[queued++];
+        queue.clear();
+        queued = 0;
+        Step out;
+        if (next(page, out)) return out;
+        return plain(page_pending > 0 ? Step::Kind::idle : Step::Kind::done);
+    }
+
+    bool outcome(FragmentId id, bool ok, std::uint16_t status) {
+        if (id >= places.size()) return false;
+        bool fetching = places[id].state == PlaceState::fetching || places[id].state == PlaceState::fetching_alt;
+        if (!fetching || !wanted(id)) return false;
+        if (ok) {
+            settle(id);
+        } else {
+            fail(id, status, true);
+        }
+        return true;
+    }
+
+    alignas(std::max_align_t) char first_memory[4096];
+    std::pmr::monotonic_buffer_resource memory{first_memory, sizeof first_memory};
+    PlanView plan;
+    AssembleLimits limits;
+    Budget budget;
+    Evaluator evaluator;
+    std::pmr::vector<Place> places;
+    std::pmr::vector<Trial> trials;
+    std::pmr::vector<Step> queue;  // what comes before the page's next step
+    std::size_t queued = 0;        // how much of it was handed out
+    Cursor page;
+    std::uint32_t page_pending = 0;  // places outside every try that are not settled
+    std::uint32_t fetches = 0;
+    bool out_of_fetches = false;
+};
+
+Assembler::Assembler(PlanView plan, Environment& environment, AssembleLimits limits)
+    : state_(std::make_unique<State>(plan, environment, limits)) {}
+Assembler::~Assembler() = default;
+
+Step Assembler::step() { return state_->step(); }
+bool Assembler::outcome(FragmentId id, bool ok, std::uint16_t status) { return state_->outcome(id, ok, status); }
+bool Assembler::wanted(FragmentId id) const { return state_->wanted(id); }
+
+Exceeded Assembler::exceeded() const {
+    if (state_->out_of_fetches) return Exceeded::fetches;
+    if (state_->budget.out_of_memory) return Exceeded::text_bytes;
+    return state_->budget.out_of_work ? Exceeded::work : Exceeded::nothing;
+}
+
+}  // namespace larder::esi
