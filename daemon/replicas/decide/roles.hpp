@@ -22,7 +22,7 @@ struct Observation {
     bool in_recovery = false;
     std::uint32_t timeline = 0;
     Lsn position = 0;             // end of the last record inserted (primary) or replayed (replica)
-    WalLayout wal;
+    WalLayout wal{};
     bool streaming = false;       // replica: its WAL receiver is connected
     bool replay_paused = false;
     std::uint64_t system = 0;     // pg_control_system().system_identifier: same for all servers of a cluster
