@@ -5,6 +5,9 @@
 
 #include "daemon/queue/memory_queue.hpp"
 #include "daemon/queue/redis_queue.hpp"
+#include "daemon/render/replica_router.hpp"
+#include "daemon/replicas/health_answer.hpp"
+#include "daemon/settings/databases.hpp"
 
 namespace larder::daemon {
 
@@ -17,6 +20,22 @@ std::unique_ptr<Queue> make_queue(const QueueSettings& settings) {
     return std::make_unique<RedisQueue>(redis, settings.prefix, limits);
 }
 
+// Without login.
+std::string queue_name(const QueueSettings& settings) {
+    auto redis = parse_redis_url(settings.url);
+    return redis && !redis->at.is_unix() ? "redis://" + redis->at.text() + "/" + std::to_string(redis->database) : settings.url;
+}
+
+// Patroni's paths and HAProxy's agent-check, answered from what the probes know.
+void add_health_calls(ApiServer& api, replicas::Chooser& chooser) {
+    for (const char* path : {"/primary", "/replica", "/read-only", "/agent"}) {
+        api.get(path, [&chooser](const ApiRequest& request) -> ApiAnswer {
+            replicas::HealthAnswer health = replicas::health(chooser.status(), request.path, request.query);
+            return {health.status, health.body, health.content_type};
+        });
+    }
+}
+
 void warn_of(Queue& queue) {
     try {
         if (std::string warning = queue.warning(); !warning.empty()) spdlog::warn("{}", warning);
@@ -27,21 +46,59 @@ void warn_of(Queue& queue) {
 
 }  // namespace
 
-Daemon::Daemon(Settings settings)
+Daemon::Daemon(Settings settings, std::function<void()> on_drain)
     : settings_(settings), started_with_(std::move(settings)), stores_(started_with_.stores), queue_(make_queue(started_with_.queue)) {
     warn_of(*queue_);
     workers_ = std::make_unique<Workers>(static_cast<std::size_t>(started_with_.render.threads));
     client_ = std::make_unique<BackendClient>();
+    Router router;
+    if (!started_with_.databases.empty()) {
+        chooser_ = std::make_unique<replicas::Chooser>(replica_settings(started_with_));
+        chooser_->start();
+        router = replica_router(*chooser_, settings_);
+    }
     regenerator_ = std::make_unique<Regenerator>(
-        Regenerator::Parts{settings_, *queue_, stores_, *workers_, *client_, gate_, metrics_, Router()});
+        Regenerator::Parts{settings_, *queue_, stores_, *workers_, *client_, gate_, metrics_, std::move(router)});
+    outbox_ = std::make_unique<Outbox>(stores_, metrics_);
+    purger_ = std::make_unique<Purger>(stores_, *queue_, metrics_);
     intake_ = std::make_unique<Intake>(settings_, *queue_, *regenerator_);
-    spdlog::info("taking jobs from {}", started_with_.queue.url);
+    if (started_with_.queue.url.starts_with("unix:")) {
+        job_socket_ = std::make_unique<JobSocket>(started_with_.queue.url.substr(5), started_with_.queue.socket_mode, *queue_);
+    }
+    start_api(std::move(on_drain));
+    spdlog::info("taking jobs from {}; the API is at {}", queue_name(started_with_.queue), started_with_.api.listen);
 }
 
 Daemon::~Daemon() {
+    api_.reset();
     drain();
+    job_socket_.reset();
+    purger_.reset();
     intake_.reset();
     workers_.reset();
+}
+
+void Daemon::start_api(std::function<void()> on_drain) {
+    api_parts_ = std::make_unique<ApiParts>(ApiParts{
+        .settings = settings_,
+        .queue = *queue_,
+        .stores = stores_,
+        .outbox = *outbox_,
+        .gate = gate_,
+        .metrics = metrics_,
+        .in_hand = [this] { return intake_->in_hand(); },
+        .draining = [this] { return intake_->draining(); },
+        .drain = std::move(on_drain),
+        .replicas = {},
+        .started_ms = started_ms_,
+    });
+    api_ = std::make_unique<ApiServer>(settings_);
+    if (chooser_) {
+        api_parts_->replicas = [this] { return replicas::to_json(chooser_->status(), chooser_->alarms()); };
+        add_health_calls(*api_, *chooser_);
+    }
+    add_calls(*api_, *api_parts_);
+    api_->listen();
 }
 
 void Daemon::reload(Settings settings) {

@@ -1,6 +1,7 @@
 // larderd: command line, signals, exit codes. Exit: 0 drained or settings valid, 1 settings invalid or start failed, 2 usage.
 #include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <curl/curl.h>
@@ -48,7 +49,7 @@ int run(Settings settings, const std::string& file) {
     open_log(settings.log);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     try {
-        Daemon daemon(std::move(settings));
+        Daemon daemon(std::move(settings), [] { kill(getpid(), SIGTERM); });
         for (int number = 0; sigwait(&signals, &number) == 0;) {
             if (number != SIGHUP) break;
             reload(daemon, file);

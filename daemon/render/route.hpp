@@ -19,7 +19,7 @@ struct Route {
     std::shared_ptr<void> token;              // counts as load on the server while it lives
 };
 
-// `failed_attempts` of the job so far. May be called from any thread; does no I/O.
+// `deadline_ms`: Unix time by which the backend must have answered. May be called from any thread; does no I/O.
 using Router = std::function<Route(const Job& job, const Variant& variant, std::int64_t deadline_ms)>;
 
 }  // namespace larder::daemon

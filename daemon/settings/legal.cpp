@@ -59,6 +59,18 @@ Legal<Duration> between(Duration least, Duration most) {
     return {show(least) + " to " + show(most), [=](const Duration& d) { return d >= least && d <= most; }};
 }
 
+Legal<Decimal> decimal_between(double least, double most) {
+    return {show(Decimal(least)) + " to " + show(Decimal(most)), [=](const Decimal& n) { return n >= least && n <= most; }};
+}
+
+Legal<Node> any_node() {
+    return {"{ alias = \"...\", dsn = \"...\" }", [](const Node&) { return true; }};
+}
+
+Legal<Nodes> any_nodes() {
+    return {"alias and dsn, and a weight of 1 to 1000 or none", [](const Nodes&) { return true; }};
+}
+
 Legal<Size> bytes_between(std::int64_t least, std::int64_t most) {
     return {show(Size(least)) + " to " + show(Size(most)),
             [=](const Size& s) { return s.bytes >= least && s.bytes <= most; }};
@@ -116,6 +128,12 @@ Legal<Text> absolute_path_or_empty() {
 
 Legal<Text> secret_or_empty() {
     return {"at least 16 visible characters, or empty", [](const Text& t) { return t.empty() || is_secret(t); }};
+}
+
+Legal<Text> file_mode() {
+    return {"\"0000\" to \"0777\", octal", [](const Text& t) {
+                return t.size() == 4 && t[0] == '0' && t.find_first_not_of("01234567") == std::string::npos;
+            }};
 }
 
 Legal<Text> field_value() {

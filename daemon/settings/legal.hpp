@@ -18,6 +18,9 @@ struct Legal {
 
 Legal<Number> between(Number least, Number most);
 Legal<Duration> between(Duration least, Duration most);
+Legal<Decimal> decimal_between(double least, double most);
+Legal<Node> any_node();  // checked together with the rest of its database: databases.hpp
+Legal<Nodes> any_nodes();
 Legal<Size> bytes_between(std::int64_t least, std::int64_t most);
 Legal<Text> one_of(std::initializer_list<const char*> words);
 template <typename... Words>
@@ -34,6 +37,7 @@ Legal<Text> backend_url();
 Legal<Text> absolute_url_or_empty();
 Legal<Text> absolute_path_or_empty();
 Legal<Text> secret_or_empty();
+Legal<Text> file_mode();
 Legal<Text> field_value();
 Legal<Texts> secrets();
 Legal<Texts> host_patterns();

@@ -7,6 +7,7 @@
 #include <sstream>
 #include <toml++/toml.h>
 
+#include "databases.hpp"
 #include "legal.hpp"
 
 namespace larder::daemon {
@@ -35,10 +36,13 @@ int line_of(const toml::node& node) {
 
 // As in the file, on one line, for messages; never a secret.
 std::string written(const toml::node& node, std::string_view key) {
-    if (key == "token" || key == "key" || key == "fallback_keys") return "its value";
+    for (std::string_view secret : {"token", "key", "fallback_keys", "primary", "replica"}) {
+        if (key == secret) return "its value";
+    }
     std::ostringstream out;
     node.visit([&out](const auto& n) { out << n; });
     std::string text = out.str();
+    if (key == "url" && text.find('@') != std::string::npos) return "its value";
     std::replace(text.begin(), text.end(), '\n', ' ');
     return text.size() > 80 ? text.substr(0, 80) + "..." : text;
 }
@@ -160,6 +164,16 @@ void check_store_exists(const Settings& settings, const std::string& store, int 
     problems.add(line, std::string(section) + ".store: " + show(store) + " is not a [[store]]; legal: " + legal);
 }
 
+void check_databases(const Settings& settings, Problems& problems) {
+    if (settings.databases.empty()) return;
+    for (const replicas::Problem& problem : replicas::validate(replica_settings(settings))) {
+        problems.add(settings.databases[problem.database].line, "database." + problem.key + " " + problem.text);
+    }
+    if (settings.signing.key.empty()) {
+        problems.add(settings.signing.line, "signing.key is missing, and databases are configured; legal: at least 16 visible characters");
+    }
+}
+
 // What one setting alone cannot tell.
 void check_together(const Settings& settings, Problems& problems) {
     if (settings.stores.empty()) problems.add(0, "there is no [[store]]; legal: at least one");
@@ -174,6 +188,7 @@ void check_together(const Settings& settings, Problems& problems) {
             problems.add(pages.line, "prerender \"" + pages.name + "\" names no page; legal: urls, or sitemap, or both");
         }
     }
+    check_databases(settings, problems);
     if (settings.queue.retry_longest < settings.queue.retry_first) {
         problems.add(settings.queue.line, "queue.retry_longest: " + show(settings.queue.retry_longest) +
                                               " is below queue.retry_first; legal: at least " + show(settings.queue.retry_first));

@@ -2,6 +2,8 @@
 #include "value.hpp"
 
 #include <charconv>
+#include <iomanip>
+#include <sstream>
 #include <toml++/toml.h>
 
 namespace larder::daemon {
@@ -102,6 +104,34 @@ bool read_value(const toml::node& node, Size& into) {
     return parsed.has_value();
 }
 
+bool read_value(const toml::node& node, Decimal& into) {
+    auto value = node.value<double>();
+    if (value) into = *value;
+    return value.has_value();
+}
+
+bool read_value(const toml::node& node, Node& into) {
+    const toml::table* table = node.as_table();
+    if (table == nullptr) return false;
+    for (const auto& [name, value] : *table) {
+        bool read = name.str() == "alias"    ? read_value(value, into.alias)
+                    : name.str() == "dsn"    ? read_value(value, into.dsn)
+                    : name.str() == "weight" ? read_value(value, into.weight)
+                                             : false;
+        if (!read) return false;
+    }
+    return into.weight >= 1 && into.weight <= 1000;
+}
+
+bool read_value(const toml::node& node, Nodes& into) {
+    const toml::array* array = node.as_array();
+    if (array == nullptr) return false;
+    for (const toml::node& element : *array) {
+        if (!read_value(element, into.emplace_back())) return false;
+    }
+    return true;
+}
+
 std::string show(const Text& value) {
     return "\"" + value + "\"";
 }
@@ -130,6 +160,25 @@ std::string show(const Size& value) {
     return show_with_unit(value.bytes, size_units);
 }
 
+std::string show(const Decimal& value) {
+    std::ostringstream out;
+    out << std::showpoint << std::setprecision(2) << value;
+    return out.str();
+}
+
+std::string show(const Node& value) {
+    return value.alias.empty() ? "{}" : "{ alias = " + show(value.alias) + " }";
+}
+
+std::string show(const Nodes& value) {
+    std::string out;
+    for (const Node& node : value) out += (out.empty() ? "" : ", ") + show(node);
+    return "[" + out + "]";
+}
+
+const char* type_name(const Decimal&) { return "a number"; }
+const char* type_name(const Node&) { return "a server"; }
+const char* type_name(const Nodes&) { return "a list of servers"; }
 const char* type_name(const Text&) { return "a text"; }
 const char* type_name(const Texts&) { return "a list of texts"; }
 const char* type_name(const Pairs&) { return "a table of texts"; }

@@ -24,6 +24,18 @@ using Pairs = std::vector<std::pair<std::string, std::string>>;
 using Number = std::int64_t;
 using Duration = std::chrono::milliseconds;
 
+using Decimal = double;
+
+// A database server: { alias = "...", dsn = "...", weight = 1 }; weight may be left out.
+struct Node {
+    std::string alias;
+    std::string dsn;
+    std::int64_t weight = 1;
+
+    bool operator==(const Node&) const = default;
+};
+using Nodes = std::vector<Node>;
+
 struct Size {
     std::int64_t bytes = 0;
 
@@ -44,6 +56,9 @@ bool read_value(const toml::node& node, Pairs& into);
 bool read_value(const toml::node& node, Number& into);
 bool read_value(const toml::node& node, Duration& into);
 bool read_value(const toml::node& node, Size& into);
+bool read_value(const toml::node& node, Decimal& into);
+bool read_value(const toml::node& node, Node& into);
+bool read_value(const toml::node& node, Nodes& into);
 
 // As it would be written in the file.
 std::string show(const Text& value);
@@ -52,6 +67,9 @@ std::string show(const Pairs& value);
 std::string show(const Number& value);
 std::string show(const Duration& value);
 std::string show(const Size& value);
+std::string show(const Decimal& value);
+std::string show(const Node& value);
+std::string show(const Nodes& value);
 
 // The name of the type for messages, e.g. "a duration".
 const char* type_name(const Text&);
@@ -60,5 +78,8 @@ const char* type_name(const Pairs&);
 const char* type_name(const Number&);
 const char* type_name(const Duration&);
 const char* type_name(const Size&);
+const char* type_name(const Decimal&);
+const char* type_name(const Node&);
+const char* type_name(const Nodes&);
 
 }  // namespace larder::daemon

@@ -1,6 +1,7 @@
 // From URLs to stores.
 #include "stores.hpp"
 
+#include "memcached_store.hpp"
 #include "redis_store.hpp"
 
 namespace larder::daemon {
@@ -8,6 +9,7 @@ namespace larder::daemon {
 namespace {
 
 std::unique_ptr<Store> make_store(const StoreSettings& settings) {
+    if (auto servers = parse_memcached_url(settings.url)) return std::make_unique<MemcachedStore>(*servers, settings.timeout, settings.prefix);
     return std::make_unique<RedisStore>(std::make_shared<RedisClient>(*parse_redis_url(settings.url), settings.timeout),
                                         settings.prefix);
 }

@@ -1,0 +1,40 @@
+// The unix socket that feeds the in-memory queue. One thread, poll(2); conversations: job_protocol.hpp.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <thread>
+
+#include "daemon/queue/job_protocol.hpp"
+#include "daemon/unix_listener.hpp"
+
+namespace larder::daemon {
+
+class JobSocket {
+public:
+    // Throws std::runtime_error when it can't listen.
+    JobSocket(const std::string& path, const std::string& mode, Queue& queue);
+    ~JobSocket();
+
+private:
+    struct Peer {
+        explicit Peer(Queue& queue) : conversation(queue) {}
+
+        JobConversation conversation;
+        std::string out;
+        bool leaving = false;
+    };
+
+    void loop();
+    void welcome();
+    bool read_from(int fd, Peer& peer);
+    bool write_to(int fd, Peer& peer);
+
+    Queue& queue_;
+    UnixListener listener_;
+    int wake_[2];  // a pipe: its end of file ends the loop
+    std::map<int, Peer> peers_;
+    std::thread thread_;  // last: it uses all the others
+};
+
+}  // namespace larder::daemon

@@ -1,0 +1,31 @@
+// Making jobs.
+#include "new_job.hpp"
+
+#include "cache/key.hpp"
+#include "daemon/clock.hpp"
+#include "daemon/queue/priority.hpp"
+
+namespace larder::daemon {
+
+std::string plain_variant(const PageAddress& page) {
+    Variant variant;
+    variant.method = "GET";
+    variant.scheme = page.scheme;
+    variant.host = page.host;
+    variant.path = page.path;
+    variant.query = page.query;
+    std::size_t size = page.host.size() + page.path.size() + page.query.size() + 64;
+    return size > max_variant_bytes ? std::string() : variant.encode();
+}
+
+Enqueued enqueue_new(Queue& queue, JobReason reason, const std::string& store, const Policy& policy, const std::string& variant) {
+    Job job;
+    job.reason = reason;
+    job.enqueued_ms = unix_ms();
+    job.store = store;
+    job.policy = policy;
+    job.variant = variant;
+    return queue.enqueue(key_of(variant).text(), encode_job(job), delay_of(reason), job.urgent());
+}
+
+}  // namespace larder::daemon

@@ -1,0 +1,11 @@
+// From the [[database]] sections to what the replica chooser takes.
+#pragma once
+
+#include "daemon/replicas/settings.hpp"
+#include "settings.hpp"
+
+namespace larder::daemon {
+
+std::vector<replicas::DatabaseSettings> replica_settings(const Settings& settings);
+
+}  // namespace larder::daemon

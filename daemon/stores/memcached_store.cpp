@@ -1,0 +1,187 @@
+// The purge log is one item of text lines; entries are replaced by compare-and-swap.
+#include "memcached_store.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include "cache/bytes.hpp"
+#include "cache/entry.hpp"
+#include "cache/key.hpp"
+#include "cache/memcached_names.hpp"
+
+namespace larder::daemon {
+
+namespace {
+
+constexpr std::size_t most_indexed_keys = 200'000;
+constexpr std::size_t most_positions = 10'000;
+constexpr std::int64_t look_pause_ms = 1000;  // as often as nginx reads the log
+
+std::string line(std::uint64_t sequence, std::string_view what, PurgeMode mode) {
+    return std::to_string(sequence) + " " + std::string(what) + (mode == PurgeMode::hard ? " h\n" : " s\n");
+}
+
+// Whether `old` saw more purges than `fresh`, or as many and is younger. Bytes that are no entry never win.
+bool is_newer(std::string_view old, std::string_view fresh) {
+    EntryHead a{}, b{};
+    if (old.size() < sizeof a || fresh.size() < sizeof b) return false;
+    std::memcpy(&a, old.data(), sizeof a);
+    std::memcpy(&b, fresh.data(), sizeof b);
+    if (a.magic != entry_magic || a.version != entry_version) return false;
+    return a.fence > b.fence || (a.fence == b.fence && a.created_ms > b.created_ms);
+}
+
+}  // namespace
+
+MemcachedStore::MemcachedStore(const std::vector<HostPort>& servers, std::chrono::milliseconds timeout, const std::string& prefix)
+    : client_(servers, timeout), prefix_(prefix), log_(prefix + "purges"), tags_(most_indexed_keys) {}
+
+// Above all others that we know of, also those of a machine whose clock is ahead.
+std::uint64_t MemcachedStore::next_sequence(std::uint64_t newest) {
+    std::lock_guard lock(mutex_);
+    last_sequence_ = std::max({static_cast<std::uint64_t>(unix_us()), last_sequence_ + 1, newest + 1});
+    return last_sequence_;
+}
+
+// A log that is missing was lost: it starts anew with a floor, which purges everything older.
+std::vector<MemcachedStore::Record> MemcachedStore::read_log() {
+    auto item = client_.get(log_);
+    if (!item) {
+        client_.add(log_, line(next_sequence(), "floor", PurgeMode::soft), std::chrono::milliseconds(0));
+        item = client_.get(log_);
+    }
+    std::vector<Record> records;
+    std::string_view rest = item ? std::string_view(item->value) : std::string_view();
+    for (std::size_t end; (end = rest.find('\n')) != std::string_view::npos; rest.remove_prefix(end + 1)) {
+        std::string_view text = rest.substr(0, end);
+        Record record;
+        auto [after, error] = std::from_chars(text.data(), text.data() + text.size(), record.sequence);
+        std::string_view what = text.substr(static_cast<std::size_t>(after - text.data()));
+        if (error != std::errc() || what.size() < 4 || what[0] != ' ') continue;
+        record.mode = what.ends_with(" h") ? PurgeMode::hard : PurgeMode::soft;
+        what = what.substr(1, what.size() - 3);
+        record.floor = what == "floor";
+        auto hash = hash_from_text(what);
+        if (!hash && !record.floor) continue;
+        record.hash = hash.value_or(0);
+        records.push_back(record);
+    }
+    return records;
+}
+
+std::uint64_t MemcachedStore::newest_purge() {
+    std::uint64_t newest = 0;
+    for (const Record& record : read_log()) newest = std::max(newest, record.sequence);
+    return newest;
+}
+
+PurgeSeen MemcachedStore::purges_since(std::uint64_t fence, const std::vector<std::uint64_t>& hashes) {
+    PurgeSeen seen;
+    for (const Record& record : read_log()) {
+        bool named = record.floor || std::find(hashes.begin(), hashes.end(), record.hash) != hashes.end();
+        if (record.sequence <= fence || !named) continue;
+        seen.sequence = std::max(seen.sequence, record.sequence);
+        if (seen.mode != PurgeMode::hard) seen.mode = record.mode;
+    }
+    std::lock_guard lock(mutex_);
+    auto position = positions_.find(seen.sequence);
+    if (position != positions_.end()) seen.position = position->second;
+    return seen;
+}
+
+std::optional<std::string> MemcachedStore::get(std::string_view key) {
+    auto item = client_.get(prefix_ + "e:" + std::string(key));
+    return item ? std::optional(std::move(item->value)) : std::nullopt;
+}
+
+std::optional<std::string> MemcachedStore::get_start(std::string_view key, std::size_t size) {
+    auto bytes = get(key);
+    if (bytes && bytes->size() > size) bytes->resize(size);
+    return bytes;
+}
+
+bool MemcachedStore::put(std::string_view key, std::string_view entry, std::chrono::milliseconds lifetime) {
+    std::string name = prefix_ + "e:" + std::string(key);
+    for (;;) {
+        auto old = client_.get(name);
+        if (old && is_newer(old->value, entry)) return false;
+        if (old ? client_.replace(name, entry, lifetime, old->cas) : client_.add(name, entry, lifetime)) return true;
+    }
+}
+
+void MemcachedStore::index(std::string_view key, const std::vector<std::uint64_t>& hashes, std::string_view policy,
+                           std::chrono::milliseconds lifetime) {
+    tags_.add(key, hashes, policy, lifetime);
+}
+
+void MemcachedStore::forget(std::string_view key, std::uint64_t) {
+    tags_.forget(key);
+}
+
+void MemcachedStore::each_key(std::uint64_t hash, const std::function<void(const std::string&)>& f) {
+    for (const std::string& key : tags_.keys(hash)) f(key);
+}
+
+std::optional<Policy> MemcachedStore::policy(std::string_view key) {
+    std::string bytes = tags_.policy(key);
+    ByteReader in(bytes);
+    return read_policy(in);
+}
+
+void MemcachedStore::append(const std::string& lines) {
+    if (auto log = client_.get(log_); log && log->value.size() + lines.size() > max_purge_log_bytes) {
+        // Whoever replaces it purges everything with one line; if somebody else just did, there is room again.
+        client_.replace(log_, line(next_sequence(), "floor", PurgeMode::soft), std::chrono::milliseconds(0), log->cas);
+    }
+    while (!client_.append(log_, lines)) {
+        client_.add(log_, line(next_sequence(), "floor", PurgeMode::soft), std::chrono::milliseconds(0));
+    }
+}
+
+std::uint64_t MemcachedStore::purge(const std::vector<std::uint64_t>& hashes, PurgeMode mode, std::string_view position) {
+    std::uint64_t sequence = next_sequence(newest_purge());
+    if (!position.empty()) {
+        std::lock_guard lock(mutex_);
+        positions_[sequence] = position;
+        if (positions_.size() > most_positions) positions_.erase(positions_.begin());
+    }
+    std::string lines;
+    for (std::uint64_t hash : hashes) lines += line(sequence, hash_text(hash), mode);
+    append(lines);
+    return sequence;
+}
+
+void MemcachedStore::look_for_pending() {
+    std::vector<Record> records = read_log();
+    std::lock_guard lock(mutex_);
+    if (seen_ == 0) seen_ = static_cast<std::uint64_t>(unix_us());  // what was purged before we indexed anything is nobody's
+    std::uint64_t newest = seen_;
+    for (const Record& record : records) {
+        if (record.sequence <= seen_ || record.floor) continue;
+        auto position = positions_.find(record.sequence);
+        pending_.push_back({record.sequence, record.hash, position == positions_.end() ? "" : position->second});
+        newest = std::max(newest, record.sequence);
+    }
+    seen_ = newest;
+}
+
+std::optional<Purge> MemcachedStore::pending() {
+    UnixMs now = unix_ms();
+    bool look = false;
+    {
+        std::lock_guard lock(mutex_);
+        look = pending_.empty() && now >= next_look_ms_;
+        if (look) next_look_ms_ = now + look_pause_ms;
+    }
+    if (look) look_for_pending();
+    std::lock_guard lock(mutex_);
+    return pending_.empty() ? std::nullopt : std::optional(pending_.front());
+}
+
+void MemcachedStore::settle(const Purge&) {
+    std::lock_guard lock(mutex_);
+    pending_.pop_front();
+}
+
+}  // namespace larder::daemon

@@ -1,0 +1,61 @@
+// The store in memcached. Names: cache/memcached_names.hpp.
+//
+// memcached has no sets: the index from tags to keys is in this daemon's memory and knows what it rendered itself. What
+// other daemons and nginx stored goes stale by a purge all the same, and is made again when it is next asked for.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <mutex>
+
+#include "daemon/memcached_client.hpp"
+#include "daemon/stores/store.hpp"
+#include "daemon/stores/tag_index.hpp"
+
+namespace larder::daemon {
+
+class MemcachedStore : public Store {
+public:
+    MemcachedStore(const std::vector<HostPort>& servers, std::chrono::milliseconds timeout, const std::string& prefix);
+
+    std::uint64_t newest_purge() override;
+    PurgeSeen purges_since(std::uint64_t fence, const std::vector<std::uint64_t>& hashes) override;
+    std::optional<std::string> get(std::string_view key) override;
+    std::optional<std::string> get_start(std::string_view key, std::size_t size) override;
+    bool put(std::string_view key, std::string_view entry, std::chrono::milliseconds lifetime) override;
+    void index(std::string_view key, const std::vector<std::uint64_t>& hashes, std::string_view policy,
+               std::chrono::milliseconds lifetime) override;
+    void forget(std::string_view key, std::uint64_t hash) override;
+    void each_key(std::uint64_t hash, const std::function<void(const std::string&)>& f) override;
+    std::optional<Policy> policy(std::string_view key) override;
+    std::uint64_t purge(const std::vector<std::uint64_t>& hashes, PurgeMode mode, std::string_view position) override;
+    std::optional<Purge> pending() override;
+    void settle(const Purge& purge) override;
+
+private:
+    struct Record {
+        std::uint64_t sequence = 0;
+        std::uint64_t hash = 0;
+        bool floor = false;
+        PurgeMode mode = PurgeMode::soft;
+    };
+
+    std::vector<Record> read_log();
+    void append(const std::string& lines);
+    std::uint64_t next_sequence(std::uint64_t newest = 0);
+    void look_for_pending();
+
+    MemcachedClient client_;
+    const std::string prefix_;
+    const std::string log_;
+    TagIndex tags_;
+
+    std::mutex mutex_;  // guards what follows
+    std::uint64_t last_sequence_ = 0;
+    std::map<std::uint64_t, std::string> positions_;  // of purges made here
+    std::deque<Purge> pending_;
+    std::uint64_t seen_ = 0;       // sequence up to which purges were taken up
+    UnixMs next_look_ms_ = 0;
+};
+
+}  // namespace larder::daemon
