@@ -61,7 +61,7 @@ DATABASES = {
 }
 DATABASE_ROUTERS = ["larder.routers.LarderRouter"]
 LARDER = {
-    "KEY": os.environ.get("LARDER_KEY", "the demo's key, also in larderd.toml: 32 bytes or more"),
+    "KEY": os.environ.get("LARDER_KEY", "only-for-a-demo-on-one-machine-32-bytes-or-more"),
     "DAEMON": os.environ.get("LARDER_DAEMON", ""),
     "TOKEN": os.environ.get("LARDER_TOKEN", ""),
     "REPLICAS": list(_replicas),
