@@ -16,6 +16,12 @@ extern "C" {
 #include <cmocka.h>
 }
 
+// Macros whose names C++ uses otherwise (std::ios::fail).
+#undef fail
+#undef skip
+#undef fail_msg
+#define fail_msg(...) (print_error("ERROR: " __VA_ARGS__), print_error("\n"), _fail(__FILE__, __LINE__))
+
 #include <exception>
 #include <string>
 #include <string_view>
