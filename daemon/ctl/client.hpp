@@ -1,0 +1,33 @@
+// larderctl's side of the API: one request, one answer.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string>
+
+namespace larder::ctl {
+
+// The daemon cannot be reached, or said no; what() is for people.
+class CallFailed : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+class Client {
+public:
+    // `api`: HOST:PORT or unix:/PATH. Throws CallFailed for anything else.
+    Client(const std::string& api, std::string token);
+
+    // Both return the parsed answer of a 2xx response, and throw CallFailed for everything else.
+    nlohmann::json get(const std::string& path_and_query) const;
+    nlohmann::json post(const std::string& path, const nlohmann::json& body) const;
+
+private:
+    std::string api_;
+    std::string token_;
+};
+
+// Percent-encodes all but unreserved characters (RFC 3986 section 2.3).
+std::string percent_encoded(const std::string& text);
+
+}  // namespace larder::ctl
