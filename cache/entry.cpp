@@ -54,7 +54,7 @@ bool sane_times(const Lifetime& life) {
     for (std::int64_t span : {life.fresh_ms, life.while_ms, life.error_ms}) {
         if (span < 0 || span > century_ms) return false;
     }
-    return life.base_ms >= 0 && life.base_ms < 100 * century_ms;
+    return is_instant(life.base_ms);
 }
 
 }  // namespace
@@ -80,7 +80,7 @@ std::optional<EntryView> EntryView::parse(std::string_view bytes, const char** w
     std::string_view body = view.body();
     if (XXH3_64bits(body.data(), body.size()) != head.body_checksum) return refuse("entry's body fails its checksum");
     if (head.status < 200 || head.status > 599) return refuse("entry has an invalid status");
-    if (!sane_times(head.life)) return refuse("entry has impossible times");
+    if (!is_instant(head.created_ms) || !sane_times(head.life)) return refuse("entry has impossible times");
     if (!Variant::parse(view.variant(), why)) return std::nullopt;
     if (!well_formed_tags(view.section(head.variant_size, head.tags_size))) return refuse("entry has malformed tags");
     if (!well_formed_headers(view.section(head.variant_size + head.tags_size, head.headers_size))) {

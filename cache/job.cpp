@@ -3,6 +3,7 @@
 
 #include "bytes.hpp"
 #include "variant.hpp"
+#include "verdict.hpp"
 
 namespace larder {
 
@@ -61,6 +62,7 @@ std::optional<Job> decode_job(std::string_view bytes, const char** why) {
     job.policy = *policy;
     job.variant = in.text16();
     if (!in.at_end()) return refuse("job is truncated or has trailing bytes");
+    if (!is_instant(job.enqueued_ms) || !is_instant(job.deadline_ms)) return refuse("job has impossible times");
     if (!Variant::parse(job.variant, why)) return std::nullopt;
     return job;
 }

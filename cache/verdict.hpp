@@ -5,6 +5,12 @@
 
 namespace larder {
 
+// Instants that bytes from outside may name: 1970 to about the year 12,000, so that a few of them add up without overflow.
+inline constexpr std::int64_t max_instant_ms = 10000LL * 366 * 86400 * 1000;
+inline bool is_instant(std::int64_t ms) {
+    return ms >= 0 && ms < max_instant_ms;
+}
+
 // All times are milliseconds; instants are Unix time.
 struct Lifetime {
     std::int64_t base_ms = 0;   // when the backend generated the answer: receipt less its Age (RFC 9111 section 4.2.3)
