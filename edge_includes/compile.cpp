@@ -62,7 +62,7 @@ struct Open {
     std::size_t details, inlines, reports;
     std::uint32_t includes;
     std::uint32_t rejected;          // rejected_[element] when it was opened
-    bool text_reported = false;      // text between the branches
+    Token stray{};                   // the first text between the branches, if any
     unsigned branches[2] = {0, 0};   // when, otherwise or attempt, except
 };
 
@@ -137,10 +137,7 @@ struct Compiler::State : TokenSink, Names {
         if (stack.empty()) return;
         Open& top = stack.back();
         bool between_branches = top.element == Element::choose || top.element == Element::try_;
-        if (between_branches && !top.text_reported && !trim(raw).empty()) {
-            top.text_reported = true;
-            report("text directly inside <esi:" + std::string(element_name(top.element)) + "> is not shown: put it into a branch");
-        }
+        if (between_branches && top.stray.line == 0 && !trim(raw).empty()) top.stray = here;
     }
 
     void interpolation(Range range, std::string_view raw) {
@@ -463,7 +460,9 @@ struct Compiler::State : TokenSink, Names {
             case Element::assign: close_assign(open, body, range); break;
             case Element::choose:
             case Element::try_:
-                if (!has_branches(open)) {
+                if (has_branches(open)) {
+                    note_stray(open);
+                } else {
                     demote(open, open.element == Element::choose ? "it has no <esi:when>" : "it needs one <esi:attempt> and <esi:except>");
                     literal(range);
                     break;
@@ -479,6 +478,14 @@ struct Compiler::State : TokenSink, Names {
                 break;
             default: end_body(open); break;
         }
+    }
+
+    void note_stray(const Open& open) {
+        if (open.stray.line == 0) return;
+        Token now = here;
+        here = open.stray;
+        report("text directly inside <esi:" + std::string(element_name(open.element)) + "> is not shown: put it into a branch");
+        here = now;
     }
 
     void end_body(const Open& open) { ops[open.op].end = static_cast<std::uint32_t>(ops.size()); }

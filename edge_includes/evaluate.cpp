@@ -145,6 +145,7 @@ std::string literal_text(const Value& value, unsigned depth) {
 std::string_view Evaluator::text(const Value& value) {
     if (value.kind == Value::Kind::text) return value.text;
     if (value.kind == Value::Kind::undefined) return {};
+    if (value.kind == Value::Kind::boolean) return value.integer != 0 ? "true" : "false";
     std::string written = literal_text(value, 8);
     if (!spend_on(written)) return {};
     return make_text(written).text;
@@ -195,6 +196,8 @@ public:
         }
         return {};
     }
+
+    bool lost() const { return lost_; }
 
 private:
     Value whole(std::string_view packed) {
@@ -337,7 +340,10 @@ private:
         return {values, count};
     }
 
-    Value list(NodeReader& reader) { return list_value(operands(reader, reader.take<std::uint16_t>())); }
+    Value list(NodeReader& reader) {
+        std::span<Value> items = operands(reader, reader.take<std::uint16_t>());
+        return lost_ ? Value{} : list_value(items);
+    }
 
     Value dictionary(NodeReader& reader) {
         auto count = reader.take<std::uint16_t>();
@@ -466,7 +472,9 @@ private:
 
 Value Evaluator::evaluate(std::string_view packed, const Scope* scope, Value* groups) {
     NodeReader reader(packed);
-    return Run(*this, scope, groups).node(reader);
+    Run run(*this, scope, groups);
+    Value value = run.node(reader);
+    return run.lost() || budget_.out_of_work ? Value{} : value;
 }
 
 Value Evaluator::escaped(Escape escape, std::string_view text) {

@@ -40,6 +40,7 @@ public:
     Parser(std::string_view source, const Names& names) : source_(source), names_(names) {}
 
     // Each parse function appends one node to `out`; after a failure nothing that was appended means anything.
+    // An operator is found only behind its left side: `from` is where that began.
     bool expression(std::string& out) { return nested([&] { return either(out); }); }
     bool interpolation(std::string& out) { return peek() == '$' ? operand(out) : fail("'$' expected"); }
 
@@ -101,14 +102,15 @@ private:
 
     bool branch(std::string& out, Node node, std::string_view once, std::string_view twice, bool (Parser::*next)(std::string&)) {
         unsigned links = 0;
+        std::size_t from = out.size();
         if (!(this->*next)(out)) return false;
         while (accept(twice) || accept(once)) {
             std::string right;
             if (!operand_of_chain(right, links, [&](std::string& to) { return (this->*next)(to); })) return false;
-            std::string whole;
-            code(whole, node);
-            put(whole, static_cast<std::uint32_t>(right.size()));
-            out = whole + out + right;
+            std::string head;
+            code(head, node);
+            put(head, static_cast<std::uint32_t>(right.size()));
+            out.insert(from, head) += right;
         }
         return true;
     }
@@ -145,41 +147,43 @@ private:
     }
 
     bool comparison(std::string& out) {
+        std::size_t from = out.size();
         if (!sum(out)) return false;
         Node node{};
         if (!comparison_operator(node)) return true;
         std::string right;
         if (!sum(right)) return false;
-        wrap(out, node, right);
+        wrap(out, from, node, right);
         return !comparison_operator(node) || fail("comparisons do not chain: use parentheses");
     }
 
-    static void wrap(std::string& left, Node node, const std::string& right) {
-        left.insert(left.begin(), static_cast<char>(node));
-        left += right;
+    static void wrap(std::string& out, std::size_t from, Node node, const std::string& right) {
+        out.insert(from, 1, static_cast<char>(node)) += right;
     }
 
     bool sum(std::string& out) {
         unsigned links = 0;
+        std::size_t from = out.size();
         if (!product(out)) return false;
         for (;;) {
             Node node = accept("+") ? Node::add : accept("-") ? Node::subtract : Node{};
             if (node == Node{}) return true;
             std::string right;
             if (!operand_of_chain(right, links, [&](std::string& to) { return product(to); })) return false;
-            wrap(out, node, right);
+            wrap(out, from, node, right);
         }
     }
 
     bool product(std::string& out) {
         unsigned links = 0;
+        std::size_t from = out.size();
         if (!operand(out)) return false;
         for (;;) {
             Node node = accept("*") ? Node::multiply : accept("/") ? Node::divide : accept("%") ? Node::remainder : Node{};
             if (node == Node{}) return true;
             std::string right;
             if (!operand_of_chain(right, links, [&](std::string& to) { return operand(to); })) return false;
-            wrap(out, node, right);
+            wrap(out, from, node, right);
         }
     }
 
