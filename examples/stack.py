@@ -43,7 +43,8 @@ class Port:
 
     def __init__(self, number=0):
         self.socket = socket.socket()
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):  # a server sets one or the other
+            self.socket.setsockopt(socket.SOL_SOCKET, option, 1)
         try:
             self.socket.bind(("127.0.0.1", number))
         except OSError as error:
@@ -196,8 +197,8 @@ class Stack:
         return self.run([str(ROOT / "tools" / "pg-rig"), command, str(self.directory / "pg"), *map(str, arguments)])
 
     def larderctl(self, *arguments):
-        environment = {**os.environ, "LARDER_TOKEN": self.token}
-        return self.run([str(self.built["LARDERCTL"]), "--url", f"http://{self.ports['larderd']}", *arguments], env=environment)
+        environment = {**os.environ, "LARDER_API": str(self.ports["larderd"]), "LARDER_TOKEN": self.token}
+        return self.run([str(self.built["LARDERCTL"]), *arguments], env=environment)
 
     @staticmethod
     def run(command, **options):

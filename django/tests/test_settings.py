@@ -1,9 +1,10 @@
 """Mistakes in settings are named before they cost anything; larder_check and larder_purge on real servers."""
+import contextlib
 import io
 import os
 
 from django.conf import settings
-from django.core.management import CommandError, call_command
+from django.core.management import execute_from_command_line
 from django.db import connections
 from django.test import SimpleTestCase, override_settings
 
@@ -51,11 +52,10 @@ class Other:
 
 class Commands(DatabaseCase):
     def run_command(self, *arguments):
+        """As from the command line, which also runs Django's checks; gives what was printed, errors included."""
         output = io.StringIO()
-        try:
-            call_command(*arguments, stdout=output, no_color=True)
-        except CommandError as error:
-            return output.getvalue() + f"CommandError: {error}"
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output), contextlib.suppress(SystemExit):
+            execute_from_command_line(["manage.py", *arguments, "--no-color"])
         return output.getvalue()
 
     def test_check_finds_everything_well(self):

@@ -12,21 +12,22 @@ from larder.signing import Route, verify
 
 
 class Command(BaseCommand):
+    requires_system_checks = []  # it reports them itself, and goes on
     help = "Checks settings, keys, the primary, every replica, and larderd. Exits with 1 if one of them is not as it must be."
 
     def handle(self, *args, **options):
         self.failures = 0
         for message in run_checks(tags=["larder"]):
             self.report(not message.is_serious(), f"setting {message.id}", message.msg)
-        self.check("key", self.key)
-        self.check(f"primary {conf.PRIMARY}", self.primary)
+        self.examine("key", self.key)
+        self.examine(f"primary {conf.PRIMARY}", self.primary)
         for alias in conf.get("REPLICAS"):
-            self.check(f"replica {alias}", self.replica, alias)
-        self.check("larderd", self.daemon)
+            self.examine(f"replica {alias}", self.replica, alias)
+        self.examine("larderd", self.daemon)
         if self.failures:
             raise CommandError(f"{self.failures} of the above must be put right")
 
-    def check(self, name, function, *arguments):
+    def examine(self, name, function, *arguments):
         try:
             self.report(True, name, function(*arguments))
         except (Error, DaemonError, ValueError, LookupError, OSError) as error:
