@@ -308,7 +308,7 @@ sub run_command {
 
 # --- requests to the first nginx ---------------------------------------------------------------------------------------
 
-for my $method (qw(get head post request many raw load counters)) {
+for my $method (qw(get head post request many raw load counters purge)) {
     no strict 'refs';
     *$method = sub { my $self = shift; $self->{nginx}->$method(@_) };
 }
@@ -476,11 +476,18 @@ sub reload {
     return $self->{test}->await(sub { my @now = $self->workers; @now && !grep { $old{$_} } @now }, 'reload');
 }
 
-# The counters of the location that says `larder_status` (a path).
+# What the location that says `larder_status` (a path) counts: events by their names, gauges by theirs.
 sub counters {
     my ($self, $path) = @_;
-    return JSON::PP::decode_json($self->get($path || '/larder_status')->body);
+    my %values;
+    for my $line (split /\n/, $self->get($path || '/larder_status')->body) {
+        $values{$1 // $2} = $3 if $line =~ /^(?:larder_events_total\{event="(\w+)"\}|(\w+)) (\S+)$/;
+    }
+    return \%values;
 }
+
+# Purges by POST to the location that says `larder_purge`; arguments as in its query: purge('tag=a&tag=b', path => ...).
+sub purge { my ($self, $query, %o) = @_; return $self->post((delete $o{path} || '/larder_purge') . "?$query", '', %o) }
 
 package Larder::Test::Backend;
 use parent -norequire, 'Larder::Test::Server';
