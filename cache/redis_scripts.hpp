@@ -3,6 +3,7 @@
 // With PREFIX as configured (default "larder:"):
 //   PREFIXe:KEY              string  an entry (entry.hpp), with a TTL always; KEY is Key::text()
 //   PREFIXt:TAGHASH          set     KEYs of entries that carry the tag (or URL), with a TTL always
+//   PREFIXp:KEY              string  the entry's policy (write_policy), with the entry's TTL: for jobs that a purge makes
 //   PREFIX{purge}sequence    string  sequence of the newest purge
 //   PREFIX{purge}log         zset    score: sequence, member: "TAGHASH:s" or "TAGHASH:h" (soft, hard), or "floor"
 //   PREFIX{purge}pending     list    purges whose regeneration the daemon has yet to queue: "SEQUENCE TAGHASH POSITION"
@@ -52,6 +53,14 @@ if #old == 64 and old:sub(1, 4) == 'LRDE' then
   if of > nf or (of == nf and oc > nc) then return 0 end
 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+)lua";
+
+// KEYS: tag set. ARGV: KEY, TTL in ms. The set lives at least as long as the entry. To be run before put_entry, so that a
+// purge finds whatever it does not come before.
+inline constexpr char index_entry[] = R"lua(
+redis.call('SADD', KEYS[1], ARGV[1])
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return 1
 )lua";
 

@@ -1,0 +1,27 @@
+# nginx's headers, as a target nginx::headers: Debian's nginx-dev configured once with Debian's own flags, so that the
+# module's binary signature is the packaged nginx's. -DNGINX_SOURCE=DIR takes another, already configured source tree.
+set(NGINX_SOURCE "" CACHE PATH "A configured nginx source tree (with objs/); empty: Debian's nginx-dev")
+
+if(NGINX_SOURCE)
+    set(nginx_src ${NGINX_SOURCE}/src)
+    set(nginx_objs ${NGINX_SOURCE}/objs)
+    if(NGINX_OBJS)
+        set(nginx_objs ${NGINX_OBJS})
+    endif()
+else()
+    set(nginx_src /usr/share/nginx/src/src)
+    set(nginx_objs ${CMAKE_BINARY_DIR}/nginx-dev)
+    if(NOT EXISTS ${nginx_objs}/ngx_auto_config.h)
+        execute_process(
+            COMMAND bash -c ". ./conf_flags && ./configure \"\${NGX_CONF_FLAGS[@]}\" --with-cc-opt=-fPIC --builddir=${nginx_objs}"
+            WORKING_DIRECTORY /usr/share/nginx/src
+            OUTPUT_QUIET
+            COMMAND_ERROR_IS_FATAL ANY)
+    endif()
+endif()
+
+add_library(nginx_headers INTERFACE)
+add_library(nginx::headers ALIAS nginx_headers)
+target_include_directories(nginx_headers SYSTEM INTERFACE
+    ${nginx_objs} ${nginx_src}/core ${nginx_src}/event ${nginx_src}/event/modules ${nginx_src}/os/unix
+    ${nginx_src}/http ${nginx_src}/http/modules ${nginx_src}/http/v2)

@@ -1,0 +1,204 @@
+// Two-level segregated free lists over boundary-tagged blocks.
+#include "arena.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+namespace larder::near_cache {
+
+namespace {
+
+constexpr unsigned second_level_bits = 4;  // 16 lists for each power of two
+constexpr unsigned second_levels = 1u << second_level_bits;
+constexpr unsigned first_levels = 32;
+constexpr std::uint32_t used_bit = 1u << 31;
+constexpr std::uint32_t min_units = 2;  // header and the two list links
+
+struct ListIndex {
+    unsigned first, second;
+};
+
+ListIndex list_of(std::uint32_t units) {
+    if (units < second_levels) return {0, units};
+    unsigned log = 31u - static_cast<unsigned>(std::countl_zero(units));
+    return {log - second_level_bits + 1, (units >> (log - second_level_bits)) - second_levels};
+}
+
+// The first list whose every block is at least `units` long.
+ListIndex list_at_least(std::uint32_t units) {
+    if (units >= second_levels) {
+        unsigned log = 31u - static_cast<unsigned>(std::countl_zero(units));
+        units += (1u << (log - second_level_bits)) - 1;
+    }
+    return list_of(units);
+}
+
+}  // namespace
+
+struct Arena::Header {  // 16 bytes before a block's memory
+    std::uint32_t size;           // in units, header included; used_bit
+    std::uint32_t previous_size;  // of the block just before, in units; 0 for the first
+    std::uint32_t next_free, previous_free;  // while free
+
+    std::uint32_t units() const { return size & ~used_bit; }
+    bool used() const { return (size & used_bit) != 0; }
+};
+
+struct Arena::Control {
+    std::uint32_t first_bitmap;
+    std::uint32_t second_bitmap[first_levels];
+    std::uint32_t heads[first_levels][second_levels];
+    std::uint64_t free_units;
+};
+
+// A Ref names a block's memory; its header is the unit before.
+Arena::Control& Arena::control() const {
+    return *reinterpret_cast<Control*>(base_);
+}
+
+Arena::Header& Arena::header(Ref block) const {
+    return *reinterpret_cast<Header*>(base_ + std::size_t{block - 1} * arena_unit);
+}
+
+Ref Arena::first_block() const {
+    return static_cast<Ref>((sizeof(Control) + arena_unit - 1) / arena_unit) + 1;
+}
+
+Ref Arena::next_of(Ref block) const {
+    Ref next = block + header(block).units();
+    return next - 1 < end() ? next : 0;
+}
+
+void Arena::make_block(Ref block, std::uint32_t units, std::uint32_t previous_units, bool used) {
+    Header& h = header(block);
+    h.size = units | (used ? used_bit : 0);
+    h.previous_size = previous_units;
+    if (Ref next = next_of(block)) header(next).previous_size = units;
+}
+
+void Arena::insert_free(Ref block) {
+    Control& c = control();
+    Header& h = header(block);
+    auto [first, second] = list_of(h.units());
+    h.previous_free = 0;
+    h.next_free = c.heads[first][second];
+    if (h.next_free != 0) header(h.next_free).previous_free = block;
+    c.heads[first][second] = block;
+    c.first_bitmap |= 1u << first;
+    c.second_bitmap[first] |= 1u << second;
+    c.free_units += h.units();
+}
+
+void Arena::remove_free(Ref block) {
+    Control& c = control();
+    Header& h = header(block);
+    auto [first, second] = list_of(h.units());
+    if (h.next_free != 0) header(h.next_free).previous_free = h.previous_free;
+    if (h.previous_free != 0) {
+        header(h.previous_free).next_free = h.next_free;
+    } else {
+        c.heads[first][second] = h.next_free;
+        if (h.next_free == 0) {
+            c.second_bitmap[first] &= ~(1u << second);
+            if (c.second_bitmap[first] == 0) c.first_bitmap &= ~(1u << first);
+        }
+    }
+    c.free_units -= h.units();
+}
+
+Ref Arena::find_free(std::uint32_t units) const {
+    const Control& c = control();
+    auto [first, second] = list_at_least(units);
+    if (first >= first_levels) return 0;
+    std::uint32_t seconds = c.second_bitmap[first] & (~0u << second);
+    if (seconds == 0) {
+        std::uint32_t firsts = first + 1 < first_levels ? c.first_bitmap & (~0u << (first + 1)) : 0;
+        if (firsts == 0) return 0;
+        first = static_cast<unsigned>(std::countr_zero(firsts));
+        seconds = c.second_bitmap[first];
+    }
+    return c.heads[first][std::countr_zero(seconds)];
+}
+
+void Arena::reset(std::span<Ref> kept) {
+    std::memset(base_, 0, sizeof(Control));
+    std::sort(kept.begin(), kept.end());
+    Ref at = first_block();
+    std::uint32_t previous_units = 0;
+    auto add = [&](std::uint32_t units, bool used) {
+        if (units == 0) return;
+        make_block(at, units, previous_units, used);
+        if (!used) insert_free(at);
+        previous_units = units;
+        at += units;
+    };
+    for (Ref block : kept) {
+        std::uint32_t units = header(block).units();
+        // A gap of one unit can't be a free block: it becomes a used one that nobody frees until the next reset.
+        add(block - at, block - at < min_units);
+        add(units, true);
+    }
+    std::uint32_t rest = end() - (at - 1);
+    if (rest >= min_units) add(rest, false);
+}
+
+Ref Arena::allocate(std::size_t bytes) {
+    if (bytes > size_) return 0;
+    auto units = std::max(min_units, static_cast<std::uint32_t>((bytes + arena_unit - 1) / arena_unit) + 1);
+    Ref block = find_free(units);
+    if (block == 0) return 0;
+    remove_free(block);
+    std::uint32_t have = header(block).units();
+    std::uint32_t previous = header(block).previous_size;
+    if (have - units >= min_units) {
+        make_block(block, units, previous, true);
+        make_block(block + units, have - units, units, false);
+        insert_free(block + units);
+    } else {
+        make_block(block, have, previous, true);
+    }
+    return block;
+}
+
+void Arena::free(Ref block) {
+    std::uint32_t units = header(block).units();
+    std::uint32_t previous = header(block).previous_size;
+    if (Ref next = next_of(block); next != 0 && !header(next).used()) {
+        remove_free(next);
+        units += header(next).units();
+    }
+    if (previous != 0 && !header(block - previous).used()) {
+        block -= previous;
+        remove_free(block);
+        units += previous;
+        previous = header(block).previous_size;
+    }
+    make_block(block, units, previous, false);
+    insert_free(block);
+}
+
+std::size_t Arena::block_bytes(Ref block) const {
+    return std::size_t{header(block).units() - 1} * arena_unit;
+}
+
+std::size_t Arena::free_bytes() const {
+    return control().free_units * arena_unit;
+}
+
+bool Arena::consistent() const {
+    std::uint32_t previous = 0;
+    std::uint64_t free_units = 0;
+    bool previous_free = false;
+    for (Ref block = first_block(); block != 0; block = next_of(block)) {
+        const Header& h = header(block);
+        if (h.units() == 0 || h.previous_size != previous || (previous_free && !h.used())) return false;
+        if (block - 1 + h.units() > end()) return false;
+        previous = h.units();
+        previous_free = !h.used();
+        if (!h.used()) free_units += h.units();
+    }
+    return free_units == control().free_units;
+}
+
+}  // namespace larder::near_cache

@@ -1,0 +1,615 @@
+// The near cache's structures in shared memory.
+#include "zone.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <new>
+#include <utility>
+#include <vector>
+
+namespace larder::near_cache {
+
+namespace {
+
+constexpr std::uint64_t zone_magic = 0x31656e6f5a72644c;
+constexpr std::int64_t touch_interval_ms = 1000;  // how exact "least recently used" is
+
+std::size_t aligned(std::size_t bytes) {
+    return (bytes + 63) / 64 * 64;
+}
+
+template <typename T>
+T clamp_power_of_two(std::size_t wanted, T low, T high) {
+    return std::clamp(static_cast<T>(std::bit_floor(std::max<std::size_t>(1, wanted))), low, high);
+}
+
+}  // namespace
+
+struct Zone::HoldSlot {
+    Ref block;
+    std::int32_t pid;  // 0: free. Written last, so that a slot with a pid always names a block
+    Hold next_free;
+};
+
+struct Zone::PurgeSlot {
+    std::uint64_t tag;
+    std::uint64_t soft, hard;  // newest sequences; both 0: empty slot
+    std::uint32_t domain;
+
+    bool empty() const { return soft == 0 && hard == 0; }
+    std::uint64_t newest() const { return std::max(soft, hard); }
+};
+
+struct Zone::Root {
+    std::uint64_t magic;
+    std::uint32_t busy;  // inside a critical section; found set by the next to lock: someone died there
+    std::uint32_t bucket_count, hold_count, purge_count;
+    std::uint64_t buckets_at, holds_at, purges_at, arena_at;  // bytes from the root
+    std::uint64_t arena_size;
+
+    Ref lru_first, lru_last;
+    Hold first_free_hold;
+    std::uint32_t nodes, entries, holds, purges;
+    std::uint64_t versions;  // given out so far
+    struct Domain {
+        std::uint64_t identity;
+        std::atomic<std::uint64_t> last_purge;
+        std::uint64_t soft_floor, hard_floor;
+        std::uint64_t told_epoch;  // raised when we stop being told
+        bool told;
+    } domains[max_domains];
+    Stats stats;
+};
+
+struct Zone::Node {
+    Key key;
+    Ref next_in_bucket, lru_previous, lru_next;
+    Ref entry;  // 0: none
+    std::int64_t used_ms, checked_ms, refresh_after_ms, pass_until_ms, fill_until_ms;
+    std::int32_t fill_pid;
+    bool changed;
+    std::uint64_t waiters;
+    std::uint64_t version;
+};
+
+// A block's memory: this, the purge hashes, the entry.
+struct Zone::Block {
+    std::uint32_t references;  // the node's and the holds'
+    std::uint32_t domain;
+    std::uint64_t told_epoch;
+    std::uint64_t purges_seen;  // `mark` is true up to this sequence
+    PurgeMark mark;
+    Lifetime life;
+    std::uint64_t fence;
+    std::int64_t created_ms;
+    std::uint32_t hash_count;
+    std::uint64_t entry_size;
+
+    std::uint64_t* hashes() { return reinterpret_cast<std::uint64_t*>(this + 1); }
+    char* bytes() { return reinterpret_cast<char*>(hashes() + hash_count); }
+};
+
+class Zone::Guard {
+public:
+    explicit Guard(Zone& zone) : zone_(zone) {
+        zone_.lock_.lock();
+        if (zone_.root().busy != 0) zone_.recover();
+        zone_.root().busy = 1;
+    }
+    ~Guard() {
+        zone_.root().busy = 0;
+        zone_.lock_.unlock();
+    }
+    Guard(const Guard&) = delete;
+    Guard& operator=(const Guard&) = delete;
+
+private:
+    Zone& zone_;
+};
+
+const char* counter_name(Counter counter) {
+    static constexpr const char* names[] = {
+        "hit",         "stale",        "miss",        "coalesced",   "bypass",         "pass",        "prerendered", "error_stale",
+        "error",       "store_hit",    "store_miss",  "store_error", "store_skipped",  "stored",      "unstorable",  "jobs_queued",
+        "jobs_duplicate", "jobs_failed", "inline_refreshes", "purges", "bad_entries", "evictions", "recoveries"};
+    static_assert(std::size(names) == static_cast<std::size_t>(Counter::count));
+    return names[static_cast<unsigned>(counter)];
+}
+
+Zone::Zone(void* memory, std::size_t size, Lock& lock, bool fresh)
+    : lock_(lock), root_(static_cast<Root*>(memory)), arena_(nullptr, 0), pid_(::getpid()) {
+    if (fresh || root_->magic != zone_magic) {
+        std::memset(memory, 0, aligned(sizeof(Root)));
+        Root& r = *new (memory) Root{};
+        r.bucket_count = clamp_power_of_two<std::uint32_t>(size / 2048, 256, 1u << 24);
+        r.hold_count = clamp_power_of_two<std::uint32_t>(size / 16384, 1024, 1u << 18);
+        r.purge_count = clamp_power_of_two<std::uint32_t>(size / 1024, 1024, 1u << 15);
+        r.buckets_at = aligned(sizeof(Root));
+        r.holds_at = r.buckets_at + aligned(r.bucket_count * sizeof(Ref));
+        r.purges_at = r.holds_at + aligned((r.hold_count + 1) * sizeof(HoldSlot));
+        r.arena_at = r.purges_at + aligned(r.purge_count * sizeof(PurgeSlot));
+        r.arena_size = size - r.arena_at;
+        std::memset(static_cast<char*>(memory) + r.buckets_at, 0, r.arena_at - r.buckets_at);
+    }
+    arena_ = Arena(static_cast<char*>(memory) + root_->arena_at, root_->arena_size);
+    if (root_->magic != zone_magic) {
+        lay_out();
+        root_->magic = zone_magic;
+    }
+}
+
+std::span<Ref> Zone::buckets() const {
+    return {reinterpret_cast<Ref*>(reinterpret_cast<char*>(root_) + root_->buckets_at), root_->bucket_count};
+}
+
+std::span<Zone::HoldSlot> Zone::hold_slots() const {
+    return {reinterpret_cast<HoldSlot*>(reinterpret_cast<char*>(root_) + root_->holds_at), root_->hold_count + 1};
+}
+
+std::span<Zone::PurgeSlot> Zone::purge_slots() const {
+    return {reinterpret_cast<PurgeSlot*>(reinterpret_cast<char*>(root_) + root_->purges_at), root_->purge_count};
+}
+
+// Empties index, list and arena; blocks that somebody is sending stay, counted anew.
+void Zone::lay_out() {
+    Root& r = root();
+    std::fill(buckets().begin(), buckets().end(), 0);
+    r.lru_first = r.lru_last = 0;
+    r.nodes = r.entries = r.holds = 0;
+    r.first_free_hold = 0;
+    std::vector<Ref> kept;
+    for (Hold h = r.hold_count; h > 0; h--) {
+        HoldSlot& slot = hold_slots()[h];
+        if (slot.pid != 0) {
+            kept.push_back(slot.block);
+            r.holds++;
+        } else {
+            slot.next_free = r.first_free_hold;
+            r.first_free_hold = h;
+        }
+    }
+    for (Ref b : kept) block(b).references = 0;
+    for (Ref b : kept) block(b).references++;
+    std::sort(kept.begin(), kept.end());
+    kept.erase(std::unique(kept.begin(), kept.end()), kept.end());
+    arena_.reset(kept);
+}
+
+void Zone::recover() {
+    lay_out();
+    stats().counters[static_cast<unsigned>(Counter::recoveries)].fetch_add(1, std::memory_order_relaxed);
+}
+
+Ref& Zone::bucket(const Key& key) const {
+    return buckets()[key.bucket_hash() & (root_->bucket_count - 1)];
+}
+
+Ref Zone::find_node(const Key& key) const {
+    for (Ref ref = bucket(key); ref != 0; ref = node(ref).next_in_bucket) {
+        if (node(ref).key == key) return ref;
+    }
+    return 0;
+}
+
+void Zone::lru_unlink(Ref ref) {
+    Node& n = node(ref);
+    (n.lru_previous != 0 ? node(n.lru_previous).lru_next : root().lru_first) = n.lru_next;
+    (n.lru_next != 0 ? node(n.lru_next).lru_previous : root().lru_last) = n.lru_previous;
+}
+
+void Zone::lru_push(Ref ref) {
+    Root& r = root();
+    Node& n = node(ref);
+    n.lru_previous = 0;
+    n.lru_next = r.lru_first;
+    (r.lru_first != 0 ? node(r.lru_first).lru_previous : r.lru_last) = ref;
+    r.lru_first = ref;
+}
+
+Ref Zone::node_for(const Key& key) {
+    if (Ref ref = find_node(key)) return ref;
+    Ref ref = allocate(sizeof(Node));
+    if (ref == 0) return 0;
+    Node& n = *new (arena_.at(ref)) Node{};
+    n.key = key;
+    n.next_in_bucket = bucket(key);
+    bucket(key) = ref;
+    lru_push(ref);
+    root().nodes++;
+    return ref;
+}
+
+Ref Zone::allocate(std::size_t bytes) {
+    for (;;) {
+        if (Ref ref = arena_.allocate(bytes)) return ref;
+        if (!evict_one()) return 0;
+    }
+}
+
+// Throws out the least recently used node that nobody is filling. Looks at few, so that it can't take long.
+bool Zone::evict_one() {
+    for (int looked = 0; looked < 16; looked++) {
+        Ref ref = root().lru_last;
+        if (ref == 0) return false;
+        if (node(ref).fill_until_ms == 0) {
+            unlink_node(ref);
+            stats().counters[static_cast<unsigned>(Counter::evictions)].fetch_add(1, std::memory_order_relaxed);
+            return true;
+        }
+        lru_unlink(ref);
+        lru_push(ref);
+    }
+    return false;
+}
+
+void Zone::unlink_node(Ref ref) {
+    Node& n = node(ref);
+    drop_entry(n);
+    Ref* link = &bucket(n.key);
+    while (*link != ref) link = &node(*link).next_in_bucket;
+    *link = n.next_in_bucket;
+    lru_unlink(ref);
+    arena_.free(ref);
+    root().nodes--;
+}
+
+void Zone::drop_entry(Node& n) {
+    if (n.entry == 0) return;
+    unreference(n.entry);
+    n.entry = 0;
+    root().entries--;
+}
+
+void Zone::unreference(Ref ref) {
+    if (--block(ref).references == 0) arena_.free(ref);
+}
+
+Hold Zone::hold(Ref ref) {
+    Root& r = root();
+    Hold h = r.first_free_hold;
+    if (h == 0) return 0;
+    HoldSlot& slot = hold_slots()[h];
+    r.first_free_hold = slot.next_free;
+    slot.block = ref;
+    slot.pid = pid_;
+    block(ref).references++;
+    r.holds++;
+    return h;
+}
+
+unsigned Zone::domain_of(std::uint64_t identity) {
+    Guard guard(*this);
+    if (identity == 0) identity = 1;  // 0 marks a free one
+    unsigned number = 1;
+    for (; number < max_domains - 1; number++) {
+        Root::Domain& domain = root().domains[number];
+        if (domain.identity == 0) domain.identity = identity;
+        if (domain.identity == identity) break;
+    }
+    return number;
+}
+
+void Zone::release(Hold h) {
+    if (h == 0) return;
+    Guard guard(*this);
+    HoldSlot& slot = hold_slots()[h];
+    // After a recovery that kept it, or a sweep that took us for dead, the slot may be another's.
+    if (slot.pid != pid_) return;
+    slot.pid = 0;
+    slot.next_free = root().first_free_hold;
+    root().first_free_hold = h;
+    root().holds--;
+    unreference(slot.block);
+}
+
+Found Zone::find(const Key& key, std::int64_t now_ms) {
+    Guard guard(*this);
+    Found found;
+    Ref ref = find_node(key);
+    if (ref == 0) return found;
+    Node& n = node(ref);
+    if (now_ms - n.used_ms >= touch_interval_ms) {
+        n.used_ms = now_ms;
+        lru_unlink(ref);
+        lru_push(ref);
+    }
+    found.pass = n.pass_until_ms > now_ms;
+    if (n.entry == 0) return found;
+    Block& b = block(n.entry);
+    found.verdict = judge(b.life, purge_mark(b), now_ms);
+    if (found.verdict == Verdict::dead) {
+        drop_entry(n);
+        return found;
+    }
+    if (b.domain != 0) {
+        const Root::Domain& domain = root().domains[b.domain];
+        std::int64_t believed_ms = domain.told ? coherence_.told_ms : coherence_.untold_ms;
+        found.check_store =
+            n.changed || b.told_epoch != domain.told_epoch || now_ms - n.checked_ms >= believed_ms || now_ms < n.checked_ms;
+        if (found.check_store) {  // one asks, the others go on with what is here
+            n.checked_ms = now_ms;
+            n.changed = false;
+            b.told_epoch = domain.told_epoch;
+        }
+    }
+    found.hold = hold(n.entry);
+    if (found.hold == 0) {  // more answers under way than the table has slots: as if it weren't here
+        found.verdict = Verdict::dead;
+        return found;
+    }
+    found.entry = {b.bytes(), b.entry_size};
+    found.version = n.version;
+    return found;
+}
+
+bool Zone::claim_refresh(const Key& key, std::int64_t now_ms, std::int64_t lease_ms) {
+    Guard guard(*this);
+    Ref ref = node_for(key);
+    if (ref == 0) return false;
+    Node& n = node(ref);
+    if (n.refresh_after_ms > now_ms) return false;
+    n.refresh_after_ms = now_ms + lease_ms;
+    return true;
+}
+
+Fill Zone::claim_fill(const Key& key, unsigned worker, std::int64_t now_ms, std::int64_t lease_ms) {
+    Guard guard(*this);
+    Ref ref = node_for(key);
+    if (ref == 0) return Fill::pass;
+    Node& n = node(ref);
+    if (n.pass_until_ms > now_ms) return Fill::pass;
+    if (n.fill_until_ms > now_ms) {
+        n.waiters |= std::uint64_t{1} << worker % max_workers;
+        return Fill::wait;
+    }
+    n.fill_until_ms = now_ms + lease_ms;
+    n.fill_pid = pid_;
+    return Fill::mine;
+}
+
+std::uint64_t Zone::end_fill(Node& n) {
+    n.fill_until_ms = 0;
+    n.fill_pid = 0;
+    return std::exchange(n.waiters, 0);
+}
+
+std::uint64_t Zone::insert(const Key& key, unsigned domain, std::string_view prefix, std::string_view body,
+                           std::int64_t now_ms, bool* stored) {
+    std::vector<std::uint64_t> hashes;
+    EntryHead head;
+    std::memcpy(&head, prefix.data(), sizeof head);
+    each_purge_hash(EntryView::trusted(prefix), [&hashes](std::uint64_t hash) { hashes.push_back(hash); });
+    std::size_t size = sizeof(Block) + hashes.size() * sizeof(std::uint64_t) + prefix.size() + body.size();
+    Ref made = 0;
+    Hold held = 0;
+    if (stored != nullptr) *stored = false;
+    if (size <= root().arena_size / 4) {
+        Guard guard(*this);
+        made = allocate(size);
+        if (made != 0) {
+            Block& b = *new (arena_.at(made)) Block{};
+            b.domain = domain;
+            b.told_epoch = root().domains[domain].told_epoch;
+            held = hold(made);  // so that it is not lost if we die while copying
+            if (held == 0) {
+                arena_.free(made);
+                made = 0;
+            }
+        }
+    }
+    if (made != 0) {
+        Block& b = block(made);
+        b.life = head.life;
+        b.fence = head.fence;
+        b.created_ms = head.created_ms;
+        b.hash_count = static_cast<std::uint32_t>(hashes.size());
+        b.entry_size = prefix.size() + body.size();
+        std::memcpy(b.hashes(), hashes.data(), hashes.size() * sizeof(std::uint64_t));
+        std::memcpy(b.bytes(), prefix.data(), prefix.size());
+        std::memcpy(b.bytes() + prefix.size(), body.data(), body.size());
+    }
+    std::uint64_t waiters = 0;
+    {
+        Guard guard(*this);
+        Ref ref = made != 0 ? node_for(key) : find_node(key);
+        if (ref != 0) {
+            Node& n = node(ref);
+            bool older = false;
+            if (made != 0 && n.entry != 0) {
+                const Block& present = block(n.entry);
+                const Block& b = block(made);
+                older = present.fence > b.fence || (present.fence == b.fence && present.created_ms > b.created_ms);
+            }
+            if (made != 0 && !older) {
+                drop_entry(n);
+                n.entry = made;
+                block(made).references++;
+                n.version = ++root().versions;
+                n.checked_ms = n.used_ms = now_ms;
+                n.changed = false;
+                n.pass_until_ms = 0;
+                n.refresh_after_ms = 0;
+                root().entries++;
+                if (stored != nullptr) *stored = true;
+            }
+            waiters = end_fill(n);
+        }
+    }
+    release(held);
+    return waiters;
+}
+
+std::uint64_t Zone::pass(const Key& key, std::int64_t now_ms, std::int64_t for_ms) {
+    Guard guard(*this);
+    Ref ref = node_for(key);
+    if (ref == 0) return 0;
+    node(ref).pass_until_ms = now_ms + for_ms;
+    return end_fill(node(ref));
+}
+
+void Zone::forget(const Key& key) {
+    Guard guard(*this);
+    if (Ref ref = find_node(key)) drop_entry(node(ref));
+}
+
+std::uint64_t Zone::abandon(const Key& key) {
+    Guard guard(*this);
+    Ref ref = find_node(key);
+    return ref != 0 ? end_fill(node(ref)) : 0;
+}
+
+void Zone::checked(const Key& key, std::int64_t now_ms) {
+    Guard guard(*this);
+    if (Ref ref = find_node(key)) node(ref).checked_ms = now_ms;
+}
+
+void Zone::changed(const Key& key) {
+    Guard guard(*this);
+    if (Ref ref = find_node(key)) node(ref).changed = true;
+}
+
+void Zone::set_told(unsigned domain, bool told) {
+    Guard guard(*this);
+    Root::Domain& d = root().domains[domain];
+    if (d.told && !told) d.told_epoch++;
+    if (!d.told && told) d.told_epoch++;  // what changed before we were told
+    d.told = told;
+}
+
+// The newest purge of any of these tags after `fence`.
+PurgeMark Zone::find_mark(unsigned domain_number, std::uint64_t fence, std::span<const std::uint64_t> hashes) const {
+    const Root::Domain& domain = root().domains[domain_number];
+    std::uint64_t soft = domain.soft_floor, hard = domain.hard_floor;
+    for (std::uint64_t hash : hashes) {
+        if (const PurgeSlot* slot = purge_slot(domain_number, hash, false)) {
+            soft = std::max(soft, slot->soft);
+            hard = std::max(hard, slot->hard);
+        }
+    }
+    if (hard > fence) return {PurgeMode::hard, static_cast<std::int64_t>(hard / 1000)};
+    if (soft > fence) return {PurgeMode::soft, static_cast<std::int64_t>(soft / 1000)};
+    return {};
+}
+
+PurgeMark Zone::purge_mark(Block& b) const {
+    std::uint64_t last = root().domains[b.domain].last_purge.load(std::memory_order_relaxed);
+    if (b.purges_seen >= last || b.fence >= last) return b.mark;
+    PurgeMark mark = find_mark(b.domain, b.fence, {b.hashes(), b.hash_count});
+    b.purges_seen = last;
+    // A second soft purge doesn't make it any more stale: the first one's time stays.
+    if (b.mark.mode == PurgeMode::none || mark.mode == PurgeMode::hard) b.mark = mark;
+    return b.mark;
+}
+
+Verdict Zone::judge_foreign(const EntryView& entry, unsigned domain, std::int64_t now_ms) {
+    std::vector<std::uint64_t> hashes;
+    each_purge_hash(entry, [&hashes](std::uint64_t hash) { hashes.push_back(hash); });
+    Guard guard(*this);
+    return judge(entry.head().life, find_mark(domain, entry.head().fence, hashes), now_ms);
+}
+
+void Zone::postpone_refresh(const Key& key, std::int64_t until_ms) {
+    Guard guard(*this);
+    if (Ref ref = find_node(key)) node(ref).refresh_after_ms = until_ms;
+}
+
+Zone::PurgeSlot* Zone::purge_slot(unsigned domain, std::uint64_t tag, bool create) const {
+    auto table = purge_slots();
+    std::size_t mask = table.size() - 1;
+    for (std::size_t i = (tag + domain) & mask;; i = (i + 1) & mask) {
+        PurgeSlot& slot = table[i];
+        if (slot.empty()) {
+            if (!create) return nullptr;
+            slot.tag = tag;
+            slot.domain = domain;
+            return &slot;
+        }
+        if (slot.tag == tag && slot.domain == domain) return &slot;
+    }
+}
+
+void Zone::place_purge(std::span<PurgeSlot> table, const PurgeSlot& slot) {
+    std::size_t mask = table.size() - 1;
+    std::size_t i = (slot.tag + slot.domain) & mask;
+    while (!table[i].empty()) i = (i + 1) & mask;
+    table[i] = slot;
+}
+
+// Forgets the older half of the purges; whatever may have missed them counts as purged.
+void Zone::trim_purges() {
+    auto table = purge_slots();
+    std::vector<PurgeSlot> all;
+    std::copy_if(table.begin(), table.end(), std::back_inserter(all), [](const PurgeSlot& s) { return !s.empty(); });
+    std::sort(all.begin(), all.end(), [](const PurgeSlot& a, const PurgeSlot& b) { return a.newest() > b.newest(); });
+    std::memset(table.data(), 0, table.size_bytes());
+    std::size_t keep = all.size() / 2;
+    for (std::size_t i = 0; i < all.size(); i++) {
+        if (i < keep) {
+            place_purge(table, all[i]);
+            continue;
+        }
+        Root::Domain& domain = root().domains[all[i].domain];
+        domain.soft_floor = std::max(domain.soft_floor, all[i].soft);
+        domain.hard_floor = std::max(domain.hard_floor, all[i].hard);
+    }
+    root().purges = static_cast<std::uint32_t>(keep);
+}
+
+std::uint64_t Zone::purge(unsigned domain, std::uint64_t tag, PurgeMode mode, std::uint64_t sequence, std::int64_t now_ms) {
+    Guard guard(*this);
+    Root& r = root();
+    Root::Domain& d = r.domains[domain];
+    std::uint64_t last = d.last_purge.load(std::memory_order_relaxed);
+    if (sequence == 0) sequence = std::max(last + 1, static_cast<std::uint64_t>(now_ms) * 1000);
+    if (r.purges >= r.purge_count / 4 * 3) trim_purges();
+    PurgeSlot* slot = purge_slot(domain, tag, true);
+    if (slot->empty()) r.purges++;
+    std::uint64_t& known = mode == PurgeMode::hard ? slot->hard : slot->soft;
+    known = std::max(known, sequence);
+    d.last_purge.store(std::max(last, sequence), std::memory_order_relaxed);
+    return sequence;
+}
+
+void Zone::raise_floor(unsigned domain, std::uint64_t sequence) {
+    Guard guard(*this);
+    Root::Domain& d = root().domains[domain];
+    d.soft_floor = std::max(d.soft_floor, sequence);
+    if (sequence > d.last_purge.load(std::memory_order_relaxed)) d.last_purge.store(sequence, std::memory_order_relaxed);
+}
+
+std::uint64_t Zone::last_purge(unsigned domain) const {
+    return root().domains[domain].last_purge.load(std::memory_order_relaxed);
+}
+
+std::uint64_t Zone::sweep(const std::function<bool(int)>& alive) {
+    Guard guard(*this);
+    for (Hold h = 1; h <= root().hold_count; h++) {
+        HoldSlot& slot = hold_slots()[h];
+        if (slot.pid == 0 || alive(slot.pid)) continue;
+        slot.pid = 0;
+        slot.next_free = root().first_free_hold;
+        root().first_free_hold = h;
+        root().holds--;
+        unreference(slot.block);
+    }
+    std::uint64_t waiters = 0;
+    for (Ref ref = root().lru_first; ref != 0; ref = node(ref).lru_next) {
+        Node& n = node(ref);
+        if (n.fill_pid != 0 && !alive(n.fill_pid)) waiters |= end_fill(n);
+    }
+    return waiters;
+}
+
+Stats& Zone::stats() const {
+    return root().stats;
+}
+
+Usage Zone::usage() {
+    Guard guard(*this);
+    return {root().arena_size, arena_.free_bytes(), root().nodes, root().entries, root().holds};
+}
+
+}  // namespace larder::near_cache

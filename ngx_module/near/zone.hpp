@@ -1,0 +1,181 @@
+// The near cache: hot entries, fill locks, refresh leases, the purge table and counters of one nginx, in shared memory.
+//
+// One node per variant holds its state; the entry itself is a reference-counted block, so that it can be replaced while
+// another worker is still sending it. All of it is guarded by one lock with short critical sections; bodies are copied in
+// before, and sent out after, without it. A worker may die anywhere: what it held is released by whoever starts next, and
+// a death inside a critical section empties the cache (blocks being sent stay) rather than trust half-made links.
+//
+// Knows neither nginx nor a clock: lock and times are passed in. All times are Unix milliseconds.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string_view>
+
+#include "cache/entry.hpp"
+#include "cache/key.hpp"
+#include "cache/verdict.hpp"
+#include "ngx_module/near/arena.hpp"
+
+namespace larder::near_cache {
+
+inline constexpr std::size_t min_zone_bytes = 1u << 20;
+inline constexpr unsigned max_domains = 32;   // stores, plus domain 0: entries that live in the near cache alone
+inline constexpr unsigned max_workers = 64;   // that can be woken one by one; more share a bit
+
+class Lock {
+public:
+    virtual ~Lock() = default;
+    virtual void lock() = 0;
+    virtual void unlock() = 0;
+};
+
+// What nginx counts. Values only grow.
+enum class Counter : unsigned {
+    hit, stale, miss, coalesced, bypass, pass, prerendered, error_stale, error,
+    store_hit, store_miss, store_error, store_skipped,
+    stored, unstorable, jobs_queued, jobs_duplicate, jobs_failed, inline_refreshes, purges, bad_entries, evictions, recoveries,
+    count
+};
+const char* counter_name(Counter counter);
+
+// Latency histograms: bucket i counts requests that took less than 2^i × 64 microseconds; the last has no bound.
+inline constexpr unsigned latency_buckets = 20;
+enum class LatencyClass : unsigned { hit, stale, backend, count };
+
+struct Stats {
+    std::atomic<std::uint64_t> counters[static_cast<unsigned>(Counter::count)];
+    std::atomic<std::uint64_t> latency[static_cast<unsigned>(LatencyClass::count)][latency_buckets];
+    std::atomic<std::uint64_t> latency_sum_us[static_cast<unsigned>(LatencyClass::count)];
+};
+
+struct Usage {
+    std::size_t total_bytes = 0, free_bytes = 0;
+    std::uint32_t nodes = 0, entries = 0, holds = 0;
+};
+
+// An entry that can't go away until it is released. Index into the zone's table of holds; 0: none.
+using Hold = std::uint32_t;
+
+struct Found {
+    Hold hold = 0;               // when there is an entry: release it
+    std::string_view entry;      // its bytes, valid while held
+    Verdict verdict = Verdict::dead;
+    bool check_store = false;    // the store may have a newer one: told so, or not asked for long
+    bool pass = false;           // known not to be storable: ask the backend, don't wait for each other
+    std::uint64_t version = 0;   // of the entry in this zone; another value means another entry
+};
+
+enum class Fill : std::uint8_t {
+    mine,   // you fetch it; end with insert(), pass() or abandon()
+    wait,   // another request does; you will be woken
+    pass,   // known not to be storable
+};
+
+class Zone {
+public:
+    // `memory` of `size` bytes, mapped shared, 16-byte aligned. `fresh`: nothing usable is in it, lay it out.
+    Zone(void* memory, std::size_t size, Lock& lock, bool fresh);
+
+    // How long a near entry is believed without asking its store: `told` while the store tells us about changes.
+    struct Coherence {
+        std::int64_t told_ms = 10'000;
+        std::int64_t untold_ms = 1'000;
+    };
+
+    // The number of the domain with this identity (never 0): the same in every process, and after a reload. When more than 31
+    // were ever asked for, the last ones share a number, which purges too much but never too little.
+    unsigned domain_of(std::uint64_t identity);
+
+    Found find(const Key& key, std::int64_t now_ms);
+    void release(Hold hold);
+
+    // At most one caller per `lease_ms` gets true: it has the stale entry regenerated. Extends nothing for the others.
+    bool claim_refresh(const Key& key, std::int64_t now_ms, std::int64_t lease_ms);
+
+    // Nobody regenerates it before then.
+    void postpone_refresh(const Key& key, std::int64_t until_ms);
+
+    // The verdict on an entry that is not (yet) in this zone, with what the zone knows of its store's purges.
+    Verdict judge_foreign(const EntryView& entry, unsigned domain, std::int64_t now_ms);
+
+    // `worker` (0...) is woken by the caller of whatever ends the fill; the lock ends by itself after `lease_ms`.
+    Fill claim_fill(const Key& key, unsigned worker, std::int64_t now_ms, std::int64_t lease_ms);
+
+    // Puts an entry there (already checked; prefix followed by body is the whole entry), unless a younger one is there.
+    // Ends a fill. Returns the workers that wait for it, as a bit mask. `stored` tells whether it fitted.
+    std::uint64_t insert(const Key& key, unsigned domain, std::string_view prefix, std::string_view body, std::int64_t now_ms,
+                         bool* stored = nullptr);
+    // Remembers for `for_ms` that answers for this key can't be stored. Ends a fill.
+    std::uint64_t pass(const Key& key, std::int64_t now_ms, std::int64_t for_ms);
+    // Drops the entry: the backend has taken its page back.
+    void forget(const Key& key);
+    // Ends a fill without a result.
+    std::uint64_t abandon(const Key& key);
+
+    // The store was asked and had nothing newer.
+    void checked(const Key& key, std::int64_t now_ms);
+    // The store says that this entry changed there.
+    void changed(const Key& key);
+    // Whether `domain`'s store tells us about changes. Losing that makes every entry of it due for a check.
+    void set_told(unsigned domain, bool told);
+
+    // Purges. Sequences are those of the domain's store; 0 as `sequence` draws the next one of this zone's own clock.
+    // Returns the sequence.
+    std::uint64_t purge(unsigned domain, std::uint64_t tag, PurgeMode mode, std::uint64_t sequence, std::int64_t now_ms);
+    // Everything whose render knew no purge from `sequence` on counts as purged (softly).
+    void raise_floor(unsigned domain, std::uint64_t sequence);
+    // The newest purge known: what an entry whose render begins now has as its fence. Takes no lock.
+    std::uint64_t last_purge(unsigned domain) const;
+
+    // Releases what processes that no longer exist had held, fill locks too. Returns the workers that waited for those.
+    std::uint64_t sweep(const std::function<bool(int)>& alive);
+
+    Stats& stats() const;
+    Usage usage();
+    void set_coherence(Coherence coherence) { coherence_ = coherence; }
+
+private:
+    struct Root;
+    struct Node;
+    struct Block;
+    struct HoldSlot;
+    struct PurgeSlot;
+    class Guard;
+
+    Root& root() const { return *root_; }
+    Node& node(Ref ref) const { return *static_cast<Node*>(arena_.at(ref)); }
+    Block& block(Ref ref) const { return *static_cast<Block*>(arena_.at(ref)); }
+    void lay_out();
+    void recover();
+    std::span<Ref> buckets() const;
+    Ref& bucket(const Key& key) const;
+    Ref find_node(const Key& key) const;
+    Ref node_for(const Key& key);
+    Ref allocate(std::size_t bytes);
+    bool evict_one();
+    void unlink_node(Ref ref);
+    void lru_unlink(Ref ref);
+    void lru_push(Ref ref);
+    void drop_entry(Node& n);
+    void unreference(Ref block_ref);
+    Hold hold(Ref block_ref);
+    PurgeMark purge_mark(Block& b) const;
+    PurgeMark find_mark(unsigned domain, std::uint64_t fence, std::span<const std::uint64_t> hashes) const;
+    PurgeSlot* purge_slot(unsigned domain, std::uint64_t tag, bool create) const;
+    void trim_purges();
+    static void place_purge(std::span<PurgeSlot> table, const PurgeSlot& slot);
+    std::span<HoldSlot> hold_slots() const;
+    std::span<PurgeSlot> purge_slots() const;
+    std::uint64_t end_fill(Node& n);
+
+    Lock& lock_;
+    Root* root_;
+    Arena arena_;
+    Coherence coherence_;
+    int pid_;
+};
+
+}  // namespace larder::near_cache

@@ -1,0 +1,50 @@
+// C++ objects that live as long as an nginx pool, and the wall that exceptions don't pass.
+#pragma once
+
+#include <exception>
+#include <new>
+#include <utility>
+
+#include "ngx_module/ngx.hpp"
+
+namespace larder::ngx {
+
+// The cleanup handler of a T in a pool: tells it from others.
+template <typename T>
+ngx_pool_cleanup_pt cleanup_of() {
+    return [](void* data) { static_cast<T*>(data)->~T(); };
+}
+
+// An object in the pool, destroyed with it. Throws std::bad_alloc.
+template <typename T, typename... Args>
+T* make(ngx_pool_t* pool, Args&&... args) {
+    static_assert(alignof(T) <= NGX_ALIGNMENT, "nginx's pools align no further");
+    ngx_pool_cleanup_t* cleanup = ngx_pool_cleanup_add(pool, sizeof(T));
+    if (cleanup == nullptr) throw std::bad_alloc();
+    T* object = new (cleanup->data) T(std::forward<Args>(args)...);
+    cleanup->handler = cleanup_of<T>();
+    return object;
+}
+
+inline void log_exception(ngx_log_t* log, const char* where) noexcept {
+    try {
+        throw;
+    } catch (const std::exception& e) {
+        ngx_log_error(NGX_LOG_ERR, log, 0, "larder: %s: %s", where, e.what());
+    } catch (...) {
+        ngx_log_error(NGX_LOG_ERR, log, 0, "larder: %s: unknown exception", where);
+    }
+}
+
+// Runs f; an exception, which must not reach nginx's C frames, is logged and gives `failure`.
+template <typename F, typename R>
+R guarded(ngx_log_t* log, const char* where, R failure, F&& f) noexcept {
+    try {
+        return f();
+    } catch (...) {
+        log_exception(log, where);
+        return failure;
+    }
+}
+
+}  // namespace larder::ngx

@@ -1,0 +1,24 @@
+// Requests that wait for another's fill, in this worker and in others. Each worker has an eventfd, made before the fork, so
+// whoever ends a fill wakes exactly the workers that wait for it: no polling.
+#pragma once
+
+#include <cstdint>
+
+#include "ngx_module/ngx.hpp"
+
+namespace larder::ngx {
+
+struct Ctx;
+
+// In the master, before workers start.
+ngx_int_t prepare_wakeups(ngx_cycle_t* cycle);
+void start_wakeups(ngx_cycle_t* cycle);
+void stop_wakeups();
+
+void start_waiting(Ctx* ctx);
+void stop_waiting(Ctx* ctx);  // also when it doesn't
+
+// `workers`: a bit mask, as the near cache gives it.
+void wake_workers(std::uint64_t workers);
+
+}  // namespace larder::ngx

@@ -1,0 +1,25 @@
+// The order in which a worker's parts start, and what it cleans up after one that died.
+#include "ngx_module/worker.hpp"
+
+#include <csignal>
+
+#include "ngx_module/refresh.hpp"
+#include "ngx_module/shared_zone.hpp"
+#include "ngx_module/stores.hpp"
+
+namespace larder::ngx {
+
+void start_worker_parts(ngx_cycle_t* cycle, MainConf& conf) {
+    start_wakeups(cycle);
+    // nginx replaces a worker that died at once: this one may be it.
+    wake_workers(zone().sweep([](int pid) { return kill(pid, 0) == 0 || errno != ESRCH; }));
+    start_stores(cycle, conf);
+}
+
+void stop_worker_parts() {
+    stop_refreshes();
+    stop_stores();
+    stop_wakeups();
+}
+
+}  // namespace larder::ngx

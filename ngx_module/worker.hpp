@@ -1,0 +1,13 @@
+// What starts and stops with a worker.
+#pragma once
+
+#include "ngx_module/config.hpp"
+#include "ngx_module/ngx.hpp"
+#include "ngx_module/wakeup.hpp"
+
+namespace larder::ngx {
+
+void start_worker_parts(ngx_cycle_t* cycle, MainConf& conf);
+void stop_worker_parts();
+
+}  // namespace larder::ngx
