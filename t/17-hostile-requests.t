@@ -9,6 +9,7 @@ $t->nginx(<<'CONF');
     larder_cookie lang value;
     large_client_header_buffers 8 64k;
     server { listen @nginx@; location / { larder near; proxy_pass http://@backend@; proxy_set_header Host $host; } }
+    server { listen @nginx@; server_name evil.example; location / { larder near; proxy_pass http://@backend@/of-evil/; } }
 CONF
 my @evil = ('X-Forwarded-Host' => 'evil.example', 'X-Original-URL' => '/evil', 'X-Evil' => 'evil', 'Accept-Language' => 'evil',
     'User-Agent' => 'evil', Referer => 'http://evil.example/', 'Larder-Route' => 'evil', 'Larder-Fence' => 'evil',
@@ -28,9 +29,11 @@ is scalar(keys %bodies), 4, 'targets that look alike are pages of their own';
 $backend->set('/host' => {body => '{host}'});
 is $t->get('/host', headers => [Host => 'good.example'])->body, 'good.example', 'a page by its host';
 my $address = $t->address('nginx');
-like $t->raw("GET http://evil.example/host HTTP/1.1\r\nHost: good.example\r\nConnection: close\r\n\r\n"), qr/evil\.example$/,
-    'an absolute target names the host (RFC 9112 section 3.2.2)';
-is $t->get('/host', headers => [Host => 'good.example'])->body, 'good.example', '... and leaves that in Host alone';
+for my $page (qw(/new /host)) {
+    like $t->raw("GET http://evil.example$page HTTP/1.1\r\nHost: good.example\r\nConnection: close\r\n\r\n"), qr{/of-evil$page render},
+        "$page: an absolute target names the host (RFC 9112 section 3.2.2)";
+    unlike $t->get($page, headers => [Host => 'good.example'])->body, qr/evil/, '... and nothing of it is kept for the one in Host';
+}
 like $t->raw("GET /host HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"), qr/^HTTP\/1\.1 400/, 'two hosts are refused';
 like $t->raw("GET /page HTTP/1.0\r\n\r\n"), qr/^HTTP\/1\.1 200/, 'HTTP/1.0 without a host is served';
 my $pipelined = $t->raw("GET /page HTTP/1.1\r\nHost: $address\r\n\r\n" x 20 . "GET /page HTTP/1.1\r\nHost: $address\r\nConnection: close\r\n\r\n");

@@ -5,25 +5,21 @@ my $t       = Larder::Test->new;
 my $backend = $t->backend;
 my @modes   = qw(silent garbage half wrong huge deep close slow foreign error);
 
-my ($stores, $locations) = ('', '');
 for my $mode (@modes) {
     $t->store_fake($mode, name => "store_$mode");
+    my ($stores, $locations) = ('', '');
     for my $scheme (qw(redis memcached)) {
-        my $name = "${scheme}_$mode";
-        $stores    .= "larder_store $name $scheme://\@store_$mode\@ timeout=100ms;\n";
-        $locations .= "location /$scheme/$mode/ { larder $name; proxy_pass http://\@backend\@; }\n";
-        $locations .= "location /$scheme/$mode/only/ { larder $name near=off; proxy_pass http://\@backend\@; }\n";
+        $stores    .= "larder_store $scheme $scheme://\@store_$mode\@ timeout=100ms;\n";
+        $locations .= "location /$scheme/ { larder $scheme; proxy_pass http://\@backend\@; }\n";
+        $locations .= "location /$scheme/only/ { larder $scheme near=off; proxy_pass http://\@backend\@; }\n";
     }
-}
-$t->nginx("larder_zone 16m; larder_valid 1m; $stores server { listen \@nginx\@; $locations }", workers => 2);
-
-for my $scheme (qw(redis memcached)) {
-    for my $mode (@modes) {
-        my $path   = "/$scheme/$mode/page";
-        my @answers = map { $t->get($path) } 1 .. 2;
+    my $nginx = $t->nginx("larder_zone 8m; larder_valid 1m; $stores server { listen \@$mode\@; $locations }", name => $mode, workers => 2);
+    for my $scheme (qw(redis memcached)) {
+        my $path    = "/$scheme/page-$mode";
+        my @answers = map { $nginx->get($path) } 1 .. 2;
         is_deeply [map { $_->status } @answers], [200, 200], "$scheme $mode: pages";
         is $answers[1]->body, "$path render 1\n", "$scheme $mode: ... the second from the near cache";
-        my @at_once = $t->many(20, sub { {path => "/$scheme/$mode/only/" . $_[0] % 5} });
+        my @at_once = $nginx->many(20, sub { {path => "/$scheme/only/$mode-" . $_[0] % 5} });
         is scalar(grep { $_->status == 200 && $_->complete } @at_once), 20, "$scheme $mode: many at once, without near cache";
     }
 }

@@ -12,7 +12,7 @@ $backend->set('/page' => {%expired});
 is $t->get('/page')->larder, 'MISS', 'the page is stored, already expired';
 
 # Whoever is answered while the backend is held did not wait for it.
-$backend->set('/page' => {%expired, hold => 1});
+$backend->set('/page' => {headers => [['Cache-Control', 'max-age=60']], hold => 1});
 my @answers = $t->many(200, '/page');
 is scalar(grep { $_->status == 200 && $_->body eq "/page render 1\n" } @answers), 200, 'all 200 got the kept page at once';
 is scalar(grep { $_->larder eq 'STALE' } @answers), 200, '... as stale';
@@ -21,7 +21,6 @@ ok $t->await(sub { $backend->count('/page') == 2 }, 'a refresh'), 'one refresh i
 $t->many(50, '/page');
 is $backend->stats->{paths}{'/page'}{active}, 1, '... and remains the only one while it lasts';
 
-$backend->set('/page' => {headers => [['Cache-Control', 'max-age=60']]});
 $backend->release;
 ok $t->await(sub { $t->get('/page')->body eq "/page render 2\n" }), 'a moment later the page is fresh';
 is $t->get('/page')->larder, 'HIT', '... and a hit';

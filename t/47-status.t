@@ -22,7 +22,7 @@ $t->get('/stale') for 1 .. 2;
 my $some = $t->counters;
 my %difference = map { $_ => $some->{$_} - $none->{$_} } qw(hit stale miss bypass pass stored);
 $difference{stored} = 2 if $difference{stored} == 3;    # the refresh may be through already
-is_deeply \%difference, {hit => 4, stale => 1, miss => 2, bypass => 2, pass => 3, stored => 2}, 'events are counted' or diag explain \%difference;
+is_deeply \%difference, {hit => 4, stale => 1, miss => 3, bypass => 2, pass => 2, stored => 2}, 'events are counted' or diag explain \%difference;
 is $some->{larder_near_entries}, 2, 'entries are';
 cmp_ok $some->{larder_near_free_bytes}, '<', $some->{larder_near_bytes}, 'and memory';
 

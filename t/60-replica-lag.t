@@ -22,7 +22,7 @@ $pg->rig('pause', 'r1');
 $pg->write;
 ok $pg->await(sub { $_->{r1}{replay_paused} && $_->{r1}{lag_ms} > 400 && !$_->{r1}{in_rotation} }, 'r1 late and out'),
     'a replica whose replay is paused falls behind and leaves the rotation';
-like $pg->status->{r1}{reason}, qr/^\d+ ms late, above max_lag_ms = 400$/, '... and the status says why';
+like $pg->status->{r1}{reason}, qr/^\d+ ms late, above max_lag = 400ms$/, '... and the status says why';
 my $then = $pg->status->{r1}{lag_ms};
 ok $pg->await(sub { $_->{r1}{lag_ms} > $then + 300 }, 'r1 later still'), '... and its lag grows without another write';
 ok $pg->status->{r2}{in_rotation}, '... while the other one stays';
@@ -52,6 +52,14 @@ $pg->write;
 ok $pg->await(sub { $_->{r2}{lag_ms} > 500 && $_->{r2}{lag_bound} eq 'exact' }, 'r2 late'), '... and its lag is known all the same';
 $pg->rig('reconnect', 'r2');
 ok $pg->await_ready, 'reconnected, it returns';
+
+# All of this needs no rights but to log in; pg_monitor only adds how busy a server is.
+my $settings = $pg->{settings};
+s/user=larder_monitor/user=larder/ for map { $_->{dsn} } $settings->{primary}, @{$settings->{replicas}};
+$pg->watch;
+ok $pg->await_ready, 'a role without pg_monitor can probe';
+$pg->rig('cut', 'r2');
+ok $pg->await(sub { $_->{r2}{reason} eq 'receives no WAL' && $_->{r1}{in_rotation} }, 'r2 out'), '... and sees who is cut off';
 
 $pg->finish;
 done_testing;

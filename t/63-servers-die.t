@@ -1,6 +1,8 @@
 # Servers die, hang and come back: the others go on.
 use Larder::Test;
 use Larder::Test::Replication;
+use IO::Socket::INET;
+use POSIX ();
 
 my $pg = Larder::Test::Replication->start(max_lag_ms => 1000, primary_burst => 100, primary_rate => 1000);
 $pg->await_ready;
@@ -28,12 +30,33 @@ subtest 'a replica hangs' => sub {
     my @all = ($postmaster, split ' ', $pg->sql('r1', "select pid from pg_stat_activity where application_name = 'larderd'"));
     kill STOP => @all;
     ok $pg->await(sub { !$_->{r1}{in_rotation} }, 'r1 out'), 'a server that accepts connections and says nothing leaves';
-    is $pg->status->{r1}{reason}, 'no answer: no answer within 300 ms', '... and the status says why';
+    is $pg->status->{r1}{reason}, 'no answer: nothing came within 300 ms', '... and the status says why';
     ok $pg->status->{r2}{answering}, 'the others are probed as before';
     is $pg->choose->{alias}, 'r2', '... and chosen';
     kill CONT => @all;
     ok $pg->await_ready, 'it returns when it wakes';
     $pg->release;
+    $pg->watch;
+    $pg->await_ready;
+};
+
+subtest 'a server that is no PostgreSQL' => sub {
+    my %server = map { $_ => IO::Socket::INET->new(Listen => 9, LocalAddr => '127.0.0.1') } qw(mute web);
+    my $web = fork // die "fork: $!";
+    if (!$web) {
+        $SIG{TERM} = 'DEFAULT';
+        while (my $client = $server{web}->accept) { print $client "HTTP/1.1 400 Bad Request\r\n\r\n" }
+        POSIX::_exit(0);
+    }
+    my %dsn = map { $_ => "host=127.0.0.1 user=x port=" . $server{$_}->sockport } keys %server;
+    $pg->watch(probe_timeout_ms => 300, replicas => [@{$pg->{settings}{replicas}}, map { {alias => $_, dsn => $dsn{$_}} } sort keys %dsn]);
+    ok $pg->await(sub { $_->{mute}{failures} > 2 && $_->{web}{failures} > 2 && $_->{r1}{in_rotation} && $_->{r2}{in_rotation} }, 'failures'),
+        'costs the others nothing';
+    is $pg->status->{mute}{reason}, 'no answer: nothing came within 300 ms', 'one that says nothing';
+    like $pg->status->{web}{reason}, qr/^no answer: .+/, 'one that speaks another language';
+    unlike $pg->status->{web}{reason}, qr/\n/, '... on one line';
+    kill TERM => $web;
+    waitpid $web, 0;
     $pg->watch;
     $pg->await_ready;
 };
