@@ -137,7 +137,11 @@ struct Compiler::State : TokenSink, Names {
         if (stack.empty()) return;
         Open& top = stack.back();
         bool between_branches = top.element == Element::choose || top.element == Element::try_;
-        if (between_branches && top.stray.line == 0 && !trim(raw).empty()) top.stray = here;
+        if (!between_branches || top.stray.line != 0 || trim(raw).empty()) return;
+        auto begin = std::find_if_not(raw.begin(), raw.end(), is_space);
+        top.stray = here;
+        top.stray.offset += static_cast<std::uint64_t>(begin - raw.begin());
+        top.stray.line += static_cast<std::uint32_t>(std::count(raw.begin(), begin, '\n'));
     }
 
     void interpolation(Range range, std::string_view raw) {

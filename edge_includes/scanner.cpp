@@ -24,6 +24,9 @@ Start starts(std::string_view rest, std::string_view word, bool any_case = false
     return common == word.size() ? Start::yes : Start::partly;
 }
 
+// What stands behind the '<' of <esi: </esi: <!-- <script and </script.
+bool may_follow(char c) { return c == 'e' || c == '/' || c == '!' || c == 's' || c == 'S'; }
+
 std::uint32_t count_lines(std::string_view text) {
     std::uint32_t lines = 0;
     for (const char *at = text.data(), *end = at + text.size(); at < end; ++at, ++lines) {
@@ -82,9 +85,14 @@ void Scanner::emit(Token::Kind kind, std::string_view bytes, std::size_t from, s
     line_ += count_lines(raw);
 }
 
+// Most '<' of a page begin a tag of HTML: the byte behind it tells.
 std::size_t Scanner::find_candidate(std::string_view bytes, std::size_t from) const {
     if (!sink_.wants_interpolation && !sink_.wants_end_comment) {
-        return std::min(bytes.find('<', from), bytes.size());
+        while ((from = bytes.find('<', from)) < bytes.size()) {
+            if (from + 1 == bytes.size() || may_follow(bytes[from + 1])) return from;
+            ++from;
+        }
+        return bytes.size();
     }
     for (; from < bytes.size(); ++from) {
         char c = bytes[from];
@@ -100,11 +108,11 @@ Scanner::Match Scanner::match(std::string_view rest, bool last) {
         if (end == Start::yes) return {Match::Outcome::yes, Token::Kind::end_comment, 3};
         return {end == Start::partly && !last ? Match::Outcome::more : Match::Outcome::no};
     }
-    bool undecided = false;
+    if (rest.size() > 1 && !may_follow(rest[1])) return {};
     Start open = starts(rest, "<esi:"), close = starts(rest, "</esi:");
     if (open == Start::yes) return match_tag(rest, Token::Kind::open, last);
     if (close == Start::yes) return match_tag(rest, Token::Kind::close, last);
-    undecided = open == Start::partly || close == Start::partly;
+    bool undecided = open == Start::partly || close == Start::partly;
     Match other = match_comment(rest, last);
     if (other.outcome == Match::Outcome::no) other = match_script(rest, last);
     if (other.outcome == Match::Outcome::no && undecided && !last) other.outcome = Match::Outcome::more;

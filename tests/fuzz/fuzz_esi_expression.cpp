@@ -28,7 +28,7 @@ void evaluate(std::string_view packed, std::uint32_t work, std::uint32_t memory)
     Value groups;
     Value value = evaluator.evaluate(packed, &x, &groups);
     value.truthy();
-    EXPECT(evaluator.text(value).size() <= memory + 16);
+    EXPECT(evaluator.text(value).size() <= memory + packed.size() + 100);  // what points into plan or request is free
 }
 
 }  // namespace
