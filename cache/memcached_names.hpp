@@ -4,7 +4,8 @@
 //   PREFIXpurges     the purge log: text lines "SEQUENCE TAGHASH s|h\n", appended; started anew by whoever finds it missing,
 //                    or larger than max_purge_log_bytes, with the single line "SEQUENCE floor s\n"
 // Sequences are microseconds of the purging machine's clock. Readers fetch the log at most once a second, so a purge takes
-// at most that long to be seen by every nginx; a log that was evicted counts as purging everything older than its return.
+// at most that long to be seen by every nginx. Whoever starts the log anew writes the newest purge it knows as the floor: what
+// was rendered without knowing that one counts as purged.
 #pragma once
 
 #include <cstddef>

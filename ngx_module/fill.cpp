@@ -49,6 +49,11 @@ Answer gather_answer(ngx_http_request_t* r, const Ctx* ctx) {
     return answer;
 }
 
+// nginx takes an answer without a status line for HTTP/0.9, and would pass on whatever it is.
+bool is_not_http(ngx_http_request_t* r) {
+    return r->upstream != nullptr && r->http_version == NGX_HTTP_VERSION_9 && r->http_protocol.len != 0;
+}
+
 bool operator_forbids(ngx_http_request_t* r, const Ctx* ctx) {
     const auto& conditions = ctx->conf->no_store.value();
     return std::any_of(conditions.begin(), conditions.end(), [r](const ngx_http_complex_value_t& condition) {
@@ -232,7 +237,7 @@ ngx_int_t start_fill(ngx_http_request_t* r, Ctx* ctx) {
     Fill& fill = *ctx->fill;
     fill.request_ms = now_ms();
     if (ctx->eligible && ctx->status == Status::miss) {
-        fill.fence = zone().last_purge(ctx->conf->where.value().domain());
+        fill.fence = fence_now(ctx->conf->where.value().store);
         reduce_request(r, ctx);
     }
     return NGX_DECLINED;
@@ -248,6 +253,10 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
     Fill& fill = *ctx->fill;
     bool reduced = fill.reduced;
     restore_request(r, ctx);
+    if (is_not_http(r)) {
+        r->http_version = static_cast<ngx_uint_t>(r->http_major) * 1000 + r->http_minor;
+        r->headers_out.status = NGX_HTTP_BAD_GATEWAY;
+    }
     fill.status = static_cast<std::uint16_t>(r->headers_out.status);
     if (reduced && fill.status >= NGX_HTTP_INTERNAL_SERVER_ERROR && can_fall_back(ctx)) return fall_back(r, ctx);
     if (ctx->role == Role::fragment) fill.for_page = true;
@@ -255,8 +264,11 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
         fill.decision = storability(ctx->conf->policy, gather_answer(r, ctx));
         fill.for_store = fill.decision.store && !operator_forbids(r, ctx);
         fill.for_page = fill.for_page || (fill.decision.esi && ctx->role == Role::client);
-        if (!fill.for_store) {
-            ctx->detail = fill.decision.store ? "larder_no_store" : fill.decision.reason;
+        if (fill.decision.store && !fill.for_store) {  // says something about this request alone
+            ctx->detail = "larder_no_store";
+            end_fill_lock(ctx);
+        } else if (!fill.for_store) {
+            ctx->detail = fill.decision.reason;
             not_stored(r, ctx);
             bool could_differ = fill.withheld && r->upstream != nullptr && r->content_handler != nullptr;
             if (could_differ && fill.status < NGX_HTTP_INTERNAL_SERVER_ERROR) return retry_in_full(r, ctx);

@@ -11,6 +11,7 @@
 #include "cache/memcached_wire.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/shared_zone.hpp"
+#include "ngx_module/stores.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {
@@ -123,10 +124,9 @@ void Follower::take_memcached_log(const Reply* reply) {
     if (reply->kind != Reply::Kind::bytes) {
         log_bytes_seen_ = 0;
         if (reply->kind != Reply::Kind::nil) return;
-        // Whatever was purged is not known any more: everything older counts as purged.
-        std::uint64_t now = static_cast<std::uint64_t>(now_ms()) * 1000;
+        // It was evicted, or memcached is new. All that we know was purged: what is older than that counts as purged.
         std::string command;
-        memcached_store(command, "add", store_.endpoint.prefix + "purges", 0, std::to_string(now) + " floor s\n");
+        memcached_store(command, "add", store_.endpoint.prefix + "purges", 0, std::to_string(fence_now(&store_)) + " floor s\n");
         link_.send(command, 1, [](const Reply*) {});
         return;
     }

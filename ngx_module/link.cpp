@@ -117,7 +117,9 @@ Link::Link(const Endpoint& endpoint, Greeting greeting, ngx_log_t* log) : endpoi
 
 Link::~Link() {
     push_ = nullptr;
-    if (flush_event_.posted) ngx_delete_posted_event(&flush_event_);
+    if (flush_event_.posted) {
+        ngx_delete_posted_event(&flush_event_);
+    }
     if (timer_event_.timer_set) ngx_del_timer(&timer_event_);
     if (connection_ != nullptr) ngx_close_connection(connection_);
 }
@@ -155,13 +157,12 @@ void Link::open() {
         first += greeting_.probe;
         replies++;
     }
-    ngx_msec_t deadline = ngx_current_msec + endpoint_.timeout;
     for (unsigned i = 0; i < replies; i++) {
         pending_.push_back({[this](const Reply* reply) {
             if (reply != nullptr && reply->kind == Reply::Kind::error) {
                 ngx_log_error(NGX_LOG_ERR, log_, 0, "larder: %s refused us: %s", endpoint_.url.c_str(), std::string(reply->text).c_str());
             }
-        }, deadline, false});
+        }, ngx_current_msec, false});
     }
     out_ = std::move(first);
     if (state_ == State::connecting) state_ = State::up;
@@ -177,7 +178,9 @@ void Link::close(const char* why) {
     bool was_serving = state_ == State::up || state_ == State::connecting;
     if (was_serving) ngx_log_error(NGX_LOG_WARN, log_, 0, "larder: %s is down: %s", endpoint_.url.c_str(), why);
     if (connection_ != nullptr) ngx_close_connection(std::exchange(connection_, nullptr));
-    if (flush_event_.posted) ngx_delete_posted_event(&flush_event_);
+    if (flush_event_.posted) {
+        ngx_delete_posted_event(&flush_event_);
+    }
     state_ = State::down;
     failures_++;
     out_.clear();
@@ -202,9 +205,8 @@ void Link::send(std::string_view commands, unsigned count, ReplyHandler handler)
     if (state_ == State::idle) connect();
     if (!available()) return handler(nullptr);
     out_.append(commands);
-    ngx_msec_t deadline = ngx_current_msec + endpoint_.timeout;
-    for (unsigned i = 1; i < count; i++) pending_.push_back({nullptr, deadline, true});
-    pending_.push_back({std::move(handler), deadline, false});
+    for (unsigned i = 1; i < count; i++) pending_.push_back({nullptr, ngx_current_msec, true});
+    pending_.push_back({std::move(handler), ngx_current_msec, false});
     schedule_timer();
     if (connected_) {
         ngx_post_event(&flush_event_, &ngx_posted_events);
@@ -217,9 +219,15 @@ void Link::schedule_timer() {
         return;
     }
     if (!timer_event_.timer_set) {
-        ngx_msec_int_t left = static_cast<ngx_msec_int_t>(pending_.front().deadline - ngx_current_msec);
-        ngx_add_timer(&timer_event_, static_cast<ngx_msec_t>(std::max<ngx_msec_int_t>(left, 1)));
+        ngx_add_timer(&timer_event_, static_cast<ngx_msec_t>(std::max<ngx_msec_int_t>(patience_left(), 1)));
     }
+}
+
+// Milliseconds until the oldest request has waited too long with nothing coming in. Precondition: one is pending.
+ngx_msec_int_t Link::patience_left() const {
+    auto waited = static_cast<ngx_msec_int_t>(ngx_current_msec - pending_.front().sent);
+    auto silent = static_cast<ngx_msec_int_t>(ngx_current_msec - last_read_);
+    return static_cast<ngx_msec_int_t>(endpoint_.timeout) - std::min(waited, silent);
 }
 
 void Link::on_timer() {
@@ -228,7 +236,7 @@ void Link::on_timer() {
         return open();
     }
     if (pending_.empty()) return;
-    if (static_cast<ngx_msec_int_t>(pending_.front().deadline - ngx_current_msec) > 0) return schedule_timer();
+    if (patience_left() > 0) return schedule_timer();
     close("no answer in time");
 }
 
@@ -252,6 +260,7 @@ void Link::read() {
         ssize_t got = connection_->recv(connection_, reinterpret_cast<u_char*>(read_buffer), sizeof read_buffer);
         if (got == NGX_AGAIN) break;
         if (got <= 0) return close(got == 0 ? "it closed the connection" : "can't receive");
+        last_read_ = ngx_current_msec;
         wire_->feed({read_buffer, static_cast<std::size_t>(got)});
         if (static_cast<std::size_t>(got) < sizeof read_buffer && !connection_->read->ready) break;
     }
@@ -282,7 +291,6 @@ void Link::take_replies() {
         }
         if (connection_ != connection) return;  // a handler ended it
     }
-    if (timer_event_.timer_set) ngx_del_timer(&timer_event_);
     schedule_timer();
     if (state_ == State::up) failures_ = 0;
 }

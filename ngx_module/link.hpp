@@ -1,7 +1,7 @@
 // A long-lived, pipelined connection of this worker to one store or queue. Requests of one turn of the event loop leave in
 // one write; replies come in the order of the requests. Nothing blocks.
 //
-// A link that fails or stays silent past its timeout fails everything outstanding at once, and is down until a probe of its
+// A link that fails or stays silent past its timeout (large answers may take longer, as long as they come) fails everything outstanding at once, and is down until a probe of its
 // own got an answer: requests don't pay for finding out.
 #pragma once
 
@@ -79,7 +79,7 @@ private:
     enum class State : std::uint8_t { idle, connecting, up, down, probing };
     struct Pending {
         ReplyHandler handler;
-        ngx_msec_t deadline;
+        ngx_msec_t sent;
         bool quiet;  // an earlier command of several
     };
 
@@ -89,6 +89,7 @@ private:
     void read();
     void take_replies();
     void schedule_timer();
+    ngx_msec_int_t patience_left() const;
     void on_timer();
     void went_up();
 
@@ -112,6 +113,7 @@ private:
     std::function<bool(const Reply*)> push_;
     std::function<void()> up_;
     unsigned failures_ = 0;
+    ngx_msec_t last_read_ = 0;
     bool connected_ = false;
 };
 

@@ -104,7 +104,9 @@ public:
     }
 
     ~Page() {
-        if (event_.posted) ngx_delete_posted_event(&event_);
+        if (event_.posted) {
+            ngx_delete_posted_event(&event_);
+        }
         for (const auto& fetch : fetches_) {
             if (fetch->timer.timer_set) ngx_del_timer(&fetch->timer);
         }

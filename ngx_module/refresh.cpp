@@ -220,7 +220,7 @@ Job make_job(const Refresh& refresh) {
     job.reason = JobReason::stale;
     job.enqueued_ms = now_ms();
     const Where& where = refresh.conf->where.value();
-    job.fence = zone().last_purge(where.domain());
+    job.fence = fence_now(where.store);
     job.store = where.store->name;
     job.policy = refresh.conf->policy;
     job.variant = refresh.variant;

@@ -22,6 +22,7 @@ constexpr std::size_t max_memcached_item = 1u << 20;  // memcached's default; la
 
 std::vector<std::unique_ptr<Link>> links;  // by domain; [0] is the daemon's
 std::vector<std::unique_ptr<Follower>> followers;
+std::uint64_t started_us;
 
 Link::Greeting greeting_for(const Endpoint& endpoint) {
     Link::Greeting greeting;
@@ -115,6 +116,13 @@ void purge_memcached(Link& link, const StoreConf& store, const PurgeRequest& pur
 
 }  // namespace
 
+std::uint64_t fence_now(const StoreConf* store) {
+    if (store == nullptr) return zone().last_purge(0);
+    std::uint64_t last = zone().last_purge(store->domain);
+    // memcached's sequences are times, so what was purged before we started has been purged by now.
+    return store->endpoint.kind == StoreKind::memcached ? std::max(last, started_us) : last;
+}
+
 bool get_entry(const StoreConf& store, const Key& key, std::function<void(StoreAnswer)> handler) {
     Link* link = link_to(store);
     if (link == nullptr || !link->available()) return false;
@@ -183,6 +191,7 @@ void enqueue_job(const Key& key, const Job& job, std::function<void(Enqueued)> h
 
 void start_stores(ngx_cycle_t* cycle, MainConf& conf) {
     links.resize(near_cache::max_domains);
+    started_us = static_cast<std::uint64_t>(now_ms()) * 1000;
     if (conf.daemon) {
         links[0] = std::make_unique<Link>(*conf.daemon, greeting_for(*conf.daemon), cycle->log);
         links[0]->connect();

@@ -132,7 +132,9 @@ std::string_view scheme_of(ngx_http_request_t* r) {
 // Lower case, without the scheme's default port.
 std::string_view host_of(ngx_http_request_t* r, std::string_view scheme, std::string& storage) {
     std::string_view host;
-    if (r->headers_in.host != nullptr) {
+    if (r->host_start != nullptr && r->headers_in.server.len != 0) {
+        host = view(r->headers_in.server);  // an absolute target overrules Host (RFC 9112 section 3.2.2)
+    } else if (r->headers_in.host != nullptr) {
         host = view(r->headers_in.host->value);
     } else {
         auto* server = static_cast<ngx_http_core_srv_conf_t*>(ngx_http_get_module_srv_conf(r, ngx_http_core_module));

@@ -69,7 +69,7 @@ struct Zone::Node {
     Ref next_in_bucket, lru_previous, lru_next;
     Ref entry;  // 0: none
     std::int64_t used_ms, checked_ms, refresh_after_ms, pass_until_ms, fill_until_ms;
-    std::int32_t fill_pid;
+    std::int32_t fill_pid, refresh_pid;
     bool changed;
     std::uint64_t waiters;
     std::uint64_t version;
@@ -352,6 +352,7 @@ bool Zone::claim_refresh(const Key& key, std::int64_t now_ms, std::int64_t lease
     Node& n = node(ref);
     if (n.refresh_after_ms > now_ms) return false;
     n.refresh_after_ms = now_ms + lease_ms;
+    n.refresh_pid = pid_;
     return true;
 }
 
@@ -599,6 +600,7 @@ std::uint64_t Zone::sweep(const std::function<bool(int)>& alive) {
     for (Ref ref = root().lru_first; ref != 0; ref = node(ref).lru_next) {
         Node& n = node(ref);
         if (n.fill_pid != 0 && !alive(n.fill_pid)) waiters |= end_fill(n);
+        if (n.refresh_pid != 0 && !alive(n.refresh_pid)) n.refresh_after_ms = n.refresh_pid = 0;
     }
     return waiters;
 }

@@ -130,7 +130,7 @@ public:
     // The newest purge known: what an entry whose render begins now has as its fence. Takes no lock.
     std::uint64_t last_purge(unsigned domain) const;
 
-    // Releases what processes that no longer exist had held, fill locks too. Returns the workers that waited for those.
+    // Releases what processes that no longer exist had held, locks and leases too. Returns the workers that waited for those.
     std::uint64_t sweep(const std::function<bool(int)>& alive);
 
     Stats& stats() const;
