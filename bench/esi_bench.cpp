@@ -1,9 +1,9 @@
 // How fast the ESI engine is by itself: compiling a page, checking a plan, and putting a page of 4 KB with ten includes together.
 // Assembling means: all steps taken and every run of bytes copied into one buffer, fragments of 1 KB included.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -14,22 +14,26 @@ using namespace larder::esi;
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
+// CPU time of this process, in nanoseconds: other programs on the machine do not count.
+double cpu_time() {
+    timespec now{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
+}
 
 // Nanoseconds per call: the best of several rounds, as the rest is noise.
 template <typename Work>
 double nanoseconds(Work work) {
     double best = 1e18;
     for (int round = 0; round < 7; ++round) {
-        auto start = Clock::now();
+        double start = cpu_time(), spent = 0;
         long calls = 0;
-        auto spent = Clock::duration::zero();
-        while (spent < std::chrono::milliseconds(60)) {
+        while (spent < 60e6) {
             for (int i = 0; i < 64; ++i) work();
             calls += 64;
-            spent = Clock::now() - start;
+            spent = cpu_time() - start;
         }
-        best = std::min(best, std::chrono::duration<double, std::nano>(spent).count() / static_cast<double>(calls));
+        best = std::min(best, spent / static_cast<double>(calls));
     }
     return best;
 }

@@ -1,15 +1,15 @@
 // The compiler: tokens become a draft of operations, and the draft a plan.
 //
-// The draft is flat, in document order. An element that turns out wrong (never closed, without what it needs) is demoted: its
-// tags become text again and its content stays where it is, which in a flat draft means changing the tags' operations only.
+// An element that turns out wrong (never closed, without what it needs) is demoted: its tags become text again and its content
+// stays where it is, which in a flat draft means changing the tags' operations only.
 #include "edge_includes/compile.hpp"
 
 #include <algorithm>
 #include <array>
 #include <unordered_set>
 
+#include "edge_includes/draft.hpp"
 #include "edge_includes/expression.hpp"
-#include "edge_includes/plan_writer.hpp"
 #include "edge_includes/scanner.hpp"
 #include "edge_includes/tags.hpp"
 #include "edge_includes/text.hpp"
@@ -19,39 +19,6 @@ namespace larder::esi {
 namespace {
 
 constexpr std::size_t longest_assign_body = 4096;
-
-// Kinds of the draft that no plan has.
-constexpr auto group = static_cast<OpKind>(200);        // <esi:vars>, <!--esi: only the content counts
-constexpr std::uint16_t vars_group = 1;                 // code of a group that is <esi:vars>
-constexpr auto closing_tag = static_cast<OpKind>(201);  // at the end of a branch: text again if the branch is demoted
-
-struct Range {
-    std::uint64_t offset = 0;
-    std::uint64_t length = 0;
-    std::uint64_t end() const { return offset + length; }
-};
-
-struct Draft {
-    OpKind kind = OpKind::literal;
-    std::uint16_t code = 0;
-    std::uint32_t end = 0;     // index behind the body; index + 1 if there is none
-    std::uint32_t detail = 0;  // index, where the kind has one
-    Range range;               // literal: the text; otherwise the tag
-};
-
-struct Detail {
-    Parsed first;   // src, test, value, collection
-    Parsed second;  // alt
-    bool has_second = false;
-    std::string name;
-    IncludeAttributes attributes;
-};
-
-struct InlineDraft {
-    std::string name;
-    Range body;
-    bool fetchable = false;
-};
 
 struct Open {
     Element element;
@@ -638,99 +605,7 @@ struct Compiler::State : TokenSink, Names {
         reports.push_back({here.offset, here.line, std::move(text)});
     }
 
-    // ---- the plan
-
-    static void pack_literal(PlanWriter& writer, Range range, std::uint32_t& last) {
-        auto offset = static_cast<std::uint32_t>(range.offset), length = static_cast<std::uint32_t>(range.length);
-        if (last != no_string && writer.op(last).a + writer.op(last).b == offset) {
-            writer.op(last).b += length;
-        } else {
-            last = writer.add({OpKind::literal, 0, 0, 0, offset, length});
-        }
-    }
-
-    // Writes the draft's [from, to) that may stand inside `parent`; `last` is the literal just before, which may grow.
-    void pack(PlanWriter& writer, std::uint32_t from, std::uint32_t to, OpKind parent, std::uint32_t& last) {
-        for (std::uint32_t at = from; at < to; at = ops[at].end) {
-            const Draft& op = ops[at];
-            if (op.kind == closing_tag || !belongs(op.kind, parent)) continue;
-            if (op.kind == OpKind::literal && op.range.length == 0) continue;
-            if (op.kind == OpKind::literal) {
-                pack_literal(writer, op.range, last);
-            } else if (op.kind == group) {
-                pack(writer, at + 1, op.end, parent, last);
-            } else {
-                pack_op(writer, at);
-                last = no_string;
-            }
-        }
-    }
-
-    static bool belongs(OpKind kind, OpKind parent) {
-        if (parent == OpKind::choose) return kind == OpKind::when || kind == OpKind::otherwise;
-        if (parent == OpKind::attempt_all) return kind == OpKind::attempt || kind == OpKind::except;
-        return true;
-    }
-
-    void pack_op(PlanWriter& writer, std::uint32_t at) {
-        const Draft& op = ops[at];
-        std::uint32_t index = writer.add({op.kind, 0, op.code, 0, 0, 0});
-        if (op.kind == OpKind::include) writer.op(index).a = writer.include(include_record(writer, details[op.detail]));
-        if (op.kind == OpKind::emit || op.kind == OpKind::when || op.kind == OpKind::foreach) {
-            writer.op(index).a = writer.expression(details[op.detail].first.packed);
-        }
-        if (op.kind == OpKind::when || op.kind == OpKind::foreach) writer.op(index).b = writer.string(details[op.detail].name);
-        if (op.kind == OpKind::assign) {
-            writer.op(index).a = writer.string(details[op.detail].name);
-            writer.op(index).b = writer.expression(details[op.detail].first.packed);
-        }
-        pack_body(writer, at, op.kind);
-        writer.op(index).span = writer.op_count() - index - 1;
-    }
-
-    // The order of branches in a plan is fixed, that in the markup is not.
-    void pack_body(PlanWriter& writer, std::uint32_t at, OpKind kind) {
-        std::uint32_t last = no_string;
-        if (kind == OpKind::choose || kind == OpKind::attempt_all) {
-            bool choose = kind == OpKind::choose;
-            for (OpKind branch : {choose ? OpKind::when : OpKind::attempt, choose ? OpKind::otherwise : OpKind::except}) {
-                for (std::uint32_t child = at + 1; child < ops[at].end; child = ops[child].end) {
-                    if (ops[child].kind == branch) pack_op(writer, child);
-                }
-            }
-            return;
-        }
-        pack(writer, at + 1, ops[at].end, kind, last);
-    }
-
-    static std::uint32_t source(PlanWriter& writer, const Parsed& url) {
-        return url.constant ? writer.string(url.packed) : writer.expression(url.packed);
-    }
-
-    static IncludeRecord include_record(PlanWriter& writer, const Detail& detail) {
-        const IncludeAttributes& attributes = detail.attributes;
-        IncludeRecord record{};
-        record.src = source(writer, detail.first);
-        record.alt = detail.has_second ? source(writer, detail.second) : no_string;
-        record.maxwait_ms = attributes.maxwait_ms;
-        record.ttl_s = attributes.ttl_s;
-        record.flags = (detail.first.constant ? src_constant : 0u) | (detail.second.constant ? alt_constant : 0u) |
-                       (attributes.no_store ? include_no_store : 0u) | (attributes.continue_on_error ? include_continue : 0u) |
-                       (attributes.process ? include_process : 0u) | (attributes.late_client ? include_late_client : 0u);
-        return record;
-    }
-
-    bool is_simple(PlanWriter& writer) const {
-        for (std::uint32_t i = 0; i < writer.op_count(); ++i) {
-            const Op& op = writer.op(i);
-            if (op.kind != OpKind::literal && (op.kind != OpKind::include || op.span != 0)) return false;
-        }
-        return std::all_of(ops.begin(), ops.end(), [&](const Draft& op) {
-            if (op.kind != OpKind::include) return true;
-            const Detail& detail = details[op.detail];
-            return detail.first.constant && (!detail.has_second || detail.second.constant);
-        });
-    }
+    // ---- the result
 
     CompileResult finish() {
         CompileResult result;
@@ -738,27 +613,16 @@ struct Compiler::State : TokenSink, Names {
         if (!too_large) {
             scanner.finish();
             while (!stack.empty()) demote_top();
-            PlanWriter writer;
-            std::uint32_t last = no_string;
-            pack(writer, 0, static_cast<std::uint32_t>(ops.size()), OpKind::literal, last);
-            for (const InlineDraft& fragment : inlines) {
-                writer.inline_fragment({writer.string(fragment.name), static_cast<std::uint32_t>(fragment.body.offset),
-                                        static_cast<std::uint32_t>(fragment.body.length), fragment.fetchable ? inline_fetchable : 0u});
-            }
-            result.has_esi = !is_whole_document(writer);
-            result.ops = result.has_esi ? writer.op_count() : 0;
-            result.includes = writer.include_count();
+            DraftPlan made = plan_of_draft(ops, details, inlines, size);
+            result.has_esi = made.has_esi;
+            result.plan = std::move(made.plan);
+            result.ops = made.ops;
+            result.includes = made.includes;
             result.inlines = static_cast<std::uint32_t>(inlines.size());
-            if (result.has_esi) result.plan = writer.finish(static_cast<std::uint32_t>(size), is_simple(writer));
         }
         result.reports = std::move(reports);
         result.reports_dropped = reports_dropped;
         return result;
-    }
-
-    bool is_whole_document(PlanWriter& writer) const {
-        if (size == 0) return true;
-        return writer.op_count() == 1 && inlines.empty() && writer.op(0).kind == OpKind::literal && writer.op(0).b == size;
     }
 
     CompileOptions options;
