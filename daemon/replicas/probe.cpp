@@ -106,7 +106,7 @@ Probe::Result Probe::run() {
         if (step == Step::done) step = ask(result);
     }
     if (step == Step::done) return result;
-    std::string error = step == Step::timed_out ? "no answer within " + std::to_string(timeout_ms_) + " ms" : error_text();
+    std::string error = step == Step::timed_out ? "nothing came within " + std::to_string(timeout_ms_) + " ms" : error_text();
     connection_.reset();
     if (step == Step::interrupted) return Interrupted{};
     return error;

@@ -47,18 +47,18 @@ private:
         name("name", database.name, names_);
         node("primary", database.primary);
         if (database.replicas.empty()) {
-            add("replicas", "has no replica; legal are 1 to 32 (without any, leave the whole [[database]] out)");
+            add("replica", "has no replica; legal are 1 to 32 (without any, leave the whole [[database]] out)");
         }
         if (database.replicas.size() > max_replicas) {
-            add("replicas", "has " + std::to_string(database.replicas.size()) + " replicas; legal are 1 to 32");
+            add("replica", "has " + std::to_string(database.replicas.size()) + " replicas; legal are 1 to 32");
         }
         for (std::size_t i = 0; i < database.replicas.size(); i++) {
-            node("replicas[" + std::to_string(i) + "]", database.replicas[i]);
+            node("replica[" + std::to_string(i) + "]", database.replicas[i]);
         }
-        range("max_lag_ms", database.max_lag_ms, 10, 600000);
-        range("hard_max_lag_ms", database.hard_max_lag_ms, database.max_lag_ms, 3600000);
-        range("probe_interval_ms", database.probe_interval_ms, 20, 10000);
-        range("probe_timeout_ms", database.probe_timeout_ms, 10, 10000);
+        range("max_lag", database.max_lag_ms, 10, 3600000, " ms");
+        range("hard_max_lag", database.hard_max_lag_ms, database.max_lag_ms, 86400000, " ms");
+        range("probe_interval", database.probe_interval_ms, 20, 10000, " ms");
+        range("probe_timeout", database.probe_timeout_ms, 10, 10000, " ms");
         range("primary_jobs", database.primary_jobs, 0, 1000);
         if (!(database.primary_rate >= 0.01 && database.primary_rate <= 1000)) {
             add("primary_rate", "is " + std::to_string(database.primary_rate) + "; legal is 0.01 to 1000 (jobs a second)");
@@ -81,9 +81,9 @@ private:
         }
     }
 
-    void range(const std::string& key, std::int64_t value, std::int64_t low, std::int64_t high) {
+    void range(const std::string& key, std::int64_t value, std::int64_t low, std::int64_t high, const char* unit = "") {
         if (value >= low && value <= high) return;
-        add(key, "is " + std::to_string(value) + "; legal is " + std::to_string(low) + " to " + std::to_string(high));
+        add(key, "is " + std::to_string(value) + unit + "; legal is " + std::to_string(low) + " to " + std::to_string(high) + unit);
     }
 
     void add(std::string key, std::string text) { problems_.push_back({index_, std::move(key), std::move(text)}); }

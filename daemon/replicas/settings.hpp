@@ -20,8 +20,8 @@ struct DatabaseSettings {
     std::string name = "default";         // as in positions "NAME/TIMELINE/LSN"; characters as in an alias; unique
     NodeSettings primary;
     std::vector<NodeSettings> replicas;   // 1 to 32
-    std::int64_t max_lag_ms = 1000;       // 10 to 600,000: later than this, a replica is out of the rotation
-    std::int64_t hard_max_lag_ms = 30000; // max_lag_ms to 3,600,000: never used when later, as long as the primary answers
+    std::int64_t max_lag_ms = 1000;       // 10 to 3,600,000: later than this, a replica is out of the rotation
+    std::int64_t hard_max_lag_ms = 30000; // max_lag_ms to 86,400,000: never used when later, as long as the primary answers
     std::int64_t probe_interval_ms = 250; // 20 to 10,000
     std::int64_t probe_timeout_ms = 200;  // 10 to 10,000: for connecting, and again for each probe
     unsigned primary_jobs = 2;            // 0 to 1000: background jobs on the primary at one time; 0: none, ever
@@ -33,7 +33,7 @@ struct DatabaseSettings {
 // Something that is wrong with the settings.
 struct Problem {
     std::size_t database = 0;  // index into the list that was checked
-    std::string key;           // path below [[database]], e.g. "max_lag_ms", "primary.dsn", "replicas[1].weight"
+    std::string key;           // path below [[database]] in larderd.toml, e.g. "max_lag", "primary.dsn", "replica[1].weight"
     std::string text;          // the value seen and what would be legal; never a password
 };
 

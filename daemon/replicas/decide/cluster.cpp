@@ -11,8 +11,11 @@ namespace {
 constexpr double latency_alpha = 0.2;
 constexpr std::int64_t starting_retry_ms = 20;
 
+// Enough for hard_max_lag, within 10 MB. What is behind the oldest sample is too late to be used, so the bound errs on the
+// safe side.
 std::size_t ring_capacity(const DatabaseSettings& settings) {
-    return static_cast<std::size_t>(settings.hard_max_lag_ms / settings.probe_interval_ms + 2);
+    constexpr std::int64_t most = 400000;
+    return static_cast<std::size_t>(std::min(most, settings.hard_max_lag_ms / settings.probe_interval_ms + 2));
 }
 
 // Silence of the primary: as many probes in a row as take a replica out.
@@ -135,7 +138,7 @@ std::string Cluster::out_because(const Node& node) const {
     if (const char* text = flaw(node)) return text;
     if (classify(node) == Sample::bad) {
         std::string bound = node.lag.bound == Bound::at_least ? "at least " : "";
-        return bound + std::to_string(node.lag.ms) + " ms late, above max_lag_ms = " + std::to_string(settings_.max_lag_ms);
+        return bound + std::to_string(node.lag.ms) + " ms late, above max_lag = " + std::to_string(settings_.max_lag_ms) + "ms";
     }
     return "recovering: " + std::to_string(node.rotation.missing()) + " more good probes";
 }

@@ -113,7 +113,7 @@ TEST(a_late_replica_leaves_after_two_looks_and_returns_after_five) {
         if (b.status(1).lag.ms > 1000) late++;
     }
     assert_int_equal(late, 2);
-    assert_true(b.status(1).reason.find("ms late, above max_lag_ms = 1000") != std::string::npos);
+    assert_true(b.status(1).reason.find("ms late, above max_lag = 1000ms") != std::string::npos);
     assert_true(b.in(2));
     b.replay(1);
     b.round(4);
