@@ -7,7 +7,7 @@
 //   literal, text, emit   append to the list that is open: the page's own at first
 //   fetch                 start fetching `url` for place `id` (a second fetch for the same id is its alt)
 //   open                  from here on append to the list that is the content of place `id` ...
-//   close                 ... until here; then back to the list before
+//   close                 ... until here; then back to the page's own (opens do not nest)
 //   page_error            place `id` failed, and the markup allows no way round it (ESI 1.0: the page is an error).
 //                         Its content follows as an empty open/close, for hosts that rather go on
 //   idle                  nothing more until outcome() was called for some fetch

@@ -61,9 +61,8 @@ struct Compiler::State : TokenSink, Names {
         options.limits.depth = std::min(options.limits.depth, plan_max_depth / 2);
     }
 
-    bool is_variable(std::string_view name) const override {
-        return name == "MATCHES" || assigned.contains(std::string(name)) || listed(options.host_variables, name);
-    }
+    bool is_assigned(std::string_view name) const override { return name == "MATCHES" || assigned.contains(std::string(name)); }
+    bool is_variable(std::string_view name) const override { return listed(options.host_variables, name); }
     bool is_function(std::string_view name) const override { return listed(options.host_functions, name); }
 
     static bool listed(std::span<const std::string_view> names, std::string_view name) {

@@ -428,11 +428,12 @@ private:
     }
 
     Value lookup(Variable which, std::string_view name, const Value& key, bool has_key) {
-        if (which != Variable::named) {
+        if (which != Variable::named && which != Variable::of_host) {
             return request_variable(which, name, has_key ? std::optional(evaluator_.text(key)) : std::nullopt,
                                     evaluator_.environment_, evaluator_);
         }
         if (const Value* value = assigned(name)) return has_key ? item(*value, key) : *value;
+        if (which == Variable::named) return {};
         auto text = evaluator_.environment_.variable(name, evaluator_.text(key));
         return text ? text_value(*text) : Value{};
     }

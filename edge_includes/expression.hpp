@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "edge_includes/environment.hpp"
+#include "edge_includes/plan.hpp"
 
 namespace larder::esi {
 
@@ -21,7 +22,8 @@ namespace larder::esi {
 class Names {
 public:
     virtual ~Names() = default;
-    virtual bool is_variable(std::string_view name) const = 0;  // assigned in the document so far, or the host's
+    virtual bool is_assigned(std::string_view name) const = 0;  // in the document so far
+    virtual bool is_variable(std::string_view name) const = 0;  // the host's
     virtual bool is_function(std::string_view name) const = 0;  // the host's; built-in ones are known anyway
 };
 
@@ -41,8 +43,8 @@ Parsed parse_template(std::string_view source, Escape escape, const Names& names
 // One $(...) or $function(...) at the beginning of `source`, its value escaped for `escape`.
 Parsed parse_interpolation(std::string_view source, Escape escape, const Names& names);
 
-// Checks packed bytes of any origin; what it accepts is safe to evaluate.
-bool valid_expression(std::string_view packed);
+// Checks packed bytes of any origin; what it accepts is safe to evaluate. Adds what it reads to *reads, if not null.
+bool valid_expression(std::string_view packed, Reads* reads = nullptr);
 
 // The expression written out, fully parenthesised.
 std::string expression_text(std::string_view packed);

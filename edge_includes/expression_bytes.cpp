@@ -9,31 +9,50 @@ namespace larder::esi {
 namespace {
 
 // Consumes one node; false on anything that evaluation must never see.
-bool check_node(NodeReader& reader, unsigned depth);
+bool check_node(NodeReader& reader, unsigned depth, Reads& reads);
 
-bool check_nodes(NodeReader& reader, unsigned count, unsigned depth) {
+Reads reads_of(Variable variable) {
+    switch (variable) {
+        case Variable::cookie: return reads_cookies;
+        case Variable::query_string: return reads_query;
+        case Variable::accept_language:
+        case Variable::user_agent:
+        case Variable::header: return reads_headers;
+        case Variable::host:
+        case Variable::method:
+        case Variable::path:
+        case Variable::scheme: return reads_request;
+        case Variable::remote_address: return reads_address;
+        case Variable::of_host: return reads_host_names;
+        case Variable::named:
+        case Variable::denied: break;
+    }
+    return 0;
+}
+
+bool check_nodes(NodeReader& reader, unsigned count, unsigned depth, Reads& reads) {
     for (; count > 0; --count) {
-        if (!check_node(reader, depth)) return false;
+        if (!check_node(reader, depth, reads)) return false;
     }
     return true;
 }
 
 // An operand with its length before it: absent, or exactly one node.
-bool check_sized(NodeReader& reader, unsigned depth, bool required) {
+bool check_sized(NodeReader& reader, unsigned depth, bool required, Reads& reads) {
     std::string_view bytes = reader.sized();
     if (bytes.empty()) return reader.ok() && !required;
     NodeReader inner(bytes);
-    return check_node(inner, depth) && inner.left() == 0;
+    return check_node(inner, depth, reads) && inner.left() == 0;
 }
 
-bool check_branch(NodeReader& reader, unsigned depth) {
+bool check_branch(NodeReader& reader, unsigned depth, Reads& reads) {
     auto right = reader.take<std::uint32_t>();
-    if (!check_node(reader, depth)) return false;
+    if (!check_node(reader, depth, reads)) return false;
     NodeReader inner(reader.bytes(right));
-    return reader.ok() && check_node(inner, depth) && inner.left() == 0;
+    return reader.ok() && check_node(inner, depth, reads) && inner.left() == 0;
 }
 
-bool check_node(NodeReader& reader, unsigned depth) {
+bool check_node(NodeReader& reader, unsigned depth, Reads& reads) {
     if (depth == 0) return false;
     --depth;
     Node node = reader.node();
@@ -41,29 +60,34 @@ bool check_node(NodeReader& reader, unsigned depth) {
         case Node::text: reader.sized(); return reader.ok();
         case Node::integer: reader.take<std::int64_t>(); return reader.ok();
         case Node::boolean: return reader.take<std::uint8_t>() <= 1 && reader.ok();
-        case Node::variable:
-            if (reader.take<std::uint8_t>() > static_cast<std::uint8_t>(Variable::last_)) return false;
+        case Node::variable: {
+            auto variable = reader.take<std::uint8_t>();
+            if (variable > static_cast<std::uint8_t>(Variable::last_)) return false;
+            reads |= reads_of(static_cast<Variable>(variable));
             reader.name();
-            return check_sized(reader, depth, false) && check_sized(reader, depth, false);
+            return check_sized(reader, depth, false, reads) && check_sized(reader, depth, false, reads);
+        }
         case Node::call: {
             auto index = reader.take<std::uint8_t>();
             auto count = reader.take<std::uint8_t>();
             if (!reader.ok() || index >= functions().size()) return false;
             const Function& function = functions()[index];
-            return count >= function.least && count <= function.most && check_nodes(reader, count, depth);
+            if (function.name == "time") reads |= reads_time;
+            return count >= function.least && count <= function.most && check_nodes(reader, count, depth, reads);
         }
         case Node::host_call:
+            reads |= reads_host_names;
             reader.name();
-            return check_nodes(reader, reader.take<std::uint8_t>(), depth) && reader.ok();
+            return check_nodes(reader, reader.take<std::uint8_t>(), depth, reads) && reader.ok();
         case Node::list:
-        case Node::concat: return check_nodes(reader, reader.take<std::uint16_t>(), depth) && reader.ok();
-        case Node::dictionary: return check_nodes(reader, 2u * reader.take<std::uint16_t>(), depth) && reader.ok();
+        case Node::concat: return check_nodes(reader, reader.take<std::uint16_t>(), depth, reads) && reader.ok();
+        case Node::dictionary: return check_nodes(reader, 2u * reader.take<std::uint16_t>(), depth, reads) && reader.ok();
         case Node::escape:
             if (reader.take<std::uint8_t>() > static_cast<std::uint8_t>(Escape::raw)) return false;
-            return check_node(reader, depth);
-        case Node::negate: return check_node(reader, depth);
+            return check_node(reader, depth, reads);
+        case Node::negate: return check_node(reader, depth, reads);
         case Node::both:
-        case Node::either: return check_branch(reader, depth);
+        case Node::either: return check_branch(reader, depth, reads);
         case Node::range:
         case Node::equal:
         case Node::unequal:
@@ -79,7 +103,7 @@ bool check_node(NodeReader& reader, unsigned depth) {
         case Node::subtract:
         case Node::multiply:
         case Node::divide:
-        case Node::remainder: return check_nodes(reader, 2, depth);
+        case Node::remainder: return check_nodes(reader, 2, depth, reads);
     }
     return false;
 }
@@ -121,6 +145,7 @@ std::string variable_name(Variable variable, std::string_view name) {
         case Variable::scheme: return "REQUEST_SCHEME";
         case Variable::header: return "header:" + std::string(name);
         case Variable::denied: return "denied:" + std::string(name);
+        case Variable::of_host:
         case Variable::named: break;
     }
     return std::string(name);
@@ -199,10 +224,13 @@ std::string print_node(NodeReader& reader) {
 
 }  // namespace
 
-bool valid_expression(std::string_view packed) {
+bool valid_expression(std::string_view packed, Reads* reads) {
     if (packed.size() > expression_max_bytes) return false;
     NodeReader reader(packed);
-    return check_node(reader, expression_max_depth) && reader.left() == 0;
+    Reads found = 0;
+    if (!check_node(reader, expression_max_depth, found) || reader.left() != 0) return false;
+    if (reads != nullptr) *reads |= found;
+    return true;
 }
 
 std::string expression_text(std::string_view packed) {

@@ -38,10 +38,11 @@ enum class Node : std::uint8_t {
 };
 
 enum class Variable : std::uint8_t {
-    named,  // assigned in the document, or else the host's
+    named,  // assigned in the document
     cookie, query_string, host, accept_language, user_agent, header, remote_address, method, path, scheme,
-    denied,  // known, and never readable: the whole Cookie header, credentials
-    last_ = denied
+    denied,   // known, and never readable: the whole Cookie header, credentials
+    of_host,  // the host's, unless assigned in the document
+    last_ = of_host
 };
 
 inline constexpr unsigned expression_max_depth = 32;

@@ -367,7 +367,8 @@ private:
             keys = false;
             return true;
         }
-        return names_.is_variable(name);
+        if (names_.is_variable(name)) which = Variable::of_host;
+        return which == Variable::of_host || names_.is_assigned(name);
     }
 
     // {bare}, {'text'} or {expression}

@@ -37,6 +37,7 @@ public:
     }
 
     bool simple() const { return simple_; }
+    Reads reads() const { return reads_; }
 
 private:
     bool fail(const char* why) {
@@ -59,7 +60,7 @@ private:
         std::string_view packed = plan_.heap(at);
         checked_ += packed.size();
         if (checked_ > heap_.size()) return fail("expressions overlap");
-        return valid_expression(packed) || fail("an expression is malformed");
+        return valid_expression(packed, &reads_) || fail("an expression is malformed");
     }
 
     bool block(std::uint32_t from, std::uint32_t to, OpKind parent, unsigned depth, bool in_loop) {
@@ -133,6 +134,7 @@ private:
     std::string_view heap_;
     std::size_t checked_ = 0;
     bool simple_ = true;
+    Reads reads_ = 0;
     const char* why_ = nullptr;
 };
 
@@ -212,7 +214,7 @@ std::optional<PlanView> PlanView::parse(std::string_view plan, std::size_t docum
         else if (header.version != plan_version) reason = "another version";
         else if (header.size != plan.size() || tables != plan.size()) reason = "sizes disagree";
         else if (header.document_size != document_size) reason = "compiled from a document of another size";
-        else if ((header.flags & ~plan_simple) != 0 || header.reserved != 0) reason = "unknown flags";
+        else if ((header.flags & 0xff & ~plan_simple) != 0 || header.reserved != 0) reason = "unknown flags";
         else if (header.checksum != plan_checksum(plan.data(), plan.size())) reason = "wrong checksum";
     }
     if (reason == nullptr) {
@@ -234,10 +236,12 @@ const char* PlanView::check() const {
         if (!checker.inline_record(get<InlineRecord>(inline_table_ + sizeof(InlineRecord) * i))) return checker.why();
     }
     if (const char* why = checker.run()) return why;
-    return checker.simple() == is_simple() ? nullptr : "the flag for simple plans is wrong";
+    if (checker.simple() != is_simple()) return "the flag for simple plans is wrong";
+    return checker.reads() == reads() ? nullptr : "the flags for what it reads are wrong";
 }
 
 bool PlanView::is_simple() const { return (get<PlanHeader>(bytes_.data()).flags & plan_simple) != 0; }
+Reads PlanView::reads() const { return static_cast<Reads>(get<PlanHeader>(bytes_.data()).flags >> reads_shift); }
 std::uint32_t PlanView::document_size() const { return get<PlanHeader>(bytes_.data()).document_size; }
 Op PlanView::op(std::uint32_t index) const { return get<Op>(op_table_ + sizeof(Op) * index); }
 

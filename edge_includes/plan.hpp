@@ -87,6 +87,16 @@ struct Inline {
     bool fetchable = false;  // may clients request `name` by themselves?
 };
 
+// What a page is made of besides its document and its fragments, as bits.
+using Reads = std::uint16_t;
+inline constexpr Reads reads_cookies = 1;    // also of cookies that are not allowed: the markup asks
+inline constexpr Reads reads_headers = 2;    // of the request, Accept-Language and User-Agent among them
+inline constexpr Reads reads_query = 4;
+inline constexpr Reads reads_request = 8;    // host, method, path, scheme
+inline constexpr Reads reads_address = 16;   // of the client
+inline constexpr Reads reads_host_names = 32;  // variables and functions of the host's
+inline constexpr Reads reads_time = 64;
+
 // A validated plan; a view, so the bytes must outlive it. Copying is cheap.
 class PlanView {
 public:
@@ -101,6 +111,9 @@ public:
     // The cheap way to assemble: true when every operation is a literal or an include with a constant src (and constant alt,
     // if any) and no fallback body. Then op(0)..op(op_count()-1) are all there is, in output order.
     bool is_simple() const;
+
+    // What the page's text, branches and URLs depend on, whatever branch is taken. 0: the same for every request.
+    Reads reads() const;
 
     std::uint32_t document_size() const;
     std::uint32_t op_count() const { return ops_; }

@@ -12,7 +12,7 @@ inline constexpr std::uint32_t no_string = 0xffffffff;   // in place of a heap o
 struct PlanHeader {
     std::uint32_t magic;
     std::uint16_t version;
-    std::uint16_t flags;  // plan_simple
+    std::uint16_t flags;  // plan_simple, and Reads from bit 8
     std::uint32_t size;   // of the whole plan, in bytes
     std::uint32_t document_size;
     std::uint32_t ops;
@@ -24,6 +24,7 @@ struct PlanHeader {
 };
 static_assert(sizeof(PlanHeader) == 40);
 inline constexpr std::uint16_t plan_simple = 1;
+inline constexpr unsigned reads_shift = 8;
 inline constexpr std::size_t checksum_at = offsetof(PlanHeader, checksum);
 
 struct IncludeRecord {

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "edge_includes/expression.hpp"
 #include "edge_includes/expression_bytes.hpp"
 
 namespace larder::esi {
@@ -17,6 +18,11 @@ void append(std::string& out, const std::vector<Record>& records) {
 }  // namespace
 
 std::uint32_t PlanWriter::expression(std::string_view packed) {
+    valid_expression(packed, &reads_);
+    return append_text(packed);
+}
+
+std::uint32_t PlanWriter::append_text(std::string_view packed) {
     auto at = static_cast<std::uint32_t>(heap_.size());
     put(heap_, static_cast<std::uint32_t>(packed.size()));
     heap_ += packed;
@@ -26,7 +32,7 @@ std::uint32_t PlanWriter::expression(std::string_view packed) {
 std::uint32_t PlanWriter::string(std::string_view text) {
     auto known = strings_.find(std::string(text));
     if (known != strings_.end()) return known->second;
-    std::uint32_t at = expression(text);
+    std::uint32_t at = append_text(text);
     strings_.emplace(text, at);
     return at;
 }
@@ -35,7 +41,7 @@ std::string PlanWriter::finish(std::uint32_t document_size, bool simple) const {
     PlanHeader header{};
     header.magic = plan_magic;
     header.version = plan_version;
-    header.flags = simple ? plan_simple : std::uint16_t{0};
+    header.flags = static_cast<std::uint16_t>((simple ? plan_simple : 0) | reads_ << reads_shift);
     header.document_size = document_size;
     header.ops = op_count();
     header.includes = include_count();

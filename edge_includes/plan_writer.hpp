@@ -33,13 +33,16 @@ public:
     std::uint32_t string(std::string_view text);
     std::uint32_t expression(std::string_view packed);
 
-    std::string finish(std::uint32_t document_size, bool simple) const;
+    std::string finish(std::uint32_t document_size, bool simple) const;  // expressions added must be valid
 
 private:
+    std::uint32_t append_text(std::string_view text);
+
     std::vector<Op> ops_;
     std::vector<IncludeRecord> includes_;
     std::vector<InlineRecord> inlines_;
     std::string heap_;
+    Reads reads_ = 0;
     std::unordered_map<std::string, std::uint32_t> strings_;
 };
 

@@ -69,6 +69,7 @@ Value request_variable(Variable which, std::string_view name, std::optional<std:
         case Variable::path: return text_value(environment.path());
         case Variable::scheme: return text_value(environment.scheme());
         case Variable::named:
+        case Variable::of_host:
         case Variable::denied: break;
     }
     return {};

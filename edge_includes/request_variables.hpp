@@ -10,7 +10,7 @@
 
 namespace larder::esi {
 
-// `name` is a header's name for Variable::header; `key` what stood in braces. Not for Variable::named.
+// `name` is a header's name for Variable::header; `key` what stood in braces. Not for Variable::named and of_host.
 Value request_variable(Variable which, std::string_view name, std::optional<std::string_view> key, Environment& environment,
                        Evaluator& evaluator);
 

@@ -14,7 +14,8 @@ using namespace larder::esi::test;
 namespace {
 
 struct Known : Names {
-    bool is_variable(std::string_view name) const override { return name == "x"; }
+    bool is_variable(std::string_view name) const override { return name == "site"; }
+    bool is_assigned(std::string_view name) const override { return name == "x"; }
     bool is_function(std::string_view name) const override { return name == "echo"; }
 };
 

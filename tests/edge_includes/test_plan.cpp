@@ -80,6 +80,22 @@ TEST(a_plan_says_whether_it_is_simple) {
     assert_false(simple("<esi:try><esi:attempt>a</esi:attempt><esi:except>b</esi:except></esi:try>"));
 }
 
+TEST(a_plan_says_what_it_reads) {
+    auto reads = [](std::string text) {
+        text = "<esi:assign name='v' value='1'/>" + text;
+        return PlanView::parse(plan_of(text), text.size()).value().reads();
+    };
+    assert_int_equal(reads("<esi:vars>$(v)$upper('a')</esi:vars><esi:include src='/a$(v)'/>"), 0);
+    assert_int_equal(reads("<esi:vars>$(HTTP_COOKIE{a})</esi:vars>"), reads_cookies);
+    assert_int_equal(reads("<esi:include src='/a' alt='/$(QUERY_STRING{a})'/>"), reads_query);
+    assert_int_equal(reads("<esi:choose><esi:when test=\"$(v|$(HTTP_X_Y)) == 'a'\"/></esi:choose>"), reads_headers);
+    assert_int_equal(reads("<esi:foreach collection='[1, $(HTTP_HOST)]'/>"), reads_request);
+    assert_int_equal(reads("<esi:assign name='w' value='$(REMOTE_ADDR)'/>"), reads_address);
+    assert_int_equal(reads("<esi:vars>$(site)</esi:vars>"), reads_host_names);
+    assert_int_equal(reads("<esi:vars>$csrf_token()$time()</esi:vars>"), reads_host_names | reads_time);
+    assert_int_equal(reads("<esi:remove><esi:vars>$(HTTP_COOKIE{a})</esi:vars></esi:remove>"), 0);
+}
+
 TEST(a_simple_plan_can_be_walked_without_an_assembler) {
     std::string_view text = "a<esi:include src='/x' maxwait='5'/>b";
     std::string plan = plan_of(text), out;

@@ -11,7 +11,8 @@ using namespace larder::esi::test;
 namespace {
 
 struct Known : Names {
-    bool is_variable(std::string_view name) const override { return name == "x" || name == "list"; }
+    bool is_variable(std::string_view name) const override { return name == "site"; }
+    bool is_assigned(std::string_view name) const override { return name == "x" || name == "list"; }
     bool is_function(std::string_view name) const override { return name == "echo"; }
 };
 

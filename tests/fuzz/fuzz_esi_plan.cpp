@@ -22,8 +22,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::uint64_t tables = sizeof header + 16ull * header.ops + 24ull * header.includes + 16ull * header.inlines;
     if (tables <= size) header.heap_size = static_cast<std::uint32_t>(size - tables);
     header.reserved = 0;
+    auto reads = static_cast<std::uint16_t>(header.flags & 0xff00);
     for (std::uint16_t flags : {std::uint16_t{0}, plan_simple}) {
-        header.flags = flags;
+        header.flags = static_cast<std::uint16_t>(flags | reads);
         std::memcpy(plan.data(), &header, sizeof header);
         std::uint32_t sum = plan_checksum(plan.data(), plan.size());
         std::memcpy(plan.data() + checksum_at, &sum, sizeof sum);
