@@ -52,7 +52,7 @@ $backend->kill;
 my $from = $load->count;
 ok $t->await(sub { $load->count > $from + 300 }), 'load goes on without a backend';
 $backend->restart;
-ok $t->await(sub { $t->get('/while')->body eq "/while render 1\n" && $backend->count('/while') }), 'the backend is used again when it is back';
+ok $t->await(sub { $backend->count('/while') }), 'the backend is used again when it is back';
 my @answers = $load->stop;
 is scalar(grep { $_->{status} != 200 || !$_->{complete} } @answers), 0, 'nobody saw an error while it was away';
 

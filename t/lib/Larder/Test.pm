@@ -229,13 +229,13 @@ sub memcached {
     );
 }
 
-# tests/fakes/backend; see there for what it can be told.
+# tests/fakes/backend; see there for what it can be told. Its rules outlive it.
 sub backend {
     my ($self, %o) = @_;
     my $name = $o{name} || 'backend';
     return $self->_start(
         'Larder::Test::Backend', $name,
-        command     => ["$root/tests/fakes/backend", $self->port($name)],
+        command     => ["$root/tests/fakes/backend", $self->port($name), $self->dir . "/$name.rules"],
         stop_signal => 'INT',
     );
 }
