@@ -59,19 +59,23 @@ Daemon::Daemon(Settings settings, std::function<void()> on_drain)
     }
     regenerator_ = std::make_unique<Regenerator>(
         Regenerator::Parts{settings_, *queue_, stores_, *workers_, *client_, gate_, metrics_, std::move(router)});
-    outbox_ = std::make_unique<Outbox>(stores_, metrics_);
-    purger_ = std::make_unique<Purger>(stores_, *queue_, metrics_);
     intake_ = std::make_unique<Intake>(settings_, *queue_, *regenerator_);
+    outbox_ = std::make_unique<Outbox>(stores_, metrics_);
     if (started_with_.queue.url.starts_with("unix:")) {
         job_socket_ = std::make_unique<JobSocket>(started_with_.queue.url.substr(5), started_with_.queue.socket_mode, *queue_);
     }
     start_api(std::move(on_drain));
+    intake_->start();
+    purger_ = std::make_unique<Purger>(stores_, *queue_, metrics_);
+    prerenderer_ = std::make_unique<Prerenderer>(settings_, *queue_, stores_, *client_, metrics_);
     spdlog::info("taking jobs from {}; the API is at {}", queue_name(started_with_.queue), started_with_.api.listen);
 }
 
 Daemon::~Daemon() {
     api_.reset();
     drain();
+    client_->abort();
+    prerenderer_.reset();
     job_socket_.reset();
     purger_.reset();
     intake_.reset();
@@ -109,6 +113,7 @@ void Daemon::reload(Settings settings) {
 
 void Daemon::drain() {
     if (intake_->draining()) return;
+    prerenderer_->stop();
     spdlog::info("draining, {} jobs in hand", intake_->in_hand());
     if (intake_->drain(settings_.get()->render.drain)) return spdlog::info("drained");
     spdlog::warn("{} jobs go back to the queue", intake_->in_hand());

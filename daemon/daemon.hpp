@@ -7,6 +7,7 @@
 #include "daemon/api/server.hpp"
 #include "daemon/live_settings.hpp"
 #include "daemon/metrics.hpp"
+#include "daemon/prerender/prerenderer.hpp"
 #include "daemon/purge/outbox.hpp"
 #include "daemon/purge/purger.hpp"
 #include "daemon/queue/job_socket.hpp"
@@ -52,6 +53,7 @@ private:
     std::unique_ptr<JobSocket> job_socket_;
     std::unique_ptr<Purger> purger_;
     std::unique_ptr<Outbox> outbox_;
+    std::unique_ptr<Prerenderer> prerenderer_;
     std::unique_ptr<ApiParts> api_parts_;
     std::unique_ptr<ApiServer> api_;
 };

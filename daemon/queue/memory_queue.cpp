@@ -171,6 +171,12 @@ void MemoryQueue::announce(std::chrono::milliseconds lifetime) {
     announced_until_ = clock_() + lifetime.count();
 }
 
+bool MemoryQueue::pending(std::string_view key) {
+    std::lock_guard lock(mutex_);
+    auto item = items_.find(std::string(key));
+    return item != items_.end() && item->second.attempts < limits_.attempts;
+}
+
 QueueDepths MemoryQueue::depths() {
     std::lock_guard lock(mutex_);
     QueueDepths depths;

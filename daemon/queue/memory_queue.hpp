@@ -28,6 +28,7 @@ public:
     std::vector<Lease> renew(const std::vector<Lease>& leases) override;
     std::size_t reap() override;
     void announce(std::chrono::milliseconds lifetime) override;
+    bool pending(std::string_view key) override;
     QueueDepths depths() override;
 
 private:

@@ -95,6 +95,8 @@ public:
     // Tells enqueuers for the next `lifetime` that somebody takes jobs; 0: no longer.
     virtual void announce(std::chrono::milliseconds lifetime) = 0;
 
+    // Whether there is a job for the key that will still be tried: false for one given up.
+    virtual bool pending(std::string_view key) = 0;
     virtual QueueDepths depths() = 0;
     // Something that may lose jobs, to be logged at start; empty: nothing.
     virtual std::string warning() { return {}; }

@@ -127,6 +127,12 @@ void RedisQueue::announce(std::chrono::milliseconds lifetime) {
     }
 }
 
+bool RedisQueue::pending(std::string_view key) {
+    if (redis_->command({"HEXISTS", jobs_, key}).integer() == 0) return false;
+    RedisReply attempts = redis_->command({"HGET", attempts_, key});
+    return attempts.is_nil() || std::stoul(std::string(attempts.text())) < limits_.attempts;
+}
+
 QueueDepths RedisQueue::depths() {
     static const RedisScript script(queue_scripts::depths);
     RedisReply reply = redis_->eval(script, {due_, running_, owners_, dead_}, {});

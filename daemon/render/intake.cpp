@@ -15,7 +15,10 @@ constexpr auto away_pause = 200ms;
 }  // namespace
 
 Intake::Intake(const LiveSettings& settings, Queue& queue, Regenerator& regenerator)
-    : settings_(settings), queue_(queue), regenerator_(regenerator) {
+    : settings_(settings), queue_(queue), regenerator_(regenerator) {}
+
+void Intake::start() {
+    keep();  // from here on an enqueue finds somebody to take jobs
     keeper_ = std::make_unique<Ticker>(heartbeat, [this] { keep(); });
     claimer_ = std::thread([this] { claim_loop(); });
 }
@@ -95,7 +98,7 @@ bool Intake::drain(std::chrono::milliseconds longest) {
     }
     changed_.notify_all();
     if (first) {
-        claimer_.join();
+        if (claimer_.joinable()) claimer_.join();
         std::lock_guard lock(heartbeat_mutex_);
         try {
             queue_.announce(0ms);

@@ -17,8 +17,10 @@ namespace larder::daemon {
 class Intake {
 public:
     Intake(const LiveSettings& settings, Queue& queue, Regenerator& regenerator);
-    ~Intake();  // drain() first: jobs in hand refer to this object
+    ~Intake();  // waits until no job is in hand
 
+    // Announces itself and begins to claim.
+    void start();
     // Takes no more jobs and tells enqueuers so; returns when none is in hand, or after `longest`. True: none is.
     bool drain(std::chrono::milliseconds longest);
     // Gives the jobs in hand back to the queue, for other daemons to claim at once.

@@ -7,6 +7,7 @@
 #include <sstream>
 #include <toml++/toml.h>
 
+#include "daemon/prerender/file_path.hpp"
 #include "databases.hpp"
 #include "legal.hpp"
 
@@ -164,6 +165,24 @@ void check_store_exists(const Settings& settings, const std::string& store, int 
     problems.add(line, std::string(section) + ".store: " + show(store) + " is not a [[store]]; legal: " + legal);
 }
 
+// Pages that have no file, or would share one, are errors here; of a sitemap's pages such are left out as they come.
+void check_files(const PrerenderSettings& pages, Problems& problems) {
+    if (pages.directory.empty()) return;
+    std::string host;
+    for (const std::string& url : pages.urls) {
+        auto page = parse_page_url(url);
+        if (!page) continue;
+        const char* why = nullptr;
+        if (!file_directories(page->path, page->query, &why)) {
+            problems.add(pages.line, "prerender.urls: " + show(url) + ": " + why + "; legal with directory: plain paths");
+        }
+        if (!host.empty() && host != page->host) {
+            problems.add(pages.line, "prerender.urls: " + show(url) + " is of another host than the first; legal with directory: one host");
+        }
+        if (host.empty()) host = page->host;
+    }
+}
+
 void check_databases(const Settings& settings, Problems& problems) {
     if (settings.databases.empty()) return;
     for (const replicas::Problem& problem : replicas::validate(replica_settings(settings))) {
@@ -184,6 +203,7 @@ void check_together(const Settings& settings, Problems& problems) {
     check_store_exists(settings, settings.warm.store, settings.warm.line, "warm", problems);
     for (const PrerenderSettings& pages : settings.prerenders) {
         check_store_exists(settings, pages.store, pages.line, "prerender", problems);
+        check_files(pages, problems);
         if (pages.urls.empty() && pages.sitemap.empty()) {
             problems.add(pages.line, "prerender \"" + pages.name + "\" names no page; legal: urls, or sitemap, or both");
         }

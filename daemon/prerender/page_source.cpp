@@ -1,0 +1,69 @@
+// Jobs may run on any machine, so what tells us of their end is the queue and the store.
+#include "page_source.hpp"
+
+#include <thread>
+
+#include "cache/entry.hpp"
+#include "cache/key.hpp"
+#include "daemon/queue/new_job.hpp"
+#include "daemon/stores/entry_start.hpp"
+
+namespace larder::daemon {
+
+namespace {
+constexpr std::chrono::milliseconds look_pause{50};
+}
+
+PageSource::PageSource(Queue& queue, Store& store, std::string store_name, const std::atomic<bool>& stopping)
+    : queue_(queue), store_(store), store_name_(std::move(store_name)), stopping_(stopping) {}
+
+// What was rendered since is as new as it gets, however short its freshness.
+std::optional<std::string> PageSource::good_entry(const std::string& key, UnixMs since_ms) {
+    auto bytes = store_.get(key);
+    const char* why = nullptr;
+    auto entry = bytes ? EntryView::parse(*bytes, &why) : std::nullopt;
+    if (!entry) return std::nullopt;
+    std::vector<std::uint64_t> hashes;
+    each_purge_hash(*entry, [&hashes](std::uint64_t hash) { hashes.push_back(hash); });
+    PurgeSeen purge = store_.purges_since(entry->head().fence, hashes);
+    if (purge.mode != PurgeMode::none) return std::nullopt;
+    bool good = entry->head().created_ms >= since_ms || judge(entry->head().life, purge.mark(), unix_ms()) == Verdict::fresh;
+    return good ? bytes : std::nullopt;
+}
+
+void PageSource::request(const PageAddress& page, const Policy& policy, UnixMs since_ms) {
+    std::string variant = plain_variant(page);
+    if (variant.empty()) return;
+    std::string key = key_of(variant).text();
+    auto start = read_entry_start(store_, key);
+    if (start && start->head.created_ms >= since_ms) return;
+    enqueue_new(queue_, JobReason::prerender, store_name_, store_.policy(key).value_or(policy), variant);
+}
+
+std::optional<std::string> PageSource::await(const PageAddress& page, UnixMs since_ms, UnixMs deadline_ms, std::string& why) {
+    std::string variant = plain_variant(page);
+    if (variant.empty()) {
+        why = "its URL is too long";
+        return std::nullopt;
+    }
+    std::string key = key_of(variant).text();
+    while (!stopping_) {
+        bool pending = queue_.pending(key);  // before the look into the store, or its entry could slip in between
+        auto start = read_entry_start(store_, key);
+        bool recent = start && start->head.created_ms >= since_ms;
+        if (recent || !pending) {
+            auto entry = good_entry(key, since_ms);
+            if (!entry) why = "its render failed, or may not be stored";
+            if (entry || !pending) return entry;
+        }
+        if (unix_ms() >= deadline_ms) {
+            why = "it was not rendered in time";
+            return std::nullopt;
+        }
+        std::this_thread::sleep_for(look_pause);
+    }
+    why = "the daemon is stopping";
+    return std::nullopt;
+}
+
+}  // namespace larder::daemon

@@ -1,0 +1,71 @@
+// Expat reads; it fetches no external entity and bounds the internal ones by itself.
+#include "sitemap.hpp"
+
+#include <expat.h>
+
+#include <memory>
+
+namespace larder::daemon {
+
+namespace {
+
+constexpr std::size_t longest_url = 8192;
+
+struct Reading {
+    Sitemap sitemap;
+    std::size_t most = 0;
+    std::vector<std::string> open;  // names of the elements around
+    std::string text;               // of the <loc> that is open
+};
+
+std::string local_name(const char* name) {
+    std::string_view text(name);
+    std::size_t colon = text.rfind(':');
+    return std::string(colon == std::string_view::npos ? text : text.substr(colon + 1));
+}
+
+void on_start(void* self, const char* name, const char**) {
+    auto& reading = *static_cast<Reading*>(self);
+    reading.open.push_back(local_name(name));
+    reading.text.clear();
+}
+
+void on_text(void* self, const char* text, int size) {
+    auto& reading = *static_cast<Reading*>(self);
+    bool in_loc = !reading.open.empty() && reading.open.back() == "loc";
+    if (in_loc && reading.text.size() < longest_url) reading.text.append(text, static_cast<std::size_t>(size));
+}
+
+std::string trimmed(const std::string& text) {
+    std::size_t begin = text.find_first_not_of(" \t\r\n");
+    std::size_t end = text.find_last_not_of(" \t\r\n");
+    return begin == std::string::npos ? std::string() : text.substr(begin, end - begin + 1);
+}
+
+void on_end(void* self, const char*) {
+    auto& reading = *static_cast<Reading*>(self);
+    std::size_t depth = reading.open.size();
+    if (depth == 3 && reading.open.back() == "loc") {
+        const std::string& around = reading.open[1];
+        auto& list = around == "sitemap" ? reading.sitemap.sitemaps : reading.sitemap.pages;
+        if ((around == "url" || around == "sitemap") && list.size() < reading.most) list.push_back(trimmed(reading.text));
+    }
+    reading.open.pop_back();
+}
+
+}  // namespace
+
+std::optional<Sitemap> parse_sitemap(std::string_view xml, std::size_t most, std::string& why) {
+    std::unique_ptr<XML_ParserStruct, void (*)(XML_Parser)> parser(XML_ParserCreate(nullptr), XML_ParserFree);
+    if (!parser) throw std::bad_alloc();
+    Reading reading;
+    reading.most = most;
+    XML_SetUserData(parser.get(), &reading);
+    XML_SetElementHandler(parser.get(), on_start, on_end);
+    XML_SetCharacterDataHandler(parser.get(), on_text);
+    if (XML_Parse(parser.get(), xml.data(), static_cast<int>(xml.size()), 1) == XML_STATUS_OK) return reading.sitemap;
+    why = std::string("line ") + std::to_string(XML_GetCurrentLineNumber(parser.get())) + ": " + XML_ErrorString(XML_GetErrorCode(parser.get()));
+    return std::nullopt;
+}
+
+}  // namespace larder::daemon
