@@ -83,8 +83,8 @@ void Chooser::State::take(std::size_t database, std::size_t node, const Probe::R
         }
     }
     for (const Change& change : changes) {
-        spdlog::log(change.alarming ? spdlog::level::warn : spdlog::level::info, "database {}: {}", settings[database].name,
-                    change.text);
+        spdlog::log(change.alarming ? spdlog::level::warn : spdlog::level::info, "database {}: {}",
+                    settings[database].name, change.text);
     }
 }
 
@@ -123,8 +123,8 @@ Choice Chooser::choose(const Request& request) {
         std::lock_guard lock(shared->mutex);
         Cluster& cluster = shared->clusters.at(request.database);
         auto random = [&shared] { return std::uniform_real_distribution<double>()(shared->generator); };
-        decision = cluster.choose(request.urgency, fence_of(request.position, shared->clusters, cluster), request.patience_used,
-                                  monotonic_ms(), random);
+        decision = cluster.choose(request.urgency, fence_of(request.position, shared->clusters, cluster),
+                                  request.patience_used, monotonic_ms(), random);
         if (decision.node) cluster.begin(*decision.node, request.urgency);
     }
     choice.reason = decision.reason;
@@ -136,7 +136,8 @@ Choice Chooser::choose(const Request& request) {
         }
         return choice;
     }
-    choice.token = InFlight(std::make_shared<Hold>(shared, request.database, *decision.node, request.urgency));
+    choice.token =
+        InFlight(std::make_shared<Hold>(shared, request.database, *decision.node, request.urgency));
     const DatabaseSettings& settings = state_->settings[request.database];
     choice.alias = *decision.node == 0 ? settings.primary.alias : settings.replicas[*decision.node - 1].alias;
     choice.primary = decision.primary;
@@ -156,7 +157,8 @@ std::vector<std::string> Chooser::alarms() const {
     std::lock_guard lock(state_->shared->mutex);
     std::vector<std::string> all;
     for (const Cluster& cluster : state_->shared->clusters) {
-        for (const std::string& alarm : cluster.alarms()) all.push_back(cluster.settings().name + ": " + alarm);
+        for (const std::string& alarm : cluster.alarms())
+            all.push_back(cluster.settings().name + ": " + alarm);
     }
     return all;
 }

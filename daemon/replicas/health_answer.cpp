@@ -16,7 +16,9 @@ constexpr std::int64_t longest_lag_ms = 86400000;
 HealthAnswer refuse(int status, const std::string& sentence) {
     HealthAnswer answer;
     answer.status = status;
-    answer.body = nlohmann::json{{"error", sentence}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    answer.body =
+        nlohmann::json{{"error", sentence}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
+        "\n";
     return answer;
 }
 
@@ -51,7 +53,8 @@ std::string read_query(std::string_view query, Question& question) {
             question.database = value;
         } else if (name == "lag") {
             question.lag_ms = parse_lag_ms(value);
-            if (!question.lag_ms) return "lag=" + std::string(value) + " is not a time; legal are e.g. 500ms, 2s, 1min, 1h";
+            if (!question.lag_ms)
+                return "lag=" + std::string(value) + " is not a time; legal are e.g. 500ms, 2s, 1min, 1h";
         } else if (!part.empty()) {
             return "unknown parameter " + std::string(name) + "; legal are node, database and lag";
         }
@@ -105,7 +108,8 @@ HealthAnswer health(const std::vector<NodeStatus>& nodes, std::string_view path,
 }
 
 std::string agent_check(const std::vector<NodeStatus>& nodes, std::string_view alias) {
-    auto node = std::find_if(nodes.begin(), nodes.end(), [alias](const NodeStatus& n) { return n.alias == alias; });
+    auto node =
+        std::find_if(nodes.begin(), nodes.end(), [alias](const NodeStatus& n) { return n.alias == alias; });
     if (node == nodes.end()) return "fail#no such node\n";
     if (node->role == Role::unknown) return "down#no answer\n";
     if (node->role == Role::quarantined) return "down#quarantined\n";
@@ -115,7 +119,8 @@ std::string agent_check(const std::vector<NodeStatus>& nodes, std::string_view a
         if (late && node->streaming) return "drain\n";
         return late ? "down#lag " + std::to_string(node->lag.ms) + " ms\n" : "down#freshness unknown\n";
     }
-    unsigned busy = node->max_connections == 0 ? 0 : std::min(100u, node->active * 100 / node->max_connections);
+    unsigned busy =
+        node->max_connections == 0 ? 0 : std::min(100u, node->active * 100 / node->max_connections);
     return "up " + std::to_string(std::max(1u, 100 - busy)) + "%\n";
 }
 

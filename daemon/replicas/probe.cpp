@@ -13,14 +13,16 @@ namespace larder::replicas {
 
 namespace {
 
-// CASE keeps the functions that fail in the other role from being called. A receiver's row without a status is one that a
-// role without pg_monitor may not read. The timeline: a promoted server's control file names the old one until its next
-// checkpoint, a WAL file's name doesn't; a replica's is what it receives, or if it receives nothing what it last knew.
+// CASE keeps the functions that fail in the other role from being called. A receiver's row without a status
+// is one that a role without pg_monitor may not read. The timeline: a promoted server's control file names
+// the old one until its next checkpoint, a WAL file's name doesn't; a replica's is what it receives, or if it
+// receives nothing what it last knew.
 constexpr const char* question = R"sql(
 select r.in_recovery,
        case when r.in_recovery then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end,
        case when r.in_recovery
-            then coalesce((select received_tli from pg_stat_wal_receiver), (select timeline_id from pg_control_checkpoint()))
+            then coalesce((select received_tli from pg_stat_wal_receiver),
+                          (select timeline_id from pg_control_checkpoint()))
             else ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::bigint end,
        exists (select from pg_stat_wal_receiver where coalesce(status, 'streaming') = 'streaming'),
        case when r.in_recovery then pg_is_wal_replay_paused() else false end,
@@ -34,8 +36,20 @@ select r.in_recovery,
   from (select pg_is_in_recovery() as in_recovery) as r
 )sql";
 
-enum Column { in_recovery, position, timeline, streaming, replay_paused, system_identifier, instance, active, max_connections,
-              wal_page, wal_segment, columns };
+enum Column {
+    in_recovery,
+    position,
+    timeline,
+    streaming,
+    replay_paused,
+    system_identifier,
+    instance,
+    active,
+    max_connections,
+    wal_page,
+    wal_segment,
+    columns
+};
 
 struct Clear {
     void operator()(PGresult* result) const { PQclear(result); }
@@ -70,10 +84,12 @@ bool read_row(const PGresult* result, Observation& seen) {
     }
     // System identifiers are printed as signed 64-bit numbers.
     std::int64_t system = 0;
-    bool read = read_number(result, timeline, seen.timeline) && read_number(result, system_identifier, system) &&
-                read_number(result, instance, seen.instance) && read_number(result, active, seen.active) &&
-                read_number(result, max_connections, seen.max_connections) && read_number(result, wal_page, seen.wal.page) &&
-                read_number(result, wal_segment, seen.wal.segment) && seen.wal.page > 0 && seen.wal.segment > 0;
+    bool read =
+        read_number(result, timeline, seen.timeline) && read_number(result, system_identifier, system) &&
+        read_number(result, instance, seen.instance) && read_number(result, active, seen.active) &&
+        read_number(result, max_connections, seen.max_connections) &&
+        read_number(result, wal_page, seen.wal.page) && read_number(result, wal_segment, seen.wal.segment) &&
+        seen.wal.page > 0 && seen.wal.segment > 0;
     if (!read) return false;
     seen.system = static_cast<std::uint64_t>(system);
     if (!seen.in_recovery) seen.position = end_of_last_record(seen.position, seen.wal);
@@ -106,7 +122,8 @@ Probe::Result Probe::run() {
         if (step == Step::done) step = ask(result);
     }
     if (step == Step::done) return result;
-    std::string error = step == Step::timed_out ? "nothing came within " + std::to_string(timeout_ms_) + " ms" : error_text();
+    std::string error =
+        step == Step::timed_out ? "nothing came within " + std::to_string(timeout_ms_) + " ms" : error_text();
     connection_.reset();
     if (step == Step::interrupted) return Interrupted{};
     return error;
@@ -118,7 +135,8 @@ Probe::Step Probe::connect() {
     connection_.reset(PQconnectStartParams(keywords, values, 1));
     if (!connection_ || PQstatus(connection_.get()) == CONNECTION_BAD) return Step::failed;
     std::int64_t deadline_ms = monotonic_ms() + timeout_ms_;
-    for (auto state = PGRES_POLLING_WRITING; state != PGRES_POLLING_OK; state = PQconnectPoll(connection_.get())) {
+    for (auto state = PGRES_POLLING_WRITING; state != PGRES_POLLING_OK;
+         state = PQconnectPoll(connection_.get())) {
         if (state == PGRES_POLLING_FAILED) return Step::failed;
         Step step = wait(state == PGRES_POLLING_WRITING, deadline_ms);
         if (step != Step::done) return step;
@@ -162,8 +180,9 @@ Probe::Step Probe::ask(Result& result) {
 // Until the socket is readable (or writable), the time is over, or someone wants us to stop.
 Probe::Step Probe::wait(bool for_write, std::int64_t deadline_ms) {
     for (;;) {
-        pollfd fds[2] = {{PQsocket(connection_.get()), static_cast<short>(for_write ? POLLIN | POLLOUT : POLLIN), 0},
-                         {stop_fd_, POLLIN, 0}};
+        pollfd fds[2] = {
+            {PQsocket(connection_.get()), static_cast<short>(for_write ? POLLIN | POLLOUT : POLLIN), 0},
+            {stop_fd_, POLLIN, 0}};
         std::int64_t left_ms = deadline_ms - monotonic_ms();
         if (left_ms <= 0) return Step::timed_out;
         int ready = poll(fds, 2, static_cast<int>(left_ms));

@@ -19,18 +19,21 @@ class Probe {
 public:
     struct Answer {
         Observation seen;
-        std::int64_t sent_ms = 0;      // monotonic; the server looked between these two
+        std::int64_t sent_ms = 0;  // monotonic; the server looked between these two
         std::int64_t received_ms = 0;
     };
     struct Interrupted {};
-    using Result = std::variant<Answer, std::string, Interrupted>;  // the string says what went wrong, on one line
+    using Result =
+        std::variant<Answer, std::string, Interrupted>;  // the string says what went wrong, on one line
 
-    // `stop_fd` becomes readable when a probe under way shall end at once; not owned. `timeout_ms` bounds connecting, and
-    // again the query. PostgreSQL 12 or later; the role needs only LOGIN, with pg_monitor it also sees how busy the server is.
+    // `stop_fd` becomes readable when a probe under way shall end at once; not owned. `timeout_ms` bounds
+    // connecting, and again the query. PostgreSQL 12 or later; the role needs only LOGIN, with pg_monitor it
+    // also sees how busy the server is.
     Probe(std::string dsn, std::int64_t timeout_ms, int stop_fd);
     ~Probe();
 
-    // Connects if need be and asks. A connection that the server has closed since the last time is made anew, once.
+    // Connects if need be and asks. A connection that the server has closed since the last time is made anew,
+    // once.
     Result run();
 
 private:

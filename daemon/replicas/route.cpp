@@ -26,7 +26,10 @@ std::string route_value(std::string_view alias, std::string_view position, std::
     std::string value = "alias=";
     value.append(alias).append(";fence=");
     if (parse_position(position)) value.append(position);
-    value.append(";fragment=").append(printable(path)).append(";deadline=").append(std::to_string(deadline_unix_ms));
+    value.append(";fragment=")
+        .append(printable(path))
+        .append(";deadline=")
+        .append(std::to_string(deadline_unix_ms));
     return value;
 }
 

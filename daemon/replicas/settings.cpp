@@ -17,9 +17,12 @@ constexpr const char* legal_name = "must be 1 to 63 letters, digits, '_' or '-'"
 
 // What is wrong with a DSN, without repeating it: it may hold a password.
 std::string dsn_fault(const std::string& dsn) {
-    if (dsn.empty()) return "is missing; legal is a libpq connection string, e.g. \"host=10.0.0.2 dbname=site user=larder\"";
+    if (dsn.empty())
+        return "is missing; legal is a libpq connection string, e.g. \"host=10.0.0.2 dbname=site "
+               "user=larder\"";
     char* message = nullptr;
-    std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options(PQconninfoParse(dsn.c_str(), &message), PQconninfoFree);
+    std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options(
+        PQconninfoParse(dsn.c_str(), &message), PQconninfoFree);
     std::unique_ptr<char, decltype(&PQfreemem)> owned(message, PQfreemem);
     if (!options) {
         std::string text = message == nullptr ? "out of memory" : message;
@@ -28,7 +31,8 @@ std::string dsn_fault(const std::string& dsn) {
     }
     for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; option++) {
         std::string keyword = option->keyword;
-        if (option->val == nullptr || (keyword != "host" && keyword != "hostaddr" && keyword != "port")) continue;
+        if (option->val == nullptr || (keyword != "host" && keyword != "hostaddr" && keyword != "port"))
+            continue;
         if (std::string(option->val).find(',') == std::string::npos) continue;
         return "lists several servers (" + keyword + "=" + option->val + "); one alias is one server";
     }
@@ -47,10 +51,12 @@ private:
         name("name", database.name, names_);
         node("primary", database.primary);
         if (database.replicas.empty()) {
-            add("replica", "has no replica; legal are 1 to 32 (without any, leave the whole [[database]] out)");
+            add("replica",
+                "has no replica; legal are 1 to 32 (without any, leave the whole [[database]] out)");
         }
         if (database.replicas.size() > max_replicas) {
-            add("replica", "has " + std::to_string(database.replicas.size()) + " replicas; legal are 1 to 32");
+            add("replica",
+                "has " + std::to_string(database.replicas.size()) + " replicas; legal are 1 to 32");
         }
         for (std::size_t i = 0; i < database.replicas.size(); i++) {
             node("replica[" + std::to_string(i) + "]", database.replicas[i]);
@@ -61,7 +67,8 @@ private:
         range("probe_timeout", database.probe_timeout_ms, 10, 10000, " ms");
         range("primary_jobs", database.primary_jobs, 0, 1000);
         if (!(database.primary_rate >= 0.01 && database.primary_rate <= 1000)) {
-            add("primary_rate", "is " + std::to_string(database.primary_rate) + "; legal is 0.01 to 1000 (jobs a second)");
+            add("primary_rate",
+                "is " + std::to_string(database.primary_rate) + "; legal is 0.01 to 1000 (jobs a second)");
         }
         range("primary_burst", database.primary_burst, 1, 1000);
         range("primary_live", database.primary_live, 0, 10000);
@@ -81,12 +88,16 @@ private:
         }
     }
 
-    void range(const std::string& key, std::int64_t value, std::int64_t low, std::int64_t high, const char* unit = "") {
+    void range(const std::string& key, std::int64_t value, std::int64_t low, std::int64_t high,
+               const char* unit = "") {
         if (value >= low && value <= high) return;
-        add(key, "is " + std::to_string(value) + unit + "; legal is " + std::to_string(low) + " to " + std::to_string(high) + unit);
+        add(key, "is " + std::to_string(value) + unit + "; legal is " + std::to_string(low) + " to " +
+                     std::to_string(high) + unit);
     }
 
-    void add(std::string key, std::string text) { problems_.push_back({index_, std::move(key), std::move(text)}); }
+    void add(std::string key, std::string text) {
+        problems_.push_back({index_, std::move(key), std::move(text)});
+    }
 
     std::size_t index_ = 0;
     std::vector<Problem> problems_;

@@ -7,10 +7,14 @@ namespace larder::replicas {
 
 const char* to_string(Role role) {
     switch (role) {
-        case Role::unknown: return "unknown";
-        case Role::primary: return "primary";
-        case Role::replica: return "replica";
-        case Role::quarantined: return "quarantined";
+        case Role::unknown:
+            return "unknown";
+        case Role::primary:
+            return "primary";
+        case Role::replica:
+            return "replica";
+        case Role::quarantined:
+            return "quarantined";
     }
     return "unknown";
 }
@@ -28,7 +32,8 @@ Json to_object(const NodeStatus& node) {
         {"answering", node.answering},
         {"lag_ms", node.lag.bound == Bound::unknown ? Json(nullptr) : Json(node.lag.ms)},
         {"lag_bound", to_string(node.lag.bound)},
-        {"position", node.position == 0 ? Json(nullptr) : Json(timeline_and_lsn(node.timeline, node.position))},
+        {"position",
+         node.position == 0 ? Json(nullptr) : Json(timeline_and_lsn(node.timeline, node.position))},
         {"streaming", node.streaming},
         {"replay_paused", node.replay_paused},
         {"active", node.active},
@@ -54,7 +59,8 @@ std::string to_json(const std::vector<NodeStatus>& nodes, const std::vector<std:
         databases.back()["nodes"].push_back(to_object(node));
     }
     // Servers' messages may hold bytes that aren't UTF-8 (lc_messages of another encoding).
-    return Json{{"databases", databases}, {"alarms", alarms}}.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return Json{{"databases", databases}, {"alarms", alarms}}.dump(-1, ' ', false,
+                                                                   Json::error_handler_t::replace);
 }
 
 }  // namespace larder::replicas

@@ -12,18 +12,27 @@
 namespace larder::test {
 
 inline Variant sample_variant() {
-    return {.method = "GET", .scheme = "https", .host = "example.org:8443", .path = "/news/%C3%A4", .query = "page=2&q=a%20b",
+    return {.method = "GET",
+            .scheme = "https",
+            .host = "example.org:8443",
+            .path = "/news/%C3%A4",
+            .query = "page=2&q=a%20b",
             .cookies = {{"lang", "de"}, {"theme", ""}},
             .headers = {{"accept-language", "en, de;q=0.5"}, {"x-empty", ""}}};
 }
 
 inline std::string sample_entry() {
     static const std::string variant = sample_variant().encode();
-    return build_entry({.status = 200, .render_ms = 300, .created_ms = 1700000000000,
-                        .life = {1700000000100, 60000, 3600000, 86400000}, .fence = 1700000000000001, .variant = variant,
+    return build_entry({.status = 200,
+                        .render_ms = 300,
+                        .created_ms = 1700000000000,
+                        .life = {1700000000100, 60000, 3600000, 86400000},
+                        .fence = 1700000000000001,
+                        .variant = variant,
                         .tags = {"news", "item-1"},
                         .headers = {{"Content-Type", "text/html"}, {"ETag", "\"abc\""}, {"X-Empty", ""}},
-                        .plan = "a plan", .body = std::string_view("<p>body\0</p>", 12)});
+                        .plan = "a plan",
+                        .body = std::string_view("<p>body\0</p>", 12)});
 }
 
 inline Job sample_job() {
@@ -41,7 +50,8 @@ inline Job sample_job() {
     return job;
 }
 
-// Calls judge with every proper prefix of `bytes`, in memory of exactly that size so that a sanitizer sees a read beyond.
+// Calls judge with every proper prefix of `bytes`, in memory of exactly that size so that a sanitizer sees a
+// read beyond.
 inline void each_truncation(const std::string& bytes, const std::function<void(std::string_view)>& judge) {
     for (std::size_t size = 0; size < bytes.size(); size++) {
         std::vector<char> exact(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size));

@@ -35,7 +35,9 @@ TEST(what_is_built_is_read_back) {
     assert_text_equal(entry->body(), std::string_view("<p>body\0</p>", 12));
     std::string tags, headers;
     entry->each_tag([&](std::string_view tag) { tags.append(tag).append("|"); });
-    entry->each_header([&](std::string_view name, std::string_view value) { headers.append(name).append("=").append(value).append("|"); });
+    entry->each_header([&](std::string_view name, std::string_view value) {
+        headers.append(name).append("=").append(value).append("|");
+    });
     assert_text_equal(tags, "news|item-1|");
     assert_text_equal(headers, "Content-Type=text/html|ETag=\"abc\"|X-Empty=|");
     assert_true(entry->bytes().data() == bytes.data());
@@ -44,7 +46,8 @@ TEST(what_is_built_is_read_back) {
 
 TEST(parts_may_be_empty) {
     std::string variant = sample_variant().encode();
-    std::string bytes = build_entry({.life = {}, .variant = variant, .tags = {}, .headers = {}, .plan = {}, .body = {}});
+    std::string bytes =
+        build_entry({.life = {}, .variant = variant, .tags = {}, .headers = {}, .plan = {}, .body = {}});
     const char* why = nullptr;
     auto entry = EntryView::parse(bytes, &why);
     assert_true(entry.has_value());
@@ -55,7 +58,8 @@ TEST(parts_may_be_empty) {
 
 TEST(the_prefix_and_the_body_make_the_entry) {
     std::string variant = sample_variant().encode();
-    EntryParts parts{.life = {}, .variant = variant, .tags = {}, .headers = {}, .plan = "p", .body = "the body"};
+    EntryParts parts{
+        .life = {}, .variant = variant, .tags = {}, .headers = {}, .plan = "p", .body = "the body"};
     assert_text_equal(entry_prefix(parts) + "the body", build_entry(parts));
 }
 
@@ -65,7 +69,8 @@ TEST(every_truncation_is_refused) {
 }
 
 TEST(every_flipped_bit_is_found) {
-    each_flip(sample_entry(), [](std::string_view bytes, std::size_t) { assert_true(!why_refused(bytes).empty()); });
+    each_flip(sample_entry(),
+              [](std::string_view bytes, std::size_t) { assert_true(!why_refused(bytes).empty()); });
 }
 
 TEST(the_reason_is_named) {
@@ -89,15 +94,16 @@ TEST(the_reason_is_named) {
 }
 
 TEST(sizes_that_lie_are_refused) {
-    for (std::size_t field : {offsetof(EntryHead, variant_size), offsetof(EntryHead, tags_size), offsetof(EntryHead, headers_size),
-                              offsetof(EntryHead, plan_size)}) {
+    for (std::size_t field : {offsetof(EntryHead, variant_size), offsetof(EntryHead, tags_size),
+                              offsetof(EntryHead, headers_size), offsetof(EntryHead, plan_size)}) {
         for (std::uint32_t size : {0u, 1u, 0x7fffffffu, 0xffffffffu}) {
             std::string bytes = sample_entry();
             std::memcpy(bytes.data() + field, &size, sizeof size);
             assert_true(!why_refused(bytes).empty());
         }
     }
-    for (std::uint64_t size : {std::uint64_t{0}, std::uint64_t{1}, UINT64_MAX, UINT64_MAX - 100, std::uint64_t{1} << 63}) {
+    for (std::uint64_t size :
+         {std::uint64_t{0}, std::uint64_t{1}, UINT64_MAX, UINT64_MAX - 100, std::uint64_t{1} << 63}) {
         std::string bytes = sample_entry();
         std::memcpy(bytes.data() + offsetof(EntryHead, body_size), &size, sizeof size);
         assert_true(!why_refused(bytes).empty());
@@ -107,7 +113,8 @@ TEST(sizes_that_lie_are_refused) {
 TEST(right_checksums_do_not_make_a_hostile_entry_good) {
     std::string variant = sample_variant().encode();
     auto refused = [&](const std::function<void(EntryParts&)>& spoil) {
-        EntryParts parts{.life = {0, 1, 1, 1}, .variant = variant, .tags = {}, .headers = {}, .plan = {}, .body = "b"};
+        EntryParts parts{
+            .life = {0, 1, 1, 1}, .variant = variant, .tags = {}, .headers = {}, .plan = {}, .body = "b"};
         assert_text_equal(why_refused(build_entry(parts)), "");
         spoil(parts);
         return why_refused(build_entry(parts));
@@ -117,23 +124,40 @@ TEST(right_checksums_do_not_make_a_hostile_entry_good) {
     }
     for (std::int64_t time : {INT64_MIN, std::int64_t{-1}, INT64_MAX}) {
         assert_text_equal(refused([&](EntryParts& p) { p.created_ms = time; }), "entry has impossible times");
-        assert_text_equal(refused([&](EntryParts& p) { p.life.base_ms = time; }), "entry has impossible times");
-        assert_text_equal(refused([&](EntryParts& p) { p.life.fresh_ms = time; }), "entry has impossible times");
-        assert_text_equal(refused([&](EntryParts& p) { p.life.while_ms = time; }), "entry has impossible times");
-        assert_text_equal(refused([&](EntryParts& p) { p.life.error_ms = time; }), "entry has impossible times");
+        assert_text_equal(refused([&](EntryParts& p) { p.life.base_ms = time; }),
+                          "entry has impossible times");
+        assert_text_equal(refused([&](EntryParts& p) { p.life.fresh_ms = time; }),
+                          "entry has impossible times");
+        assert_text_equal(refused([&](EntryParts& p) { p.life.while_ms = time; }),
+                          "entry has impossible times");
+        assert_text_equal(refused([&](EntryParts& p) { p.life.error_ms = time; }),
+                          "entry has impossible times");
     }
     assert_text_equal(refused([&](EntryParts& p) { p.tags = {"a", ""}; }), "entry has malformed tags");
-    assert_text_equal(refused([&](EntryParts& p) { p.tags.assign(max_entry_tags + 1, "t"); }), "entry has malformed tags");
-    for (std::string_view name : {std::string_view(""), std::string_view("a b"), std::string_view("a:"), std::string_view("a\r\n"),
-                                  std::string_view("\xe4"), std::string_view("a\0", 2)}) {
-        assert_text_equal(refused([&](EntryParts& p) { p.headers = {{name, "v"}}; }), "entry has malformed headers");
+    assert_text_equal(refused([&](EntryParts& p) { p.tags.assign(max_entry_tags + 1, "t"); }),
+                      "entry has malformed tags");
+    for (std::string_view name :
+         {std::string_view(""), std::string_view("a b"), std::string_view("a:"), std::string_view("a\r\n"),
+          std::string_view("\xe4"), std::string_view("a\0", 2)}) {
+        assert_text_equal(refused([&](EntryParts& p) {
+                              p.headers = {{name, "v"}};
+                          }),
+                          "entry has malformed headers");
     }
-    for (std::string_view value : {std::string_view("a\r\nSet-Cookie: x"), std::string_view("a\nb"), std::string_view("\0", 1)}) {
-        assert_text_equal(refused([&](EntryParts& p) { p.headers = {{"n", value}}; }), "entry has malformed headers");
+    for (std::string_view value :
+         {std::string_view("a\r\nSet-Cookie: x"), std::string_view("a\nb"), std::string_view("\0", 1)}) {
+        assert_text_equal(refused([&](EntryParts& p) {
+                              p.headers = {{"n", value}};
+                          }),
+                          "entry has malformed headers");
     }
-    assert_text_equal(refused([&](EntryParts& p) { p.headers.assign(max_entry_headers + 1, {"n", "v"}); }), "entry has malformed headers");
+    assert_text_equal(refused([&](EntryParts& p) {
+                          p.headers.assign(max_entry_headers + 1, {"n", "v"});
+                      }),
+                      "entry has malformed headers");
     assert_text_equal(refused([&](EntryParts& p) { p.variant = {}; }), "variant has an unknown version");
-    assert_text_equal(refused([&](EntryParts& p) { p.variant = std::string_view(variant).substr(1); }), "variant has an unknown version");
+    assert_text_equal(refused([&](EntryParts& p) { p.variant = std::string_view(variant).substr(1); }),
+                      "variant has an unknown version");
 }
 
 TEST(limits_are_inclusive) {
@@ -149,7 +173,8 @@ TEST(random_bytes_are_no_entry) {
     std::string bytes = sample_entry();
     for (int i = 0; i < 20000; i++) {
         std::string other = bytes.substr(0, generator() % bytes.size());
-        for (unsigned n = generator() % 8; n > 0 && !other.empty(); n--) other[generator() % other.size()] = static_cast<char>(generator());
+        for (unsigned n = generator() % 8; n > 0 && !other.empty(); n--)
+            other[generator() % other.size()] = static_cast<char>(generator());
         assert_true(!why_refused(other).empty());
     }
 }
@@ -158,7 +183,8 @@ TEST(a_purge_finds_an_entry_by_its_url_and_its_tags) {
     std::string bytes = sample_entry();
     std::vector<std::uint64_t> hashes;
     each_purge_hash(EntryView::trusted(bytes), [&](std::uint64_t hash) { hashes.push_back(hash); });
-    assert_true(hashes == std::vector<std::uint64_t>({url_tag_hash("example.org:8443", "/news/%C3%A4"), tag_hash("news"), tag_hash("item-1")}));
+    assert_true(hashes == std::vector<std::uint64_t>({url_tag_hash("example.org:8443", "/news/%C3%A4"),
+                                                      tag_hash("news"), tag_hash("item-1")}));
 }
 
 TEST(the_offsets_that_scripts_read) {

@@ -88,7 +88,8 @@ TEST(random_bytes_do_no_harm) {
     std::string bytes = encode_job(sample_job());
     for (int i = 0; i < 20000; i++) {
         std::string other = bytes;
-        for (unsigned n = generator() % 8; n > 0; n--) other[generator() % other.size()] = static_cast<char>(generator());
+        for (unsigned n = generator() % 8; n > 0; n--)
+            other[generator() % other.size()] = static_cast<char>(generator());
         const char* why = nullptr;
         auto job = decode_job(other, &why);
         if (job) assert_text_equal(encode_job(*job), other);

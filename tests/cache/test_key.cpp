@@ -26,8 +26,9 @@ TEST(a_keys_text_is_read_back) {
 
 TEST(a_key_has_one_text) {
     std::string text = key_of("abc").text();
-    for (std::string bad : {std::string(), text.substr(1), text + "A", text + "==", std::string(22, '='), std::string(22, '\0'),
-                            text.substr(0, 21) + "+", text.substr(0, 21) + "/", text.substr(0, 21) + "\xff"}) {
+    for (std::string bad :
+         {std::string(), text.substr(1), text + "A", text + "==", std::string(22, '='), std::string(22, '\0'),
+          text.substr(0, 21) + "+", text.substr(0, 21) + "/", text.substr(0, 21) + "\xff"}) {
         assert_false(Key::from_text(bad).has_value());
     }
     // 132 bits hold 128: the last 4 must be 0.
@@ -55,8 +56,9 @@ TEST(hashes_have_texts_of_16_digits) {
         std::uint64_t hash = tag_hash(std::to_string(i));
         assert_true(hash_from_text(hash_text(hash)) == hash);
     }
-    for (std::string_view bad : {"", "0", "fedcba987654321", "fedcba98765432100", "fedcba987654321g", "-edcba9876543210",
-                                 "+edcba9876543210", " edcba9876543210", "0xdcba9876543210"}) {
+    for (std::string_view bad :
+         {"", "0", "fedcba987654321", "fedcba98765432100", "fedcba987654321g", "-edcba9876543210",
+          "+edcba9876543210", " edcba9876543210", "0xdcba9876543210"}) {
         assert_false(hash_from_text(bad).has_value());
     }
 }

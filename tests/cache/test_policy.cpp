@@ -69,7 +69,10 @@ TEST(a_flipped_bit_is_refused_or_is_another_policy) {
 TEST(yes_and_no_and_modes_have_one_form) {
     Policy p;
     std::string bytes = encode(p);
-    struct { std::size_t at; char value; } rows[] = {{1, 2}, {2, 2}, {11, 3}};  // overrides, never_stale, esi
+    struct {
+        std::size_t at;
+        char value;
+    } rows[] = {{1, 2}, {2, 2}, {11, 3}};  // overrides, never_stale, esi
     for (const auto& row : rows) {
         std::string other = bytes;
         assert_true(static_cast<unsigned char>(other[row.at]) <= 2);

@@ -143,8 +143,9 @@ TEST(limits) {
 }
 
 TEST(what_could_start_another_request_or_field_is_refused) {
-    for (std::string_view bad : {std::string_view("a b"), std::string_view("a\r\nb"), std::string_view("a\nb"),
-                                 std::string_view("a\0b", 3), std::string_view("a\x7f"), std::string_view("")}) {
+    for (std::string_view bad :
+         {std::string_view("a b"), std::string_view("a\r\nb"), std::string_view("a\nb"),
+          std::string_view("a\0b", 3), std::string_view("a\x7f"), std::string_view("")}) {
         std::string slashed = "/" + std::string(bad);
         assert_false(parses_with([&](Variant& v) { v.method = bad; }));
         assert_false(parses_with([&](Variant& v) { v.scheme = bad; }));
@@ -157,7 +158,8 @@ TEST(what_could_start_another_request_or_field_is_refused) {
         assert_false(parses_with([&](Variant& v) { v.cookies = {{bad, "v"}}; }));
         assert_false(parses_with([&](Variant& v) { v.headers = {{bad, "v"}}; }));
     }
-    for (std::string_view bad : {std::string_view("a\r\nb"), std::string_view("a\nb"), std::string_view("\0", 1), std::string_view("\x7f")}) {
+    for (std::string_view bad : {std::string_view("a\r\nb"), std::string_view("a\nb"),
+                                 std::string_view("\0", 1), std::string_view("\x7f")}) {
         assert_false(parses_with([&](Variant& v) { v.cookies = {{"n", bad}}; }));
         assert_false(parses_with([&](Variant& v) { v.headers = {{"n", bad}}; }));
     }

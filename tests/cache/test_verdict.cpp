@@ -1,4 +1,5 @@
-// May it be served? A table over one entry's life: made at 1000, fresh for 100, servable stale for 200, on error for 400.
+// May it be served? A table over one entry's life: made at 1000, fresh for 100, servable stale for 200, on
+// error for 400.
 #include "cache/verdict.hpp"
 
 #include "tests/cmocka.hpp"
@@ -9,11 +10,13 @@ static constexpr Lifetime life{1000, 100, 200, 400};
 static constexpr PurgeMark none{};
 
 TEST(an_entry_ages) {
-    struct { std::int64_t now; Verdict verdict; } rows[] = {
-        {0, Verdict::fresh}, {1000, Verdict::fresh}, {1099, Verdict::fresh},
-        {1100, Verdict::stale_while}, {1299, Verdict::stale_while},
-        {1300, Verdict::stale_error}, {1499, Verdict::stale_error},
-        {1500, Verdict::dead}, {1000000, Verdict::dead},
+    struct {
+        std::int64_t now;
+        Verdict verdict;
+    } rows[] = {
+        {0, Verdict::fresh},          {1000, Verdict::fresh},       {1099, Verdict::fresh},
+        {1100, Verdict::stale_while}, {1299, Verdict::stale_while}, {1300, Verdict::stale_error},
+        {1499, Verdict::stale_error}, {1500, Verdict::dead},        {1000000, Verdict::dead},
     };
     for (const auto& row : rows) assert_int_equal(judge(life, none, row.now), row.verdict);
     assert_int_equal(life.dead_at_ms(), 1500);
@@ -36,20 +39,25 @@ TEST(servable_while_may_outlast_servable_on_error) {
 
 TEST(a_soft_purge_ends_freshness_at_its_moment) {
     PurgeMark purged{PurgeMode::soft, 1050};
-    struct { std::int64_t now; Verdict verdict; } rows[] = {
-        {1049, Verdict::fresh}, {1050, Verdict::stale_while}, {1249, Verdict::stale_while}, {1250, Verdict::stale_error},
-        {1449, Verdict::stale_error}, {1450, Verdict::dead},
+    struct {
+        std::int64_t now;
+        Verdict verdict;
+    } rows[] = {
+        {1049, Verdict::fresh},       {1050, Verdict::stale_while}, {1249, Verdict::stale_while},
+        {1250, Verdict::stale_error}, {1449, Verdict::stale_error}, {1450, Verdict::dead},
     };
     for (const auto& row : rows) assert_int_equal(judge(life, purged, row.now), row.verdict);
 }
 
 TEST(a_soft_purge_of_a_stale_entry_gives_it_no_more_time) {
     PurgeMark purged{PurgeMode::soft, 1200};
-    for (std::int64_t now = 1000; now < 1600; now++) assert_int_equal(judge(life, purged, now), judge(life, none, now));
+    for (std::int64_t now = 1000; now < 1600; now++)
+        assert_int_equal(judge(life, purged, now), judge(life, none, now));
 }
 
 TEST(a_hard_purge_kills) {
-    for (std::int64_t now : {0, 1000, 1050, 1200}) assert_int_equal(judge(life, {PurgeMode::hard, 1150}, now), Verdict::dead);
+    for (std::int64_t now : {0, 1000, 1050, 1200})
+        assert_int_equal(judge(life, {PurgeMode::hard, 1150}, now), Verdict::dead);
 }
 
 TEST(an_older_entry_is_never_better) {

@@ -10,25 +10,31 @@ namespace larder::replicas {
 
 namespace {
 
-constexpr double last_call = 0.8;            // of the patience: from here on freshness yields to getting done
-constexpr double tie = 1.1;                  // costs within this factor are noise
-constexpr double latency_floor_ms = 1.0;     // probes quicker than this say nothing about renders
-constexpr std::int64_t replay_wait_ms = 20;  // a commit is usually replayed within a millisecond (see docs/replicas.md)
+constexpr double last_call = 0.8;         // of the patience: from here on freshness yields to getting done
+constexpr double tie = 1.1;               // costs within this factor are noise
+constexpr double latency_floor_ms = 1.0;  // probes quicker than this say nothing about renders
+constexpr std::int64_t replay_wait_ms =
+    20;  // a commit is usually replayed within a millisecond (see docs/replicas.md)
 constexpr std::int64_t longest_wait_ms = 10000;
 
 class Choosing {
 public:
     Choosing(const Situation& situation, Class urgency, const Fence& fence, double patience_used)
-        : s_(situation), urgency_(urgency), fence_(fence), desperate_(urgency == Class::live || patience_used >= last_call) {}
+        : s_(situation),
+          urgency_(urgency),
+          fence_(fence),
+          desperate_(urgency == Class::live || patience_used >= last_call) {}
 
     Decision decide() const {
-        if (fence_.kind == FenceKind::unclear) return primary("its position can't be compared: only the primary is safe");
+        if (fence_.kind == FenceKind::unclear)
+            return primary("its position can't be compared: only the primary is safe");
         bool fenced = fence_.kind == FenceKind::position;
         if (fenced && s_.timeline != 0 && fence_.timeline < s_.timeline) {
             return primary("its position is on an older timeline: only the primary is safe");
         }
         if (fenced && s_.primary_answers && fence_.timeline > s_.timeline) {
-            if (desperate_) return primary("its position is on a timeline we haven't met: only the primary is safe");
+            if (desperate_)
+                return primary("its position is on a timeline we haven't met: only the primary is safe");
             return hold(s_.probe_interval_ms, "its position is on a timeline we haven't met yet");
         }
         auto in_rotation = filter([](const Candidate& node) { return node.in_rotation; });
@@ -53,7 +59,8 @@ private:
 
     // The same number on two timelines is not the same place: a replica must be on the position's own.
     bool satisfies(const Candidate& node) const {
-        return fence_.kind == FenceKind::none || (node.timeline == fence_.timeline && node.replayed >= fence_.lsn);
+        return fence_.kind == FenceKind::none ||
+               (node.timeline == fence_.timeline && node.replayed >= fence_.lsn);
     }
 
     Indices satisfying(Indices nodes) const {
@@ -63,36 +70,43 @@ private:
 
     // Freshness is unknown, so it can't be a reason against anyone; a missing write still is.
     Decision without_primary() const {
-        auto all = filter([this](const Candidate& node) { return s_.timeline == 0 || node.timeline == s_.timeline; });
-        if (auto fit = satisfying(all); !fit.empty()) return chosen(pick(fit), "no primary answers: freshness unknown");
+        auto all = filter(
+            [this](const Candidate& node) { return s_.timeline == 0 || node.timeline == s_.timeline; });
+        if (auto fit = satisfying(all); !fit.empty())
+            return chosen(pick(fit), "no primary answers: freshness unknown");
         if (all.empty()) return hold(s_.probe_interval_ms, "no server answers");
         return hold(s_.probe_interval_ms, "no primary answers, and no replica has replayed its position");
     }
 
     Decision least_lagged_or_primary() const {
         auto usable = satisfying(filter([this](const Candidate& node) {
-            return node.lag.bound == Bound::exact && node.lag.ms <= s_.hard_max_lag_ms && node.timeline == s_.timeline;
+            return node.lag.bound == Bound::exact && node.lag.ms <= s_.hard_max_lag_ms &&
+                   node.timeline == s_.timeline;
         }));
         if (usable.empty()) return primary("no usable replica");
-        std::size_t best = *std::min_element(usable.begin(), usable.end(), [this](std::size_t a, std::size_t b) {
-            return s_.nodes[a].lag.ms < s_.nodes[b].lag.ms;
-        });
+        std::size_t best = *std::min_element(
+            usable.begin(), usable.end(),
+            [this](std::size_t a, std::size_t b) { return s_.nodes[a].lag.ms < s_.nodes[b].lag.ms; });
         return chosen(best, "the least-lagged replica");
     }
 
     Decision await_replay(const Indices& nodes) const {
         std::int64_t least_ms = s_.nodes[nodes.front()].lag.ms;
         for (std::size_t i : nodes) least_ms = std::min(least_ms, s_.nodes[i].lag.ms);
-        Decision decision = hold(std::max(replay_wait_ms, least_ms), "no replica in rotation has replayed its position yet");
+        Decision decision =
+            hold(std::max(replay_wait_ms, least_ms), "no replica in rotation has replayed its position yet");
         decision.awaits_replay = true;
         return decision;
     }
 
     Decision primary(const char* reason) const {
-        auto found = std::find_if(s_.nodes.begin(), s_.nodes.end(), [](const Candidate& node) { return node.role == Role::primary; });
-        if (found == s_.nodes.end()) return hold(s_.probe_interval_ms, "it needs the primary, and none answers");
+        auto found = std::find_if(s_.nodes.begin(), s_.nodes.end(),
+                                  [](const Candidate& node) { return node.role == Role::primary; });
+        if (found == s_.nodes.end())
+            return hold(s_.probe_interval_ms, "it needs the primary, and none answers");
         bool live = urgency_ == Class::live;
-        if ((live ? s_.live_on_primary : s_.background_on_primary) >= (live ? s_.primary_live : s_.primary_jobs)) {
+        if ((live ? s_.live_on_primary : s_.background_on_primary) >=
+            (live ? s_.primary_live : s_.primary_jobs)) {
             return hold(s_.probe_interval_ms, "it needs the primary, which has all the work it may get");
         }
         if (!live && !s_.take_primary_token()) {
@@ -107,22 +121,26 @@ private:
 
     // Up to a quarter more, so that what was held together doesn't come back together.
     Decision hold(std::int64_t ms, const char* reason) const {
-        double jittered = static_cast<double>(std::clamp<std::int64_t>(ms, 1, longest_wait_ms)) * (1.0 + 0.25 * s_.random());
-        return {.node = {}, .retry_after_ms = static_cast<std::int64_t>(std::ceil(jittered)), .reason = reason};
+        double jittered = static_cast<double>(std::clamp<std::int64_t>(ms, 1, longest_wait_ms)) *
+                          (1.0 + 0.25 * s_.random());
+        return {
+            .node = {}, .retry_after_ms = static_cast<std::int64_t>(std::ceil(jittered)), .reason = reason};
     }
 
-    // No sooner than hysteresis can let a replica back in; for a replica that is far behind, half of what it is behind by.
+    // No sooner than hysteresis can let a replica back in; for a replica that is far behind, half of what it
+    // is behind by.
     std::int64_t recovery_ms() const {
         std::int64_t least_ms = longest_wait_ms;
         for (const Candidate& node : s_.nodes) {
-            if (node.role == Role::replica && node.lag.bound != Bound::unknown) least_ms = std::min(least_ms, node.lag.ms / 2);
+            if (node.role == Role::replica && node.lag.bound != Bound::unknown)
+                least_ms = std::min(least_ms, node.lag.ms / 2);
         }
         bool none_known = least_ms == longest_wait_ms;
         return std::max(5 * s_.probe_interval_ms, none_known ? 0 : least_ms);
     }
 
-    // What a render there would cost. The weight scales the load a node is meant to carry, not its latency, so that idle
-    // nodes stay equal and busy ones share in proportion.
+    // What a render there would cost. The weight scales the load a node is meant to carry, not its latency,
+    // so that idle nodes stay equal and busy ones share in proportion.
     static double cost(const Candidate& node) {
         double load = (node.in_flight + node.busy) / node.weight;
         return (1.0 + load) * std::max(node.latency_ms, latency_floor_ms);
@@ -143,8 +161,8 @@ private:
         return drawn;
     }
 
-    // The power of two choices (Mitzenmacher 2001): the cheaper of two drawn at random avoids the herd that "the cheapest
-    // of all" makes of everyone who decides from the same, slightly old numbers.
+    // The power of two choices (Mitzenmacher 2001): the cheaper of two drawn at random avoids the herd that
+    // "the cheapest of all" makes of everyone who decides from the same, slightly old numbers.
     std::size_t pick(Indices from) const {
         std::size_t first = draw(from);
         if (from.empty()) return first;

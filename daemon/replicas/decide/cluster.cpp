@@ -11,11 +11,12 @@ namespace {
 constexpr double latency_alpha = 0.2;
 constexpr std::int64_t starting_retry_ms = 20;
 
-// Enough for hard_max_lag, within 10 MB. What is behind the oldest sample is too late to be used, so the bound errs on the
-// safe side.
+// Enough for hard_max_lag, within 10 MB. What is behind the oldest sample is too late to be used, so the
+// bound errs on the safe side.
 std::size_t ring_capacity(const DatabaseSettings& settings) {
     constexpr std::int64_t most = 400000;
-    return static_cast<std::size_t>(std::min(most, settings.hard_max_lag_ms / settings.probe_interval_ms + 2));
+    return static_cast<std::size_t>(
+        std::min(most, settings.hard_max_lag_ms / settings.probe_interval_ms + 2));
 }
 
 // Silence of the primary: as many probes in a row as take a replica out.
@@ -45,11 +46,14 @@ std::vector<Change> Cluster::observed(std::size_t index, const Observation& seen
                                       std::int64_t received_ms) {
     std::vector<Change> changes;
     Node& node = nodes_[index];
-    // A replica names its timeline while it receives WAL; cut off, it only remembers that of its last checkpoint.
-    std::uint32_t timeline = node.seen.instance == seen.instance ? std::max(node.seen.timeline, seen.timeline) : seen.timeline;
+    // A replica names its timeline while it receives WAL; cut off, it only remembers that of its last
+    // checkpoint.
+    std::uint32_t timeline =
+        node.seen.instance == seen.instance ? std::max(node.seen.timeline, seen.timeline) : seen.timeline;
     node.seen = seen;
     node.seen.timeline = timeline;
-    node.latency_ms = node.present ? node.latency_ms + latency_alpha * (seen.latency_ms - node.latency_ms) : seen.latency_ms;
+    node.latency_ms = node.present ? node.latency_ms + latency_alpha * (seen.latency_ms - node.latency_ms)
+                                   : seen.latency_ms;
     node.present = true;
     node.probes++;
     node.failures_in_row = 0;
@@ -90,24 +94,29 @@ void Cluster::judge(std::vector<Change>& changes) {
     std::vector<const Observation*> seen;
     for (const Node& node : nodes_) seen.push_back(node.present ? &node.seen : nullptr);
     Judgement judgement = judge_roles(seen, aliases_, trust_);
-    if (judgement.trust.primary != trust_.primary || judgement.trust.timeline != trust_.timeline) ring_.clear();
+    if (judgement.trust.primary != trust_.primary || judgement.trust.timeline != trust_.timeline)
+        ring_.clear();
     trust_ = judgement.trust;
     for (std::size_t i = 0; i < nodes_.size(); i++) {
         Role before = std::exchange(nodes_[i].role, judgement.roles[i]);
         if (before == nodes_[i].role) continue;
-        changes.push_back({false, aliases_[i] + ": " + to_string(before) + " -> " + to_string(nodes_[i].role)});
+        changes.push_back(
+            {false, aliases_[i] + ": " + to_string(before) + " -> " + to_string(nodes_[i].role)});
     }
     for (const std::string& alarm : judgement.alarms) {
-        if (std::find(alarms_.begin(), alarms_.end(), alarm) == alarms_.end()) changes.push_back({true, alarm});
+        if (std::find(alarms_.begin(), alarms_.end(), alarm) == alarms_.end())
+            changes.push_back({true, alarm});
     }
     alarms_ = std::move(judgement.alarms);
 }
 
 const char* Cluster::flaw(const Node& node) const {
     if (node.role != Role::replica) return to_string(node.role);
-    if (trust_.timeline != 0 && node.seen.timeline != trust_.timeline) return "on another timeline than the primary";
+    if (trust_.timeline != 0 && node.seen.timeline != trust_.timeline)
+        return "on another timeline than the primary";
     // When the primary is gone, every receiver is cut off, and that tells nothing about the replica.
-    bool primary_heard = primary_present() && nodes_[static_cast<std::size_t>(trust_.primary)].failures_in_row == 0;
+    bool primary_heard =
+        primary_present() && nodes_[static_cast<std::size_t>(trust_.primary)].failures_in_row == 0;
     if (primary_heard && !node.seen.streaming) return "receives no WAL";
     return nullptr;
 }
@@ -115,10 +124,14 @@ const char* Cluster::flaw(const Node& node) const {
 Sample Cluster::classify(const Node& node) const {
     if (flaw(node) != nullptr) return Sample::bad;
     switch (node.lag.bound) {
-        case Bound::unknown: return Sample::between;
-        case Bound::at_most: return Sample::good;  // all that is known of a silent primary
-        case Bound::at_least: return node.lag.ms > settings_.max_lag_ms ? Sample::bad : Sample::between;
-        case Bound::exact: break;
+        case Bound::unknown:
+            return Sample::between;
+        case Bound::at_most:
+            return Sample::good;  // all that is known of a silent primary
+        case Bound::at_least:
+            return node.lag.ms > settings_.max_lag_ms ? Sample::bad : Sample::between;
+        case Bound::exact:
+            break;
     }
     if (node.lag.ms > settings_.max_lag_ms) return Sample::bad;
     return node.lag.ms <= settings_.max_lag_ms / 2 ? Sample::good : Sample::between;
@@ -128,8 +141,9 @@ void Cluster::count(Node& node, Sample sample, std::vector<Change>& changes) {
     bool before = node.rotation.in();
     node.rotation.count(sample);
     if (before == node.rotation.in()) return;
-    changes.push_back(before ? Change{true, node.settings.alias + " leaves the rotation: " + out_because(node)}
-                             : Change{false, node.settings.alias + " enters the rotation"});
+    changes.push_back(before
+                          ? Change{true, node.settings.alias + " leaves the rotation: " + out_because(node)}
+                          : Change{false, node.settings.alias + " enters the rotation"});
 }
 
 std::string Cluster::out_because(const Node& node) const {
@@ -138,7 +152,8 @@ std::string Cluster::out_because(const Node& node) const {
     if (const char* text = flaw(node)) return text;
     if (classify(node) == Sample::bad) {
         std::string bound = node.lag.bound == Bound::at_least ? "at least " : "";
-        return bound + std::to_string(node.lag.ms) + " ms late, above max_lag = " + std::to_string(settings_.max_lag_ms) + "ms";
+        return bound + std::to_string(node.lag.ms) +
+               " ms late, above max_lag = " + std::to_string(settings_.max_lag_ms) + "ms";
     }
     return "recovering: " + std::to_string(node.rotation.missing()) + " more good probes";
 }
@@ -149,7 +164,8 @@ bool Cluster::knows(std::string_view name) const {
 
 Decision Cluster::choose(Class urgency, const Fence& fence, double patience_used, std::int64_t now_ms,
                          const std::function<double()>& random) {
-    bool all_probed = std::all_of(nodes_.begin(), nodes_.end(), [](const Node& node) { return node.probes > 0; });
+    bool all_probed =
+        std::all_of(nodes_.begin(), nodes_.end(), [](const Node& node) { return node.probes > 0; });
     if (!all_probed && now_ms < settled_ms_) {
         return {.node = {}, .retry_after_ms = starting_retry_ms, .reason = "the first probes are still out"};
     }
@@ -181,14 +197,18 @@ Decision Cluster::choose(Class urgency, const Fence& fence, double patience_used
             .replayed = node.seen.position,
             .timeline = node.seen.timeline,
             .in_flight = background + live,
-            .busy = node.seen.max_connections == 0 ? 0.0 : static_cast<double>(node.seen.active) / node.seen.max_connections,
+            .busy = node.seen.max_connections == 0
+                        ? 0.0
+                        : static_cast<double>(node.seen.active) / node.seen.max_connections,
             .latency_ms = node.latency_ms,
             .weight = node.settings.weight,
         });
     }
     situation.nodes = candidates;
     Fence reachable = fence;
-    if (trust_.primary >= 0) reachable.lsn = end_of_last_record(fence.lsn, nodes_[static_cast<std::size_t>(trust_.primary)].seen.wal);
+    if (trust_.primary >= 0)
+        reachable.lsn =
+            end_of_last_record(fence.lsn, nodes_[static_cast<std::size_t>(trust_.primary)].seen.wal);
     return decide(situation, urgency, reachable, patience_used);
 }
 

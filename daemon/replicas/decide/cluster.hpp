@@ -1,5 +1,6 @@
-// One database with its servers: what the probes said, who has which role, who is in rotation, what is in flight.
-// A pure state machine: times (monotonic, ms) and luck come from the caller, who also serialises the calls.
+// One database with its servers: what the probes said, who has which role, who is in rotation, what is in
+// flight. A pure state machine: times (monotonic, ms) and luck come from the caller, who also serialises the
+// calls.
 #pragma once
 
 #include <cstdint>
@@ -31,11 +32,13 @@ public:
     const DatabaseSettings& settings() const { return settings_; }
     std::size_t size() const { return nodes_.size(); }
 
-    // Probing begins. Until every server has been probed once, or two probe timeouts have gone by, choose() holds.
+    // Probing begins. Until every server has been probed once, or two probe timeouts have gone by, choose()
+    // holds.
     void starting(std::int64_t now_ms);
 
     // The newest probe's result. `sent_ms` and `received_ms` enclose the moment at which the server looked.
-    std::vector<Change> observed(std::size_t node, const Observation& seen, std::int64_t sent_ms, std::int64_t received_ms);
+    std::vector<Change> observed(std::size_t node, const Observation& seen, std::int64_t sent_ms,
+                                 std::int64_t received_ms);
     std::vector<Change> failed(std::size_t node, std::string error);
 
     // Whether `name` is this database's or one of its servers'.
@@ -53,8 +56,8 @@ public:
 private:
     struct Node {
         NodeSettings settings;
-        Observation seen;             // newest answer
-        bool present = false;         // answers, apart from failures that are few enough to be forgiven
+        Observation seen;      // newest answer
+        bool present = false;  // answers, apart from failures that are few enough to be forgiven
         unsigned failures_in_row = 0;
         Role role = Role::unknown;
         Rotation rotation;

@@ -7,10 +7,14 @@ namespace larder::replicas {
 
 const char* to_string(Bound bound) {
     switch (bound) {
-        case Bound::unknown: return "unknown";
-        case Bound::exact: return "exact";
-        case Bound::at_least: return "at_least";
-        case Bound::at_most: return "at_most";
+        case Bound::unknown:
+            return "unknown";
+        case Bound::exact:
+            return "exact";
+        case Bound::at_least:
+            return "at_least";
+        case Bound::at_most:
+            return "at_most";
     }
     return "unknown";
 }
@@ -27,8 +31,9 @@ void LsnRing::add(std::int64_t now_ms, Lsn lsn) {
 }
 
 Lag LsnRing::lag(Lsn replayed, std::int64_t now_ms) const {
-    auto known_end = std::upper_bound(samples_.begin(), samples_.end(), now_ms,
-                                      [](std::int64_t time, const Sample& sample) { return time < sample.first_ms; });
+    auto known_end =
+        std::upper_bound(samples_.begin(), samples_.end(), now_ms,
+                         [](std::int64_t time, const Sample& sample) { return time < sample.first_ms; });
     if (known_end == samples_.begin() || replayed == 0) return {};
     auto beyond = std::upper_bound(samples_.begin(), known_end, replayed,
                                    [](Lsn lsn, const Sample& sample) { return lsn < sample.lsn; });

@@ -1,9 +1,9 @@
 // The LSN ring: how late a replica is, from samples of the primary's log position on one monotonic clock.
 //
-// A replica that has replayed up to sample i but not up to sample i+1 lacks writes made after sample i: it is at most that
-// sample's age late. No heartbeat table, no clocks to agree, and an idle primary gives 0, where SQL formulas over
-// pg_last_xact_replay_timestamp() grow for ever and receive = replay calls a cut-off replica healthy.
-// Error: at most one sample period plus one probe.
+// A replica that has replayed up to sample i but not up to sample i+1 lacks writes made after sample i: it is
+// at most that sample's age late. No heartbeat table, no clocks to agree, and an idle primary gives 0, where
+// SQL formulas over pg_last_xact_replay_timestamp() grow for ever and receive = replay calls a cut-off
+// replica healthy. Error: at most one sample period plus one probe.
 #pragma once
 
 #include <cstddef>
@@ -31,16 +31,17 @@ const char* to_string(Bound bound);
 
 class LsnRing {
 public:
-    // Holds the newest `capacity` samples (1 or more). A newest sample older than `silent_ms` means that the primary is silent.
+    // Holds the newest `capacity` samples (1 or more). A newest sample older than `silent_ms` means that the
+    // primary is silent.
     LsnRing(std::size_t capacity, std::int64_t silent_ms) : capacity_(capacity), silent_ms_(silent_ms) {}
 
-    // A sample: at `now_ms` the primary's log had been written up to `lsn`. Samples come in order of time; one that goes
-    // back in the log (another primary) empties the ring first. 0 is no position and ignored.
+    // A sample: at `now_ms` the primary's log had been written up to `lsn`. Samples come in order of time;
+    // one that goes back in the log (another primary) empties the ring first. 0 is no position and ignored.
     void add(std::int64_t now_ms, Lsn lsn);
     void clear() { samples_.clear(); }
 
-    // The lag at `now_ms` of a replica that had replayed up to `replayed` then. Samples later than `now_ms` don't count:
-    // the replica couldn't know them yet.
+    // The lag at `now_ms` of a replica that had replayed up to `replayed` then. Samples later than `now_ms`
+    // don't count: the replica couldn't know them yet.
     Lag lag(Lsn replayed, std::int64_t now_ms) const;
 
 private:

@@ -22,7 +22,8 @@ std::optional<Integer> parse_number(std::string_view text, std::size_t max_digit
 
 bool is_name(std::string_view text) {
     return !text.empty() && text.size() <= 63 && std::all_of(text.begin(), text.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+               c == '-';
     });
 }
 
@@ -58,7 +59,8 @@ Lsn end_of_last_record(Lsn insert_position, const WalLayout& layout) {
 std::string timeline_and_lsn(std::uint32_t timeline, Lsn lsn) {
     char digits[16];
     auto end = std::to_chars(digits, digits + sizeof digits, lsn, 16).ptr;
-    std::transform(digits, end, digits, [](char c) { return c >= 'a' ? static_cast<char>(c - 'a' + 'A') : c; });
+    std::transform(digits, end, digits,
+                   [](char c) { return c >= 'a' ? static_cast<char>(c - 'a' + 'A') : c; });
     return std::to_string(timeline).append("/").append(digits, end);
 }
 

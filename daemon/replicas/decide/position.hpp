@@ -18,7 +18,7 @@ std::optional<Lsn> parse_lsn(std::string_view text);
 
 // A commit that a reader must see: it is in a replica that has replayed `lsn` of the same timeline.
 struct Position {
-    std::string_view node;       // the database's name or the alias of one of its servers; points into the text
+    std::string_view node;  // the database's name or the alias of one of its servers; points into the text
     std::uint32_t timeline = 0;
     Lsn lsn = 0;
 };
@@ -29,13 +29,14 @@ std::optional<Position> parse_position(std::string_view text);
 
 // How a server lays out its log, in bytes.
 struct WalLayout {
-    std::uint64_t page = 8192;            // wal_block_size
-    std::uint64_t segment = 16u << 20u;   // wal_segment_size
+    std::uint64_t page = 8192;           // wal_block_size
+    std::uint64_t segment = 16u << 20u;  // wal_segment_size
 };
 
-// The end of the last record before an insert position. When that record ends with its page, the insert position is behind
-// the next page's header already, where replay gets only with a further record: an idle primary's replicas would look late
-// for ever. No record ends right behind a header, so such a position always means the start of its page.
+// The end of the last record before an insert position. When that record ends with its page, the insert
+// position is behind the next page's header already, where replay gets only with a further record: an idle
+// primary's replicas would look late for ever. No record ends right behind a header, so such a position
+// always means the start of its page.
 Lsn end_of_last_record(Lsn insert_position, const WalLayout& layout);
 
 // "1/16B3748"

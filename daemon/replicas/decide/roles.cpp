@@ -20,8 +20,9 @@ public:
         for (std::size_t i = 0; i < seen_.size(); i++) {
             if (seen_[i] == nullptr) continue;
             if (seen_[i]->system != trust().system) {
-                quarantine(i, "belongs to another cluster: its system identifier is " + std::to_string(seen_[i]->system) +
-                                  ", the others' " + std::to_string(trust().system));
+                quarantine(i, "belongs to another cluster: its system identifier is " +
+                                  std::to_string(seen_[i]->system) + ", the others' " +
+                                  std::to_string(trust().system));
             } else if (seen_[i]->in_recovery) {
                 judgement_.roles[i] = Role::replica;
             }
@@ -65,7 +66,8 @@ private:
             }
         }
         if (best < 0) return;
-        // Of several aliases of one server the first is as good as the one trusted before, and the one people know.
+        // Of several aliases of one server the first is as good as the one trusted before, and the one people
+        // know.
         for (int i = 0; i < best; i++) {
             if (claims_primary(static_cast<std::size_t>(i)) && same_server(at(i), at(best))) {
                 best = i;
@@ -107,7 +109,8 @@ private:
 
 }  // namespace
 
-Judgement judge_roles(std::span<const Observation* const> seen, std::span<const std::string> aliases, const Trust& before) {
+Judgement judge_roles(std::span<const Observation* const> seen, std::span<const std::string> aliases,
+                      const Trust& before) {
     return Court(seen, aliases, before).judge();
 }
 

@@ -1,4 +1,4 @@
-// In or out of the rotation, with hysteresis: one slow probe takes no replica out, one quick one lets none back in.
+// In or out of the rotation, with hysteresis: one slow probe takes nobody out, one quick one lets nobody in.
 #pragma once
 
 #include <cstdint>
@@ -6,10 +6,10 @@
 namespace larder::replicas {
 
 enum class Sample : std::uint8_t {
-    good,      // lag within half the limit
-    between,   // neither good nor bad
-    bad,       // late, cut off, or on another timeline
-    failed,    // no answer
+    good,     // lag within half the limit
+    between,  // neither good nor bad
+    bad,      // late, cut off, or on another timeline
+    failed,   // no answer
 };
 
 class Rotation {

@@ -14,7 +14,8 @@ public:
     bool take(std::int64_t now_ms) {
         // A clock that goes back adds nothing and takes nothing.
         if (now_ms > filled_ms_) {
-            double earned = filled_ms_ == never ? 0.0 : rate_ * static_cast<double>(now_ms - filled_ms_) / 1000.0;
+            double earned =
+                filled_ms_ == never ? 0.0 : rate_ * static_cast<double>(now_ms - filled_ms_) / 1000.0;
             tokens_ = std::min(static_cast<double>(burst_), tokens_ + earned);
             filled_ms_ = now_ms;
         }

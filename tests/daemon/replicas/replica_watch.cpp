@@ -1,10 +1,11 @@
-// The chooser without a daemon around it, for system tests: settings as JSON on the command line, then one JSON request on
-// each line of standard input, answered by one line of JSON on standard output. Ends with its input.
+// The chooser without a daemon around it, for system tests: settings as JSON on the command line, then one
+// JSON request on each line of standard input, answered by one line of JSON on standard output. Ends with its
+// input.
 //
 //   larder_replica_watch '[{"primary":{"alias":"a","dsn":"..."},"replicas":[...],"max_lag_ms":500}]'
 //   {"do":"status"}
-//   {"do":"choose","class":"live","position":"default/1/16B3748","patience":0.9,"database":0}   keeps the token
-//   {"do":"release"}                                                                            of all choices so far
+//   {"do":"choose","class":"live","position":"default/1/16B3748","patience":0.9,"database":0}
+//   {"do":"release"}    the tokens of all choices so far
 //   {"do":"health","path":"/replica","query":"lag=2s"}    {"do":"agent","node":"r1"}
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -51,8 +52,11 @@ json answer(Chooser& chooser, std::vector<Choice>& kept, const json& request) {
             .patience_used = request.value("patience", 0.0),
             .database = request.value("database", std::size_t{0}),
         });
-        json said = {{"alias", choice.alias}, {"primary", choice.primary}, {"hold", choice.hold},
-                     {"retry_after_ms", choice.retry_after.count()}, {"reason", choice.reason}};
+        json said = {{"alias", choice.alias},
+                     {"primary", choice.primary},
+                     {"hold", choice.hold},
+                     {"retry_after_ms", choice.retry_after.count()},
+                     {"reason", choice.reason}};
         kept.push_back(std::move(choice));
         return said;
     }
@@ -61,7 +65,8 @@ json answer(Chooser& chooser, std::vector<Choice>& kept, const json& request) {
         return json::object();
     }
     if (verb == "health") {
-        HealthAnswer said = health(chooser.status(), std::string(request.at("path")), request.value("query", ""));
+        HealthAnswer said =
+            health(chooser.status(), std::string(request.at("path")), request.value("query", ""));
         return {{"status", said.status}, {"body", said.body}};
     }
     if (verb == "agent") return {{"text", agent_check(chooser.status(), std::string(request.at("node")))}};

@@ -14,10 +14,14 @@ namespace {
 
 constexpr std::int64_t no_lag = -1;
 
-// One server: role and rotation as a letter (P primary, I replica in rotation, o replica out of it, . unknown, Q quarantined).
+// One server: role and rotation as a letter (P primary, I replica in rotation, o replica out of it, .
+// unknown, Q quarantined).
 Candidate server(char kind, std::int64_t lag_ms = 0, Lsn replayed = 100, std::uint32_t timeline = 1) {
     Candidate c;
-    c.role = kind == 'P' ? Role::primary : kind == '.' ? Role::unknown : kind == 'Q' ? Role::quarantined : Role::replica;
+    c.role = kind == 'P'   ? Role::primary
+             : kind == '.' ? Role::unknown
+             : kind == 'Q' ? Role::quarantined
+                           : Role::replica;
     c.in_rotation = kind == 'I';
     if (lag_ms != no_lag) c.lag = {lag_ms, Bound::exact};
     c.replayed = replayed;
@@ -39,7 +43,8 @@ Decision run(const Case& c, int* tokens = nullptr) {
     Situation s;
     s.nodes = c.nodes;
     s.timeline = c.timeline;
-    s.primary_answers = std::any_of(c.nodes.begin(), c.nodes.end(), [](const Candidate& n) { return n.role == Role::primary; });
+    s.primary_answers = std::any_of(c.nodes.begin(), c.nodes.end(),
+                                    [](const Candidate& n) { return n.role == Role::primary; });
     s.hard_max_lag_ms = 5000;
     s.background_on_primary = s.live_on_primary = c.on_primary;
     s.primary_jobs = 2;
@@ -64,21 +69,35 @@ constexpr int hold = -1;
 }  // namespace
 
 TEST(the_ladder) {
-    struct { const char* what; Case c; int expected; } rows[] = {
+    struct {
+        const char* what;
+        Case c;
+        int expected;
+    } rows[] = {
         {"a replica in rotation, not the primary", {{server('P'), server('I')}}, 1},
         {"the same for someone who waits", {{server('P'), server('I')}, live}, 1},
         {"only those in rotation", {{server('P'), server('o'), server('I')}}, 2},
         {"never a quarantined or a silent one", {{server('P'), server('Q'), server('.')}, live}, 0},
-        {"the one that has replayed", {{server('P'), server('I', 0, 99), server('I', 0, 100)}, bg, at(100)}, 2},
+        {"the one that has replayed",
+         {{server('P'), server('I', 0, 99), server('I', 0, 100)}, bg, at(100)},
+         2},
         {"nobody has: hold", {{server('P'), server('I', 0, 99), server('I', 0, 98)}, bg, at(100)}, hold},
         {"nobody has, end of patience: primary", {{server('P'), server('I', 0, 99)}, bg, at(100), 0.8}, 0},
         {"nobody has, just before", {{server('P'), server('I', 0, 99)}, bg, at(100), 0.79}, hold},
         {"nobody has, someone waits: primary", {{server('P'), server('I', 0, 99)}, live, at(100)}, 0},
-        {"replayed as far on another timeline is no replay", {{server('P'), server('I', 0, 200, 2)}, live, at(100)}, 0},
+        {"replayed as far on another timeline is no replay",
+         {{server('P'), server('I', 0, 200, 2)}, live, at(100)},
+         0},
         {"none in rotation: hold", {{server('P'), server('o', 2000)}}, hold},
-        {"none in rotation, end of patience: least-lagged", {{server('P'), server('o', 3000), server('o', 2000)}, bg, none, 0.8}, 2},
-        {"none in rotation, someone waits: least-lagged", {{server('P'), server('o', 2000), server('o', 3000)}, live}, 1},
-        {"least-lagged with the fence", {{server('P'), server('o', 2000, 99), server('o', 3000, 100)}, live, at(100)}, 2},
+        {"none in rotation, end of patience: least-lagged",
+         {{server('P'), server('o', 3000), server('o', 2000)}, bg, none, 0.8},
+         2},
+        {"none in rotation, someone waits: least-lagged",
+         {{server('P'), server('o', 2000), server('o', 3000)}, live},
+         1},
+        {"least-lagged with the fence",
+         {{server('P'), server('o', 2000, 99), server('o', 3000, 100)}, live, at(100)},
+         2},
         {"beyond the hard limit: primary", {{server('P'), server('o', 5001)}, live}, 0},
         {"at the hard limit", {{server('P'), server('o', 5000)}, live}, 1},
         {"unknown lag is too much", {{server('P'), server('o', no_lag)}, live}, 0},
@@ -88,8 +107,12 @@ TEST(the_ladder) {
         {"the primary has no token", {{server('P'), server('o', 9000)}, bg, none, 1, 0, false}, hold},
         {"someone who waits needs no token", {{server('P'), server('o', 9000)}, live, none, 0, 3, false}, 0},
         {"the primary is full of those too", {{server('P'), server('o', 9000)}, live, none, 0, 4}, hold},
-        {"older timeline: primary", {{server('P', 0, 9, 2), server('I', 0, 100, 2)}, bg, at(1, 1), 0, 0, true, 2}, 0},
-        {"older timeline, primary full", {{server('P', 0, 9, 2), server('I', 0, 100, 2)}, bg, at(1, 1), 0, 2, true, 2}, hold},
+        {"older timeline: primary",
+         {{server('P', 0, 9, 2), server('I', 0, 100, 2)}, bg, at(1, 1), 0, 0, true, 2},
+         0},
+        {"older timeline, primary full",
+         {{server('P', 0, 9, 2), server('I', 0, 100, 2)}, bg, at(1, 1), 0, 2, true, 2},
+         hold},
         {"newer timeline: hold", {{server('P'), server('I')}, bg, at(1, 2)}, hold},
         {"newer timeline, someone waits", {{server('P'), server('I')}, live, at(1, 2)}, 0},
         {"newer timeline, end of patience", {{server('P'), server('I')}, bg, at(1, 2), 0.9}, 0},
@@ -98,10 +121,16 @@ TEST(the_ladder) {
         {"no primary: replicas in rotation", {{server('.'), server('o', 1), server('I')}}, 2},
         {"no primary, none in rotation: any", {{server('.'), server('o', 99999)}}, 1},
         {"no primary, unknown freshness", {{server('.'), server('o', no_lag)}, bg, none, 0, 0, true, 0}, 1},
-        {"no primary, but of its timeline", {{server('.'), server('o', 0, 100, 1), server('o', 0, 100, 2)}, bg, none, 0, 0, true, 2}, 2},
-        {"no primary: the fence still holds", {{server('.'), server('I', 0, 99), server('o', 0, 100)}, bg, at(100)}, 2},
+        {"no primary, but of its timeline",
+         {{server('.'), server('o', 0, 100, 1), server('o', 0, 100, 2)}, bg, none, 0, 0, true, 2},
+         2},
+        {"no primary: the fence still holds",
+         {{server('.'), server('I', 0, 99), server('o', 0, 100)}, bg, at(100)},
+         2},
         {"no primary, nobody has replayed", {{server('.'), server('I', 0, 99)}, live, at(100), 1}, hold},
-        {"no primary, older timeline", {{server('.'), server('I', 0, 100, 2)}, live, at(1, 1), 1, 0, true, 2}, hold},
+        {"no primary, older timeline",
+         {{server('.'), server('I', 0, 100, 2)}, live, at(1, 1), 1, 0, true, 2},
+         hold},
         {"nobody at all", {{server('.'), server('.')}, live}, hold},
         {"a primary alone", {{server('P')}}, hold},
         {"a primary alone, someone waits", {{server('P')}, live}, 0},
@@ -131,7 +160,8 @@ TEST(waiting_for_a_replay_is_short_and_for_a_recovery_is_not) {
     Decision replay = run({{server('P'), server('I', 0, 99)}, bg, at(100)});
     assert_true(replay.awaits_replay);
     assert_int_equal(replay.retry_after_ms, 20);
-    assert_int_equal(run({{server('P'), server('I', 300, 99), server('I', 200, 99)}, bg, at(100)}).retry_after_ms, 200);
+    assert_int_equal(
+        run({{server('P'), server('I', 300, 99), server('I', 200, 99)}, bg, at(100)}).retry_after_ms, 200);
     Decision recovery = run({{server('P'), server('o', 2000)}});
     assert_false(recovery.awaits_replay);
     assert_int_equal(recovery.retry_after_ms, 1250);
@@ -196,7 +226,8 @@ TEST(of_two_the_cheaper_is_taken) {
 }
 
 TEST(of_many_no_herd_forms) {
-    // All decide from the same old numbers: the cheapest of eight gets a quarter of the work (7 of 28 pairs), not all of it.
+    // All decide from the same old numbers: the cheapest of eight gets a quarter of the work (7 of 28 pairs),
+    // not all of it.
     std::vector<Candidate> nodes(8, weighted(1, 0.1, 5));
     nodes[3].in_flight = 0;
     assert_in_range(shares(nodes, false)[3], 2300, 2700);

@@ -28,13 +28,21 @@ struct Bench {
 
     Bench() {
         for (int i = 0; i < 3; i++) {
-            nodes[i] = {.in_recovery = i != 0, .timeline = 1, .position = 1000, .streaming = i != 0, .system = 7000,
-                        .instance = 100 + i, .active = 0, .max_connections = 100, .latency_ms = 1};
+            nodes[i] = {.in_recovery = i != 0,
+                        .timeline = 1,
+                        .position = 1000,
+                        .streaming = i != 0,
+                        .system = 7000,
+                        .instance = 100 + i,
+                        .active = 0,
+                        .max_connections = 100,
+                        .latency_ms = 1};
         }
     }
 
     void note(const std::vector<Change>& changes) {
-        for (const Change& change : changes) log.append(change.alarming ? "! " : "  ").append(change.text).append("\n");
+        for (const Change& change : changes)
+            log.append(change.alarming ? "! " : "  ").append(change.text).append("\n");
     }
     void probe(std::size_t i) {
         note(up[i] ? cluster.observed(i, nodes[i], now, now + 1) : cluster.failed(i, "refused"));
@@ -181,7 +189,12 @@ TEST(after_a_promotion_the_ring_begins_anew) {
     b.round(2);
     b.up[0] = false;
     b.round(3);
-    b.nodes[1] = {.in_recovery = false, .timeline = 2, .position = 900, .system = 7000, .instance = 101, .max_connections = 100};
+    b.nodes[1] = {.in_recovery = false,
+                  .timeline = 2,
+                  .position = 900,
+                  .system = 7000,
+                  .instance = 101,
+                  .max_connections = 100};
     b.round(2);
     assert_text_equal(to_string(b.status(1).role), "primary");
     assert_text_equal(b.status(2).reason, "on another timeline than the primary");
@@ -197,8 +210,14 @@ TEST(after_a_promotion_the_ring_begins_anew) {
     b.round();
     assert_int_equal(b.cluster.alarms().size(), 1);
     assert_text_equal(to_string(b.status(0).role), "quarantined");
-    assert_true(b.log.find("! a takes writes on timeline 1 while b does on timeline 2: split brain") != std::string::npos);
-    b.nodes[0] = {.in_recovery = true, .timeline = 2, .position = 900, .streaming = true, .system = 7000, .instance = 200,
+    assert_true(b.log.find("! a takes writes on timeline 1 while b does on timeline 2: split brain") !=
+                std::string::npos);
+    b.nodes[0] = {.in_recovery = true,
+                  .timeline = 2,
+                  .position = 900,
+                  .streaming = true,
+                  .system = 7000,
+                  .instance = 200,
                   .max_connections = 100};
     b.round(5);
     assert_int_equal(b.cluster.alarms().size(), 0);

@@ -19,7 +19,8 @@ static NodeStatus node(const char* alias, Role role, bool in, Lag lag) {
     return n;
 }
 
-// p primary; good, slow: in rotation; late: out; gone: silent; rival: quarantined; blind: in, with the primary silent.
+// p primary; good, slow: in rotation; late: out; gone: silent; rival: quarantined; blind: in, with the
+// primary silent.
 static std::vector<NodeStatus> fleet() {
     std::vector<NodeStatus> nodes = {
         node("p", Role::primary, true, {0, Bound::exact}),
@@ -38,7 +39,11 @@ static std::vector<NodeStatus> fleet() {
 }
 
 TEST(patroni_shaped_questions) {
-    struct { const char* path; const char* query; int status; } rows[] = {
+    struct {
+        const char* path;
+        const char* query;
+        int status;
+    } rows[] = {
         {"/primary", "", 200},
         {"/primary", "node=p", 200},
         {"/primary", "node=good", 503},
@@ -83,7 +88,8 @@ TEST(patroni_shaped_questions) {
         print_message("%s?%s\n", row.path, row.query);
         HealthAnswer answer = health(fleet(), row.path, row.query);
         assert_int_equal(answer.status, row.status);
-        if (std::string_view(row.path) != "/agent" || row.status != 200) assert_false(nlohmann::json::parse(answer.body).empty());
+        if (std::string_view(row.path) != "/agent" || row.status != 200)
+            assert_false(nlohmann::json::parse(answer.body).empty());
     }
 }
 
@@ -96,14 +102,22 @@ TEST(the_answer_shows_only_what_was_asked_about) {
 
 TEST(a_refusal_says_what_is_legal_and_survives_any_bytes) {
     auto body = nlohmann::json::parse(health(fleet(), "/replica", "lag=2\"\xff").body);
-    assert_true(body["error"].get<std::string>().find("legal are e.g. 500ms, 2s, 1min, 1h") != std::string::npos);
+    assert_true(body["error"].get<std::string>().find("legal are e.g. 500ms, 2s, 1min, 1h") !=
+                std::string::npos);
 }
 
 TEST(haproxy_agent_lines) {
     auto nodes = fleet();
-    struct { const char* alias; const char* line; } rows[] = {
-        {"p", "up 100%\n"}, {"good", "up 75%\n"}, {"late", "drain\n"}, {"gone", "down#no answer\n"},
-        {"rival", "down#quarantined\n"}, {"nobody", "fail#no such node\n"},
+    struct {
+        const char* alias;
+        const char* line;
+    } rows[] = {
+        {"p", "up 100%\n"},
+        {"good", "up 75%\n"},
+        {"late", "drain\n"},
+        {"gone", "down#no answer\n"},
+        {"rival", "down#quarantined\n"},
+        {"nobody", "fail#no such node\n"},
     };
     for (const auto& row : rows) assert_text_equal(agent_check(nodes, row.alias), row.line);
     nodes[3].streaming = false;

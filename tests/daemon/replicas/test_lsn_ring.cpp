@@ -25,19 +25,22 @@ TEST(nothing_is_known_without_samples) {
 }
 
 TEST(lag_is_the_age_of_the_newest_sample_that_was_replayed) {
-    struct { Lsn replayed; std::int64_t now; std::int64_t ms; Bound bound; } rows[] = {
-        {2000, 2000, 0, Bound::exact},      // all of it
-        {9999, 2000, 0, Bound::exact},      // more than we knew of
-        {1999, 2000, 100, Bound::exact},
-        {1900, 2000, 100, Bound::exact},
-        {1500, 2000, 500, Bound::exact},
-        {1000, 2000, 1000, Bound::exact},
-        {1000, 60000, 59000, Bound::exact}, // behind a primary that fell silent, still growing
-        {999, 2000, 1000, Bound::at_least}, // behind all that we remember
-        {2000, 2500, 0, Bound::exact},      // not silent yet
-        {2000, 2501, 501, Bound::at_most},  // silent
-        {0, 2000, 0, Bound::unknown},       // a replica that can't say
-        {1500, 999, 0, Bound::unknown},     // a look from before the first sample
+    struct {
+        Lsn replayed;
+        std::int64_t now;
+        std::int64_t ms;
+        Bound bound;
+    } rows[] = {
+        {2000, 2000, 0, Bound::exact},  // all of it
+        {9999, 2000, 0, Bound::exact},  // more than we knew of
+        {1999, 2000, 100, Bound::exact},    {1900, 2000, 100, Bound::exact},
+        {1500, 2000, 500, Bound::exact},    {1000, 2000, 1000, Bound::exact},
+        {1000, 60000, 59000, Bound::exact},  // behind a primary that fell silent, still growing
+        {999, 2000, 1000, Bound::at_least},  // behind all that we remember
+        {2000, 2500, 0, Bound::exact},       // not silent yet
+        {2000, 2501, 501, Bound::at_most},   // silent
+        {0, 2000, 0, Bound::unknown},        // a replica that can't say
+        {1500, 999, 0, Bound::unknown},      // a look from before the first sample
     };
     for (const auto& row : rows) assert_lag(busy().lag(row.replayed, row.now), row.ms, row.bound);
 }

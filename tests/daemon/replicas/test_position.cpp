@@ -6,8 +6,15 @@
 using namespace larder::replicas;
 
 TEST(lsn_texts_of_postgresql_are_read) {
-    struct { const char* text; Lsn lsn; } rows[] = {
-        {"0/0", 0}, {"0/16B3748", 0x16B3748}, {"16/B374D848", 0x16B374D848}, {"FFFFFFFF/FFFFFFFF", UINT64_MAX}, {"a/b", 0xa0000000bULL},
+    struct {
+        const char* text;
+        Lsn lsn;
+    } rows[] = {
+        {"0/0", 0},
+        {"0/16B3748", 0x16B3748},
+        {"16/B374D848", 0x16B374D848},
+        {"FFFFFFFF/FFFFFFFF", UINT64_MAX},
+        {"a/b", 0xa0000000bULL},
     };
     for (const auto& row : rows) {
         assert_true(parse_lsn(row.text).has_value());
@@ -16,8 +23,10 @@ TEST(lsn_texts_of_postgresql_are_read) {
 }
 
 TEST(other_lsn_texts_are_refused) {
-    for (const char* text : {"", "/", "0", "0/", "/0", "0/0/0", "0/100000000", "100000000/0", "0x1/0", "-1/0", "+1/0", " 1/0", "1 /0",
-                             "1/0 ", "1/0\n", "g/0", "0/g", "0//0", "123456789/1", "1/000000001"}) {
+    for (const char* text :
+         {"",      "/",    "0",           "0/",         "/0",   "0/0/0", "0/100000000", "100000000/0",
+          "0x1/0", "-1/0", "+1/0",        " 1/0",       "1 /0", "1/0 ",  "1/0\n",       "g/0",
+          "0/g",   "0//0", "123456789/1", "1/000000001"}) {
         assert_false(parse_lsn(text).has_value());
     }
     assert_false(parse_lsn(std::string_view("1/0\0", 4)).has_value());
@@ -37,10 +46,28 @@ TEST(a_position_names_a_node_a_timeline_and_a_place) {
 }
 
 TEST(other_positions_are_refused) {
-    for (const char* text :
-         {"", "a", "a/1", "/1/1", "a//1", "a/1/", "a/1/1/1", "a/1/0/16B3748", "a/4294967296/1", "a/-1/1", "a/+1/1", "a/1/-1",
-          "a/0x1/1", "a/1/0x1", "a/1/10000000000000000", "a/00000000001/1", "a b/1/1", "a;fence=/1/1", "a\xc3\xa4/1/1", "a/1/1 ",
-          " a/1/1", "a/1/1\r\nX: y"}) {
+    for (const char* text : {"",
+                             "a",
+                             "a/1",
+                             "/1/1",
+                             "a//1",
+                             "a/1/",
+                             "a/1/1/1",
+                             "a/1/0/16B3748",
+                             "a/4294967296/1",
+                             "a/-1/1",
+                             "a/+1/1",
+                             "a/1/-1",
+                             "a/0x1/1",
+                             "a/1/0x1",
+                             "a/1/10000000000000000",
+                             "a/00000000001/1",
+                             "a b/1/1",
+                             "a;fence=/1/1",
+                             "a\xc3\xa4/1/1",
+                             "a/1/1 ",
+                             " a/1/1",
+                             "a/1/1\r\nX: y"}) {
         assert_false(parse_position(text).has_value());
     }
     assert_true(parse_position(std::string(63, 'a') + "/1/1").has_value());
@@ -57,7 +84,11 @@ TEST(a_place_is_written_as_it_is_read) {
 TEST(a_place_behind_a_page_header_means_the_start_of_the_page) {
     const WalLayout standard;
     const WalLayout large{8192, std::uint64_t{1} << 30u};
-    struct { Lsn insert; Lsn end; WalLayout layout; } rows[] = {
+    struct {
+        Lsn insert;
+        Lsn end;
+        WalLayout layout;
+    } rows[] = {
         {0x3000028, 0x3000000, standard},  // first page of a segment
         {0x3002018, 0x3002000, standard},  // another page
         {0x3000018, 0x3000000, standard},  // can't be: a first page's header is longer

@@ -1,4 +1,5 @@
-// Hysteresis, as a table of samples: g good, - between, b bad, f failed; and what is expected after each: I in, o out.
+// Hysteresis, as a table of samples: g good, - between, b bad, f failed; and what is expected after each: I
+// in, o out.
 #include "daemon/replicas/decide/rotation.hpp"
 
 #include <string>
@@ -11,7 +12,10 @@ static std::string run_through(const std::string& samples) {
     Rotation rotation;
     std::string seen;
     for (char c : samples) {
-        rotation.count(c == 'g' ? Sample::good : c == '-' ? Sample::between : c == 'b' ? Sample::bad : Sample::failed);
+        rotation.count(c == 'g'   ? Sample::good
+                       : c == '-' ? Sample::between
+                       : c == 'b' ? Sample::bad
+                                  : Sample::failed);
         seen.push_back(rotation.in() ? 'I' : 'o');
         assert_true(rotation.in() == (rotation.missing() == 0));
     }
@@ -19,17 +23,20 @@ static std::string run_through(const std::string& samples) {
 }
 
 TEST(in_and_out) {
-    struct { const char* samples; const char* expected; } rows[] = {
-        {"g", "I"},                      // new: one good look suffices
+    struct {
+        const char* samples;
+        const char* expected;
+    } rows[] = {
+        {"g", "I"},  // new: one good look suffices
         {"---g", "oooI"},
         {"bbbg", "oooI"},
-        {"gbgbgb", "IIIIII"},            // one bad look takes nobody out
-        {"gbb", "IIo"},                  // two in a row do
+        {"gbgbgb", "IIIIII"},  // one bad look takes nobody out
+        {"gbb", "IIo"},        // two in a row do
         {"gb-b", "IIII"},
-        {"gffgff", "IIIIII"},            // two failures are forgiven
+        {"gffgff", "IIIIII"},  // two failures are forgiven
         {"gfff", "IIIo"},
-        {"gbfbf", "IIIII"},              // neither in a row
-        {"gbbgggg", "IIooooo"},          // back in after five good ones ...
+        {"gbfbf", "IIIII"},      // neither in a row
+        {"gbbgggg", "IIooooo"},  // back in after five good ones ...
         {"gbbggggg", "IIoooooI"},
         {"gbbgggg-gggg", "IIoooooooooo"},  // ... in a row
         {"gbbgggg-ggggg", "IIooooooooooI"},

@@ -22,11 +22,13 @@ TEST(what_is_no_position_is_left_out) {
 TEST(a_path_cannot_say_another_deadline_or_begin_another_header) {
     std::string value = route_value("r", "", "/;deadline=99;alias=primary;x", 5);
     std::smatch parts;
-    assert_true(std::regex_match(value, parts, std::regex("alias=([^;]+);fence=([^;]*);fragment=(.*);deadline=(\\d+)")));
+    assert_true(std::regex_match(value, parts,
+                                 std::regex("alias=([^;]+);fence=([^;]*);fragment=(.*);deadline=(\\d+)")));
     assert_text_equal(parts[1].str(), "r");
     assert_text_equal(parts[3].str(), "/;deadline=99;alias=primary;x");
     assert_text_equal(parts[4].str(), "5");
-    assert_text_equal(route_value("r", "", "/a b\r\n\xc3\xa4\x7f", 5), "alias=r;fence=;fragment=/a%20b%0D%0A%C3%A4%7F;deadline=5");
+    assert_text_equal(route_value("r", "", "/a b\r\n\xc3\xa4\x7f", 5),
+                      "alias=r;fence=;fragment=/a%20b%0D%0A%C3%A4%7F;deadline=5");
 }
 
 TEST(it_can_be_signed_and_checked) {

@@ -44,7 +44,8 @@ TEST(a_server_may_say_what_is_no_utf8) {
     NodeStatus n = node("x", "a");
     n.last_error = "FATAL: \xe9\xff \"quoted\"\n";
     json status = json::parse(to_json({n}, {}));
-    assert_true(status["databases"][0]["nodes"][0]["last_error"].get<std::string>().find("\"quoted\"") != std::string::npos);
+    assert_true(status["databases"][0]["nodes"][0]["last_error"].get<std::string>().find("\"quoted\"") !=
+                std::string::npos);
 }
 
 TEST_MAIN("replicas status")
