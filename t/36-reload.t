@@ -34,4 +34,33 @@ is $t->get('/page-1')->status, 200, '... serves';
 ok $nginx->reload($http), 'and a zone again';
 is $t->get('/page-1')->status, 200, '... serves';
 
+# What is on its way is finished by the old workers, whatever it waits for: a store that is silent, another's fill, a fragment.
+$t->store_fake('silent');
+ok $nginx->reload(<<'CONF'), 'a configuration with a store that never answers';
+    larder_zone 8m;
+    larder_store silent redis://@store@ timeout=3s;
+    larder_valid 1m;
+    larder_esi on;
+    server {
+        listen @nginx@;
+        location / { larder near; proxy_pass http://@backend@; }
+        location /silent/ { larder silent near=off; proxy_pass http://@backend@; }
+        location = /connections { stub_status; }
+    }
+CONF
+$backend->set('/slow' => {hold => 1}, '/assembled' => {body => 'a<esi:include src="/slow-part"/>b'}, '/slow-part' => {hold => 1});
+my @waiting = map {
+    my $socket = Larder::Test::listens($nginx->address);
+    print $socket "GET $_ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    $socket->flush;
+    $socket;
+} ('/slow') x 3, ('/assembled') x 3, ('/silent/page') x 3;
+ok $t->await(sub { $t->get('/connections')->body =~ /Writing: 10/ }), 'nine visitors are waiting';
+$nginx->signal('HUP');
+ok $t->await(sub { $nginx->workers == 4 }), '... when a reload comes';
+$backend->release;
+my @came = map { local $/; my $socket = $_; scalar <$socket> } @waiting;
+is scalar(grep { m{^HTTP/1\.1 200 .*render \d\n}s } @came), 9, 'all nine are served' or diag explain \@came;
+ok $t->await(sub { $nginx->workers == 2 }), 'and the old workers end';
+
 done_testing;
