@@ -1,5 +1,6 @@
-// How fast the ESI engine is by itself: compiling a page, checking a plan, and putting a page of 4 KB with ten includes together.
-// Assembling means: all steps taken and every run of bytes copied into one buffer, fragments of 1 KB included.
+// How fast the ESI engine is by itself: compiling a page, checking a plan, and putting a page of 4 KB with
+// ten includes together. Assembling means: all steps taken and every run of bytes copied into one buffer,
+// fragments of 1 KB included.
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
@@ -40,7 +41,8 @@ double nanoseconds(Work work) {
 
 std::string page_with(const std::string& include, std::size_t count, std::size_t size) {
     std::string filler;
-    while (filler.size() < size / (count + 1)) filler += "<p class=\"story\">Lorem ipsum dolor sit amet &amp; <a href=\"/x?y=1\">more</a></p>\n";
+    while (filler.size() < size / (count + 1))
+        filler += "<p class=\"story\">Lorem ipsum dolor sit amet &amp; <a href=\"/x?y=1\">more</a></p>\n";
     std::string page = "<html><!-- head -->";
     for (std::size_t i = 0; i < count; ++i) page += filler + include;
     return page + filler + "</html>";
@@ -60,7 +62,8 @@ private:
     std::size_t used_ = 0;
 };
 
-std::size_t walk_simple(std::string_view document, const PlanView& plan, std::string_view fragment, Output& out) {
+std::size_t walk_simple(std::string_view document, const PlanView& plan, std::string_view fragment,
+                        Output& out) {
     out.begin();
     std::size_t urls = 0;
     for (std::uint32_t i = 0; i < plan.op_count(); ++i) {
@@ -75,18 +78,29 @@ std::size_t walk_simple(std::string_view document, const PlanView& plan, std::st
     return urls + out.size();
 }
 
-std::size_t assemble(std::string_view document, const PlanView& plan, std::string_view fragment, Environment& environment, Output& out) {
+std::size_t assemble(std::string_view document, const PlanView& plan, std::string_view fragment,
+                     Environment& environment, Output& out) {
     out.begin();
     Assembler assembler(plan, environment);
     for (;;) {
         Step step = assembler.step();
         switch (step.kind) {
-            case Step::Kind::literal: out.add(document.substr(step.offset, step.length)); break;
-            case Step::Kind::text: out.add(step.text); break;
-            case Step::Kind::fetch: assembler.outcome(step.id, true); break;
-            case Step::Kind::emit: out.add(fragment); break;
-            case Step::Kind::done: return out.size();
-            default: break;
+            case Step::Kind::literal:
+                out.add(document.substr(step.offset, step.length));
+                break;
+            case Step::Kind::text:
+                out.add(step.text);
+                break;
+            case Step::Kind::fetch:
+                assembler.outcome(step.id, true);
+                break;
+            case Step::Kind::emit:
+                out.add(fragment);
+                break;
+            case Step::Kind::done:
+                return out.size();
+            default:
+                break;
         }
     }
 }
@@ -105,19 +119,24 @@ void measure(const char* name, const std::string& include) {
     std::size_t sink = 0;
     std::printf("%-34s plan %5zu bytes  check %6.0f ns", name, compiled.plan.size(),
                 nanoseconds([&] { sink += PlanView::parse(compiled.plan, document.size()).has_value(); }));
-    if (plan.is_simple()) std::printf("  walk %6.0f ns", nanoseconds([&] { sink += walk_simple(document, plan, fragment, out); }));
-    std::printf("  assemble %6.0f ns\n", nanoseconds([&] { sink += assemble(document, plan, fragment, visitor, out); }));
+    if (plan.is_simple())
+        std::printf("  walk %6.0f ns",
+                    nanoseconds([&] { sink += walk_simple(document, plan, fragment, out); }));
+    std::printf("  assemble %6.0f ns\n",
+                nanoseconds([&] { sink += assemble(document, plan, fragment, visitor, out); }));
     if (sink == 0) std::puts("?");
 }
 
 }  // namespace
 
 int main() {
-    for (auto [name, include] : {std::pair<const char*, const char*>{"compile, no ESI", ""},
-                                 {"compile, 20 includes", "<esi:include src=\"/fragment?id=7\" onerror=\"continue\"/>"},
-                                 {"compile, 20 variables and branches",
-                                  "<esi:vars>$(HTTP_COOKIE{name}|'you')</esi:vars><esi:choose><esi:when test=\"$(QUERY_STRING{page}) > 1\">a"
-                                  "</esi:when><esi:otherwise>b</esi:otherwise></esi:choose>"}}) {
+    for (auto [name, include] :
+         {std::pair<const char*, const char*>{"compile, no ESI", ""},
+          {"compile, 20 includes", "<esi:include src=\"/fragment?id=7\" onerror=\"continue\"/>"},
+          {"compile, 20 variables and branches",
+           "<esi:vars>$(HTTP_COOKIE{name}|'you')</esi:vars><esi:choose><esi:when "
+           "test=\"$(QUERY_STRING{page}) > 1\">a"
+           "</esi:when><esi:otherwise>b</esi:otherwise></esi:choose>"}}) {
         std::string document = page_with(include, 20, 100'000);
         double spent = nanoseconds([&] { compile(document); });
         std::printf("%-34s %7.0f MB/s\n", name, static_cast<double>(document.size()) * 1e3 / spent);
@@ -126,8 +145,12 @@ int main() {
     measure("constant includes", "<esi:include src=\"/fragment\"/>");
     measure("includes with fallback", "<esi:include src=\"/fragment\" alt=\"/other\">sorry</esi:include>");
     measure("includes with a variable in src", "<esi:include src=\"/fragment?user=$(HTTP_COOKIE{user})\"/>");
-    measure("includes in try", "<esi:try><esi:attempt><esi:include src=\"/f\"/></esi:attempt><esi:except>sorry</esi:except></esi:try>");
+    measure("includes in try",
+            "<esi:try><esi:attempt><esi:include "
+            "src=\"/f\"/></esi:attempt><esi:except>sorry</esi:except></esi:try>");
     measure("includes, variables, branches",
-            "<esi:include src=\"/fragment\"/><esi:vars>$(HTTP_COOKIE{name}|'you')</esi:vars><esi:choose><esi:when test=\"$(QUERY_STRING{page}) > 1\">"
+            "<esi:include "
+            "src=\"/fragment\"/><esi:vars>$(HTTP_COOKIE{name}|'you')</esi:vars><esi:choose><esi:when "
+            "test=\"$(QUERY_STRING{page}) > 1\">"
             "a</esi:when><esi:otherwise>b</esi:otherwise></esi:choose>");
 }

@@ -1,7 +1,8 @@
 // The assembler: a plan and the outcomes of fetches become steps.
 //
-// The page itself is run bit by bit, as the host asks. What is conditional on fetches (the branches of a try, the fallback of
-// an include) is run to its end at once: its fetches go out, its pieces are held until it is known that they count.
+// The page itself is run bit by bit, as the host asks. What is conditional on fetches (the branches of a try,
+// the fallback of an include) is run to its end at once: its fetches go out, its pieces are held until it is
+// known that they count.
 #include "edge_includes/assembler.hpp"
 
 #include <memory_resource>
@@ -30,8 +31,8 @@ struct Frame {
 struct Cursor {
     std::pmr::vector<Frame> frames;
     const Scope* scope;
-    std::uint32_t trial;             // whose pieces these are
-    FragmentId to_emit = nothing;    // the fetch of this place came last, its emit comes next
+    std::uint32_t trial;           // whose pieces these are
+    FragmentId to_emit = nothing;  // the fetch of this place came last, its emit comes next
 };
 
 enum class PlaceState : std::uint8_t { fetching, fetching_alt, trying, settled };
@@ -81,7 +82,9 @@ struct Assembler::State {
 
     // ---- running operations
 
-    static void enter(Cursor& cursor, std::uint32_t from, std::uint32_t to) { cursor.frames.push_back({from, to, from, 0, false, {}, {}}); }
+    static void enter(Cursor& cursor, std::uint32_t from, std::uint32_t to) {
+        cursor.frames.push_back({from, to, from, 0, false, {}, {}});
+    }
 
     // The next step of `cursor`, or false at its end.
     bool next(Cursor& cursor, Step& out) {
@@ -119,16 +122,28 @@ struct Assembler::State {
                 out.text = evaluator.text(evaluator.evaluate(plan.heap(op.a), cursor.scope));
                 budget.spend(static_cast<std::uint32_t>(out.text.size() / 1024));
                 return !out.text.empty();
-            case OpKind::include: return begin_include(cursor, index, out);
-            case OpKind::assign: bind(cursor, plan.heap(op.a), evaluator.evaluate(plan.heap(op.b), cursor.scope)); return false;
-            case OpKind::choose: choose(cursor, index, op); return false;
-            case OpKind::foreach: begin_loop(cursor, index, op); return false;
-            case OpKind::break_loop: break_loop(cursor); return false;
-            case OpKind::attempt_all: begin_try(cursor, index, op, out); return true;
+            case OpKind::include:
+                return begin_include(cursor, index, out);
+            case OpKind::assign:
+                bind(cursor, plan.heap(op.a), evaluator.evaluate(plan.heap(op.b), cursor.scope));
+                return false;
+            case OpKind::choose:
+                choose(cursor, index, op);
+                return false;
+            case OpKind::foreach:
+                begin_loop(cursor, index, op);
+                return false;
+            case OpKind::break_loop:
+                break_loop(cursor);
+                return false;
+            case OpKind::attempt_all:
+                begin_try(cursor, index, op, out);
+                return true;
             case OpKind::when:
             case OpKind::otherwise:
             case OpKind::attempt:
-            case OpKind::except: break;  // run by their parents
+            case OpKind::except:
+                break;  // run by their parents
         }
         return false;
     }
@@ -144,7 +159,8 @@ struct Assembler::State {
         for (std::uint32_t at = index + 1; at < index + 1 + op.span;) {
             Op branch = plan.op(at);
             Value groups;
-            bool taken = branch.kind == OpKind::otherwise || evaluator.evaluate(plan.heap(branch.a), cursor.scope, &groups).truthy();
+            bool taken = branch.kind == OpKind::otherwise ||
+                         evaluator.evaluate(plan.heap(branch.a), cursor.scope, &groups).truthy();
             if (taken) {
                 if (groups.kind == Value::Kind::list) bind(cursor, plan.heap(branch.b), groups);
                 return enter(cursor, at + 1, at + 1 + branch.span);
@@ -171,14 +187,18 @@ struct Assembler::State {
                 out = evaluator.make_list(pair);
                 return true;
             }
-            default: out = items; return round == 0 && items.kind != Value::Kind::undefined && !evaluator.text(items).empty();
+            default:
+                out = items;
+                return round == 0 && items.kind != Value::Kind::undefined && !evaluator.text(items).empty();
         }
     }
 
     bool next_round(Cursor& cursor) {
         Frame& frame = cursor.frames.back();
         Value value;
-        if (budget.out_of_work || !item(frame.items, frame.round, value) || !bind(cursor, frame.item_name, value)) return false;
+        if (budget.out_of_work || !item(frame.items, frame.round, value) ||
+            !bind(cursor, frame.item_name, value))
+            return false;
         ++frame.round;
         frame.at = frame.body;
         return true;
@@ -200,7 +220,9 @@ struct Assembler::State {
         return static_cast<FragmentId>(places.size() - 1);
     }
 
-    std::uint32_t& unsettled(std::uint32_t trial) { return trial == nothing ? page_pending : trials[trial].pending; }
+    std::uint32_t& unsettled(std::uint32_t trial) {
+        return trial == nothing ? page_pending : trials[trial].pending;
+    }
 
     bool begin_include(Cursor& cursor, std::uint32_t index, Step& out) {
         FragmentId id = add_place(cursor, index, PlaceState::fetching);
@@ -225,7 +247,8 @@ struct Assembler::State {
         Include include = plan.include(plan.op(place.op).a);
         const UrlSource& source = alt ? include.alt : include.src;
         Step step = plain(Step::Kind::fetch, id);
-        step.text = source.constant ? source.bytes : evaluator.text(evaluator.evaluate(source.bytes, place.scope));
+        step.text =
+            source.constant ? source.bytes : evaluator.text(evaluator.evaluate(source.bytes, place.scope));
         step.attributes = include.attributes;
         step.is_alt = alt;
         return step;
@@ -277,11 +300,13 @@ struct Assembler::State {
     }
 
     // Runs a body to its end: fetches into the queue, the rest returned.
-    std::pmr::vector<Step> run_all(std::uint32_t from, std::uint32_t to, const Scope* scope, std::uint32_t trial) {
+    std::pmr::vector<Step> run_all(std::uint32_t from, std::uint32_t to, const Scope* scope,
+                                   std::uint32_t trial) {
         std::pmr::vector<Step> pieces(&memory);
         Cursor cursor{std::pmr::vector<Frame>(&memory), scope, trial};
         enter(cursor, from, to);
-        for (Step step; next(cursor, step);) (step.kind == Step::Kind::fetch ? queue : pieces).push_back(step);
+        for (Step step; next(cursor, step);)
+            (step.kind == Step::Kind::fetch ? queue : pieces).push_back(step);
         return pieces;
     }
 
@@ -303,7 +328,8 @@ struct Assembler::State {
         decide(index);
     }
 
-    // A branch counts once all in it is settled; at its first failure the next branch that handles the status is run.
+    // A branch counts once all in it is settled; at its first failure the next branch that handles the status
+    // is run.
     void decide(std::uint32_t index) {
         Trial& trial = trials[index];
         if (trial.running || trial.decided || (!trial.failed && trial.pending > 0)) return;
@@ -323,7 +349,8 @@ struct Assembler::State {
 
     bool wanted(FragmentId id) const {
         if (id >= places.size()) return false;
-        for (std::uint32_t trial = places[id].trial; trial != nothing; trial = places[trials[trial].place].trial) {
+        for (std::uint32_t trial = places[id].trial; trial != nothing;
+             trial = places[trials[trial].place].trial) {
             if (trials[trial].failed) return false;
         }
         return true;
@@ -342,7 +369,8 @@ struct Assembler::State {
 
     bool outcome(FragmentId id, bool ok, std::uint16_t status) {
         if (id >= places.size()) return false;
-        bool fetching = places[id].state == PlaceState::fetching || places[id].state == PlaceState::fetching_alt;
+        bool fetching =
+            places[id].state == PlaceState::fetching || places[id].state == PlaceState::fetching_alt;
         if (!fetching || !wanted(id)) return false;
         if (ok) {
             settle(id);
@@ -372,9 +400,15 @@ Assembler::Assembler(PlanView plan, Environment& environment, AssembleLimits lim
     : state_(std::make_unique<State>(plan, environment, limits)) {}
 Assembler::~Assembler() = default;
 
-Step Assembler::step() { return state_->step(); }
-bool Assembler::outcome(FragmentId id, bool ok, std::uint16_t status) { return state_->outcome(id, ok, status); }
-bool Assembler::wanted(FragmentId id) const { return state_->wanted(id); }
+Step Assembler::step() {
+    return state_->step();
+}
+bool Assembler::outcome(FragmentId id, bool ok, std::uint16_t status) {
+    return state_->outcome(id, ok, status);
+}
+bool Assembler::wanted(FragmentId id) const {
+    return state_->wanted(id);
+}
 
 Exceeded Assembler::exceeded() const {
     if (state_->out_of_fetches) return Exceeded::fetches;

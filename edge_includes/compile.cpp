@@ -1,7 +1,7 @@
 // The compiler: tokens become a draft of operations, and the draft a plan.
 //
-// An element that turns out wrong (never closed, without what it needs) is demoted: its tags become text again and its content
-// stays where it is, which in a flat draft means changing the tags' operations only.
+// An element that turns out wrong (never closed, without what it needs) is demoted: its tags become text
+// again and its content stays where it is, which in a flat draft means changing the tags' operations only.
 #include "edge_includes/compile.hpp"
 
 #include <algorithm>
@@ -28,20 +28,26 @@ struct Open {
     // How much there was before the element, to go back to.
     std::size_t details, inlines, reports;
     std::uint32_t includes;
-    std::uint32_t rejected;          // rejected_[element] when it was opened
-    Token stray{};                   // the first text between the branches, if any
-    unsigned branches[2] = {0, 0};   // when, otherwise or attempt, except
+    std::uint32_t rejected;         // rejected_[element] when it was opened
+    Token stray{};                  // the first text between the branches, if any
+    unsigned branches[2] = {0, 0};  // when, otherwise or attempt, except
 };
 
-bool is_on(const std::string& value) { return value == "on" || value == "yes" || value == "true" || value == "1"; }
-bool is_off(const std::string& value) { return value == "off" || value == "no" || value == "false" || value == "0"; }
+bool is_on(const std::string& value) {
+    return value == "on" || value == "yes" || value == "true" || value == "1";
+}
+bool is_off(const std::string& value) {
+    return value == "off" || value == "no" || value == "false" || value == "0";
+}
 
 bool is_identifier(std::string_view name) {
-    return !name.empty() && name.size() <= 64 && is_name_start(name[0]) && std::all_of(name.begin(), name.end(), is_name);
+    return !name.empty() && name.size() <= 64 && is_name_start(name[0]) &&
+           std::all_of(name.begin(), name.end(), is_name);
 }
 
 bool is_reserved(std::string_view name) {
-    return name.starts_with("HTTP_") || name.starts_with("REQUEST_") || name == "QUERY_STRING" || name == "REMOTE_ADDR";
+    return name.starts_with("HTTP_") || name.starts_with("REQUEST_") || name == "QUERY_STRING" ||
+           name == "REMOTE_ADDR";
 }
 
 // For reports: printable and short.
@@ -61,7 +67,9 @@ struct Compiler::State : TokenSink, Names {
         options.limits.depth = std::min(options.limits.depth, plan_max_depth / 2);
     }
 
-    bool is_assigned(std::string_view name) const override { return name == "MATCHES" || assigned.contains(std::string(name)); }
+    bool is_assigned(std::string_view name) const override {
+        return name == "MATCHES" || assigned.contains(std::string(name));
+    }
     bool is_variable(std::string_view name) const override { return listed(options.host_variables, name); }
     bool is_function(std::string_view name) const override { return listed(options.host_functions, name); }
 
@@ -74,22 +82,38 @@ struct Compiler::State : TokenSink, Names {
     void token(const Token& token) override {
         here = token;
         Range range{token.offset, token.raw.size()};
-        if (capturing && capture.size() <= longest_assign_body) capture.append(token.raw.substr(0, longest_assign_body + 1));
+        if (capturing && capture.size() <= longest_assign_body)
+            capture.append(token.raw.substr(0, longest_assign_body + 1));
         switch (token.kind) {
-            case Token::Kind::text: text(range, token.raw); break;
-            case Token::Kind::open: open_tag(range, token.raw); break;
-            case Token::Kind::close: close_tag(range, token.raw); break;
-            case Token::Kind::interpolation: interpolation(range, token.raw); break;
-            case Token::Kind::begin_esi: begin_comment(Element::esi_comment, range); break;
-            case Token::Kind::begin_comment: begin_comment(Element::html_comment, range); break;
-            case Token::Kind::end_comment: end_comment(range); break;
+            case Token::Kind::text:
+                text(range, token.raw);
+                break;
+            case Token::Kind::open:
+                open_tag(range, token.raw);
+                break;
+            case Token::Kind::close:
+                close_tag(range, token.raw);
+                break;
+            case Token::Kind::interpolation:
+                interpolation(range, token.raw);
+                break;
+            case Token::Kind::begin_esi:
+                begin_comment(Element::esi_comment, range);
+                break;
+            case Token::Kind::begin_comment:
+                begin_comment(Element::html_comment, range);
+                break;
+            case Token::Kind::end_comment:
+                end_comment(range);
+                break;
             case Token::Kind::begin_script:
             case Token::Kind::end_script:
                 if (!is_open(Element::html_comment)) in_script = token.kind == Token::Kind::begin_script;
                 literal(range);
                 break;
             case Token::Kind::broken:
-                report("the tag '" + shown(token.raw) + "' does not end: '>' expected, with every quote closed and within " +
+                report("the tag '" + shown(token.raw) +
+                       "' does not end: '>' expected, with every quote closed and within " +
                        std::to_string(options.limits.tag_bytes) + " bytes");
                 literal(range);
                 break;
@@ -114,7 +138,8 @@ struct Compiler::State : TokenSink, Names {
         Escape escape = in_script || options.syntax == Syntax::json ? Escape::json : Escape::html;
         Parsed parsed = parse_interpolation(raw, escape, *this);
         if (parsed.packed.empty() || parsed.length != raw.size()) {
-            report("'" + shown(raw) + "' stays as text: " + (parsed.error.empty() ? "not an expression" : parsed.error));
+            report("'" + shown(raw) +
+                   "' stays as text: " + (parsed.error.empty() ? "not an expression" : parsed.error));
             return literal(range);
         }
         if (full(range)) return;
@@ -124,13 +149,16 @@ struct Compiler::State : TokenSink, Names {
     }
 
     void begin_comment(Element element, Range range) {
-        if (is_open(Element::html_comment) || deep() || ops.size() >= options.limits.ops) return literal(range);
+        if (is_open(Element::html_comment) || deep() || ops.size() >= options.limits.ops)
+            return literal(range);
         push(element, group, range, {});
     }
 
     void end_comment(Range range) {
         std::size_t at = stack.size();
-        while (at > 0 && stack[at - 1].element != Element::esi_comment && stack[at - 1].element != Element::html_comment) --at;
+        while (at > 0 && stack[at - 1].element != Element::esi_comment &&
+               stack[at - 1].element != Element::html_comment)
+            --at;
         if (at > 0) close(at - 1, range);
     }
 
@@ -138,7 +166,8 @@ struct Compiler::State : TokenSink, Names {
         Tag tag = parse_tag(raw);
         if (!tag.error.empty()) return reject(range, tag, tag.error);
         if (!open_element(range, tag)) return;
-        if (tag.empty && !stack.empty() && stack.back().tag.offset == range.offset) close(stack.size() - 1, {range.end(), 0});
+        if (tag.empty && !stack.empty() && stack.back().tag.offset == range.offset)
+            close(stack.size() - 1, {range.end(), 0});
     }
 
     void close_tag(Range range, std::string_view raw) {
@@ -182,25 +211,41 @@ struct Compiler::State : TokenSink, Names {
 
     bool start(Range range, const Tag& tag, std::string& why) {
         switch (tag.element) {
-            case Element::include: return start_include(range, tag, why);
-            case Element::remove: return start_plain(range, tag, {});
-            case Element::comment: return start_plain(range, tag, {"text"});
-            case Element::text: return start_plain(range, tag, {});
-            case Element::choose: return start_branches(range, tag, OpKind::choose);
-            case Element::try_: return start_branches(range, tag, OpKind::attempt_all);
-            case Element::vars: return start_vars(range, tag, why);
-            case Element::when: return start_when(range, tag, why);
-            case Element::otherwise: return start_branch(range, tag, Element::choose, OpKind::otherwise, 1, why);
-            case Element::attempt: return start_branch(range, tag, Element::try_, OpKind::attempt, 0, why);
-            case Element::except: return start_except(range, tag, why);
-            case Element::inline_: return start_inline(range, tag, why);
-            case Element::assign: return start_assign(range, tag, why);
-            case Element::foreach: return start_foreach(range, tag, why);
-            case Element::break_: return start_break(range, tag, why);
+            case Element::include:
+                return start_include(range, tag, why);
+            case Element::remove:
+                return start_plain(range, tag, {});
+            case Element::comment:
+                return start_plain(range, tag, {"text"});
+            case Element::text:
+                return start_plain(range, tag, {});
+            case Element::choose:
+                return start_branches(range, tag, OpKind::choose);
+            case Element::try_:
+                return start_branches(range, tag, OpKind::attempt_all);
+            case Element::vars:
+                return start_vars(range, tag, why);
+            case Element::when:
+                return start_when(range, tag, why);
+            case Element::otherwise:
+                return start_branch(range, tag, Element::choose, OpKind::otherwise, 1, why);
+            case Element::attempt:
+                return start_branch(range, tag, Element::try_, OpKind::attempt, 0, why);
+            case Element::except:
+                return start_except(range, tag, why);
+            case Element::inline_:
+                return start_inline(range, tag, why);
+            case Element::assign:
+                return start_assign(range, tag, why);
+            case Element::foreach:
+                return start_foreach(range, tag, why);
+            case Element::break_:
+                return start_break(range, tag, why);
             case Element::unknown:
             case Element::esi_comment:
             case Element::html_comment:
-            case Element::count_: break;
+            case Element::count_:
+                break;
         }
         return why = "no such element", false;
     }
@@ -208,7 +253,8 @@ struct Compiler::State : TokenSink, Names {
     void note_unknown(const Tag& tag, std::initializer_list<std::string_view> known) {
         for (std::size_t i = 0; i < tag.count; ++i) {
             if (std::find(known.begin(), known.end(), tag.attributes[i].name) != known.end()) continue;
-            report("<esi:" + std::string(tag.name) + "> has no attribute '" + shown(tag.attributes[i].name) + "': ignored");
+            report("<esi:" + std::string(tag.name) + "> has no attribute '" + shown(tag.attributes[i].name) +
+                   "': ignored");
         }
     }
 
@@ -232,7 +278,8 @@ struct Compiler::State : TokenSink, Names {
         Escape escape = in_script || options.syntax == Syntax::json ? Escape::json : Escape::html;
         Detail detail;
         detail.first = parse_interpolation(*name, escape, *this);
-        if (detail.first.packed.empty() || detail.first.length != name->size()) return why = "name: " + detail.first.error, false;
+        if (detail.first.packed.empty() || detail.first.length != name->size())
+            return why = "name: " + detail.first.error, false;
         if (!tag.empty) return why = "with a name it must be empty: <esi:vars name=\"$(X)\"/>", false;
         add(OpKind::emit, range, std::move(detail));
         return true;
@@ -243,7 +290,8 @@ struct Compiler::State : TokenSink, Names {
         const std::string* src = tag.attribute("src");
         if (src == nullptr || trim(*src).empty()) return why = "it needs src=\"URL\"", false;
         if (includes >= options.limits.includes) {
-            return why = "more than " + std::to_string(options.limits.includes) + " includes in the page", false;
+            return why = "more than " + std::to_string(options.limits.includes) + " includes in the page",
+                   false;
         }
         Detail detail;
         if (!url(*src, detail.first, why)) return false;
@@ -285,9 +333,12 @@ struct Compiler::State : TokenSink, Names {
             } else if (name == "maxwait" || name == "ttl") {
                 bool wait = name == "maxwait";
                 auto duration = duration_ms(value, wait ? 1 : 1000);
-                if (!duration) wrong(name, value, "a number with ms, s, m, h or d is legal, up to 24 days");
-                else if (wait) out.maxwait_ms = *duration;
-                else out.ttl_s = *duration / 1000;
+                if (!duration)
+                    wrong(name, value, "a number with ms, s, m, h or d is legal, up to 24 days");
+                else if (wait)
+                    out.maxwait_ms = *duration;
+                else
+                    out.ttl_s = *duration / 1000;
             }
         }
     }
@@ -299,8 +350,8 @@ struct Compiler::State : TokenSink, Names {
     }
 
     // `sort` 0: when or except, of which there may be many; 1 (0 for attempt): at most one.
-    bool start_branch(Range range, const Tag& tag, Element parent, OpKind kind, int sort, std::string& why, Detail detail = {},
-                      std::uint16_t code = 0) {
+    bool start_branch(Range range, const Tag& tag, Element parent, OpKind kind, int sort, std::string& why,
+                      Detail detail = {}, std::uint16_t code = 0) {
         if (!inside(parent, why)) return false;
         bool single = kind == OpKind::otherwise || kind == OpKind::attempt;
         unsigned& count = stack.back().branches[sort];
@@ -336,7 +387,8 @@ struct Compiler::State : TokenSink, Names {
         if (const std::string* value = tag.attribute("code")) {
             bool whole_class = value->size() == 3 && value->ends_with("xx");
             auto number = integer_of(whole_class ? value->substr(0, 1) : *value);
-            bool legal = number && (whole_class ? *number >= 1 && *number <= 5 : *number >= 100 && *number <= 599);
+            bool legal =
+                number && (whole_class ? *number >= 1 && *number <= 5 : *number >= 100 && *number <= 599);
             if (!legal) return why = "code: a status (404) or a class of them (5xx) expected", false;
             code = static_cast<std::uint16_t>(*number);
         }
@@ -348,14 +400,16 @@ struct Compiler::State : TokenSink, Names {
         const std::string* name = tag.attribute("name");
         const std::string* fetchable = tag.attribute("fetchable");
         if (name == nullptr || trim(*name).empty()) return why = "it needs name=\"URL\"", false;
-        if (fetchable != nullptr && !is_on(*fetchable) && !is_off(*fetchable)) return why = "fetchable: yes or no expected", false;
+        if (fetchable != nullptr && !is_on(*fetchable) && !is_off(*fetchable))
+            return why = "fetchable: yes or no expected", false;
         push(Element::inline_, group, range, {});
         inlines.push_back({std::string(trim(*name)), {}, fetchable != nullptr && is_on(*fetchable)});
         return true;
     }
 
     bool may_assign(std::string_view name, std::string& why) const {
-        if (!is_identifier(name)) return why = "'" + shown(name) + "' is no name: letters, digits and _, at most 64", false;
+        if (!is_identifier(name))
+            return why = "'" + shown(name) + "' is no name: letters, digits and _, at most 64", false;
         if (is_reserved(name)) return why = "'" + shown(name) + "' is the request's", false;
         return true;
     }
@@ -373,7 +427,9 @@ struct Compiler::State : TokenSink, Names {
             if (detail.first.packed.empty()) return why = detail.first.error, false;
             assigned.insert(*name);
             add(OpKind::assign, range, std::move(detail));
-            if (!tag.empty) ++rejected[static_cast<std::size_t>(Element::assign)], report("<esi:assign> with a value must be empty");
+            if (!tag.empty)
+                ++rejected[static_cast<std::size_t>(Element::assign)],
+                    report("<esi:assign> with a value must be empty");
             return true;
         }
         if (tag.empty) return why = "it needs a value", false;
@@ -417,7 +473,9 @@ struct Compiler::State : TokenSink, Names {
         Range body{open.tag.end(), range.offset - open.tag.end()};
         switch (open.element) {
             case Element::remove:
-            case Element::comment: truncate(open); break;
+            case Element::comment:
+                truncate(open);
+                break;
             case Element::html_comment:
                 truncate(open);
                 literal({open.tag.offset, range.end() - open.tag.offset});
@@ -426,14 +484,20 @@ struct Compiler::State : TokenSink, Names {
                 truncate(open);
                 literal(body);
                 break;
-            case Element::inline_: close_inline(open, body); break;
-            case Element::assign: close_assign(open, body, range); break;
+            case Element::inline_:
+                close_inline(open, body);
+                break;
+            case Element::assign:
+                close_assign(open, body, range);
+                break;
             case Element::choose:
             case Element::try_:
                 if (has_branches(open)) {
                     note_stray(open);
                 } else {
-                    demote(open, open.element == Element::choose ? "it has no <esi:when>" : "it needs one <esi:attempt> and <esi:except>");
+                    demote(open, open.element == Element::choose
+                                     ? "it has no <esi:when>"
+                                     : "it needs one <esi:attempt> and <esi:except>");
                     literal(range);
                     break;
                 }
@@ -446,7 +510,9 @@ struct Compiler::State : TokenSink, Names {
                 ops.push_back({closing_tag, 0, static_cast<std::uint32_t>(ops.size() + 1), 0, range});
                 end_body(open);
                 break;
-            default: end_body(open); break;
+            default:
+                end_body(open);
+                break;
         }
     }
 
@@ -454,7 +520,8 @@ struct Compiler::State : TokenSink, Names {
         if (open.stray.line == 0) return;
         Token now = here;
         here = open.stray;
-        report("text directly inside <esi:" + std::string(element_name(open.element)) + "> is not shown: put it into a branch");
+        report("text directly inside <esi:" + std::string(element_name(open.element)) +
+               "> is not shown: put it into a branch");
         here = now;
     }
 
@@ -513,16 +580,21 @@ struct Compiler::State : TokenSink, Names {
             ops[open.op].end = open.op + 1;
             report("<esi:include> is not closed: '/>' expected");
         } else if (open.element != Element::html_comment) {
-            std::string name = open.element == Element::esi_comment ? "<!--esi" : "<esi:" + std::string(element_name(open.element)) + ">";
+            std::string name = open.element == Element::esi_comment
+                                   ? "<!--esi"
+                                   : "<esi:" + std::string(element_name(open.element)) + ">";
             report(name + " stays as text: " + why);
         }
         here = now;
         if (open.element == Element::include) return;
         if (open.element == Element::assign) capturing = false;
-        if (open.element == Element::inline_) inlines.erase(inlines.begin() + static_cast<std::ptrdiff_t>(open.inlines));
+        if (open.element == Element::inline_)
+            inlines.erase(inlines.begin() + static_cast<std::ptrdiff_t>(open.inlines));
         if (open.element == Element::choose || open.element == Element::try_) demote_branches(open.op + 1);
-        if (open.element == Element::vars && !is_open(Element::vars)) turn_all_literal(open.op + 1, OpKind::emit);
-        if (open.element == Element::foreach && !is_open(Element::foreach)) turn_all_literal(open.op + 1, OpKind::break_loop);
+        if (open.element == Element::vars && !is_open(Element::vars))
+            turn_all_literal(open.op + 1, OpKind::emit);
+        if (open.element == Element::foreach && !is_open(Element::foreach))
+            turn_all_literal(open.op + 1, OpKind::break_loop);
         turn_literal(ops[open.op]);
     }
 
@@ -545,7 +617,8 @@ struct Compiler::State : TokenSink, Names {
         while (at < ops.size()) {
             std::uint32_t end = ops[at].end;
             OpKind kind = ops[at].kind;
-            if (kind == OpKind::when || kind == OpKind::otherwise || kind == OpKind::attempt || kind == OpKind::except) {
+            if (kind == OpKind::when || kind == OpKind::otherwise || kind == OpKind::attempt ||
+                kind == OpKind::except) {
                 turn_literal(ops[at]);
                 turn_literal(ops[end - 1]);
             }
@@ -556,7 +629,8 @@ struct Compiler::State : TokenSink, Names {
     // ---- the draft
 
     bool is_open(Element element) const {
-        return std::any_of(stack.begin(), stack.end(), [&](const Open& open) { return open.element == element; });
+        return std::any_of(stack.begin(), stack.end(),
+                           [&](const Open& open) { return open.element == element; });
     }
     // Includes written without the '/' pile up until something around them closes: those give way.
     bool deep() {
@@ -566,7 +640,9 @@ struct Compiler::State : TokenSink, Names {
 
     bool full(Range range) {
         if (ops.size() < options.limits.ops) return false;
-        if (!full_reported) report("more than " + std::to_string(options.limits.ops) + " operations: the rest of the page stays as text");
+        if (!full_reported)
+            report("more than " + std::to_string(options.limits.ops) +
+                   " operations: the rest of the page stays as text");
         full_reported = true;
         literal(range);
         return true;
@@ -580,8 +656,8 @@ struct Compiler::State : TokenSink, Names {
 
     void push(Element element, OpKind kind, Range range, Detail detail) {
         auto op = static_cast<std::uint32_t>(ops.size());
-        stack.push_back({element, op, range, here.line, details.size(), inlines.size(), reports.size(), includes,
-                         rejected[static_cast<std::size_t>(element)]});
+        stack.push_back({element, op, range, here.line, details.size(), inlines.size(), reports.size(),
+                         includes, rejected[static_cast<std::size_t>(element)]});
         add(kind, range, std::move(detail));
         if (element == Element::vars) ops.back().code = vars_group;
     }
@@ -633,7 +709,8 @@ struct Compiler::State : TokenSink, Names {
     std::vector<Detail> details;
     std::vector<InlineDraft> inlines;
     std::vector<Open> stack;
-    std::array<std::uint32_t, static_cast<std::size_t>(Element::count_)> rejected{};  // open tags that stayed text, by element
+    std::array<std::uint32_t, static_cast<std::size_t>(Element::count_)>
+        rejected{};  // open tags that stayed text, by element
     std::unordered_set<std::string> assigned;
     std::uint32_t includes = 0;
     std::vector<Report> reports;
@@ -659,7 +736,9 @@ bool Compiler::feed(std::string_view chunk) {
     return true;
 }
 
-CompileResult Compiler::finish() { return state_->finish(); }
+CompileResult Compiler::finish() {
+    return state_->finish();
+}
 
 CompileResult compile(std::string_view document, const CompileOptions& options) {
     Compiler compiler(options);

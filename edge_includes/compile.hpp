@@ -1,7 +1,7 @@
 // The compiler: an ESI document, in chunks cut anywhere, becomes a plan.
 //
-// Markup that is wrong is never an error of the page: the tag passes through as text, what stands inside it is treated as if
-// the tag were not there, and a report says where and why. docs/esi.md has the language.
+// Markup that is wrong is never an error of the page: the tag passes through as text, what stands inside it
+// is treated as if the tag were not there, and a report says where and why. docs/esi.md has the language.
 #pragma once
 
 #include <cstddef>
@@ -17,21 +17,23 @@ namespace larder::esi {
 // What variables in page text are escaped for, unless they stand in a <script> (always as in JSON).
 enum class Syntax : std::uint8_t { html, json };
 
-// Markup past a limit passes through as text and is reported, except for document_bytes: then there is no plan at all.
+// Markup past a limit passes through as text and is reported, except for document_bytes: then there is no
+// plan at all.
 struct CompileLimits {
     std::size_t document_bytes = 4u << 20;  // at most 4 GiB - 1
     std::uint32_t includes = 256;
     std::uint32_t ops = 16384;
-    std::uint32_t depth = 32;        // elements open at the same time; at most plan_max_depth / 2
-    std::size_t tag_bytes = 8192;    // one tag, or one $(...) in text
-    std::size_t reports = 32;        // further ones are only counted
+    std::uint32_t depth = 32;      // elements open at the same time; at most plan_max_depth / 2
+    std::size_t tag_bytes = 8192;  // one tag, or one $(...) in text
+    std::size_t reports = 32;      // further ones are only counted
 };
 
 struct CompileOptions {
     CompileLimits limits;
     Syntax syntax = Syntax::html;
-    // Names of variables and functions that the host's Environment provides beyond the built-in ones. $(name) and $name(...)
-    // of any other name are not ours (jQuery, say) and pass through. The strings must outlive the compiler.
+    // Names of variables and functions that the host's Environment provides beyond the built-in ones. $(name)
+    // and $name(...) of any other name are not ours (jQuery, say) and pass through. The strings must outlive
+    // the compiler.
     std::span<const std::string_view> host_variables;
     std::span<const std::string_view> host_functions;
 };

@@ -1,4 +1,5 @@
-// The draft of a plan, written out as a plan: bodies nested, neighbouring text joined, what may not stand where it stands left out.
+// The draft of a plan, written out as a plan: bodies nested, neighbouring text joined, what may not stand
+// where it stands left out.
 #include "edge_includes/draft.hpp"
 
 #include "edge_includes/plan_writer.hpp"
@@ -9,7 +10,8 @@ namespace {
 
 class Packer {
 public:
-    Packer(const std::vector<Draft>& ops, const std::vector<Detail>& details) : ops_(ops), details_(details) {}
+    Packer(const std::vector<Draft>& ops, const std::vector<Detail>& details)
+        : ops_(ops), details_(details) {}
 
     DraftPlan run(const std::vector<InlineDraft>& inlines, std::uint64_t document_size) {
         std::uint32_t last = no_string;
@@ -18,8 +20,10 @@ public:
         made.has_esi = !inlines.empty() || !is_whole_document(document_size);
         if (!made.has_esi) return made;
         for (const InlineDraft& fragment : inlines) {
-            writer_.inline_fragment({writer_.string(fragment.name), static_cast<std::uint32_t>(fragment.body.offset),
-                                     static_cast<std::uint32_t>(fragment.body.length), fragment.fetchable ? inline_fetchable : 0u});
+            writer_.inline_fragment({writer_.string(fragment.name),
+                                     static_cast<std::uint32_t>(fragment.body.offset),
+                                     static_cast<std::uint32_t>(fragment.body.length),
+                                     fragment.fetchable ? inline_fetchable : 0u});
         }
         made.ops = writer_.op_count();
         made.includes = writer_.include_count();
@@ -34,7 +38,8 @@ private:
     }
 
     void pack_literal(Range range, std::uint32_t& last) {
-        auto offset = static_cast<std::uint32_t>(range.offset), length = static_cast<std::uint32_t>(range.length);
+        auto offset = static_cast<std::uint32_t>(range.offset),
+             length = static_cast<std::uint32_t>(range.length);
         if (last != no_string && writer_.op(last).a + writer_.op(last).b == offset) {
             writer_.op(last).b += length;
         } else {
@@ -61,18 +66,21 @@ private:
     void pack_op(std::uint32_t at) {
         const Draft& op = ops_[at];
         std::uint32_t index = writer_.add({op.kind, 0, op.code, 0, 0, 0});
-        if (op.kind == OpKind::include) writer_.op(index).a = writer_.include(include_record(details_[op.detail]));
+        if (op.kind == OpKind::include)
+            writer_.op(index).a = writer_.include(include_record(details_[op.detail]));
         if (op.kind == OpKind::emit || op.kind == OpKind::when || op.kind == OpKind::foreach) {
             writer_.op(index).a = writer_.expression(details_[op.detail].first.packed);
         }
-        if (op.kind == OpKind::when || op.kind == OpKind::foreach) writer_.op(index).b = writer_.string(details_[op.detail].name);
+        if (op.kind == OpKind::when || op.kind == OpKind::foreach)
+            writer_.op(index).b = writer_.string(details_[op.detail].name);
         if (op.kind == OpKind::assign) {
             writer_.op(index).a = writer_.string(details_[op.detail].name);
             writer_.op(index).b = writer_.expression(details_[op.detail].first.packed);
         }
         pack_body(at, op.kind);
         writer_.op(index).span = writer_.op_count() - index - 1;
-        simple_ = simple_ && op.kind == OpKind::include && writer_.op(index).span == 0 && is_constant(details_[op.detail]);
+        simple_ = simple_ && op.kind == OpKind::include && writer_.op(index).span == 0 &&
+                  is_constant(details_[op.detail]);
     }
 
     static bool is_constant(const Detail& include) {
@@ -110,9 +118,11 @@ private:
         record.alt = detail.has_second ? source(detail.second) : no_string;
         record.maxwait_ms = attributes.maxwait_ms;
         record.ttl_s = attributes.ttl_s;
-        record.flags = (detail.first.constant ? src_constant : 0u) | (detail.second.constant ? alt_constant : 0u) |
-                       (attributes.no_store ? include_no_store : 0u) | (attributes.continue_on_error ? include_continue : 0u) |
-                       (attributes.process ? include_process : 0u) | (attributes.late_client ? include_late_client : 0u);
+        record.flags =
+            (detail.first.constant ? src_constant : 0u) | (detail.second.constant ? alt_constant : 0u) |
+            (attributes.no_store ? include_no_store : 0u) |
+            (attributes.continue_on_error ? include_continue : 0u) |
+            (attributes.process ? include_process : 0u) | (attributes.late_client ? include_late_client : 0u);
         return record;
     }
 
@@ -124,8 +134,8 @@ private:
 
 }  // namespace
 
-DraftPlan plan_of_draft(const std::vector<Draft>& ops, const std::vector<Detail>& details, const std::vector<InlineDraft>& inlines,
-                        std::uint64_t document_size) {
+DraftPlan plan_of_draft(const std::vector<Draft>& ops, const std::vector<Detail>& details,
+                        const std::vector<InlineDraft>& inlines, std::uint64_t document_size) {
     return Packer(ops, details).run(inlines, document_size);
 }
 

@@ -11,9 +11,10 @@
 namespace larder::esi {
 
 // Kinds of the draft that no plan has.
-inline constexpr auto group = static_cast<OpKind>(200);        // <esi:vars>, <!--esi: only the content counts
-inline constexpr auto closing_tag = static_cast<OpKind>(201);  // at the end of a branch: text again if the branch is demoted
-inline constexpr std::uint16_t vars_group = 1;                 // code of a group that is <esi:vars>
+inline constexpr auto group = static_cast<OpKind>(200);  // <esi:vars>, <!--esi: only the content counts
+inline constexpr auto closing_tag =
+    static_cast<OpKind>(201);                   // at the end of a branch: text again if the branch is demoted
+inline constexpr std::uint16_t vars_group = 1;  // code of a group that is <esi:vars>
 
 struct Range {
     std::uint64_t offset = 0;
@@ -51,7 +52,7 @@ struct DraftPlan {
 };
 
 // Precondition: every body is closed, and `document_size` below 4 GiB.
-DraftPlan plan_of_draft(const std::vector<Draft>& ops, const std::vector<Detail>& details, const std::vector<InlineDraft>& inlines,
-                        std::uint64_t document_size);
+DraftPlan plan_of_draft(const std::vector<Draft>& ops, const std::vector<Detail>& details,
+                        const std::vector<InlineDraft>& inlines, std::uint64_t document_size);
 
 }  // namespace larder::esi

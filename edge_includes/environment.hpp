@@ -9,7 +9,8 @@
 
 namespace larder::esi {
 
-// Where a value goes, and so how it is escaped. A value that a function made for one of these is not escaped again for it.
+// Where a value goes, and so how it is escaped. A value that a function made for one of these is not escaped
+// again for it.
 enum class Escape : std::uint8_t {
     none,  // nothing known: escape it
     html,  // & < > " ' as character references
@@ -28,7 +29,8 @@ class Environment {
 public:
     virtual ~Environment() = default;
 
-    // The only way to a cookie, whatever the markup says. The host returns a value only for names its operator allowed.
+    // The only way to a cookie, whatever the markup says. The host returns a value only for names its
+    // operator allowed.
     virtual std::optional<std::string_view> cookie(std::string_view name) { return (void)name, std::nullopt; }
 
     // A request header by lower-case name. Never asked for cookie, authorization, or proxy-authorization.
@@ -51,7 +53,8 @@ public:
     }
 
     // Functions named in CompileOptions::host_functions, e.g. csrf_token. Nothing = undefined value.
-    virtual std::optional<FunctionResult> call(std::string_view name, std::span<const std::string_view> arguments) {
+    virtual std::optional<FunctionResult> call(std::string_view name,
+                                               std::span<const std::string_view> arguments) {
         return (void)name, (void)arguments, std::nullopt;
     }
 };

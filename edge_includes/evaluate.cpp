@@ -45,12 +45,17 @@ Value list_value(std::span<const Value> items) {
 
 bool Value::truthy() const {
     switch (kind) {
-        case Kind::undefined: return false;
+        case Kind::undefined:
+            return false;
         case Kind::boolean:
-        case Kind::integer: return integer != 0;
-        case Kind::text: return !text.empty();
-        case Kind::list: return !items.empty();
-        case Kind::dictionary: return !pairs.empty();
+        case Kind::integer:
+            return integer != 0;
+        case Kind::text:
+            return !text.empty();
+        case Kind::list:
+            return !items.empty();
+        case Kind::dictionary:
+            return !pairs.empty();
     }
     return false;
 }
@@ -74,14 +79,18 @@ char* Evaluator::allocate(std::size_t size, std::size_t alignment) {
     return static_cast<char*>(memory_.allocate(std::max<std::size_t>(size, 1), alignment));
 }
 
-bool Evaluator::spend_on(std::string_view text) { return budget_.spend(1 + static_cast<std::uint32_t>(text.size() / 64)); }
+bool Evaluator::spend_on(std::string_view text) {
+    return budget_.spend(1 + static_cast<std::uint32_t>(text.size() / 64));
+}
 
 bool Evaluator::spend_on_search(std::string_view text, std::string_view part) {
     std::uint64_t cost = 1 + static_cast<std::uint64_t>(text.size()) * part.size() / 4096;
     return budget_.spend(static_cast<std::uint32_t>(std::min<std::uint64_t>(cost, UINT32_MAX)));
 }
 
-bool Evaluator::spend_on_items(std::size_t count) { return budget_.spend(1 + static_cast<std::uint32_t>(count / 8)); }
+bool Evaluator::spend_on_items(std::size_t count) {
+    return budget_.spend(1 + static_cast<std::uint32_t>(count / 8));
+}
 
 Value Evaluator::make_text(std::string_view text, Escape safe_for) {
     char* copy = allocate(text.size());
@@ -120,10 +129,14 @@ std::string literal_text(const Value& value, unsigned depth) {
     std::string out;
     if (depth == 0) return "...";
     switch (value.kind) {
-        case Value::Kind::undefined: break;
-        case Value::Kind::boolean: return value.integer != 0 ? "true" : "false";
-        case Value::Kind::integer: return std::to_string(value.integer);
-        case Value::Kind::text: return std::string(value.text);
+        case Value::Kind::undefined:
+            break;
+        case Value::Kind::boolean:
+            return value.integer != 0 ? "true" : "false";
+        case Value::Kind::integer:
+            return std::to_string(value.integer);
+        case Value::Kind::text:
+            return std::string(value.text);
         case Value::Kind::list:
             for (const Value& item : value.items) {
                 if (out.size() > longest) break;
@@ -133,7 +146,8 @@ std::string literal_text(const Value& value, unsigned depth) {
         case Value::Kind::dictionary:
             for (const Pair& pair : value.pairs) {
                 if (out.size() > longest) break;
-                out += (out.empty() ? "{" : ", ") + quoted_item(text_value(pair.key), 1) + ": " + quoted_item(pair.value, depth - 1);
+                out += (out.empty() ? "{" : ", ") + quoted_item(text_value(pair.key), 1) + ": " +
+                       quoted_item(pair.value, depth - 1);
             }
             return out.empty() ? "{}" : out + "}";
     }
@@ -154,26 +168,40 @@ std::string_view Evaluator::text(const Value& value) {
 // One evaluation. Every node costs work, so time is bounded; depth is bounded by valid_expression().
 class Evaluator::Run {
 public:
-    Run(Evaluator& evaluator, const Scope* scope, Value* groups) : evaluator_(evaluator), scope_(scope), groups_(groups) {}
+    Run(Evaluator& evaluator, const Scope* scope, Value* groups)
+        : evaluator_(evaluator), scope_(scope), groups_(groups) {}
 
     Value node(NodeReader& reader) {
         if (lost_ || !evaluator_.budget_.spend(1)) return {};
         Node code = reader.node();
         switch (code) {
-            case Node::text: return text_value(reader.sized());
-            case Node::integer: return integer_value(reader.take<std::int64_t>());
-            case Node::boolean: return boolean_value(reader.take<std::uint8_t>() != 0);
-            case Node::variable: return variable(reader);
-            case Node::call: return call(reader);
-            case Node::host_call: return host_call(reader);
-            case Node::list: return list(reader);
-            case Node::dictionary: return dictionary(reader);
-            case Node::range: return range(reader);
-            case Node::concat: return concat(reader);
-            case Node::escape: return escape(reader);
-            case Node::negate: return boolean_value(!node(reader).truthy());
+            case Node::text:
+                return text_value(reader.sized());
+            case Node::integer:
+                return integer_value(reader.take<std::int64_t>());
+            case Node::boolean:
+                return boolean_value(reader.take<std::uint8_t>() != 0);
+            case Node::variable:
+                return variable(reader);
+            case Node::call:
+                return call(reader);
+            case Node::host_call:
+                return host_call(reader);
+            case Node::list:
+                return list(reader);
+            case Node::dictionary:
+                return dictionary(reader);
+            case Node::range:
+                return range(reader);
+            case Node::concat:
+                return concat(reader);
+            case Node::escape:
+                return escape(reader);
+            case Node::negate:
+                return boolean_value(!node(reader).truthy());
             case Node::both:
-            case Node::either: return branch(reader, code);
+            case Node::either:
+                return branch(reader, code);
             case Node::equal:
             case Node::unequal:
             case Node::less:
@@ -215,26 +243,34 @@ private:
 
     Value binary(Node code, const Value& left, const Value& right) {
         switch (code) {
-            case Node::add: return add(left, right);
+            case Node::add:
+                return add(left, right);
             case Node::subtract:
             case Node::multiply:
             case Node::divide:
-            case Node::remainder: return arithmetic(code, left, right);
-            default: return boolean_value(compare(code, left, right));
+            case Node::remainder:
+                return arithmetic(code, left, right);
+            default:
+                return boolean_value(compare(code, left, right));
         }
     }
 
-    // ESI 1.0: an undefined or empty operand makes every comparison false; two numbers compare as numbers, else as strings.
+    // ESI 1.0: an undefined or empty operand makes every comparison false; two numbers compare as numbers,
+    // else as strings.
     bool compare(Node code, const Value& left, const Value& right) {
         std::string_view a = evaluator_.text(left), b = evaluator_.text(right);
         if (a.empty() || b.empty()) return false;
         if (!evaluator_.spend_on(a) || !evaluator_.spend_on(b)) return false;
         switch (code) {
-            case Node::has: return evaluator_.spend_on_search(a, b) && a.find(b) != std::string_view::npos;
-            case Node::has_any_case: return evaluator_.spend_on_search(a, b) && has_any_case(a, b);
+            case Node::has:
+                return evaluator_.spend_on_search(a, b) && a.find(b) != std::string_view::npos;
+            case Node::has_any_case:
+                return evaluator_.spend_on_search(a, b) && has_any_case(a, b);
             case Node::matches:
-            case Node::matches_any_case: return match(a, b, code == Node::matches_any_case);
-            default: return ordered(code, a, b);
+            case Node::matches_any_case:
+                return match(a, b, code == Node::matches_any_case);
+            default:
+                return ordered(code, a, b);
         }
     }
 
@@ -247,12 +283,18 @@ private:
     template <typename Operand>
     static bool decide(Node code, const Operand& a, const Operand& b) {
         switch (code) {
-            case Node::equal: return !(a < b) && !(b < a);
-            case Node::unequal: return a < b || b < a;
-            case Node::less: return a < b;
-            case Node::less_equal: return !(b < a);
-            case Node::greater: return b < a;
-            default: return !(a < b);
+            case Node::equal:
+                return !(a < b) && !(b < a);
+            case Node::unequal:
+                return a < b || b < a;
+            case Node::less:
+                return a < b;
+            case Node::less_equal:
+                return !(b < a);
+            case Node::greater:
+                return b < a;
+            default:
+                return !(a < b);
         }
     }
 
@@ -276,7 +318,8 @@ private:
 
     // Integers add, lists join, everything else is concatenated as text.
     Value add(const Value& left, const Value& right) {
-        if (left.kind == Value::Kind::integer && right.kind == Value::Kind::integer) return arithmetic(Node::add, left, right);
+        if (left.kind == Value::Kind::integer && right.kind == Value::Kind::integer)
+            return arithmetic(Node::add, left, right);
         if (left.kind == Value::Kind::list && right.kind == Value::Kind::list) return join(left, right);
         std::string_view a = evaluator_.text(left), b = evaluator_.text(right);
         return concatenated(std::array{a, b});
@@ -305,10 +348,14 @@ private:
         std::int64_t result = 0;
         if (!a || !b) return {};
         switch (code) {
-            case Node::add: return __builtin_add_overflow(*a, *b, &result) ? Value{} : integer_value(result);
-            case Node::subtract: return __builtin_sub_overflow(*a, *b, &result) ? Value{} : integer_value(result);
-            case Node::multiply: return __builtin_mul_overflow(*a, *b, &result) ? Value{} : integer_value(result);
-            default: break;
+            case Node::add:
+                return __builtin_add_overflow(*a, *b, &result) ? Value{} : integer_value(result);
+            case Node::subtract:
+                return __builtin_sub_overflow(*a, *b, &result) ? Value{} : integer_value(result);
+            case Node::multiply:
+                return __builtin_mul_overflow(*a, *b, &result) ? Value{} : integer_value(result);
+            default:
+                break;
         }
         if (*b == 0 || *b == -1) return *b == 0 ? Value{} : arithmetic_by_minus_one(code, *a);
         return integer_value(code == Node::divide ? *a / *b : *a % *b);
@@ -351,7 +398,8 @@ private:
         char* room = evaluator_.allocate(count * sizeof(Pair), alignof(Pair));
         if (room == nullptr || values.size() != 2u * count) return {};
         auto* pairs = reinterpret_cast<Pair*>(room);
-        for (std::size_t i = 0; i < count; ++i) new (pairs + i) Pair{evaluator_.text(values[2 * i]), values[2 * i + 1]};
+        for (std::size_t i = 0; i < count; ++i)
+            new (pairs + i) Pair{evaluator_.text(values[2 * i]), values[2 * i + 1]};
         Value value;
         value.kind = Value::Kind::dictionary;
         value.pairs = {pairs, count};
@@ -369,7 +417,8 @@ private:
         char* room = evaluator_.allocate(count * sizeof(Value), alignof(Value));
         if (room == nullptr || !evaluator_.budget_.spend(static_cast<std::uint32_t>(count))) return {};
         auto* items = reinterpret_cast<Value*>(room);
-        for (std::size_t i = 0; i < count; ++i) new (items + i) Value(integer_value(*from + step * static_cast<std::int64_t>(i)));
+        for (std::size_t i = 0; i < count; ++i)
+            new (items + i) Value(integer_value(*from + step * static_cast<std::int64_t>(i)));
         return list_value({items, count});
     }
 
@@ -378,7 +427,8 @@ private:
         char* room = evaluator_.allocate(values.size() * sizeof(std::string_view), alignof(std::string_view));
         if (room == nullptr) return {};
         auto* parts = reinterpret_cast<std::string_view*>(room);
-        for (std::size_t i = 0; i < values.size(); ++i) new (parts + i) std::string_view(evaluator_.text(values[i]));
+        for (std::size_t i = 0; i < values.size(); ++i)
+            new (parts + i) std::string_view(evaluator_.text(values[i]));
         return concatenated({parts, values.size()});
     }
 
@@ -386,7 +436,8 @@ private:
         auto wanted = static_cast<Escape>(reader.take<std::uint8_t>());
         Value value = node(reader);
         std::string_view text = evaluator_.text(value);
-        if (value.safe_for == Escape::raw || value.safe_for == wanted) return text_value(text, value.safe_for);
+        if (value.safe_for == Escape::raw || value.safe_for == wanted)
+            return text_value(text, value.safe_for);
         return evaluator_.escaped(wanted, text);
     }
 
@@ -412,7 +463,8 @@ private:
             if (i < arguments.size()) arguments[i] = evaluator_.text(value);
         }
         if (!evaluator_.budget_.spend(host_call_cost)) return {};
-        auto result = evaluator_.environment_.call(name, {arguments.data(), std::min(given, arguments.size())});
+        auto result =
+            evaluator_.environment_.call(name, {arguments.data(), std::min(given, arguments.size())});
         return result ? evaluator_.make_text(result->text, result->safe_for) : Value{};
     }
 
@@ -423,7 +475,8 @@ private:
         std::string_view default_bytes = reader.sized();
         Value key = key_bytes.empty() ? Value{} : whole(key_bytes);
         Value value = lookup(which, name, key, !key_bytes.empty());
-        bool absent = value.kind == Value::Kind::undefined || (value.kind == Value::Kind::text && value.text.empty());
+        bool absent =
+            value.kind == Value::Kind::undefined || (value.kind == Value::Kind::text && value.text.empty());
         return absent && !default_bytes.empty() ? whole(default_bytes) : value;
     }
 
@@ -468,7 +521,8 @@ private:
     Evaluator& evaluator_;
     const Scope* scope_;
     Value* groups_;
-    bool lost_ = false;  // operands were left unread for lack of memory: the reader no longer stands at a node
+    bool lost_ =
+        false;  // operands were left unread for lack of memory: the reader no longer stands at a node
 };
 
 Value Evaluator::evaluate(std::string_view packed, const Scope* scope, Value* groups) {

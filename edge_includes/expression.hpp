@@ -1,7 +1,8 @@
 // Expressions: tests of <esi:when>, values of <esi:assign>, and $(VAR{key}|default) in text and attributes.
 //
-// Parsed once, at compile time, into packed bytes (prefix order); evaluated at serve time straight from them. Evaluation is
-// bounded in work, memory and depth by the Evaluator's budget. Syntax and semantics: docs/esi.md, after ESI 1.0 section 4.
+// Parsed once, at compile time, into packed bytes (prefix order); evaluated at serve time straight from them.
+// Evaluation is bounded in work, memory and depth by the Evaluator's budget. Syntax and semantics:
+// docs/esi.md, after ESI 1.0 section 4.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,8 @@
 
 namespace larder::esi {
 
-// ---- compile time -------------------------------------------------------------------------------------------------------
+// ---- compile time
+// -------------------------------------------------------------------------------------------------------
 
 // Which names exist. Others make an expression invalid at compile time, so that foreign $(...) is left alone.
 class Names {
@@ -28,28 +30,31 @@ public:
 };
 
 struct Parsed {
-    std::string packed;        // empty on failure
-    std::string error;         // what was wrong, "" if nothing; of a template also what was left as text
-    bool constant = false;     // parse_template: no variable in it, `packed` is the text itself
-    std::size_t length = 0;    // parse_interpolation: bytes of source consumed
+    std::string packed;      // empty on failure
+    std::string error;       // what was wrong, "" if nothing; of a template also what was left as text
+    bool constant = false;   // parse_template: no variable in it, `packed` is the text itself
+    std::size_t length = 0;  // parse_interpolation: bytes of source consumed
 };
 
 // A whole expression, e.g. $(HTTP_COOKIE{group}) == 'a' & !$exists($(x)).
 Parsed parse_expression(std::string_view source, const Names& names);
 
-// Text with $(...) and $function(...) in it; values are escaped for `escape`. Anything that only looks like a variable stays.
+// Text with $(...) and $function(...) in it; values are escaped for `escape`. Anything that only looks like a
+// variable stays.
 Parsed parse_template(std::string_view source, Escape escape, const Names& names);
 
 // One $(...) or $function(...) at the beginning of `source`, its value escaped for `escape`.
 Parsed parse_interpolation(std::string_view source, Escape escape, const Names& names);
 
-// Checks packed bytes of any origin; what it accepts is safe to evaluate. Adds what it reads to *reads, if not null.
+// Checks packed bytes of any origin; what it accepts is safe to evaluate. Adds what it reads to *reads, if
+// not null.
 bool valid_expression(std::string_view packed, Reads* reads = nullptr);
 
 // The expression written out, fully parenthesised.
 std::string expression_text(std::string_view packed);
 
-// ---- serve time ---------------------------------------------------------------------------------------------------------
+// ---- serve time
+// ---------------------------------------------------------------------------------------------------------
 
 struct Value;
 struct Pair;
@@ -101,8 +106,8 @@ public:
     Evaluator(Environment& environment, std::pmr::memory_resource& memory, Budget& budget)
         : environment_(environment), memory_(memory), budget_(budget) {}
 
-    // Precondition: valid_expression(packed). `groups`, if not null, receives the list of groups when a `matches` in the
-    // expression matched.
+    // Precondition: valid_expression(packed). `groups`, if not null, receives the list of groups when a
+    // `matches` in the expression matched.
     Value evaluate(std::string_view packed, const Scope* scope, Value* groups = nullptr);
 
     // The value as text for output; lists and dictionaries are written like literals. Undefined is "".
@@ -111,7 +116,8 @@ public:
     // For functions: all of these give undefined (null, false) once the budget is spent.
     char* allocate(std::size_t size, std::size_t alignment = 1);
     bool spend_on(std::string_view text);  // work in proportion to the text
-    bool spend_on_search(std::string_view text, std::string_view part);  // in proportion to the worst case of a search
+    bool spend_on_search(std::string_view text,
+                         std::string_view part);  // in proportion to the worst case of a search
     bool spend_on_items(std::size_t count);
     Value make_text(std::string_view text, Escape safe_for = Escape::none);
     Value make_list(std::span<const Value> items);

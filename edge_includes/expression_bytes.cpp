@@ -13,19 +13,26 @@ bool check_node(NodeReader& reader, unsigned depth, Reads& reads);
 
 Reads reads_of(Variable variable) {
     switch (variable) {
-        case Variable::cookie: return reads_cookies;
-        case Variable::query_string: return reads_query;
+        case Variable::cookie:
+            return reads_cookies;
+        case Variable::query_string:
+            return reads_query;
         case Variable::accept_language:
         case Variable::user_agent:
-        case Variable::header: return reads_headers;
+        case Variable::header:
+            return reads_headers;
         case Variable::host:
         case Variable::method:
         case Variable::path:
-        case Variable::scheme: return reads_request;
-        case Variable::remote_address: return reads_address;
-        case Variable::of_host: return reads_host_names;
+        case Variable::scheme:
+            return reads_request;
+        case Variable::remote_address:
+            return reads_address;
+        case Variable::of_host:
+            return reads_host_names;
         case Variable::named:
-        case Variable::denied: break;
+        case Variable::denied:
+            break;
     }
     return 0;
 }
@@ -57,9 +64,14 @@ bool check_node(NodeReader& reader, unsigned depth, Reads& reads) {
     --depth;
     Node node = reader.node();
     switch (node) {
-        case Node::text: reader.sized(); return reader.ok();
-        case Node::integer: reader.take<std::int64_t>(); return reader.ok();
-        case Node::boolean: return reader.take<std::uint8_t>() <= 1 && reader.ok();
+        case Node::text:
+            reader.sized();
+            return reader.ok();
+        case Node::integer:
+            reader.take<std::int64_t>();
+            return reader.ok();
+        case Node::boolean:
+            return reader.take<std::uint8_t>() <= 1 && reader.ok();
         case Node::variable: {
             auto variable = reader.take<std::uint8_t>();
             if (variable > static_cast<std::uint8_t>(Variable::last_)) return false;
@@ -73,21 +85,26 @@ bool check_node(NodeReader& reader, unsigned depth, Reads& reads) {
             if (!reader.ok() || index >= functions().size()) return false;
             const Function& function = functions()[index];
             if (function.name == "time") reads |= reads_time;
-            return count >= function.least && count <= function.most && check_nodes(reader, count, depth, reads);
+            return count >= function.least && count <= function.most &&
+                   check_nodes(reader, count, depth, reads);
         }
         case Node::host_call:
             reads |= reads_host_names;
             reader.name();
             return check_nodes(reader, reader.take<std::uint8_t>(), depth, reads) && reader.ok();
         case Node::list:
-        case Node::concat: return check_nodes(reader, reader.take<std::uint16_t>(), depth, reads) && reader.ok();
-        case Node::dictionary: return check_nodes(reader, 2u * reader.take<std::uint16_t>(), depth, reads) && reader.ok();
+        case Node::concat:
+            return check_nodes(reader, reader.take<std::uint16_t>(), depth, reads) && reader.ok();
+        case Node::dictionary:
+            return check_nodes(reader, 2u * reader.take<std::uint16_t>(), depth, reads) && reader.ok();
         case Node::escape:
             if (reader.take<std::uint8_t>() > static_cast<std::uint8_t>(Escape::raw)) return false;
             return check_node(reader, depth, reads);
-        case Node::negate: return check_node(reader, depth, reads);
+        case Node::negate:
+            return check_node(reader, depth, reads);
         case Node::both:
-        case Node::either: return check_branch(reader, depth, reads);
+        case Node::either:
+            return check_branch(reader, depth, reads);
         case Node::range:
         case Node::equal:
         case Node::unequal:
@@ -103,50 +120,82 @@ bool check_node(NodeReader& reader, unsigned depth, Reads& reads) {
         case Node::subtract:
         case Node::multiply:
         case Node::divide:
-        case Node::remainder: return check_nodes(reader, 2, depth, reads);
+        case Node::remainder:
+            return check_nodes(reader, 2, depth, reads);
     }
     return false;
 }
 
 const char* operator_text(Node node) {
     switch (node) {
-        case Node::both: return " & ";
-        case Node::either: return " | ";
-        case Node::equal: return " == ";
-        case Node::unequal: return " != ";
-        case Node::less: return " < ";
-        case Node::less_equal: return " <= ";
-        case Node::greater: return " > ";
-        case Node::greater_equal: return " >= ";
-        case Node::matches: return " matches ";
-        case Node::matches_any_case: return " matches_i ";
-        case Node::has: return " has ";
-        case Node::has_any_case: return " has_i ";
-        case Node::add: return " + ";
-        case Node::subtract: return " - ";
-        case Node::multiply: return " * ";
-        case Node::divide: return " / ";
-        case Node::remainder: return " % ";
-        case Node::range: return "..";
-        default: return " ? ";
+        case Node::both:
+            return " & ";
+        case Node::either:
+            return " | ";
+        case Node::equal:
+            return " == ";
+        case Node::unequal:
+            return " != ";
+        case Node::less:
+            return " < ";
+        case Node::less_equal:
+            return " <= ";
+        case Node::greater:
+            return " > ";
+        case Node::greater_equal:
+            return " >= ";
+        case Node::matches:
+            return " matches ";
+        case Node::matches_any_case:
+            return " matches_i ";
+        case Node::has:
+            return " has ";
+        case Node::has_any_case:
+            return " has_i ";
+        case Node::add:
+            return " + ";
+        case Node::subtract:
+            return " - ";
+        case Node::multiply:
+            return " * ";
+        case Node::divide:
+            return " / ";
+        case Node::remainder:
+            return " % ";
+        case Node::range:
+            return "..";
+        default:
+            return " ? ";
     }
 }
 
 std::string variable_name(Variable variable, std::string_view name) {
     switch (variable) {
-        case Variable::cookie: return "HTTP_COOKIE";
-        case Variable::query_string: return "QUERY_STRING";
-        case Variable::host: return "HTTP_HOST";
-        case Variable::accept_language: return "HTTP_ACCEPT_LANGUAGE";
-        case Variable::user_agent: return "HTTP_USER_AGENT";
-        case Variable::remote_address: return "REMOTE_ADDR";
-        case Variable::method: return "REQUEST_METHOD";
-        case Variable::path: return "REQUEST_PATH";
-        case Variable::scheme: return "REQUEST_SCHEME";
-        case Variable::header: return "header:" + std::string(name);
-        case Variable::denied: return "denied:" + std::string(name);
+        case Variable::cookie:
+            return "HTTP_COOKIE";
+        case Variable::query_string:
+            return "QUERY_STRING";
+        case Variable::host:
+            return "HTTP_HOST";
+        case Variable::accept_language:
+            return "HTTP_ACCEPT_LANGUAGE";
+        case Variable::user_agent:
+            return "HTTP_USER_AGENT";
+        case Variable::remote_address:
+            return "REMOTE_ADDR";
+        case Variable::method:
+            return "REQUEST_METHOD";
+        case Variable::path:
+            return "REQUEST_PATH";
+        case Variable::scheme:
+            return "REQUEST_SCHEME";
+        case Variable::header:
+            return "header:" + std::string(name);
+        case Variable::denied:
+            return "denied:" + std::string(name);
         case Variable::of_host:
-        case Variable::named: break;
+        case Variable::named:
+            break;
     }
     return std::string(name);
 }
@@ -189,10 +238,14 @@ std::string print_node(NodeReader& reader) {
     static constexpr const char* escapes[] = {"none", "html", "url", "json", "raw"};
     Node node = reader.node();
     switch (node) {
-        case Node::text: return quoted(reader.sized());
-        case Node::integer: return std::to_string(reader.take<std::int64_t>());
-        case Node::boolean: return reader.take<std::uint8_t>() != 0 ? "true" : "false";
-        case Node::variable: return print_variable(reader);
+        case Node::text:
+            return quoted(reader.sized());
+        case Node::integer:
+            return std::to_string(reader.take<std::int64_t>());
+        case Node::boolean:
+            return reader.take<std::uint8_t>() != 0 ? "true" : "false";
+        case Node::variable:
+            return print_variable(reader);
         case Node::call: {
             std::string out = "$" + std::string(functions()[reader.take<std::uint8_t>()].name);
             return out + "(" + print_list(reader, reader.take<std::uint8_t>(), ", ") + ")";
@@ -201,8 +254,10 @@ std::string print_node(NodeReader& reader) {
             std::string out = "$" + std::string(reader.name());
             return out + "(" + print_list(reader, reader.take<std::uint8_t>(), ", ") + ")";
         }
-        case Node::list: return "[" + print_list(reader, reader.take<std::uint16_t>(), ", ") + "]";
-        case Node::concat: return "concat(" + print_list(reader, reader.take<std::uint16_t>(), ", ") + ")";
+        case Node::list:
+            return "[" + print_list(reader, reader.take<std::uint16_t>(), ", ") + "]";
+        case Node::concat:
+            return "concat(" + print_list(reader, reader.take<std::uint16_t>(), ", ") + ")";
         case Node::dictionary: {
             std::string out = "{";
             auto count = reader.take<std::uint16_t>();
@@ -213,11 +268,16 @@ std::string print_node(NodeReader& reader) {
             std::string out = escapes[reader.take<std::uint8_t>()];
             return out + "(" + print_node(reader) + ")";
         }
-        case Node::negate: return "!" + print_node(reader);
+        case Node::negate:
+            return "!" + print_node(reader);
         case Node::both:
-        case Node::either: reader.take<std::uint32_t>(); break;
-        case Node::range: return "[" + print_list(reader, 2, "..") + "]";
-        default: break;
+        case Node::either:
+            reader.take<std::uint32_t>();
+            break;
+        case Node::range:
+            return "[" + print_list(reader, 2, "..") + "]";
+        default:
+            break;
     }
     return "(" + print_list(reader, 2, operator_text(node)) + ")";
 }

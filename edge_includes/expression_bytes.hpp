@@ -1,7 +1,7 @@
 // Packed expressions: the node codes, and bounded reading and writing of the bytes. Internal to the engine.
 //
-// A node is a code, its own data, then its operands (prefix order). Where an operand may be skipped at run time (the right side
-// of & and |, keys, defaults) its length stands before it.
+// A node is a code, its own data, then its operands (prefix order). Where an operand may be skipped at run
+// time (the right side of & and |, keys, defaults) its length stands before it.
 #pragma once
 
 #include <bit>
@@ -17,11 +17,11 @@ namespace larder::esi {
 static_assert(std::endian::native == std::endian::little, "plans are read in place");
 
 enum class Node : std::uint8_t {
-    text = 1,    // u32 length, bytes
-    integer,     // i64
-    boolean,     // u8 0 or 1
-    variable,    // u8 Variable, u8 name length, name, [u32 length, key], [u32 length, default]; length 0 = absent
-    call,        // u8 index in the function table, u8 argument count, arguments
+    text = 1,  // u32 length, bytes
+    integer,   // i64
+    boolean,   // u8 0 or 1
+    variable,  // u8 Variable, u8 name length, name, u32 length, key, u32 length, default (length 0: none)
+    call,      // u8 index in the function table, u8 argument count, arguments
     host_call,   // u8 name length, name, u8 argument count, arguments
     list,        // u16 count, items
     dictionary,  // u16 count, key and value alternating
@@ -31,15 +31,36 @@ enum class Node : std::uint8_t {
     negate,      // operand: !
     both,        // u32 length of the right side, left, right: &
     either,      // the same: |
-    equal, unequal, less, less_equal, greater, greater_equal,
-    matches, matches_any_case, has, has_any_case,
-    add, subtract, multiply, divide, remainder,
+    equal,
+    unequal,
+    less,
+    less_equal,
+    greater,
+    greater_equal,
+    matches,
+    matches_any_case,
+    has,
+    has_any_case,
+    add,
+    subtract,
+    multiply,
+    divide,
+    remainder,
     last_ = remainder
 };
 
 enum class Variable : std::uint8_t {
     named,  // assigned in the document
-    cookie, query_string, host, accept_language, user_agent, header, remote_address, method, path, scheme,
+    cookie,
+    query_string,
+    host,
+    accept_language,
+    user_agent,
+    header,
+    remote_address,
+    method,
+    path,
+    scheme,
     denied,   // known, and never readable: the whole Cookie header, credentials
     of_host,  // the host's, unless assigned in the document
     last_ = of_host

@@ -24,7 +24,9 @@ std::optional<std::int64_t> integer(const Value& value) {
     return std::nullopt;
 }
 
-Value size_value(std::size_t size) { return integer_value(static_cast<std::int64_t>(size)); }
+Value size_value(std::size_t size) {
+    return integer_value(static_cast<std::int64_t>(size));
+}
 
 // A copy of the text with each byte mapped.
 template <typename Map>
@@ -38,8 +40,12 @@ Value mapped(FunctionCall& call, Map map) {
 
 // ---- text
 
-Value lower_case(FunctionCall& call) { return mapped(call, lower); }
-Value upper_case(FunctionCall& call) { return mapped(call, upper); }
+Value lower_case(FunctionCall& call) {
+    return mapped(call, lower);
+}
+Value upper_case(FunctionCall& call) {
+    return mapped(call, upper);
+}
 
 Value length(FunctionCall& call) {
     const Value& value = call.arguments[0];
@@ -55,21 +61,37 @@ Value substring(FunctionCall& call) {
     auto start = integer(call.arguments[1]);
     auto count = call.arguments.size() > 2 ? integer(call.arguments[2]) : size;
     if (!start || !count) return {};
-    std::int64_t from = std::clamp<std::int64_t>(*start < 0 && *start >= -size ? *start + size : *start, 0, size);
+    std::int64_t from =
+        std::clamp<std::int64_t>(*start < 0 && *start >= -size ? *start + size : *start, 0, size);
     std::int64_t most = size - from;
-    std::int64_t taken = *count < 0 ? std::max<std::int64_t>(0, *count < -most ? 0 : most + *count) : std::min(*count, most);
+    std::int64_t taken =
+        *count < 0 ? std::max<std::int64_t>(0, *count < -most ? 0 : most + *count) : std::min(*count, most);
     return text_value(text.substr(static_cast<std::size_t>(from), static_cast<std::size_t>(taken)));
 }
 
-Value position(std::size_t at) { return at == std::string_view::npos ? integer_value(-1) : size_value(at); }
-bool may_search(FunctionCall& call) { return call.evaluator.spend_on_search(call.text(0), call.text(1)); }
+Value position(std::size_t at) {
+    return at == std::string_view::npos ? integer_value(-1) : size_value(at);
+}
+bool may_search(FunctionCall& call) {
+    return call.evaluator.spend_on_search(call.text(0), call.text(1));
+}
 
-Value index_of(FunctionCall& call) { return may_search(call) ? position(call.text(0).find(call.text(1))) : Value{}; }
-Value last_index_of(FunctionCall& call) { return may_search(call) ? position(call.text(0).rfind(call.text(1))) : Value{}; }
-Value starts_with(FunctionCall& call) { return boolean_value(call.text(0).starts_with(call.text(1))); }
-Value ends_with(FunctionCall& call) { return boolean_value(call.text(0).ends_with(call.text(1))); }
+Value index_of(FunctionCall& call) {
+    return may_search(call) ? position(call.text(0).find(call.text(1))) : Value{};
+}
+Value last_index_of(FunctionCall& call) {
+    return may_search(call) ? position(call.text(0).rfind(call.text(1))) : Value{};
+}
+Value starts_with(FunctionCall& call) {
+    return boolean_value(call.text(0).starts_with(call.text(1)));
+}
+Value ends_with(FunctionCall& call) {
+    return boolean_value(call.text(0).ends_with(call.text(1)));
+}
 
-Value strip(FunctionCall& call) { return text_value(trim(call.text(0))); }
+Value strip(FunctionCall& call) {
+    return text_value(trim(call.text(0)));
+}
 
 Value strip_left(FunctionCall& call) {
     std::string_view text = call.text(0);
@@ -91,7 +113,9 @@ Value replace(FunctionCall& call) {
     if (!call.evaluator.spend_on_search(text, old)) return {};
     std::size_t count = 0;
     auto limit = static_cast<std::size_t>(*most);
-    for (std::size_t at = 0; count < limit && (at = text.find(old, at)) != std::string_view::npos; at += old.size()) ++count;
+    for (std::size_t at = 0; count < limit && (at = text.find(old, at)) != std::string_view::npos;
+         at += old.size())
+        ++count;
     if (count == 0) return text_value(text);
     std::size_t size = text.size() - count * old.size() + count * fresh.size();
     char* out = call.evaluator.allocate(size);
@@ -113,27 +137,53 @@ Value to_integer(FunctionCall& call) {
     auto value = integer(call.arguments[0]);
     return value ? integer_value(*value) : Value{};
 }
-Value to_text(FunctionCall& call) { return text_value(call.text(0)); }
-Value to_boolean(FunctionCall& call) { return boolean_value(call.arguments[0].truthy()); }
-Value exists(FunctionCall& call) { return boolean_value(call.arguments[0].kind != Value::Kind::undefined); }
+Value to_text(FunctionCall& call) {
+    return text_value(call.text(0));
+}
+Value to_boolean(FunctionCall& call) {
+    return boolean_value(call.arguments[0].truthy());
+}
+Value exists(FunctionCall& call) {
+    return boolean_value(call.arguments[0].kind != Value::Kind::undefined);
+}
 
 bool empty(const Value& value) {
     return !value.truthy() && value.kind != Value::Kind::integer && value.kind != Value::Kind::boolean;
 }
-Value is_empty(FunctionCall& call) { return boolean_value(empty(call.arguments[0])); }
-Value default_value(FunctionCall& call) { return empty(call.arguments[0]) ? call.arguments[1] : call.arguments[0]; }
+Value is_empty(FunctionCall& call) {
+    return boolean_value(empty(call.arguments[0]));
+}
+Value default_value(FunctionCall& call) {
+    return empty(call.arguments[0]) ? call.arguments[1] : call.arguments[0];
+}
 
-Value dollar(FunctionCall&) { return text_value("$"); }
-Value single_quote(FunctionCall&) { return text_value("'"); }
-Value double_quote(FunctionCall&) { return text_value("\""); }
+Value dollar(FunctionCall&) {
+    return text_value("$");
+}
+Value single_quote(FunctionCall&) {
+    return text_value("'");
+}
+Value double_quote(FunctionCall&) {
+    return text_value("\"");
+}
 
 // ---- encodings
 
-Value html_encode(FunctionCall& call) { return call.evaluator.escaped(Escape::html, call.text(0)); }
-Value url_encode(FunctionCall& call) { return call.evaluator.escaped(Escape::url, call.text(0)); }
-Value json_encode(FunctionCall& call) { return call.evaluator.escaped(Escape::json, call.text(0)); }
-Value raw(FunctionCall& call) { return text_value(call.text(0), Escape::raw); }
-Value html_decode(FunctionCall& call) { return call.evaluator.make_text(decode_references(call.text(0))); }
+Value html_encode(FunctionCall& call) {
+    return call.evaluator.escaped(Escape::html, call.text(0));
+}
+Value url_encode(FunctionCall& call) {
+    return call.evaluator.escaped(Escape::url, call.text(0));
+}
+Value json_encode(FunctionCall& call) {
+    return call.evaluator.escaped(Escape::json, call.text(0));
+}
+Value raw(FunctionCall& call) {
+    return text_value(call.text(0), Escape::raw);
+}
+Value html_decode(FunctionCall& call) {
+    return call.evaluator.make_text(decode_references(call.text(0)));
+}
 
 Value url_decode(FunctionCall& call) {
     std::string_view text = call.text(0);
@@ -142,7 +192,9 @@ Value url_decode(FunctionCall& call) {
     return text_value({out, static_cast<std::size_t>(write_url_decoded(text, true, out) - out)});
 }
 
-const unsigned char* bytes(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
+const unsigned char* bytes(std::string_view text) {
+    return reinterpret_cast<const unsigned char*>(text.data());
+}
 
 Value base64_encode(FunctionCall& call) {
     std::string_view text = call.text(0);
@@ -159,7 +211,9 @@ Value base64_decode(FunctionCall& call) {
     std::size_t size = text.size() / 4 * 3;
     char* out = call.evaluator.allocate(size);
     if (out == nullptr) return {};
-    if (EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out), bytes(text), static_cast<int>(text.size())) < 0) return {};
+    if (EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out), bytes(text), static_cast<int>(text.size())) <
+        0)
+        return {};
     return text_value({out, size - (text.ends_with("==") ? 2 : text.ends_with("=") ? 1 : 0)});
 }
 
@@ -179,17 +233,26 @@ Value digest(FunctionCall& call, const EVP_MD* algorithm) {
     return text_value({out, 2u * size});
 }
 
-Value md5(FunctionCall& call) { return digest(call, EVP_md5()); }
-Value sha1(FunctionCall& call) { return digest(call, EVP_sha1()); }
-Value sha256(FunctionCall& call) { return digest(call, EVP_sha256()); }
+Value md5(FunctionCall& call) {
+    return digest(call, EVP_md5());
+}
+Value sha1(FunctionCall& call) {
+    return digest(call, EVP_sha1());
+}
+Value sha256(FunctionCall& call) {
+    return digest(call, EVP_sha256());
+}
 
 // ---- time
 
-Value time_now(FunctionCall& call) { return integer_value(call.environment.unix_time()); }
+Value time_now(FunctionCall& call) {
+    return integer_value(call.environment.unix_time());
+}
 
 bool calendar(const Value& value, std::tm& out) {
     auto seconds = integer(value);
-    if (!seconds || *seconds < -62'135'596'800 || *seconds > 253'402'300'799) return false;  // years 1 to 9999
+    if (!seconds || *seconds < -62'135'596'800 || *seconds > 253'402'300'799)
+        return false;  // years 1 to 9999
     std::time_t time = *seconds;
     return gmtime_r(&time, &out) != nullptr;
 }
@@ -197,12 +260,14 @@ bool calendar(const Value& value, std::tm& out) {
 // The fixed format of HTTP (RFC 9110 section 5.6.7), whatever the locale.
 Value http_time(FunctionCall& call) {
     static constexpr const char* days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static constexpr const char* months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    static constexpr const char* months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                             "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     std::tm tm{};
     if (!calendar(call.arguments[0], tm)) return {};
     char text[64];
-    int size = std::snprintf(text, sizeof text, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[tm.tm_wday], tm.tm_mday,
-                             months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    int size =
+        std::snprintf(text, sizeof text, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[tm.tm_wday], tm.tm_mday,
+                      months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
     return call.evaluator.make_text({text, static_cast<std::size_t>(size)});
 }
 
@@ -260,7 +325,8 @@ Value list_item(FunctionCall& call) {
 Value slice(FunctionCall& call) {
     std::span<const Value> items = call.arguments[0].items;
     auto from = integer(call.arguments[1]);
-    auto count = call.arguments.size() > 2 ? integer(call.arguments[2]) : std::optional<std::int64_t>(1 << 20);
+    auto count =
+        call.arguments.size() > 2 ? integer(call.arguments[2]) : std::optional<std::int64_t>(1 << 20);
     if (call.arguments[0].kind != Value::Kind::list || !from || !count) return {};
     auto size = static_cast<std::int64_t>(items.size());
     std::int64_t first = std::clamp<std::int64_t>(*from, 0, size);
@@ -340,7 +406,9 @@ constexpr Function table[] = {
 
 }  // namespace
 
-std::span<const Function> functions() { return table; }
+std::span<const Function> functions() {
+    return table;
+}
 
 int function_index(std::string_view name) {
     for (std::size_t i = 0; i < std::size(table); ++i) {

@@ -44,7 +44,8 @@ bool is_host(std::string_view host) {
         std::size_t close = host.find(']');
         if (close == std::string_view::npos) return false;
         name = host.substr(1, close - 1);
-        if (name.empty() || name.find_first_not_of("0123456789abcdefABCDEF:.") != std::string_view::npos) return false;
+        if (name.empty() || name.find_first_not_of("0123456789abcdefABCDEF:.") != std::string_view::npos)
+            return false;
         host.remove_prefix(close + 1);
         if (host.empty()) return true;
         if (host[0] != ':') return false;
@@ -82,7 +83,8 @@ std::size_t dots(std::string_view segment) {
     while (!segment.empty() && count < 3) {
         if (segment[0] == '.') {
             segment.remove_prefix(1);
-        } else if (segment.size() >= 3 && segment[0] == '%' && segment[1] == '2' && lower(segment[2]) == 'e') {
+        } else if (segment.size() >= 3 && segment[0] == '%' && segment[1] == '2' &&
+                   lower(segment[2]) == 'e') {
             segment.remove_prefix(3);
         } else {
             return 0;
@@ -138,23 +140,36 @@ IncludeUrl refused(UrlRefusal refusal) {
 
 const char* to_text(UrlRefusal refusal) {
     switch (refusal) {
-        case UrlRefusal::none: return "is fine";
-        case UrlRefusal::empty: return "is empty";
-        case UrlRefusal::too_long: return "is longer than 8192 bytes";
-        case UrlRefusal::control_character: return "has a space or control character";
-        case UrlRefusal::not_ascii: return "has a byte outside ASCII that is not percent-encoded";
-        case UrlRefusal::backslash: return "has a backslash";
-        case UrlRefusal::bad_escape: return "has a '%' without two hexadecimal digits, or %00";
-        case UrlRefusal::fragment: return "has a fragment";
-        case UrlRefusal::userinfo: return "has a user name";
-        case UrlRefusal::scheme: return "has a scheme other than http and https";
-        case UrlRefusal::bad_host: return "has no valid host";
-        case UrlRefusal::foreign_host: return "leads to a host that is not allowed";
+        case UrlRefusal::none:
+            return "is fine";
+        case UrlRefusal::empty:
+            return "is empty";
+        case UrlRefusal::too_long:
+            return "is longer than 8192 bytes";
+        case UrlRefusal::control_character:
+            return "has a space or control character";
+        case UrlRefusal::not_ascii:
+            return "has a byte outside ASCII that is not percent-encoded";
+        case UrlRefusal::backslash:
+            return "has a backslash";
+        case UrlRefusal::bad_escape:
+            return "has a '%' without two hexadecimal digits, or %00";
+        case UrlRefusal::fragment:
+            return "has a fragment";
+        case UrlRefusal::userinfo:
+            return "has a user name";
+        case UrlRefusal::scheme:
+            return "has a scheme other than http and https";
+        case UrlRefusal::bad_host:
+            return "has no valid host";
+        case UrlRefusal::foreign_host:
+            return "leads to a host that is not allowed";
     }
     return "is refused";
 }
 
-IncludeUrl resolve_include_url(std::string_view url, const PageUrl& page, std::span<const std::string_view> allowed_hosts) {
+IncludeUrl resolve_include_url(std::string_view url, const PageUrl& page,
+                               std::span<const std::string_view> allowed_hosts) {
     IncludeUrl result;
     if (UrlRefusal refusal = check_bytes(url); refusal != UrlRefusal::none) return refused(refusal);
     std::string scheme = lower_case(scheme_of(url));
@@ -200,7 +215,8 @@ std::string redact_url(std::string_view url) {
     for (char c : url) {
         if (c == '?') in_query = true, in_value = false;
         if (c == '&') in_value = false;
-        if (!in_value) out += static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f ? '?' : c;
+        if (!in_value)
+            out += static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f ? '?' : c;
         if (c == '=' && in_query && !in_value) {
             out += '*';
             in_value = true;

@@ -1,7 +1,8 @@
 // The URL of an include: resolved against the page, checked, and made fit for a log line.
 //
-// Checked after variables were expanded, as only then is it known where the URL leads. Resolution is RFC 3986 section 5.2.
-// Remote hosts are refused unless named; the address behind a name is the host's to check, when it connects.
+// Checked after variables were expanded, as only then is it known where the URL leads. Resolution is RFC 3986
+// section 5.2. Remote hosts are refused unless named; the address behind a name is the host's to check, when
+// it connects.
 #pragma once
 
 #include <cstdint>
@@ -39,16 +40,18 @@ struct PageUrl {
 
 struct IncludeUrl {
     UrlRefusal refusal = UrlRefusal::none;
-    bool remote = false;      // false: a path of the page's own host
-    std::string scheme;       // remote only
-    std::string host;         // remote only, lower-case, with port if given
-    std::string target;       // path and query, dot segments removed: always begins with '/' unless refused
+    bool remote = false;  // false: a path of the page's own host
+    std::string scheme;   // remote only
+    std::string host;     // remote only, lower-case, with port if given
+    std::string target;   // path and query, dot segments removed: always begins with '/' unless refused
 
     bool ok() const { return refusal == UrlRefusal::none; }
 };
 
-// `allowed_hosts`: lower-case names ("cdn.example", "cdn.example:8080"), or "*.example" for every host below it.
-IncludeUrl resolve_include_url(std::string_view url, const PageUrl& page, std::span<const std::string_view> allowed_hosts = {});
+// `allowed_hosts`: lower-case names ("cdn.example", "cdn.example:8080"), or "*.example" for every host below
+// it.
+IncludeUrl resolve_include_url(std::string_view url, const PageUrl& page,
+                               std::span<const std::string_view> allowed_hosts = {});
 
 // For logs: no userinfo, query values replaced by "*", unprintable bytes by "?", at most 200 bytes.
 std::string redact_url(std::string_view url);

@@ -39,9 +39,11 @@ class Parser {
 public:
     Parser(std::string_view source, const Names& names) : source_(source), names_(names) {}
 
-    // Each parse function appends one node to `out`; after a failure nothing that was appended means anything.
-    // An operator is found only behind its left side: `from` is where that began.
-    bool expression(std::string& out) { return nested([&] { return either(out); }); }
+    // Each parse function appends one node to `out`; after a failure nothing that was appended means
+    // anything. An operator is found only behind its left side: `from` is where that began.
+    bool expression(std::string& out) {
+        return nested([&] { return either(out); });
+    }
     bool interpolation(std::string& out) { return peek() == '$' ? operand(out) : fail("'$' expected"); }
 
     bool end() {
@@ -53,11 +55,14 @@ public:
 
 private:
     bool fail(std::string text) {
-        if (error_.empty()) error_ = std::move(text) + " at byte " + std::to_string(at_) + " of the expression";
+        if (error_.empty())
+            error_ = std::move(text) + " at byte " + std::to_string(at_) + " of the expression";
         return false;
     }
 
-    char peek(std::size_t ahead = 0) const { return at_ + ahead < source_.size() ? source_[at_ + ahead] : '\0'; }
+    char peek(std::size_t ahead = 0) const {
+        return at_ + ahead < source_.size() ? source_[at_ + ahead] : '\0';
+    }
     bool starts(std::string_view text) const { return source_.substr(at_, text.size()) == text; }
 
     void space() {
@@ -75,7 +80,9 @@ private:
         at_ += word.size();
         return true;
     }
-    bool require(std::string_view text) { return accept(text) || fail("'" + std::string(text) + "' expected"); }
+    bool require(std::string_view text) {
+        return accept(text) || fail("'" + std::string(text) + "' expected");
+    }
 
     template <typename Parse>
     bool nested(Parse parse) {
@@ -92,21 +99,23 @@ private:
         out += bytes;
     }
 
-    // Operators associate to the left, so what is left of one moves into its node. A chain as deep as the evaluator may recurse
-    // is refused.
+    // Operators associate to the left, so what is left of one moves into its node. A chain as deep as the
+    // evaluator may recurse is refused.
     template <typename Parse>
     bool operand_of_chain(std::string& out, unsigned& links, Parse parse) {
         if (++links > expression_max_depth / 2) return fail("too many operators in a row: use parentheses");
         return parse(out);
     }
 
-    bool branch(std::string& out, Node node, std::string_view once, std::string_view twice, bool (Parser::*next)(std::string&)) {
+    bool branch(std::string& out, Node node, std::string_view once, std::string_view twice,
+                bool (Parser::*next)(std::string&)) {
         unsigned links = 0;
         std::size_t from = out.size();
         if (!(this->*next)(out)) return false;
         while (accept(twice) || accept(once)) {
             std::string right;
-            if (!operand_of_chain(right, links, [&](std::string& to) { return (this->*next)(to); })) return false;
+            if (!operand_of_chain(right, links, [&](std::string& to) { return (this->*next)(to); }))
+                return false;
             std::string head;
             code(head, node);
             put(head, static_cast<std::uint32_t>(right.size()));
@@ -131,8 +140,9 @@ private:
             std::string_view text;
             Node node;
         };
-        static constexpr Operator signs[] = {{"==", Node::equal},      {"!=", Node::unequal}, {"<=", Node::less_equal},
-                                             {">=", Node::greater_equal}, {"<", Node::less},     {">", Node::greater}};
+        static constexpr Operator signs[] = {{"==", Node::equal},      {"!=", Node::unequal},
+                                             {"<=", Node::less_equal}, {">=", Node::greater_equal},
+                                             {"<", Node::less},        {">", Node::greater}};
         static constexpr Operator words[] = {{"matches_i", Node::matches_any_case},
                                              {"matches", Node::matches},
                                              {"has_i", Node::has_any_case},
@@ -179,7 +189,10 @@ private:
         std::size_t from = out.size();
         if (!operand(out)) return false;
         for (;;) {
-            Node node = accept("*") ? Node::multiply : accept("/") ? Node::divide : accept("%") ? Node::remainder : Node{};
+            Node node = accept("*")   ? Node::multiply
+                        : accept("/") ? Node::divide
+                        : accept("%") ? Node::remainder
+                                      : Node{};
             if (node == Node{}) return true;
             std::string right;
             if (!operand_of_chain(right, links, [&](std::string& to) { return operand(to); })) return false;
@@ -315,8 +328,8 @@ private:
         } else {
             const Function& function = functions()[static_cast<std::size_t>(index)];
             if (count < function.least || count > function.most) {
-                return fail("$" + name + " takes " + std::to_string(function.least) + " to " + std::to_string(function.most) +
-                            " arguments");
+                return fail("$" + name + " takes " + std::to_string(function.least) + " to " +
+                            std::to_string(function.most) + " arguments");
             }
             code(out, Node::call);
             put(out, static_cast<std::uint8_t>(index));
@@ -390,7 +403,8 @@ private:
         if (peek() == '\'' || peek() == '"') return string(out);
         if (peek() == '$') return operand(out);
         std::size_t close = source_.find_first_of(")('\"<> \t\r\n", at_);
-        if (close == std::string_view::npos || source_[close] != ')') return fail("a default with spaces or quotes must be quoted");
+        if (close == std::string_view::npos || source_[close] != ')')
+            return fail("a default with spaces or quotes must be quoted");
         std::string_view bare = source_.substr(at_, close - at_);
         at_ = close;
         return text(out, bare);

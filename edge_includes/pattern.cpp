@@ -1,4 +1,5 @@
-// Regular expressions of `matches`, on PCRE2. Compiled ones are kept per thread, as pages use the same few over and over.
+// Regular expressions of `matches`, on PCRE2. Compiled ones are kept per thread, as pages use the same few
+// over and over.
 #include "edge_includes/pattern.hpp"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -16,7 +17,8 @@ namespace {
 
 constexpr std::size_t longest_pattern = 512;
 constexpr std::size_t kept_patterns = 64;
-constexpr std::uint32_t match_limit = 20'000;  // PCRE2's count of backtracking steps; well under a millisecond
+constexpr std::uint32_t match_limit =
+    20'000;  // PCRE2's count of backtracking steps; well under a millisecond
 constexpr std::uint32_t heap_limit_kib = 256;
 
 struct Free {
@@ -26,10 +28,13 @@ struct Free {
 };
 using Code = std::unique_ptr<pcre2_code, Free>;
 
-PCRE2_SPTR units(std::string_view text) { return reinterpret_cast<PCRE2_SPTR>(text.data()); }
+PCRE2_SPTR units(std::string_view text) {
+    return reinterpret_cast<PCRE2_SPTR>(text.data());
+}
 
 Code compile_pattern(std::string_view pattern, bool any_case) {
-    std::uint32_t options = PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UTF | PCRE2_DOLLAR_ENDONLY | (any_case ? PCRE2_CASELESS : 0u);
+    std::uint32_t options =
+        PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UTF | PCRE2_DOLLAR_ENDONLY | (any_case ? PCRE2_CASELESS : 0u);
     int error = 0;
     PCRE2_SIZE at = 0;
     return Code(pcre2_compile(units(pattern), pattern.size(), options, &error, &at, nullptr));

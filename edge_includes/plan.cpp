@@ -31,7 +31,8 @@ public:
         if (!block(0, plan_.op_count(), OpKind::literal, plan_max_depth, false)) return why_;
         for (std::uint32_t i = 0; i < plan_.inline_count(); ++i) {
             Inline fragment = plan_.inline_fragment(i);
-            if (!within_document(fragment.offset, fragment.length)) return "an inline fragment reaches past the document";
+            if (!within_document(fragment.offset, fragment.length))
+                return "an inline fragment reaches past the document";
         }
         return nullptr;
     }
@@ -50,7 +51,8 @@ private:
     }
 
     bool string(std::uint32_t at) {
-        return (std::uint64_t{at} + 4 <= heap_.size() && get<std::uint32_t>(heap_.data() + at) <= heap_.size() - at - 4) ||
+        return (std::uint64_t{at} + 4 <= heap_.size() &&
+                get<std::uint32_t>(heap_.data() + at) <= heap_.size() - at - 4) ||
                fail("a string reaches past the heap");
     }
 
@@ -72,7 +74,8 @@ private:
             if (!belongs(op.kind, parent, at == from)) return fail("an operation stands where it may not");
             if (op.flags != 0) return fail("unknown flags of an operation");
             if (!operation(op, in_loop)) return false;
-            if (!block(body, body + op.span, op.kind, depth - 1, in_loop || op.kind == OpKind::foreach)) return false;
+            if (!block(body, body + op.span, op.kind, depth - 1, in_loop || op.kind == OpKind::foreach))
+                return false;
             at = body + op.span;
         }
         return true;
@@ -94,17 +97,25 @@ private:
             case OpKind::literal:
                 if (op.span != 0) return fail("a literal has a body");
                 return within_document(op.a, op.b) || fail("a literal reaches past the document");
-            case OpKind::emit: return op.span == 0 ? expression(op.a) : fail("an emit has a body");
-            case OpKind::assign: return op.span == 0 ? string(op.a) && expression(op.b) : fail("an assign has a body");
-            case OpKind::include: return include(op.a);
-            case OpKind::when: return expression(op.a) && string(op.b);
-            case OpKind::foreach: return expression(op.a) && string(op.b);
-            case OpKind::break_loop: return (in_loop && op.span == 0) || fail("a break without a loop");
-            case OpKind::attempt_all: return op.span > 0 || fail("a try without an attempt");
+            case OpKind::emit:
+                return op.span == 0 ? expression(op.a) : fail("an emit has a body");
+            case OpKind::assign:
+                return op.span == 0 ? string(op.a) && expression(op.b) : fail("an assign has a body");
+            case OpKind::include:
+                return include(op.a);
+            case OpKind::when:
+                return expression(op.a) && string(op.b);
+            case OpKind::foreach:
+                return expression(op.a) && string(op.b);
+            case OpKind::break_loop:
+                return (in_loop && op.span == 0) || fail("a break without a loop");
+            case OpKind::attempt_all:
+                return op.span > 0 || fail("a try without an attempt");
             case OpKind::choose:
             case OpKind::otherwise:
             case OpKind::attempt:
-            case OpKind::except: return true;
+            case OpKind::except:
+                return true;
         }
         return fail("an unknown operation");
     }
@@ -119,13 +130,15 @@ private:
 public:
     // The tables first, as operations rely on them.
     bool include_record(const IncludeRecord& record) {
-        if ((record.flags & ~std::uint32_t{include_all_flags}) != 0) return fail("unknown flags of an include");
+        if ((record.flags & ~std::uint32_t{include_all_flags}) != 0)
+            return fail("unknown flags of an include");
         if (!((record.flags & src_constant) != 0 ? string(record.src) : expression(record.src))) return false;
         if (record.alt == no_string) return true;
         return (record.flags & alt_constant) != 0 ? string(record.alt) : expression(record.alt);
     }
     bool inline_record(const InlineRecord& record) {
-        return (record.flags & ~inline_fetchable) == 0 ? string(record.name) : fail("unknown flags of an inline fragment");
+        return (record.flags & ~inline_fetchable) == 0 ? string(record.name)
+                                                       : fail("unknown flags of an inline fragment");
     }
     const char* why() const { return why_; }
 
@@ -139,7 +152,8 @@ private:
 };
 
 std::string duration(const char* name, std::uint32_t value, const char* unit) {
-    return value == IncludeAttributes::unset ? "" : std::string(" ") + name + "=" + std::to_string(value) + unit;
+    return value == IncludeAttributes::unset ? ""
+                                             : std::string(" ") + name + "=" + std::to_string(value) + unit;
 }
 
 std::string source_text(const UrlSource& source) {
@@ -160,18 +174,30 @@ std::string include_text(const Include& include) {
 
 std::string op_text(const PlanView& plan, const Op& op) {
     switch (op.kind) {
-        case OpKind::literal: return "literal " + std::to_string(op.a) + "+" + std::to_string(op.b);
-        case OpKind::emit: return "emit " + expression_text(plan.heap(op.a));
-        case OpKind::include: return include_text(plan.include(op.a));
-        case OpKind::assign: return "assign " + std::string(plan.heap(op.a)) + " = " + expression_text(plan.heap(op.b));
-        case OpKind::choose: return "choose";
-        case OpKind::when: return "when " + expression_text(plan.heap(op.a)) + " -> " + std::string(plan.heap(op.b));
-        case OpKind::otherwise: return "otherwise";
-        case OpKind::foreach: return "foreach " + std::string(plan.heap(op.b)) + " in " + expression_text(plan.heap(op.a));
-        case OpKind::break_loop: return "break";
-        case OpKind::attempt_all: return "try";
-        case OpKind::attempt: return "attempt";
-        case OpKind::except: return op.code == 0 ? "except" : "except " + std::to_string(op.code);
+        case OpKind::literal:
+            return "literal " + std::to_string(op.a) + "+" + std::to_string(op.b);
+        case OpKind::emit:
+            return "emit " + expression_text(plan.heap(op.a));
+        case OpKind::include:
+            return include_text(plan.include(op.a));
+        case OpKind::assign:
+            return "assign " + std::string(plan.heap(op.a)) + " = " + expression_text(plan.heap(op.b));
+        case OpKind::choose:
+            return "choose";
+        case OpKind::when:
+            return "when " + expression_text(plan.heap(op.a)) + " -> " + std::string(plan.heap(op.b));
+        case OpKind::otherwise:
+            return "otherwise";
+        case OpKind::foreach:
+            return "foreach " + std::string(plan.heap(op.b)) + " in " + expression_text(plan.heap(op.a));
+        case OpKind::break_loop:
+            return "break";
+        case OpKind::attempt_all:
+            return "try";
+        case OpKind::attempt:
+            return "attempt";
+        case OpKind::except:
+            return op.code == 0 ? "except" : "except " + std::to_string(op.code);
     }
     return "?";
 }
@@ -210,12 +236,18 @@ std::optional<PlanView> PlanView::parse(std::string_view plan, std::size_t docum
         std::uint64_t tables = sizeof header + sizeof(Op) * std::uint64_t{header.ops} +
                                sizeof(IncludeRecord) * std::uint64_t{header.includes} +
                                sizeof(InlineRecord) * std::uint64_t{header.inlines} + header.heap_size;
-        if (header.magic != plan_magic) reason = "not a plan";
-        else if (header.version != plan_version) reason = "another version";
-        else if (header.size != plan.size() || tables != plan.size()) reason = "sizes disagree";
-        else if (header.document_size != document_size) reason = "compiled from a document of another size";
-        else if ((header.flags & 0xff & ~plan_simple) != 0 || header.reserved != 0) reason = "unknown flags";
-        else if (header.checksum != plan_checksum(plan.data(), plan.size())) reason = "wrong checksum";
+        if (header.magic != plan_magic)
+            reason = "not a plan";
+        else if (header.version != plan_version)
+            reason = "another version";
+        else if (header.size != plan.size() || tables != plan.size())
+            reason = "sizes disagree";
+        else if (header.document_size != document_size)
+            reason = "compiled from a document of another size";
+        else if ((header.flags & 0xff & ~plan_simple) != 0 || header.reserved != 0)
+            reason = "unknown flags";
+        else if (header.checksum != plan_checksum(plan.data(), plan.size()))
+            reason = "wrong checksum";
     }
     if (reason == nullptr) {
         view = PlanView(plan);
@@ -225,27 +257,41 @@ std::optional<PlanView> PlanView::parse(std::string_view plan, std::size_t docum
     return reason == nullptr ? view : std::nullopt;
 }
 
-PlanView PlanView::trusted(std::string_view plan) { return PlanView(plan); }
+PlanView PlanView::trusted(std::string_view plan) {
+    return PlanView(plan);
+}
 
 const char* PlanView::check() const {
     Checker checker(*this, {heap_, heap_size_});
     for (std::uint32_t i = 0; i < includes_; ++i) {
-        if (!checker.include_record(get<IncludeRecord>(include_table_ + sizeof(IncludeRecord) * i))) return checker.why();
+        if (!checker.include_record(get<IncludeRecord>(include_table_ + sizeof(IncludeRecord) * i)))
+            return checker.why();
     }
     for (std::uint32_t i = 0; i < inlines_; ++i) {
-        if (!checker.inline_record(get<InlineRecord>(inline_table_ + sizeof(InlineRecord) * i))) return checker.why();
+        if (!checker.inline_record(get<InlineRecord>(inline_table_ + sizeof(InlineRecord) * i)))
+            return checker.why();
     }
     if (const char* why = checker.run()) return why;
     if (checker.simple() != is_simple()) return "the flag for simple plans is wrong";
     return checker.reads() == reads() ? nullptr : "the flags for what it reads are wrong";
 }
 
-bool PlanView::is_simple() const { return (get<PlanHeader>(bytes_.data()).flags & plan_simple) != 0; }
-Reads PlanView::reads() const { return static_cast<Reads>(get<PlanHeader>(bytes_.data()).flags >> reads_shift); }
-std::uint32_t PlanView::document_size() const { return get<PlanHeader>(bytes_.data()).document_size; }
-Op PlanView::op(std::uint32_t index) const { return get<Op>(op_table_ + sizeof(Op) * index); }
+bool PlanView::is_simple() const {
+    return (get<PlanHeader>(bytes_.data()).flags & plan_simple) != 0;
+}
+Reads PlanView::reads() const {
+    return static_cast<Reads>(get<PlanHeader>(bytes_.data()).flags >> reads_shift);
+}
+std::uint32_t PlanView::document_size() const {
+    return get<PlanHeader>(bytes_.data()).document_size;
+}
+Op PlanView::op(std::uint32_t index) const {
+    return get<Op>(op_table_ + sizeof(Op) * index);
+}
 
-std::string_view PlanView::heap(std::uint32_t at) const { return {heap_ + at + 4, get<std::uint32_t>(heap_ + at)}; }
+std::string_view PlanView::heap(std::uint32_t at) const {
+    return {heap_ + at + 4, get<std::uint32_t>(heap_ + at)};
+}
 
 Include PlanView::include(std::uint32_t index) const {
     auto record = get<IncludeRecord>(include_table_ + sizeof(IncludeRecord) * index);

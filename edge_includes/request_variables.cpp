@@ -7,9 +7,13 @@ namespace larder::esi {
 
 namespace {
 
-Value known(std::optional<std::string_view> text) { return text ? text_value(*text) : Value{}; }
+Value known(std::optional<std::string_view> text) {
+    return text ? text_value(*text) : Value{};
+}
 
-bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+bool contains(std::string_view text, std::string_view part) {
+    return text.find(part) != std::string_view::npos;
+}
 
 // Cuts up to `separator` off the front of `rest`.
 std::string_view next(std::string_view& rest, char separator) {
@@ -21,9 +25,11 @@ std::string_view next(std::string_view& rest, char separator) {
 
 bool same_decoded(std::string_view encoded, std::string_view name) {
     if (encoded == name) return true;
-    if (encoded.find_first_of("%+") == std::string_view::npos || encoded.size() > 3 * name.size()) return false;
+    if (encoded.find_first_of("%+") == std::string_view::npos || encoded.size() > 3 * name.size())
+        return false;
     std::string decoded(encoded.size(), '\0');
-    decoded.resize(static_cast<std::size_t>(write_url_decoded(encoded, true, decoded.data()) - decoded.data()));
+    decoded.resize(
+        static_cast<std::size_t>(write_url_decoded(encoded, true, decoded.data()) - decoded.data()));
     return decoded == name;
 }
 
@@ -48,12 +54,15 @@ Value agent_value(std::string_view agent, std::optional<std::string_view> key) {
 
 }  // namespace
 
-Value request_variable(Variable which, std::string_view name, std::optional<std::string_view> key, Environment& environment,
-                       Evaluator& evaluator) {
+Value request_variable(Variable which, std::string_view name, std::optional<std::string_view> key,
+                       Environment& environment, Evaluator& evaluator) {
     switch (which) {
-        case Variable::cookie: return key ? known(environment.cookie(*key)) : Value{};
-        case Variable::query_string: return query_value(environment.query_string(), key, evaluator);
-        case Variable::host: return text_value(environment.host());
+        case Variable::cookie:
+            return key ? known(environment.cookie(*key)) : Value{};
+        case Variable::query_string:
+            return query_value(environment.query_string(), key, evaluator);
+        case Variable::host:
+            return text_value(environment.host());
         case Variable::accept_language: {
             auto header = environment.header("accept-language");
             if (!key) return known(header);
@@ -63,14 +72,20 @@ Value request_variable(Variable which, std::string_view name, std::optional<std:
             auto header = environment.header("user-agent");
             return header && evaluator.spend_on(*header) ? agent_value(*header, key) : Value{};
         }
-        case Variable::header: return is_readable_header(name) ? known(environment.header(name)) : Value{};
-        case Variable::remote_address: return known(environment.remote_address());
-        case Variable::method: return text_value(environment.method());
-        case Variable::path: return text_value(environment.path());
-        case Variable::scheme: return text_value(environment.scheme());
+        case Variable::header:
+            return is_readable_header(name) ? known(environment.header(name)) : Value{};
+        case Variable::remote_address:
+            return known(environment.remote_address());
+        case Variable::method:
+            return text_value(environment.method());
+        case Variable::path:
+            return text_value(environment.path());
+        case Variable::scheme:
+            return text_value(environment.scheme());
         case Variable::named:
         case Variable::of_host:
-        case Variable::denied: break;
+        case Variable::denied:
+            break;
     }
     return {};
 }
@@ -89,7 +104,8 @@ std::string_view agent_browser(std::string_view agent) {
 
 // Of the browser itself where it names one, else of the first product.
 std::string_view agent_version(std::string_view agent) {
-    for (std::string_view product : {"MSIE ", "rv:", "Edg/", "OPR/", "Firefox/", "Chrome/", "Version/", "/"}) {
+    for (std::string_view product :
+         {"MSIE ", "rv:", "Edg/", "OPR/", "Firefox/", "Chrome/", "Version/", "/"}) {
         std::size_t at = agent.find(product);
         if (at == std::string_view::npos || (product == "rv:" && !contains(agent, "Trident/"))) continue;
         std::string_view version = agent.substr(at + product.size());
@@ -116,7 +132,8 @@ bool accepts_language(std::string_view header, std::string_view language) {
                         equal_ignoring_case(range.substr(0, language.size()), language);
         if (!same && !narrower) continue;
         std::string_view quality = trim(parameters);
-        bool refused = quality.starts_with("q=0") && quality.find_first_of("123456789") == std::string_view::npos;
+        bool refused =
+            quality.starts_with("q=0") && quality.find_first_of("123456789") == std::string_view::npos;
         if (!refused) return true;
     }
     return false;

@@ -11,6 +11,8 @@ namespace larder::esi {
 namespace {
 
 constexpr std::size_t longest_interpolation = 1024;
+constexpr unsigned most_parentheses =
+    32;  // open in one $(...): no expression has more, and giving up early keeps time linear
 constexpr std::size_t carry_step = 4096;
 
 enum class Start : std::uint8_t { no, partly, yes };
@@ -25,7 +27,9 @@ Start starts(std::string_view rest, std::string_view word, bool any_case = false
 }
 
 // What stands behind the '<' of <esi: </esi: <!-- <script and </script.
-bool may_follow(char c) { return c == 'e' || c == '/' || c == '!' || c == 's' || c == 'S'; }
+bool may_follow(char c) {
+    return c == 'e' || c == '/' || c == '!' || c == 's' || c == 'S';
+}
 
 std::uint32_t count_lines(std::string_view text) {
     std::uint32_t lines = 0;
@@ -96,7 +100,8 @@ std::size_t Scanner::find_candidate(std::string_view bytes, std::size_t from) co
     }
     for (; from < bytes.size(); ++from) {
         char c = bytes[from];
-        if (c == '<' || (c == '$' && sink_.wants_interpolation) || (c == '-' && sink_.wants_end_comment)) break;
+        if (c == '<' || (c == '$' && sink_.wants_interpolation) || (c == '-' && sink_.wants_end_comment))
+            break;
     }
     return from;
 }
@@ -119,7 +124,8 @@ Scanner::Match Scanner::match(std::string_view rest, bool last) {
     return other;
 }
 
-// To the '>' that no quotes enclose. Another ESI tag inside, or a '<' outside quotes, means that this one was never closed.
+// To the '>' that no quotes enclose. Another ESI tag inside, or a '<' outside quotes, means that this one was
+// never closed.
 Scanner::Match Scanner::match_tag(std::string_view rest, Token::Kind kind, bool last) {
     std::size_t at = std::max<std::size_t>(progress_.scanned, 2);
     char quote = progress_.quote;
@@ -128,7 +134,8 @@ Scanner::Match Scanner::match_tag(std::string_view rest, Token::Kind kind, bool 
         if (at >= longest_tag_) return {Match::Outcome::yes, Token::Kind::broken, at};
         if (c == '<') {
             Start open = starts(rest.substr(at), "<esi:"), close = starts(rest.substr(at), "</esi:");
-            if (quote == '\0' || open == Start::yes || close == Start::yes) return {Match::Outcome::yes, Token::Kind::broken, at};
+            if (quote == '\0' || open == Start::yes || close == Start::yes)
+                return {Match::Outcome::yes, Token::Kind::broken, at};
             if ((open == Start::partly || close == Start::partly) && !last) break;
         } else if (quote != '\0') {
             if (c == quote) quote = '\0';
@@ -150,7 +157,8 @@ Scanner::Match Scanner::match_comment(std::string_view rest, bool last) const {
     } else if (esi != Start::no && !last) {
         return {Match::Outcome::more};
     }
-    // In a script <!-- is no comment, inside a comment it begins none, and <!--> and <!---> are complete ones.
+    // In a script <!-- is no comment, inside a comment it begins none, and <!--> and <!---> are complete
+    // ones.
     if (sink_.in_script || starts(rest, "<!--") != Start::yes) return {};
     for (std::string_view empty : {"<!-->", "<!--->"}) {
         Start whole = starts(rest, empty);
@@ -164,10 +172,12 @@ Scanner::Match Scanner::match_script(std::string_view rest, bool last) const {
     std::string_view word = sink_.in_script ? "</script" : "<script";
     Start script = starts(rest, word, true);
     if (script == Start::no) return {};
-    if (script == Start::partly || rest.size() == word.size()) return {last ? Match::Outcome::no : Match::Outcome::more};
+    if (script == Start::partly || rest.size() == word.size())
+        return {last ? Match::Outcome::no : Match::Outcome::more};
     char after = rest[word.size()];
     if (!is_space(after) && after != '>' && after != '/') return {};
-    return {Match::Outcome::yes, sink_.in_script ? Token::Kind::end_script : Token::Kind::begin_script, word.size()};
+    return {Match::Outcome::yes, sink_.in_script ? Token::Kind::end_script : Token::Kind::begin_script,
+            word.size()};
 }
 
 // $(...) or $name(...) up to the matching parenthesis.
@@ -190,7 +200,7 @@ Scanner::Match Scanner::match_interpolation(std::string_view rest, bool last) {
         } else if (c == '"' || c == '\'') {
             quote = c;
         } else if (c == '(') {
-            ++open;
+            if (++open > most_parentheses) return {};
         } else if (c == ')' && --open == 0) {
             return {Match::Outcome::yes, Token::Kind::interpolation, at + 1};
         }

@@ -1,6 +1,8 @@
-// The scanner: bytes, in chunks cut anywhere, become text and tags. It knows where markup ends, not what it means. Internal.
+// The scanner: bytes, in chunks cut anywhere, become text and tags. It knows where markup ends, not what it
+// means. Internal.
 //
-// Time is linear in the document whatever it holds: a tag that turns out broken is passed over, not scanned again.
+// Time is linear in the document whatever it holds: a tag that turns out broken is passed over, not scanned
+// again.
 #pragma once
 
 #include <cstdint>
@@ -12,15 +14,15 @@ namespace larder::esi {
 struct Token {
     enum class Kind : std::uint8_t {
         text,
-        open,            // <esi:name ...> or <esi:name .../>
-        close,           // </esi:name>
-        interpolation,   // $(...) or $name(...), with balanced parentheses; only asked for
-        begin_esi,       // <!--esi
-        begin_comment,   // <!-- of an ordinary comment, outside scripts
-        end_comment,     // -->; only asked for
-        begin_script,    // <script
-        end_script,      // </script
-        broken,          // <esi: or </esi: that never ends
+        open,           // <esi:name ...> or <esi:name .../>
+        close,          // </esi:name>
+        interpolation,  // $(...) or $name(...), with balanced parentheses; only asked for
+        begin_esi,      // <!--esi
+        begin_comment,  // <!-- of an ordinary comment, outside scripts
+        end_comment,    // -->; only asked for
+        begin_script,   // <script
+        end_script,     // </script
+        broken,         // <esi: or </esi: that never ends
     };
     Kind kind;
     std::uint64_t offset;  // in the document
@@ -28,7 +30,8 @@ struct Token {
     std::string_view raw;  // valid during the call
 };
 
-// Receives tokens in document order, which together are the whole document. What it wants is read anew after each token.
+// Receives tokens in document order, which together are the whole document. What it wants is read anew after
+// each token.
 class TokenSink {
 public:
     virtual ~TokenSink() = default;
@@ -70,9 +73,9 @@ private:
 
     TokenSink& sink_;
     std::size_t longest_tag_;
-    std::string carry_;         // the beginning of what the next chunk must complete
-    std::uint64_t base_ = 0;    // document offset of the first byte not yet handed on
-    std::uint32_t line_ = 1;    // there
+    std::string carry_;       // the beginning of what the next chunk must complete
+    std::uint64_t base_ = 0;  // document offset of the first byte not yet handed on
+    std::uint32_t line_ = 1;  // there
     TagProgress progress_;
 };
 

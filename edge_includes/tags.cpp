@@ -8,8 +8,8 @@ namespace larder::esi {
 namespace {
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(Element::count_)> names = {
-    "", "include", "remove", "comment", "vars", "choose", "when", "otherwise", "try", "attempt", "except", "inline", "assign",
-    "foreach", "break", "text", "", ""};
+    "",        "include", "remove", "comment", "vars",    "choose", "when", "otherwise", "try",
+    "attempt", "except",  "inline", "assign",  "foreach", "break",  "text", "",          ""};
 
 Element element_of(std::string_view name) {
     for (std::size_t i = 1; i < names.size(); ++i) {
@@ -18,7 +18,9 @@ Element element_of(std::string_view name) {
     return Element::unknown;
 }
 
-bool is_tag_name(char c) { return is_name(c) || c == '-' || c == '.' || c == ':'; }
+bool is_tag_name(char c) {
+    return is_name(c) || c == '-' || c == '.' || c == ':';
+}
 
 class TagParser {
 public:
@@ -41,7 +43,8 @@ public:
             return fail(tag, "an attribute expected: name=\"value\"");
         }
         space();
-        if (rest_.empty() || rest_[0] != '=') return fail(tag, "attribute " + std::string(attribute.name) + " has no value");
+        if (rest_.empty() || rest_[0] != '=')
+            return fail(tag, "attribute " + std::string(attribute.name) + " has no value");
         take(1);
         space();
         if (rest_.empty() || (rest_[0] != '"' && rest_[0] != '\'')) {
@@ -52,7 +55,8 @@ public:
         if (close == std::string_view::npos) return fail(tag, "a quote is not closed");
         attribute.value = decode_references(take(close));
         take(1);
-        if (tag.attribute(attribute.name) != nullptr) return fail(tag, "attribute " + std::string(attribute.name) + " stands twice");
+        if (tag.attribute(attribute.name) != nullptr)
+            return fail(tag, "attribute " + std::string(attribute.name) + " stands twice");
         if (tag.count == Tag::most_attributes) return fail(tag, "more than 16 attributes");
         tag.attributes[tag.count++] = std::move(attribute);
         return true;
@@ -77,7 +81,9 @@ private:
 
 }  // namespace
 
-std::string_view element_name(Element element) { return names[static_cast<std::size_t>(element)]; }
+std::string_view element_name(Element element) {
+    return names[static_cast<std::size_t>(element)];
+}
 
 const std::string* Tag::attribute(std::string_view wanted) const {
     for (std::size_t i = 0; i < count; ++i) {
@@ -108,7 +114,7 @@ std::optional<std::uint32_t> duration_ms(std::string_view text, std::uint32_t ba
     std::size_t digits = text.find_first_not_of("0123456789");
     std::string_view unit = digits == std::string_view::npos ? std::string_view{} : text.substr(digits);
     auto count = integer_of(text.substr(0, digits));
-    std::uint32_t factor = unit.empty() ? bare_unit_ms
+    std::uint32_t factor = unit.empty()   ? bare_unit_ms
                            : unit == "ms" ? 1u
                            : unit == "s"  ? 1000u
                            : unit == "m"  ? 60'000u

@@ -10,7 +10,21 @@
 namespace larder::esi {
 
 enum class Element : std::uint8_t {
-    unknown, include, remove, comment, vars, choose, when, otherwise, try_, attempt, except, inline_, assign, foreach, break_,
+    unknown,
+    include,
+    remove,
+    comment,
+    vars,
+    choose,
+    when,
+    otherwise,
+    try_,
+    attempt,
+    except,
+    inline_,
+    assign,
+    foreach,
+    break_,
     text,
     // not written as tags
     esi_comment,   // <!--esi ... -->

@@ -12,18 +12,24 @@ constexpr char hex_digits[] = "0123456789ABCDEF";
 
 std::string_view html_reference(char c) {
     switch (c) {
-        case '&': return "&amp;";
-        case '<': return "&lt;";
-        case '>': return "&gt;";
-        case '"': return "&quot;";
-        case '\'': return "&#39;";
-        default: return {};
+        case '&':
+            return "&amp;";
+        case '<':
+            return "&lt;";
+        case '>':
+            return "&gt;";
+        case '"':
+            return "&quot;";
+        case '\'':
+            return "&#39;";
+        default:
+            return {};
     }
 }
 
 bool is_unreserved(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
-           c == '~';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
 }
 
 // Everything that could end a string, a template literal or a script, in JSON or in JavaScript.
@@ -33,7 +39,8 @@ bool json_needs_escape(char c) {
 
 // U+2028 and U+2029 end lines in JavaScript before ES2019.
 bool is_line_separator(std::string_view rest) {
-    return rest.size() >= 3 && rest[0] == '\xe2' && rest[1] == '\x80' && (rest[2] == '\xa8' || rest[2] == '\xa9');
+    return rest.size() >= 3 && rest[0] == '\xe2' && rest[1] == '\x80' &&
+           (rest[2] == '\xa8' || rest[2] == '\xa9');
 }
 
 char* append(char* out, std::string_view text) {
@@ -59,7 +66,8 @@ std::string utf8(std::uint32_t code) {
     } else if (code < 0x10000) {
         add(0xe0 | code >> 12), add(0x80 | (code >> 6 & 63)), add(0x80 | (code & 63));
     } else {
-        add(0xf0 | code >> 18), add(0x80 | (code >> 12 & 63)), add(0x80 | (code >> 6 & 63)), add(0x80 | (code & 63));
+        add(0xf0 | code >> 18), add(0x80 | (code >> 12 & 63)), add(0x80 | (code >> 6 & 63)),
+            add(0x80 | (code & 63));
     }
     return out;
 }
@@ -102,7 +110,8 @@ std::size_t escaped_size(Escape escape, std::string_view text) {
             }
             break;
         case Escape::none:
-        case Escape::raw: break;
+        case Escape::raw:
+            break;
     }
     return size;
 }
@@ -142,7 +151,8 @@ char* write_escaped(Escape escape, std::string_view text, char* out) {
             }
             return out;
         case Escape::none:
-        case Escape::raw: break;
+        case Escape::raw:
+            break;
     }
     return append(out, text);
 }
@@ -156,7 +166,8 @@ std::string decode_references(std::string_view text) {
         if (at == std::string_view::npos) break;
         text.remove_prefix(at);
         std::size_t semicolon = text.substr(0, 12).find(';');
-        std::string decoded = semicolon == std::string_view::npos ? std::string{} : reference(text.substr(1, semicolon - 1));
+        std::string decoded =
+            semicolon == std::string_view::npos ? std::string{} : reference(text.substr(1, semicolon - 1));
         if (decoded.empty()) {
             out.push_back('&');
             text.remove_prefix(1);
@@ -171,7 +182,8 @@ std::string decode_references(std::string_view text) {
 char* write_url_decoded(std::string_view text, bool plus_is_space, char* out) {
     for (std::size_t i = 0; i < text.size(); ++i) {
         int high = -1, low = -1;
-        if (text[i] == '%' && i + 2 < text.size()) high = hex_digit(text[i + 1]), low = hex_digit(text[i + 2]);
+        if (text[i] == '%' && i + 2 < text.size())
+            high = hex_digit(text[i + 1]), low = hex_digit(text[i + 2]);
         if (high >= 0 && low >= 0) {
             *out++ = static_cast<char>(high << 4 | low);
             i += 2;
@@ -190,9 +202,11 @@ std::optional<std::int64_t> integer_of(std::string_view text) {
 }
 
 std::optional<double> decimal_of(std::string_view text) {
-    if (text.empty() || text.size() > 32 || text.find_first_not_of("0123456789.-") != std::string_view::npos) return std::nullopt;
+    if (text.empty() || text.size() > 32 || text.find_first_not_of("0123456789.-") != std::string_view::npos)
+        return std::nullopt;
     double value = 0;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
+    auto [end, error] =
+        std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
     if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
     return value;
 }
@@ -211,11 +225,21 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
     return true;
 }
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; }
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
-bool is_name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool is_name(char c) { return is_name_start(c) || (c >= '0' && c <= '9'); }
+char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
+char upper(char c) {
+    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+}
+bool is_space(char c) {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+bool is_name_start(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+bool is_name(char c) {
+    return is_name_start(c) || (c >= '0' && c <= '9');
+}
 
 int hex_digit(char c) {
     if (c >= '0' && c <= '9') return c - '0';

@@ -16,10 +16,12 @@ std::size_t escaped_size(Escape escape, std::string_view text);
 // Writes escaped_size() bytes at `out` and returns the end.
 char* write_escaped(Escape escape, std::string_view text, char* out);
 
-// &amp; &lt; &gt; &quot; &apos; and numeric references as UTF-8; anything else stays. Never longer than `text`.
+// &amp; &lt; &gt; &quot; &apos; and numeric references as UTF-8; anything else stays. Never longer than
+// `text`.
 std::string decode_references(std::string_view text);
 
-// %XX, and '+' as space if `plus_is_space`; a % without two digits stays. Writes at most text.size() bytes, returns the end.
+// %XX, and '+' as space if `plus_is_space`; a % without two digits stays. Writes at most text.size() bytes,
+// returns the end.
 char* write_url_decoded(std::string_view text, bool plus_is_space, char* out);
 
 // A whole optional minus sign and digits within the range of int64, otherwise nothing.

@@ -3,8 +3,8 @@
 //   TEST(a_promise_in_words) { assert_text_equal(escape("<"), "&lt;"); }
 //   TEST_MAIN("escape")
 //
-// A failing assertion leaves the test by longjmp, so destructors between it and the runner do not run: that leaks, once, in a
-// program that is about to fail anyway. With CMOCKA_MESSAGE_OUTPUT=tap the output is TAP.
+// A failing assertion leaves the test by longjmp, so destructors between it and the runner do not run: that
+// leaks, once, in a program that is about to fail anyway. With CMOCKA_MESSAGE_OUTPUT=tap the output is TAP.
 #pragma once
 
 #include <csetjmp>
@@ -35,7 +35,9 @@ inline std::vector<CMUnitTest>& registry() {
 }
 
 struct Registration {
-    Registration(const char* name, CMUnitTestFunction function) { registry().push_back({name, function, nullptr, nullptr, nullptr}); }
+    Registration(const char* name, CMUnitTestFunction function) {
+        registry().push_back({name, function, nullptr, nullptr, nullptr});
+    }
 };
 
 // cmocka is C: an exception that reached it would end the program without naming the test.
@@ -60,20 +62,22 @@ inline int run(const char* group) {
 
 inline void text_equal(std::string_view got, std::string_view expected, const char* file, int line) {
     if (got == expected) return;
-    print_error("got      [%.*s]\nexpected [%.*s]\n", static_cast<int>(got.size()), got.data(), static_cast<int>(expected.size()),
-                expected.data());
+    print_error("got      [%.*s]\nexpected [%.*s]\n", static_cast<int>(got.size()), got.data(),
+                static_cast<int>(expected.size()), expected.data());
     _fail(file, line);
 }
 
 }  // namespace larder::test
 
-#define TEST(name)                                                                                                 \
-    static void name();                                                                                            \
-    static const ::larder::test::Registration name##_registration{#name, ::larder::test::guarded<name>};           \
+#define TEST(name)                                                                                       \
+    static void name();                                                                                  \
+    static const ::larder::test::Registration name##_registration{#name, ::larder::test::guarded<name>}; \
     static void name()
 
-#define TEST_MAIN(group) \
-    int main() { return ::larder::test::run(group); }
+#define TEST_MAIN(group)                   \
+    int main() {                           \
+        return ::larder::test::run(group); \
+    }
 
 // Both sides convert to std::string_view; NUL bytes count.
 #define assert_text_equal(got, expected) ::larder::test::text_equal((got), (expected), __FILE__, __LINE__)

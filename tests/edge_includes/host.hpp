@@ -15,12 +15,14 @@ namespace larder::esi::test {
 
 struct Request : Environment {
     std::map<std::string, std::string, std::less<>> cookies, headers, variables;
-    std::string query, host_name = "www.example", method_name = "GET", path_name = "/page", scheme_name = "https";
+    std::string query, host_name = "www.example", method_name = "GET", path_name = "/page",
+                       scheme_name = "https";
     std::optional<std::string> address;
     std::vector<std::string> asked_headers;
     std::int64_t now = 784'111'777;  // Sun, 06 Nov 1994 08:49:37 GMT
 
-    static std::optional<std::string_view> look(const std::map<std::string, std::string, std::less<>>& in, std::string_view name) {
+    static std::optional<std::string_view> look(const std::map<std::string, std::string, std::less<>>& in,
+                                                std::string_view name) {
         auto at = in.find(name);
         return at == in.end() ? std::nullopt : std::optional<std::string_view>(at->second);
     }
@@ -41,9 +43,11 @@ struct Request : Environment {
     std::optional<std::string_view> variable(std::string_view name, std::string_view key) override {
         return look(variables, key.empty() ? std::string(name) : std::string(name) + "." + std::string(key));
     }
-    std::optional<FunctionResult> call(std::string_view name, std::span<const std::string_view> arguments) override {
+    std::optional<FunctionResult> call(std::string_view name,
+                                       std::span<const std::string_view> arguments) override {
         if (name == "csrf_token") return FunctionResult{"<input value=\"t\">", Escape::html};
-        if (name == "echo" && !arguments.empty()) return FunctionResult{std::string(arguments[0]), Escape::none};
+        if (name == "echo" && !arguments.empty())
+            return FunctionResult{std::string(arguments[0]), Escape::none};
         return std::nullopt;
     }
 };
@@ -92,8 +96,8 @@ public:
     }
 
     std::string output;
-    std::string before_fetches;         // what could be sent before any outcome
-    std::vector<std::string> urls;      // in the order they were asked for
+    std::string before_fetches;     // what could be sent before any outcome
+    std::vector<std::string> urls;  // in the order they were asked for
     std::vector<IncludeAttributes> attributes;
     int page_errors = 0;
     bool done = false;
@@ -112,9 +116,16 @@ private:
         for (;;) {
             Step step = assembler_.step();
             switch (step.kind) {
-                case Step::Kind::literal: list().push_back({Kind::body, std::string(document_.substr(step.offset, step.length)), 0}); break;
-                case Step::Kind::text: list().push_back({Kind::body, std::string(step.text), 0}); break;
-                case Step::Kind::emit: list().push_back({Kind::place, "", step.id}); break;
+                case Step::Kind::literal:
+                    list().push_back(
+                        {Kind::body, std::string(document_.substr(step.offset, step.length)), 0});
+                    break;
+                case Step::Kind::text:
+                    list().push_back({Kind::body, std::string(step.text), 0});
+                    break;
+                case Step::Kind::emit:
+                    list().push_back({Kind::place, "", step.id});
+                    break;
                 case Step::Kind::fetch:
                     urls.emplace_back(step.text);
                     attributes.push_back(step.attributes);
@@ -129,9 +140,14 @@ private:
                     if (open_ != step.id) std::abort();
                     open_.reset();
                     break;
-                case Step::Kind::page_error: ++page_errors; break;
-                case Step::Kind::done: done = true; return;
-                case Step::Kind::idle: return;
+                case Step::Kind::page_error:
+                    ++page_errors;
+                    break;
+                case Step::Kind::done:
+                    done = true;
+                    return;
+                case Step::Kind::idle:
+                    return;
             }
         }
     }
@@ -171,8 +187,8 @@ private:
 };
 
 // The page that `document` becomes; the document itself if there is no ESI in it.
-inline std::string render(std::string_view document, Environment& environment, const Fragments& fragments = {},
-                          const CompileOptions& chosen = options()) {
+inline std::string render(std::string_view document, Environment& environment,
+                          const Fragments& fragments = {}, const CompileOptions& chosen = options()) {
     CompileResult compiled = compile(document, chosen);
     if (!compiled.has_esi) return std::string(document);
     const char* why = nullptr;

@@ -1,4 +1,5 @@
-// What becomes of each element when a page is put together, and what happens when fragments fail or limits are met.
+// What becomes of each element when a page is put together, and what happens when fragments fail or limits
+// are met.
 #include "edge_includes/assembler.hpp"
 
 #include "tests/cmocka.hpp"
@@ -12,10 +13,11 @@ namespace {
 struct Run {
     CompileResult compiled;
     Page page;
-    Run(std::string_view document, Environment& request, const Fragments& fragments, Order order = Order::first_come,
-        AssembleLimits limits = {})
+    Run(std::string_view document, Environment& request, const Fragments& fragments,
+        Order order = Order::first_come, AssembleLimits limits = {})
         : compiled(compile(document, options())),
-          page(document, PlanView::parse(compiled.plan, document.size()).value(), request, fragments, order, limits) {}
+          page(document, PlanView::parse(compiled.plan, document.size()).value(), request, fragments, order,
+               limits) {}
 };
 
 std::string with_query(std::string_view document, std::string query, const Fragments& fragments = {}) {
@@ -34,9 +36,11 @@ TEST(an_include_is_replaced_by_its_fragment) {
 
 TEST(all_fetches_of_a_page_start_before_any_outcome) {
     Request request;
-    Run run("1<esi:include src='/a'/>2<esi:try><esi:attempt><esi:include src='/b'/></esi:attempt><esi:except>x</esi:except>"
-            "</esi:try>3<esi:include src='/c'/>",
-            request, {{"/a", "A"}, {"/b", "B"}, {"/c", "C"}});
+    Run run(
+        "1<esi:include src='/a'/>2<esi:try><esi:attempt><esi:include "
+        "src='/b'/></esi:attempt><esi:except>x</esi:except>"
+        "</esi:try>3<esi:include src='/c'/>",
+        request, {{"/a", "A"}, {"/b", "B"}, {"/c", "C"}});
     assert_int_equal(run.page.urls.size(), 3);
     assert_text_equal(run.page.before_fetches, "1");
     assert_text_equal(run.page.output, "1A2B3C");
@@ -57,13 +61,16 @@ TEST(alt_is_fetched_when_src_failed) {
 
 TEST(onerror_continue_leaves_the_place_empty) {
     assert_text_equal(render("[<esi:include src='/a' onerror='continue'/>]", {{"/a", 500}}), "[]");
-    assert_text_equal(render("[<esi:include src='/a' alt='/b' onerror='continue'/>]", {{"/a", 500}, {"/b", 404}}), "[]");
+    assert_text_equal(
+        render("[<esi:include src='/a' alt='/b' onerror='continue'/>]", {{"/a", 500}, {"/b", 404}}), "[]");
 }
 
 TEST(a_fallback_body_replaces_what_failed_and_may_fetch) {
     assert_text_equal(render("<esi:include src='/a'>plain</esi:include>", {{"/a", 500}}), "plain");
     assert_text_equal(render("<esi:include src='/a'>plain</esi:include>", {{"/a", "A"}}), "A");
-    assert_text_equal(render("<esi:include src='/a' alt='/b'>[<esi:include src='/c'/>]</esi:include>", {{"/c", "C"}}), "[C]");
+    assert_text_equal(
+        render("<esi:include src='/a' alt='/b'>[<esi:include src='/c'/>]</esi:include>", {{"/c", "C"}}),
+        "[C]");
 }
 
 TEST(an_include_that_nothing_replaces_is_an_error_of_the_page) {
@@ -76,9 +83,11 @@ TEST(an_include_that_nothing_replaces_is_an_error_of_the_page) {
 
 TEST(attributes_of_an_include_reach_the_host) {
     Request request;
-    Run run("<esi:include src='/a' maxwait='250' ttl='5m' no-store='on' dca='esi' late='client' onerror='continue'/>"
-            "<esi:include src='/b'/>",
-            request, {});
+    Run run(
+        "<esi:include src='/a' maxwait='250' ttl='5m' no-store='on' dca='esi' late='client' "
+        "onerror='continue'/>"
+        "<esi:include src='/b'/>",
+        request, {});
     IncludeAttributes all{250, 300, true, true, true, true};
     assert_true(run.page.attributes[0] == all);
     assert_true(run.page.attributes[1] == IncludeAttributes{});
@@ -112,7 +121,8 @@ TEST(an_esi_comment_gives_its_content) {
 }
 
 TEST(an_ordinary_comment_is_not_processed) {
-    assert_text_equal(render("<esi:remove/><!-- <esi:include src='/a'/> -->"), "<!-- <esi:include src='/a'/> -->");
+    assert_text_equal(render("<esi:remove/><!-- <esi:include src='/a'/> -->"),
+                      "<!-- <esi:include src='/a'/> -->");
 }
 
 TEST(text_is_not_processed) {
@@ -127,8 +137,9 @@ TEST(an_inline_fragment_is_not_shown_where_it_stands) {
 // ---- vars, assign
 
 TEST(variables_are_replaced_inside_vars_only) {
-    assert_text_equal(render("$(HTTP_HOST)<esi:vars> $(HTTP_HOST) </esi:vars><esi:vars name='$(HTTP_HOST)'/>"),
-                      "$(HTTP_HOST) www.example www.example");
+    assert_text_equal(
+        render("$(HTTP_HOST)<esi:vars> $(HTTP_HOST) </esi:vars><esi:vars name='$(HTTP_HOST)'/>"),
+        "$(HTTP_HOST) www.example www.example");
 }
 
 TEST(variables_are_escaped_for_where_they_stand) {
@@ -136,9 +147,10 @@ TEST(variables_are_escaped_for_where_they_stand) {
     request.cookies["n"] = "<b>\"O'Neil\" & \\co</b>";
     assert_text_equal(render("<esi:vars>$(HTTP_COOKIE{n})</esi:vars>", request),
                       "&lt;b&gt;&quot;O&#39;Neil&quot; &amp; \\co&lt;/b&gt;");
-    assert_text_equal(render("<esi:vars><script>'$(HTTP_COOKIE{n})'</script>$(HTTP_COOKIE{n})</esi:vars>", request),
-                      "<script>'\\u003Cb\\u003E\\u0022O\\u0027Neil\\u0022 \\u0026 \\u005Cco\\u003C/b\\u003E'</script>"
-                      "&lt;b&gt;&quot;O&#39;Neil&quot; &amp; \\co&lt;/b&gt;");
+    assert_text_equal(
+        render("<esi:vars><script>'$(HTTP_COOKIE{n})'</script>$(HTTP_COOKIE{n})</esi:vars>", request),
+        "<script>'\\u003Cb\\u003E\\u0022O\\u0027Neil\\u0022 \\u0026 \\u005Cco\\u003C/b\\u003E'</script>"
+        "&lt;b&gt;&quot;O&#39;Neil&quot; &amp; \\co&lt;/b&gt;");
     CompileOptions json = options();
     json.syntax = Syntax::json;
     assert_text_equal(render("<esi:vars>\"$(HTTP_COOKIE{n})\"</esi:vars>", request, {}, json),
@@ -150,84 +162,113 @@ TEST(what_variables_and_fragments_give_is_never_scanned) {
     Request request;
     request.query = "x=<esi:include src=\"/evil\"/>$(HTTP_COOKIE{s})";
     request.cookies["s"] = "secret";
-    Fragments fragments{{"/f", "<esi:include src='/evil'/><esi:vars>$(HTTP_HOST)</esi:vars>"}, {"/evil", "EVIL"}};
-    assert_text_equal(render("<esi:vars>$raw($(QUERY_STRING{x}))</esi:vars><esi:include src='/f'/>", request, fragments),
-                      "<esi:include src=\"/evil\"/>$(HTTP_COOKIE{s})<esi:include src='/evil'/><esi:vars>$(HTTP_HOST)</esi:vars>");
+    Fragments fragments{{"/f", "<esi:include src='/evil'/><esi:vars>$(HTTP_HOST)</esi:vars>"},
+                        {"/evil", "EVIL"}};
+    assert_text_equal(
+        render("<esi:vars>$raw($(QUERY_STRING{x}))</esi:vars><esi:include src='/f'/>", request, fragments),
+        "<esi:include src=\"/evil\"/>$(HTTP_COOKIE{s})<esi:include "
+        "src='/evil'/><esi:vars>$(HTTP_HOST)</esi:vars>");
 }
 
 TEST(assign_sets_a_variable_from_there_on) {
     assert_text_equal(render("<esi:assign name='x' value='1 + 2'/><esi:vars>$(x)</esi:vars>"), "3");
-    assert_text_equal(render("<esi:assign name='x'>'a' + 'b'</esi:assign><esi:assign name='x' value=\"$(x) + 'c'\"/>"
-                             "<esi:vars>$(x)</esi:vars>"),
-                      "abc");
+    assert_text_equal(
+        render("<esi:assign name='x'>'a' + 'b'</esi:assign><esi:assign name='x' value=\"$(x) + 'c'\"/>"
+               "<esi:vars>$(x)</esi:vars>"),
+        "abc");
 }
 
 TEST(lists_and_dictionaries_have_items) {
-    assert_text_equal(render("<esi:assign name='l' value=\"['a', 'b', 'c']\"/><esi:assign name='d' value=\"{'k': 'v', 'n': 2}\"/>"
-                             "<esi:vars>$(l{0})$(l{-1})$(l{9}|none) $(d{k})$(d{n})$(d{x}|none) $(l)</esi:vars>"),
-                      "acnone v2none [&#39;a&#39;, &#39;b&#39;, &#39;c&#39;]");
+    assert_text_equal(
+        render("<esi:assign name='l' value=\"['a', 'b', 'c']\"/><esi:assign name='d' value=\"{'k': 'v', 'n': "
+               "2}\"/>"
+               "<esi:vars>$(l{0})$(l{-1})$(l{9}|none) $(d{k})$(d{n})$(d{x}|none) $(l)</esi:vars>"),
+        "acnone v2none [&#39;a&#39;, &#39;b&#39;, &#39;c&#39;]");
 }
 
 // ---- choose
 
 TEST(choose_takes_the_first_true_branch_or_otherwise) {
-    std::string_view document = "<esi:choose> <esi:when test=\"$(QUERY_STRING{a}) == '1'\">one</esi:when>"
-                                "<esi:when test=\"$(QUERY_STRING{a}) < 5\">few</esi:when><esi:otherwise>many</esi:otherwise></esi:choose>";
+    std::string_view document =
+        "<esi:choose> <esi:when test=\"$(QUERY_STRING{a}) == '1'\">one</esi:when>"
+        "<esi:when test=\"$(QUERY_STRING{a}) < "
+        "5\">few</esi:when><esi:otherwise>many</esi:otherwise></esi:choose>";
     assert_text_equal(with_query(document, "a=1"), "one");
     assert_text_equal(with_query(document, "a=3"), "few");
     assert_text_equal(with_query(document, "a=30"), "many");
-    assert_text_equal(with_query("[<esi:choose><esi:when test=\"$(QUERY_STRING{a})=='1'\">x</esi:when></esi:choose>]", ""), "[]");
+    assert_text_equal(
+        with_query("[<esi:choose><esi:when test=\"$(QUERY_STRING{a})=='1'\">x</esi:when></esi:choose>]", ""),
+        "[]");
 }
 
 TEST(an_include_in_a_branch_not_taken_is_not_fetched) {
     Request request;
-    Run run("<esi:choose><esi:when test='false'><esi:include src='/a'/></esi:when><esi:otherwise><esi:include src='/b'/>"
-            "</esi:otherwise></esi:choose>",
-            request, {{"/b", "B"}});
+    Run run(
+        "<esi:choose><esi:when test='false'><esi:include src='/a'/></esi:when><esi:otherwise><esi:include "
+        "src='/b'/>"
+        "</esi:otherwise></esi:choose>",
+        request, {{"/b", "B"}});
     assert_int_equal(run.page.urls.size(), 1);
     assert_text_equal(run.page.output, "B");
 }
 
 TEST(a_when_gives_the_groups_of_its_match) {
-    std::string_view document = "<esi:choose><esi:when test=\"$(QUERY_STRING{a}) matches '''^(\\w)-(\\d+)$'''\" matchname='m'>"
-                                "<esi:vars>$(m{1})/$(m{2})</esi:vars></esi:when></esi:choose>";
+    std::string_view document =
+        "<esi:choose><esi:when test=\"$(QUERY_STRING{a}) matches '''^(\\w)-(\\d+)$'''\" matchname='m'>"
+        "<esi:vars>$(m{1})/$(m{2})</esi:vars></esi:when></esi:choose>";
     assert_text_equal(with_query(document, "a=x-42"), "x/42");
-    assert_text_equal(with_query("<esi:choose><esi:when test=\"'ab' matches '(b)'\"><esi:vars>$(MATCHES{1})</esi:vars></esi:when>"
-                                 "</esi:choose>", ""), "b");
+    assert_text_equal(
+        with_query(
+            "<esi:choose><esi:when test=\"'ab' matches '(b)'\"><esi:vars>$(MATCHES{1})</esi:vars></esi:when>"
+            "</esi:choose>",
+            ""),
+        "b");
 }
 
 TEST(a_test_that_is_no_expression_is_false) {
-    assert_text_equal(render("<esi:choose><esi:when test='(('>x</esi:when><esi:otherwise>o</esi:otherwise></esi:choose>"), "o");
+    assert_text_equal(
+        render("<esi:choose><esi:when test='(('>x</esi:when><esi:otherwise>o</esi:otherwise></esi:choose>"),
+        "o");
 }
 
 // ---- foreach
 
 TEST(foreach_repeats_its_body) {
-    assert_text_equal(render("<esi:vars><esi:foreach collection=\"['a', 'b', 'c']\">($(item))</esi:foreach></esi:vars>"), "(a)(b)(c)");
-    assert_text_equal(render("<esi:vars><esi:foreach collection='[1..3]' item='i'>$(i)</esi:foreach></esi:vars>"), "123");
-    assert_text_equal(render("<esi:vars><esi:foreach collection='[3..1]' item='i'>$(i)</esi:foreach></esi:vars>"), "321");
-    assert_text_equal(render("<esi:vars><esi:foreach collection=\"{'a': 1, 'b': 2}\" item='p'>$(p{0})=$(p{1});</esi:foreach></esi:vars>"),
+    assert_text_equal(
+        render("<esi:vars><esi:foreach collection=\"['a', 'b', 'c']\">($(item))</esi:foreach></esi:vars>"),
+        "(a)(b)(c)");
+    assert_text_equal(
+        render("<esi:vars><esi:foreach collection='[1..3]' item='i'>$(i)</esi:foreach></esi:vars>"), "123");
+    assert_text_equal(
+        render("<esi:vars><esi:foreach collection='[3..1]' item='i'>$(i)</esi:foreach></esi:vars>"), "321");
+    assert_text_equal(render("<esi:vars><esi:foreach collection=\"{'a': 1, 'b': 2}\" "
+                             "item='p'>$(p{0})=$(p{1});</esi:foreach></esi:vars>"),
                       "a=1;b=2;");
     assert_text_equal(render("<esi:vars><esi:foreach collection=\"[]\">x</esi:foreach></esi:vars>"), "");
 }
 
 TEST(break_leaves_the_innermost_loop) {
-    assert_text_equal(render("<esi:vars><esi:foreach collection='[1..2]' item='i'><esi:foreach collection='[1..9]' item='j'>"
-                             "<esi:choose><esi:when test='$(j) == 3'><esi:break/></esi:when></esi:choose>$(i)$(j) </esi:foreach>"
-                             "</esi:foreach></esi:vars>"),
-                      "11 12 21 22 ");
+    assert_text_equal(
+        render(
+            "<esi:vars><esi:foreach collection='[1..2]' item='i'><esi:foreach collection='[1..9]' item='j'>"
+            "<esi:choose><esi:when test='$(j) == 3'><esi:break/></esi:when></esi:choose>$(i)$(j) "
+            "</esi:foreach>"
+            "</esi:foreach></esi:vars>"),
+        "11 12 21 22 ");
 }
 
 TEST(includes_in_a_loop_are_fetched_one_by_one) {
-    assert_text_equal(render("<esi:foreach collection='[1..3]' item='i'><esi:include src='/p/$(i)'/></esi:foreach>",
-                             {{"/p/1", "A"}, {"/p/2", "B"}, {"/p/3", "C"}}),
-                      "ABC");
+    assert_text_equal(
+        render("<esi:foreach collection='[1..3]' item='i'><esi:include src='/p/$(i)'/></esi:foreach>",
+               {{"/p/1", "A"}, {"/p/2", "B"}, {"/p/3", "C"}}),
+        "ABC");
 }
 
 // ---- try
 
 constexpr std::string_view simple_try =
-    "[<esi:try><esi:attempt>a<esi:include src='/a'/>b<esi:include src='/b'/></esi:attempt><esi:except>sorry</esi:except></esi:try>]";
+    "[<esi:try><esi:attempt>a<esi:include src='/a'/>b<esi:include "
+    "src='/b'/></esi:attempt><esi:except>sorry</esi:except></esi:try>]";
 
 TEST(try_shows_the_attempt_when_all_of_it_arrived) {
     assert_text_equal(render(simple_try, {{"/a", "A"}, {"/b", "B"}}), "[aAbB]");
@@ -239,15 +280,17 @@ TEST(try_shows_the_except_when_one_of_it_failed) {
 }
 
 TEST(onerror_and_alt_inside_an_attempt_do_not_fail_it) {
-    assert_text_equal(render("<esi:try><esi:attempt>a<esi:include src='/a' onerror='continue'/><esi:include src='/b' alt='/c'/>"
+    assert_text_equal(render("<esi:try><esi:attempt>a<esi:include src='/a' onerror='continue'/><esi:include "
+                             "src='/b' alt='/c'/>"
                              "</esi:attempt><esi:except>x</esi:except></esi:try>",
                              {{"/c", "C"}}),
                       "aC");
 }
 
 TEST(except_is_chosen_by_status) {
-    std::string_view document = "<esi:try><esi:attempt><esi:include src='/a'/></esi:attempt><esi:except code='404'>gone</esi:except>"
-                                "<esi:except code='5xx'>broken</esi:except><esi:except>other</esi:except></esi:try>";
+    std::string_view document =
+        "<esi:try><esi:attempt><esi:include src='/a'/></esi:attempt><esi:except code='404'>gone</esi:except>"
+        "<esi:except code='5xx'>broken</esi:except><esi:except>other</esi:except></esi:try>";
     assert_text_equal(render(document, {{"/a", 404}}), "gone");
     assert_text_equal(render(document, {{"/a", 503}}), "broken");
     assert_text_equal(render(document, {{"/a", 403}}), "other");
@@ -255,14 +298,16 @@ TEST(except_is_chosen_by_status) {
 }
 
 TEST(an_except_that_fails_hands_on_to_the_next) {
-    assert_text_equal(render("<esi:try><esi:attempt><esi:include src='/a'/></esi:attempt><esi:except><esi:include src='/b'/></esi:except>"
+    assert_text_equal(render("<esi:try><esi:attempt><esi:include "
+                             "src='/a'/></esi:attempt><esi:except><esi:include src='/b'/></esi:except>"
                              "<esi:except>last</esi:except></esi:try>"),
                       "last");
 }
 
 TEST(a_try_inside_an_attempt_is_part_of_it) {
     std::string_view document =
-        "<esi:try><esi:attempt>1<esi:try><esi:attempt><esi:include src='/a'/></esi:attempt><esi:except><esi:include src='/b'/></esi:except>"
+        "<esi:try><esi:attempt>1<esi:try><esi:attempt><esi:include "
+        "src='/a'/></esi:attempt><esi:except><esi:include src='/b'/></esi:except>"
         "</esi:try>2</esi:attempt><esi:except>outer</esi:except></esi:try>";
     assert_text_equal(render(document, {{"/a", "A"}}), "1A2");
     assert_text_equal(render(document, {{"/b", "B"}}), "1B2");
@@ -271,8 +316,10 @@ TEST(a_try_inside_an_attempt_is_part_of_it) {
 
 TEST(a_try_without_a_way_out_is_an_error_of_the_page) {
     Request request;
-    Run run("a<esi:try><esi:attempt><esi:include src='/a'/></esi:attempt><esi:except code='404'>x</esi:except></esi:try>b", request,
-            {{"/a", 500}});
+    Run run(
+        "a<esi:try><esi:attempt><esi:include src='/a'/></esi:attempt><esi:except "
+        "code='404'>x</esi:except></esi:try>b",
+        request, {{"/a", 500}});
     assert_int_equal(run.page.page_errors, 1);
     assert_text_equal(run.page.output, "ab");
 }
@@ -288,15 +335,19 @@ TEST(a_failed_attempt_is_decided_without_waiting_for_the_rest) {
     assert_false(assembler.wanted(2));
     assert_false(assembler.outcome(2, true));
     Step::Kind last = Step::Kind::idle;
-    for (Step step = assembler.step(); step.kind != Step::Kind::done && step.kind != Step::Kind::idle; step = assembler.step()) last = step.kind;
+    for (Step step = assembler.step(); step.kind != Step::Kind::done && step.kind != Step::Kind::idle;
+         step = assembler.step())
+        last = step.kind;
     assert_true(last == Step::Kind::close);
     assert_true(assembler.step().kind == Step::Kind::done);
 }
 
 TEST(assignments_inside_a_try_stay_inside) {
-    assert_text_equal(render("<esi:assign name='x' value='1'/><esi:try><esi:attempt><esi:assign name='x' value='2'/>"
-                             "<esi:vars>$(x)</esi:vars></esi:attempt><esi:except>e</esi:except></esi:try><esi:vars>$(x)</esi:vars>"),
-                      "21");
+    assert_text_equal(
+        render("<esi:assign name='x' value='1'/><esi:try><esi:attempt><esi:assign name='x' value='2'/>"
+               "<esi:vars>$(x)</esi:vars></esi:attempt><esi:except>e</esi:except></esi:try><esi:vars>$(x)</"
+               "esi:vars>"),
+        "21");
 }
 
 // ---- outcomes and limits
@@ -319,17 +370,21 @@ TEST(includes_past_the_limit_fall_back) {
     Request request;
     AssembleLimits limits;
     limits.fetches = 2;
-    Run run("<esi:foreach collection='[1..4]' item='i'><esi:include src='/$(i)'>-</esi:include></esi:foreach>", request,
-            {{"/1", "A"}, {"/2", "B"}, {"/3", "C"}}, Order::first_come, limits);
+    Run run(
+        "<esi:foreach collection='[1..4]' item='i'><esi:include src='/$(i)'>-</esi:include></esi:foreach>",
+        request, {{"/1", "A"}, {"/2", "B"}, {"/3", "C"}}, Order::first_come, limits);
     assert_text_equal(run.page.output, "AB--");
     assert_true(run.page.exceeded() == Exceeded::fetches);
 }
 
 TEST(endless_work_ends) {
     Request request;
-    Run run("<esi:assign name='l' value='[1..1000]'/><esi:vars><esi:foreach collection='$(l)'><esi:foreach collection='$(l)'>"
-            "<esi:choose><esi:when test=\"'a' matches 'b'\"/></esi:choose>x</esi:foreach></esi:foreach>end</esi:vars>",
-            request, {});
+    Run run(
+        "<esi:assign name='l' value='[1..1000]'/><esi:vars><esi:foreach collection='$(l)'><esi:foreach "
+        "collection='$(l)'>"
+        "<esi:choose><esi:when test=\"'a' matches "
+        "'b'\"/></esi:choose>x</esi:foreach></esi:foreach>end</esi:vars>",
+        request, {});
     assert_true(run.page.exceeded() == Exceeded::work);
     assert_true(run.page.output.size() > 100 && run.page.output.size() < 10'000);
     assert_true(run.page.output.ends_with("xend"));
@@ -337,9 +392,11 @@ TEST(endless_work_ends) {
 
 TEST(endless_text_ends) {
     Request request;
-    Run run("<esi:assign name='x' value=\"'0123456789'\"/><esi:foreach collection='[1..100]'><esi:assign name='x' value='$(x) + $(x)'/>"
-            "</esi:foreach>end",
-            request, {});
+    Run run(
+        "<esi:assign name='x' value=\"'0123456789'\"/><esi:foreach collection='[1..100]'><esi:assign "
+        "name='x' value='$(x) + $(x)'/>"
+        "</esi:foreach>end",
+        request, {});
     assert_true(run.page.exceeded() == Exceeded::text_bytes);
     assert_text_equal(run.page.output, "end");
 }

@@ -24,7 +24,8 @@ std::string value(std::string_view source, std::uint32_t work = 1000, std::uint3
     Parsed parsed = parse_expression(source, Known{});
     if (parsed.packed.empty()) return parsed.error;
     Value result = evaluator.evaluate(parsed.packed, nullptr);
-    if (result.kind == Value::Kind::undefined) return budget.out_of_work ? "out of work" : budget.out_of_memory ? "out of memory" : "undefined";
+    if (result.kind == Value::Kind::undefined)
+        return budget.out_of_work ? "out of work" : budget.out_of_memory ? "out of memory" : "undefined";
     return std::string(evaluator.text(result));
 }
 
@@ -36,10 +37,13 @@ struct Case {
 }  // namespace
 
 TEST(numbers_compare_as_numbers_and_the_rest_as_text) {
-    for (const Case& test : {Case{"10 > 9", "true"}, Case{"'10' > '9'", "true"}, Case{"'10' > '9a'", "false"}, Case{"'1.5' < '1.25'", "false"},
-                             Case{"1.5 > 1", "true"}, Case{"'01' == '1'", "true"}, Case{"'1.0' == 1", "true"}, Case{"'a' < 'b'", "true"},
-                             Case{"'a' == 'A'", "false"}, Case{"$(QUERY_STRING{n}) >= 5", "true"}, Case{"$(QUERY_STRING{n}) <= 4", "false"},
-                             Case{"$(QUERY_STRING{s}) != 'abc'", "false"}, Case{"9223372036854775807 > 9223372036854775806", "true"}}) {
+    for (const Case& test :
+         {Case{"10 > 9", "true"}, Case{"'10' > '9'", "true"}, Case{"'10' > '9a'", "false"},
+          Case{"'1.5' < '1.25'", "false"}, Case{"1.5 > 1", "true"}, Case{"'01' == '1'", "true"},
+          Case{"'1.0' == 1", "true"}, Case{"'a' < 'b'", "true"}, Case{"'a' == 'A'", "false"},
+          Case{"$(QUERY_STRING{n}) >= 5", "true"}, Case{"$(QUERY_STRING{n}) <= 4", "false"},
+          Case{"$(QUERY_STRING{s}) != 'abc'", "false"},
+          Case{"9223372036854775807 > 9223372036854775806", "true"}}) {
         assert_text_equal(value(test.source), test.value);
     }
 }
@@ -54,27 +58,33 @@ TEST(an_undefined_or_empty_operand_makes_comparisons_false) {
 }
 
 TEST(logic_is_short_circuit) {
-    for (const Case& test : {Case{"true & false", "false"}, Case{"true & 'x'", "true"}, Case{"false | 0", "false"}, Case{"'' | 'a'", "true"},
-                             Case{"!true", "false"}, Case{"!''", "true"}, Case{"![]", "true"}, Case{"!$(QUERY_STRING{nope})", "true"}}) {
+    for (const Case& test :
+         {Case{"true & false", "false"}, Case{"true & 'x'", "true"}, Case{"false | 0", "false"},
+          Case{"'' | 'a'", "true"}, Case{"!true", "false"}, Case{"!''", "true"}, Case{"![]", "true"},
+          Case{"!$(QUERY_STRING{nope})", "true"}}) {
         assert_text_equal(value(test.source), test.value);
     }
-    assert_text_equal(value("false & $digest_sha256_hex('a') == 'b'", 2), "false");  // the right side would cost more
+    assert_text_equal(value("false & $digest_sha256_hex('a') == 'b'", 2),
+                      "false");  // the right side would cost more
 }
 
 TEST(has_and_matches) {
-    for (const Case& test : {Case{"'abc' has 'b'", "true"}, Case{"'abc' has 'B'", "false"}, Case{"'abc' has_i 'B'", "true"},
-                             Case{"'abc' matches '^a.c$'", "true"}, Case{"'ABC' matches '^a'", "false"}, Case{"'ABC' matches_i '^a'", "true"},
-                             Case{"'a' matches '('", "false"}}) {
+    for (const Case& test :
+         {Case{"'abc' has 'b'", "true"}, Case{"'abc' has 'B'", "false"}, Case{"'abc' has_i 'B'", "true"},
+          Case{"'abc' matches '^a.c$'", "true"}, Case{"'ABC' matches '^a'", "false"},
+          Case{"'ABC' matches_i '^a'", "true"}, Case{"'a' matches '('", "false"}}) {
         assert_text_equal(value(test.source), test.value);
     }
 }
 
 TEST(arithmetic_is_on_integers) {
-    for (const Case& test : {Case{"1 + 2", "3"}, Case{"7 / 2", "3"}, Case{"-7 % 3", "-1"}, Case{"'6' * '7'", "42"}, Case{"5 - 7", "-2"},
-                             Case{"1 / 0", "undefined"}, Case{"1 % 0", "undefined"}, Case{"9223372036854775807 + 1", "undefined"},
-                             Case{"-9223372036854775808 / -1", "undefined"}, Case{"-9223372036854775808 % -1", "0"},
-                             Case{"9223372036854775807 * 2", "undefined"}, Case{"'a' * 2", "undefined"}, Case{"'a' + 1", "a1"},
-                             Case{"'1' + '2'", "12"}, Case{"10 / -1", "-10"}}) {
+    for (const Case& test :
+         {Case{"1 + 2", "3"}, Case{"7 / 2", "3"}, Case{"-7 % 3", "-1"}, Case{"'6' * '7'", "42"},
+          Case{"5 - 7", "-2"}, Case{"1 / 0", "undefined"}, Case{"1 % 0", "undefined"},
+          Case{"9223372036854775807 + 1", "undefined"}, Case{"-9223372036854775808 / -1", "undefined"},
+          Case{"-9223372036854775808 % -1", "0"}, Case{"9223372036854775807 * 2", "undefined"},
+          Case{"'a' * 2", "undefined"}, Case{"'a' + 1", "a1"}, Case{"'1' + '2'", "12"},
+          Case{"10 / -1", "-10"}}) {
         assert_text_equal(value(test.source), test.value);
     }
 }

@@ -52,7 +52,8 @@ TEST(what_the_parser_writes_is_valid) {
 TEST(truncated_bytes_are_refused) {
     for (const char* sample : samples) {
         std::string bytes = packed(sample);
-        for (std::size_t size = 0; size < bytes.size(); ++size) assert_false(valid_expression({bytes.data(), size}));
+        for (std::size_t size = 0; size < bytes.size(); ++size)
+            assert_false(valid_expression({bytes.data(), size}));
         assert_false(valid_expression(bytes + "x"));
     }
 }

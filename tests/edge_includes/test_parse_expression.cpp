@@ -20,7 +20,9 @@ std::string parsed(std::string_view source) {
     return valid_expression(result.packed) ? expression_text(result.packed) : "invalid";
 }
 
-bool refused(std::string_view source) { return parsed(source).starts_with("error: "); }
+bool refused(std::string_view source) {
+    return parsed(source).starts_with("error: ");
+}
 
 std::string parsed_template(std::string_view source, Escape escape) {
     Parsed result = parse_template(source, escape, Known{});
@@ -83,9 +85,38 @@ TEST(functions_know_their_arguments) {
 }
 
 TEST(what_is_wrong_is_refused) {
-    for (const char* source : {"", " ", "1 +", "1 2", "'a", "'''a''", "$", "$(", "$(x", "$(x}", "$()", "$(unknown)", "$(HTTP_HOST{a})", "$(x{)", "$(x{})",
-                               "$(x|a b)", "(1", "1)", "[1", "[1,", "[1 2]", "{'a'}", "{'a':}", "1 == 2 == 3", "1 = 2", "a", "99999999999999999999", "$f",
-                               "$(x{a(b})", "1 matchesx 2", "&", "!"}) {
+    for (const char* source : {"",
+                               " ",
+                               "1 +",
+                               "1 2",
+                               "'a",
+                               "'''a''",
+                               "$",
+                               "$(",
+                               "$(x",
+                               "$(x}",
+                               "$()",
+                               "$(unknown)",
+                               "$(HTTP_HOST{a})",
+                               "$(x{)",
+                               "$(x{})",
+                               "$(x|a b)",
+                               "(1",
+                               "1)",
+                               "[1",
+                               "[1,",
+                               "[1 2]",
+                               "{'a'}",
+                               "{'a':}",
+                               "1 == 2 == 3",
+                               "1 = 2",
+                               "a",
+                               "99999999999999999999",
+                               "$f",
+                               "$(x{a(b})",
+                               "1 matchesx 2",
+                               "&",
+                               "!"}) {
         if (!refused(source)) print_error("accepted: %s\n", source);
         assert_true(refused(source));
     }
@@ -109,8 +140,10 @@ TEST(nesting_and_length_are_bounded) {
 
 TEST(templates_keep_what_is_no_variable) {
     assert_text_equal(parsed_template("/a?b", Escape::url), "constant /a?b");
-    assert_text_equal(parsed_template("/$(x)/$(unknown)$", Escape::url), "concat('/', url($(x)), '/$(unknown)$')");
-    assert_text_equal(parsed_template("/?$(QUERY_STRING)", Escape::url), "concat('/?', raw($(QUERY_STRING)))");
+    assert_text_equal(parsed_template("/$(x)/$(unknown)$", Escape::url),
+                      "concat('/', url($(x)), '/$(unknown)$')");
+    assert_text_equal(parsed_template("/?$(QUERY_STRING)", Escape::url),
+                      "concat('/?', raw($(QUERY_STRING)))");
     assert_text_equal(parsed_template("/$(QUERY_STRING)", Escape::url), "concat('/', url($(QUERY_STRING)))");
 }
 

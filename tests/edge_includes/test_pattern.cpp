@@ -40,11 +40,13 @@ TEST(catastrophic_patterns_give_up) {
 }
 
 TEST(more_groups_than_kept_are_dropped) {
-    assert_int_equal(match("(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)", std::string(18, 'a')), max_groups);
+    assert_int_equal(match("(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)", std::string(18, 'a')),
+                     max_groups);
 }
 
 TEST(many_patterns_do_not_pile_up) {
-    for (int i = 0; i < 1000; ++i) assert_int_equal(match("^" + std::to_string(i) + "$", std::to_string(i)), 1);
+    for (int i = 0; i < 1000; ++i)
+        assert_int_equal(match("^" + std::to_string(i) + "$", std::to_string(i)), 1);
 }
 
 TEST_MAIN("pattern")

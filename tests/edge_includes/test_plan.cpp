@@ -14,13 +14,19 @@ using namespace larder::esi::test;
 namespace {
 
 constexpr std::string_view document =
-    "<p><esi:include src='/a' alt='/b?$(QUERY_STRING)' ttl='30' maxwait='1s'>fallback<esi:remove>x</esi:remove></esi:include>"
-    "<esi:assign name='l' value='[1, 2]'/><esi:vars><esi:foreach collection='$(l)' item='i'>$(i)<esi:break/></esi:foreach></esi:vars>"
-    "<esi:choose><esi:when test=\"$(HTTP_COOKIE{g})=='a'\">A</esi:when><esi:otherwise>O</esi:otherwise></esi:choose>"
-    "<esi:try><esi:attempt><esi:include src='/t'/></esi:attempt><esi:except code='404'>4</esi:except><esi:except>e</esi:except></esi:try>"
+    "<p><esi:include src='/a' alt='/b?$(QUERY_STRING)' ttl='30' "
+    "maxwait='1s'>fallback<esi:remove>x</esi:remove></esi:include>"
+    "<esi:assign name='l' value='[1, 2]'/><esi:vars><esi:foreach collection='$(l)' "
+    "item='i'>$(i)<esi:break/></esi:foreach></esi:vars>"
+    "<esi:choose><esi:when "
+    "test=\"$(HTTP_COOKIE{g})=='a'\">A</esi:when><esi:otherwise>O</esi:otherwise></esi:choose>"
+    "<esi:try><esi:attempt><esi:include src='/t'/></esi:attempt><esi:except "
+    "code='404'>4</esi:except><esi:except>e</esi:except></esi:try>"
     "<esi:inline name='/part' fetchable='yes'>part</esi:inline></p>";
 
-std::string plan_of(std::string_view text) { return compile(text, options()).plan; }
+std::string plan_of(std::string_view text) {
+    return compile(text, options()).plan;
+}
 
 void seal(std::string& plan) {
     if (plan.size() < sizeof(PlanHeader)) return;
@@ -70,7 +76,9 @@ TEST(a_plan_prints_as_it_was_written) {
 }
 
 TEST(a_plan_says_whether_it_is_simple) {
-    auto simple = [](std::string_view text) { return PlanView::parse(plan_of(text), text.size()).value().is_simple(); };
+    auto simple = [](std::string_view text) {
+        return PlanView::parse(plan_of(text), text.size()).value().is_simple();
+    };
     assert_true(simple("a<esi:include src='/a'/>b<esi:include src='/b' alt='/c' onerror='continue'/>"));
     assert_true(simple("a<esi:remove>x</esi:remove>"));
     assert_false(simple("<esi:include src='/a'>fallback</esi:include>"));
@@ -88,7 +96,8 @@ TEST(a_plan_says_what_it_reads) {
     assert_int_equal(reads("<esi:vars>$(v)$upper('a')</esi:vars><esi:include src='/a$(v)'/>"), 0);
     assert_int_equal(reads("<esi:vars>$(HTTP_COOKIE{a})</esi:vars>"), reads_cookies);
     assert_int_equal(reads("<esi:include src='/a' alt='/$(QUERY_STRING{a})'/>"), reads_query);
-    assert_int_equal(reads("<esi:choose><esi:when test=\"$(v|$(HTTP_X_Y)) == 'a'\"/></esi:choose>"), reads_headers);
+    assert_int_equal(reads("<esi:choose><esi:when test=\"$(v|$(HTTP_X_Y)) == 'a'\"/></esi:choose>"),
+                     reads_headers);
     assert_int_equal(reads("<esi:foreach collection='[1, $(HTTP_HOST)]'/>"), reads_request);
     assert_int_equal(reads("<esi:assign name='w' value='$(REMOTE_ADDR)'/>"), reads_address);
     assert_int_equal(reads("<esi:vars>$(site)</esi:vars>"), reads_host_names);
@@ -106,8 +115,10 @@ TEST(a_simple_plan_can_be_walked_without_an_assembler) {
             out += text.substr(op.a, op.b);
         } else {
             Include include = view.include(op.a);
-            out += "[" + std::string(include.src.bytes) + " " + std::to_string(include.attributes.maxwait_ms) + "]";
-            assert_true(include.src.bytes.data() >= plan.data() && include.src.bytes.data() < plan.data() + plan.size());
+            out += "[" + std::string(include.src.bytes) + " " +
+                   std::to_string(include.attributes.maxwait_ms) + "]";
+            assert_true(include.src.bytes.data() >= plan.data() &&
+                        include.src.bytes.data() < plan.data() + plan.size());
         }
     }
     assert_text_equal(out, "a[/x 5]b");
@@ -137,7 +148,8 @@ TEST(reasons_of_refusal_are_named) {
 
 TEST(truncated_plans_are_refused) {
     std::string plan = plan_of(document);
-    for (std::size_t size = 0; size < plan.size(); ++size) assert_false(PlanView::parse({plan.data(), size}, document.size()).has_value());
+    for (std::size_t size = 0; size < plan.size(); ++size)
+        assert_false(PlanView::parse({plan.data(), size}, document.size()).has_value());
 }
 
 TEST(a_changed_bit_is_noticed) {
@@ -162,7 +174,8 @@ TEST(forged_plans_with_a_right_checksum_never_crash) {
     }
     for (int round = 0; round < 20'000; ++round) {
         std::string changed = plan;
-        for (unsigned i = 0; i < 1 + random() % 4; ++i) changed[random() % changed.size()] = static_cast<char>(random());
+        for (unsigned i = 0; i < 1 + random() % 4; ++i)
+            changed[random() % changed.size()] = static_cast<char>(random());
         seal(changed);
         try_out(changed, document.size());
     }

@@ -20,7 +20,8 @@ TEST(cookies_come_through_one_accessor) {
     request.headers["authorization"] = "Basic x";
     assert_text_equal(value("HTTP_COOKIE{group}", request), "a");
     assert_text_equal(value("HTTP_COOKIE{sessionid}", request), "");
-    for (const char* other : {"HTTP_COOKIE", "HTTP_cookie", "HTTP_Cookie", "HTTP_COOKIE2", "HTTP_AUTHORIZATION", "HTTP_PROXY_AUTHORIZATION"}) {
+    for (const char* other : {"HTTP_COOKIE", "HTTP_cookie", "HTTP_Cookie", "HTTP_COOKIE2",
+                              "HTTP_AUTHORIZATION", "HTTP_PROXY_AUTHORIZATION"}) {
         assert_text_equal(value(other, request), "");
     }
     for (const std::string& name : request.asked_headers) assert_true(is_readable_header(name));
@@ -72,10 +73,12 @@ TEST(languages_are_accepted_by_range_and_quality) {
 }
 
 TEST(agents_have_parts) {
-    constexpr std::string_view firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:109.0) Gecko/20100101 Firefox/118.0";
+    constexpr std::string_view firefox =
+        "Mozilla/5.0 (X11; Linux x86_64; rv:109.0) Gecko/20100101 Firefox/118.0";
     constexpr std::string_view explorer = "Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1)";
     constexpr std::string_view safari =
-        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.0 Safari/605.1.15";
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+        "Version/17.0 Safari/605.1.15";
     assert_text_equal(agent_browser(firefox), "MOZILLA");
     assert_text_equal(agent_browser(explorer), "MSIE");
     assert_text_equal(agent_browser("curl/8.0"), "OTHER");

@@ -15,14 +15,16 @@ struct Recorder : TokenSink {
     bool text_before = false;
     std::uint64_t next = 0;
     void token(const Token& token) override {
-        static constexpr const char* names[] = {"", "open", "close", "$", "esi", "comment", "end", "script", "/script", "broken"};
+        static constexpr const char* names[] = {"",        "open", "close",  "$",       "esi",
+                                                "comment", "end",  "script", "/script", "broken"};
         if (token.offset != next) out += "{gap}";
         next = token.offset + token.raw.size();
         bool text = token.kind == Token::Kind::text;
         if (text) {
             out += token.raw;
         } else {
-            out += "[" + std::string(names[static_cast<std::size_t>(token.kind)]) + ":" + std::string(token.raw) + "]";
+            out += "[" + std::string(names[static_cast<std::size_t>(token.kind)]) + ":" +
+                   std::string(token.raw) + "]";
         }
         if (token.kind == Token::Kind::begin_script) in_script = true;
         if (token.kind == Token::Kind::end_script) in_script = false;
@@ -47,9 +49,11 @@ struct Case {
 constexpr Case cases[] = {
     {"a<esi:include src='/>'/>b</esi:include>", "a[open:<esi:include src='/>'/>]b[close:</esi:include>]"},
     {"<b><esi:x \"'>'\"><i>", "<b>[open:<esi:x \"'>'\">]<i>"},
-    {"<!--esi x--><!--esix--><!--esi-->", "[esi:<!--esi] x[end:-->][comment:<!--]esix[end:-->][esi:<!--esi][end:-->]"},
+    {"<!--esi x--><!--esix--><!--esi-->",
+     "[esi:<!--esi] x[end:-->][comment:<!--]esix[end:-->][esi:<!--esi][end:-->]"},
     {"<!-- a --><!--><!---><!--", "[comment:<!--] a [end:-->]<![end:-->]<!-[end:-->][comment:<!--]"},
-    {"<script>a<!--b</script><SCRIPT >x</Script\n><scripty>", "[script:<script]>a<!--b[/script:</script]>[script:<SCRIPT] >x[/script:</Script]\n><scripty>"},
+    {"<script>a<!--b</script><SCRIPT >x</Script\n><scripty>",
+     "[script:<script]>a<!--b[/script:</script]>[script:<SCRIPT] >x[/script:</Script]\n><scripty>"},
     {"$(A)$f(1,'(')$ ($(B{c}|')')x", "[$:$(A)][$:$f(1,'(')]$ ([$:$(B{c}|')')]x"},
     {"$(A", "$(A"},
     {"$(A<esi:x/>", "$(A[open:<esi:x/>]"},
@@ -72,7 +76,8 @@ TEST(tokens_are_found) {
 
 TEST(chunks_may_be_cut_anywhere) {
     for (const Case& test : cases) {
-        for (std::size_t chunk = 1; chunk < 12; ++chunk) assert_text_equal(scan(test.document, chunk), test.tokens);
+        for (std::size_t chunk = 1; chunk < 12; ++chunk)
+            assert_text_equal(scan(test.document, chunk), test.tokens);
     }
 }
 

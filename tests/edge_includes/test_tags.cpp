@@ -6,8 +6,8 @@
 using namespace larder::esi;
 
 TEST(elements_are_known_by_name) {
-    for (const char* name : {"include", "remove", "comment", "vars", "choose", "when", "otherwise", "try", "attempt", "except", "inline",
-                             "assign", "foreach", "break", "text"}) {
+    for (const char* name : {"include", "remove", "comment", "vars", "choose", "when", "otherwise", "try",
+                             "attempt", "except", "inline", "assign", "foreach", "break", "text"}) {
         Tag tag = parse_tag("<esi:" + std::string(name) + "/>");
         assert_text_equal(element_name(tag.element), name);
         assert_true(tag.empty);
@@ -55,7 +55,8 @@ TEST(durations_have_units) {
     assert_int_equal(duration_ms("1m", 1).value(), 60'000);
     assert_int_equal(duration_ms("1h", 1).value(), 3'600'000);
     assert_int_equal(duration_ms("1d", 1).value(), 86'400'000);
-    for (const char* text : {"", "s", "-1", "1.5s", "1w", "99999999999", "25d"}) assert_false(duration_ms(text, 1).has_value());
+    for (const char* text : {"", "s", "-1", "1.5s", "1w", "99999999999", "25d"})
+        assert_false(duration_ms(text, 1).has_value());
 }
 
 TEST_MAIN("tags")

@@ -30,14 +30,18 @@ TEST(url_escapes_all_but_unreserved) {
 }
 
 TEST(json_escapes_what_ends_strings_and_scripts) {
-    assert_text_equal(escaped(Escape::json, "\"'\\</script>&`$\n\x01" "é"),
+    assert_text_equal(escaped(Escape::json,
+                              "\"'\\</script>&`$\n\x01"
+                              "é"),
                       "\\u0022\\u0027\\u005C\\u003C/script\\u003E\\u0026\\u0060\\u0024\\u000A\\u0001é");
     assert_text_equal(escaped(Escape::json, "a\u2028b\u2029c\xe2\x80"), "a\\u2028b\\u2029c\xe2\x80");
 }
 
 TEST(references_are_decoded_and_others_stay) {
-    assert_text_equal(decode_references("&amp;&lt;&gt;&quot;&apos;&#65;&#x42;&#xe9;&#x20ac;&#x1F600;"), "&<>\"'ABé€😀");
-    assert_text_equal(decode_references("&nbsp;&amp &#0;&#xd800;&#x110000;&#;&;& &"), "&nbsp;&amp &#0;&#xd800;&#x110000;&#;&;& &");
+    assert_text_equal(decode_references("&amp;&lt;&gt;&quot;&apos;&#65;&#x42;&#xe9;&#x20ac;&#x1F600;"),
+                      "&<>\"'ABé€😀");
+    assert_text_equal(decode_references("&nbsp;&amp &#0;&#xd800;&#x110000;&#;&;& &"),
+                      "&nbsp;&amp &#0;&#xd800;&#x110000;&#;&;& &");
     assert_text_equal(decode_references("&amp;lt;"), "&lt;");
 }
 
@@ -49,13 +53,15 @@ TEST(urls_are_decoded) {
 TEST(integers_are_whole) {
     assert_true(integer_of("-9223372036854775808") == INT64_MIN);
     assert_false(integer_of("9223372036854775808").has_value());
-    for (const char* text : {"", "-", "1x", " 1", "+1", "1.0", "0x1"}) assert_false(integer_of(text).has_value());
+    for (const char* text : {"", "-", "1x", " 1", "+1", "1.0", "0x1"})
+        assert_false(integer_of(text).has_value());
 }
 
 TEST(decimals_have_digits_only) {
     assert_true(decimal_of("1.5") == 1.5);
     assert_true(decimal_of("-0.25") == -0.25);
-    for (const char* text : {"", "inf", "nan", "1e5", "1.5x", "--1"}) assert_false(decimal_of(text).has_value());
+    for (const char* text : {"", "inf", "nan", "1e5", "1.5x", "--1"})
+        assert_false(decimal_of(text).has_value());
 }
 
 TEST(names_compare_without_case) {

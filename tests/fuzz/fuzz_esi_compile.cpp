@@ -1,4 +1,5 @@
-// Any document, cut anywhere: the same plan, a valid one, that can be assembled whatever becomes of its fetches.
+// Any document, cut anywhere: the same plan, a valid one, that can be assembled whatever becomes of its
+// fetches.
 #include <algorithm>
 #include <cstdint>
 
@@ -28,7 +29,8 @@ void assemble(std::string_view document, PlanView plan, unsigned luck) {
         Step step = assembler.step();
         EXPECT(++steps < 200'000);
         if (step.kind == Step::Kind::done) break;
-        if (step.kind == Step::Kind::literal) EXPECT(std::size_t{step.offset} + step.length <= document.size());
+        if (step.kind == Step::Kind::literal)
+            EXPECT(std::size_t{step.offset} + step.length <= document.size());
         if (step.kind == Step::Kind::fetch) fetching.push_back(step.id);
         if (step.kind == Step::Kind::fetch && luck % 3 != 0) continue;
         if (step.kind != Step::Kind::idle && step.kind != Step::Kind::fetch) continue;
@@ -56,7 +58,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Compiler compiler(chosen);
     for (std::size_t at = 0; at < document.size(); at += chunk) compiler.feed(document.substr(at, chunk));
     CompileResult cut = compiler.finish();
-    EXPECT(whole.plan == cut.plan && whole.has_esi == cut.has_esi && whole.reports.size() == cut.reports.size());
+    EXPECT(whole.plan == cut.plan && whole.has_esi == cut.has_esi &&
+           whole.reports.size() == cut.reports.size());
     for (std::size_t i = 0; i < whole.reports.size(); ++i) {
         EXPECT(whole.reports[i].text == cut.reports[i].text && whole.reports[i].line == cut.reports[i].line);
         EXPECT(whole.reports[i].offset <= document.size());

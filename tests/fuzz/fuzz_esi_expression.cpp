@@ -29,7 +29,8 @@ void evaluate(std::string_view packed, std::uint32_t work, std::uint32_t memory)
     Value groups;
     Value value = evaluator.evaluate(packed, &x, &groups);
     value.truthy();
-    EXPECT(evaluator.text(value).size() <= memory + packed.size() + 100);  // what points into plan or request is free
+    EXPECT(evaluator.text(value).size() <=
+           memory + packed.size() + 100);  // what points into plan or request is free
 }
 
 }  // namespace
@@ -39,7 +40,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::string_view source(reinterpret_cast<const char*>(data) + 1, size - 1);
     std::uint32_t work = data[0] & 1 ? 5000 : data[0], memory = data[0] & 2 ? 50'000 : data[0] * 8u;
     Known names;
-    for (Parsed parsed : {parse_expression(source, names), parse_interpolation(source, Escape::html, names)}) {
+    for (Parsed parsed :
+         {parse_expression(source, names), parse_interpolation(source, Escape::html, names)}) {
         EXPECT(parsed.packed.empty() == !parsed.error.empty());
         EXPECT(parsed.length <= source.size());
         if (parsed.packed.empty()) continue;

@@ -1,4 +1,5 @@
-// Any bytes as a plan (the checksum made right, or nothing would get past it): refused, or assembled within bounds.
+// Any bytes as a plan (the checksum made right, or nothing would get past it): refused, or assembled within
+// bounds.
 #include <cstdint>
 #include <cstring>
 
@@ -19,7 +20,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     header.version = plan_version;
     header.size = static_cast<std::uint32_t>(size);
     header.document_size = 1000;
-    std::uint64_t tables = sizeof header + 16ull * header.ops + 24ull * header.includes + 16ull * header.inlines;
+    std::uint64_t tables =
+        sizeof header + 16ull * header.ops + 24ull * header.includes + 16ull * header.inlines;
     if (tables <= size) header.heap_size = static_cast<std::uint32_t>(size - tables);
     header.reserved = 0;
     auto reads = static_cast<std::uint16_t>(header.flags & 0xff00);
