@@ -3,6 +3,7 @@
 
 #include <expat.h>
 
+#include <algorithm>
 #include <memory>
 
 namespace larder::daemon {
@@ -33,7 +34,7 @@ void on_start(void* self, const char* name, const char**) {
 void on_text(void* self, const char* text, int size) {
     auto& reading = *static_cast<Reading*>(self);
     bool in_loc = !reading.open.empty() && reading.open.back() == "loc";
-    if (in_loc && reading.text.size() < longest_url) reading.text.append(text, static_cast<std::size_t>(size));
+    if (in_loc) reading.text.append(text, std::min(static_cast<std::size_t>(size), longest_url - reading.text.size()));
 }
 
 std::string trimmed(const std::string& text) {

@@ -139,7 +139,7 @@ std::optional<PageAddress> parse_page_url(std::string_view text) {
     } else {
         return std::nullopt;
     }
-    std::size_t end = std::min(text.find('/'), text.size());
+    std::size_t end = std::min(text.find_first_of("/?#"), text.size());
     std::string_view authority = text.substr(0, end);
     std::string_view target = text.substr(end);
     if (target.find('#') != std::string_view::npos || !parse_host_port(authority, 80)) return std::nullopt;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <limits>
 #include <set>
 #include <sstream>
 #include <toml++/toml.h>
@@ -19,16 +20,23 @@ class Problems {
 public:
     explicit Problems(std::string file) : file_(std::move(file)) {}
 
-    void add(int line, const std::string& text) {
-        text_ += (text_.empty() ? "" : "\n") + file_ + (line > 0 ? ":" + std::to_string(line) : "") + ": " + text;
-    }
-    void throw_if_any() const {
-        if (!text_.empty()) throw SettingsError(text_);
+    // `line` 0: of the whole file.
+    void add(int line, const std::string& text) { problems_.emplace_back(line, text); }
+
+    void throw_if_any() {
+        if (problems_.empty()) return;
+        auto place = [](const auto& problem) { return problem.first == 0 ? std::numeric_limits<int>::max() : problem.first; };
+        std::stable_sort(problems_.begin(), problems_.end(), [&](const auto& a, const auto& b) { return place(a) < place(b); });
+        std::string all;
+        for (const auto& [line, text] : problems_) {
+            all += (all.empty() ? "" : "\n") + file_ + (line > 0 ? ":" + std::to_string(line) : "") + ": " + text;
+        }
+        throw SettingsError(all);
     }
 
 private:
     std::string file_;
-    std::string text_;
+    std::vector<std::pair<int, std::string>> problems_;
 };
 
 int line_of(const toml::node& node) {

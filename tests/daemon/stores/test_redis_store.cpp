@@ -1,0 +1,56 @@
+// The store in a real Redis keeps the contract.
+#include "daemon/stores/redis_store.hpp"
+
+#include "tests/daemon/servers.hpp"
+#include "tests/daemon/store_conformance.hpp"
+
+namespace larder::test {
+
+namespace {
+std::shared_ptr<RedisClient> client() {
+    return std::make_shared<RedisClient>(RedisAddress{{{"127.0.0.1", redis_server().port()}, ""}, "", "", 0}, 5s);
+}
+}  // namespace
+
+std::unique_ptr<Store> make_store() {
+    client()->command({"FLUSHALL"});
+    return std::make_unique<RedisStore>(client(), "test:");
+}
+
+TEST(nothing_that_can_be_evicted_lives_for_ever) {
+    auto store = make_store();
+    store->index("a", {1}, policy_bytes(), 1min);
+    store->index("b", {1}, policy_bytes(), 1h);
+    store->index("c", {1}, policy_bytes(), 1s);
+    store->put("a", entry_of(variant_of("/"), 1, 1, ""), 1min);
+    for (const char* key : {"test:e:a", "test:p:a", "test:t:0000000000000001"}) assert_true(client()->command({"PTTL", key}).integer() > 0);
+    assert_true(client()->command({"PTTL", "test:t:0000000000000001"}).integer() > 3'500'000);
+}
+
+TEST(one_daemon_walks_at_a_time) {
+    auto first = make_store();
+    RedisStore second(client(), "test:");
+    first->purge({1}, PurgeMode::soft, "");
+    assert_true(first->pending().has_value());
+    assert_false(second.pending().has_value());
+    client()->command({"DEL", "test:{purge}walker"});
+    assert_true(second.pending().has_value());
+}
+
+TEST(a_log_that_was_cut_short_names_everything) {
+    auto store = make_store();
+    client()->command({"ZADD", "test:{purge}log", "100", "floor"});
+    assert_true(store->purges_since(99, {5}).mode == PurgeMode::soft);
+    assert_true(store->purges_since(100, {5}).mode == PurgeMode::none);
+}
+
+TEST(junk_in_the_pending_list_is_thrown_away) {
+    auto store = make_store();
+    client()->command({"RPUSH", "test:{purge}pending", "junk", "", "12 xyz", "9 0000000000000007 pg/1/1"});
+    auto purge = store->pending();
+    assert_true(purge && purge->sequence == 9 && purge->hash == 7);
+}
+
+}  // namespace larder::test
+
+TEST_MAIN("redis_store")
