@@ -28,7 +28,6 @@ bool compile_plan(const Storability& storability, const Policy& policy, std::str
     esi::CompileOptions options;
     options.limits.document_bytes = policy.max_body;
     options.limits.includes = policy.esi_max_includes;
-    if (header(storability.headers, "content-type").find("json") != std::string_view::npos) options.syntax = esi::Syntax::json;
     esi::CompileResult result = esi::compile(body, options);
     if (result.too_large) {
         why = "an ESI document is too large";

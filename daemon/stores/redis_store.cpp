@@ -40,13 +40,6 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 )lua";
 
-// KEYS: a set. ARGV: member, ms. A set lives as long as the longest of its members.
-constexpr char index_key[] = R"lua(
-redis.call('SADD', KEYS[1], ARGV[1])
-if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
-return 1
-)lua";
-
 }  // namespace
 
 RedisStore::RedisStore(std::shared_ptr<RedisClient> redis, const std::string& prefix)
@@ -95,7 +88,7 @@ bool RedisStore::put(std::string_view key, std::string_view entry, std::chrono::
 
 void RedisStore::index(std::string_view key, const std::vector<std::uint64_t>& hashes, std::string_view policy,
                        std::chrono::milliseconds lifetime) {
-    static const RedisScript script(index_key);
+    static const RedisScript script(redis_scripts::index_entry);
     redis_->command({"SET", prefix_ + "p:" + std::string(key), policy, "PX", ms(lifetime)});
     for (std::uint64_t hash : hashes) redis_->eval(script, {prefix_ + "t:" + hash_text(hash)}, {key, ms(lifetime)});
 }
