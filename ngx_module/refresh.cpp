@@ -59,7 +59,7 @@ Refresh describe(ngx_http_request_t* r, Ctx* ctx) {
     refresh.target = r == r->main ? std::string(view(r->unparsed_uri)) : variant->target();
     refresh.conf = ctx->conf;
     refresh.server = static_cast<ngx_http_core_srv_conf_t*>(ngx_http_get_module_srv_conf(r, ngx_http_core_module))->ctx;
-    refresh.address = r->http_connection->addr_conf;
+    refresh.address = r->main->http_connection->addr_conf;  // subrequests have none
     refresh.listening = r->connection->listening;
     refresh.server_name = view(r->headers_in.server);
     refresh.https = variant->scheme == "https";

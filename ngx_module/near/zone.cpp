@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <limits>
 #include <new>
 #include <utility>
 #include <vector>
@@ -54,6 +55,7 @@ struct Zone::Root {
     Hold first_free_hold;
     std::uint32_t nodes, entries, holds, purges;
     std::uint64_t versions;  // given out so far
+    std::uint64_t epoch;     // raised whenever anything that an assembled page may rest on changes
     struct Domain {
         std::uint64_t identity;
         std::atomic<std::uint64_t> last_purge;
@@ -67,7 +69,8 @@ struct Zone::Root {
 struct Zone::Node {
     Key key;
     Ref next_in_bucket, lru_previous, lru_next;
-    Ref entry;  // 0: none
+    Ref entry;      // 0: none
+    Ref assembled;  // of this entry; 0: none
     std::int64_t used_ms, checked_ms, refresh_after_ms, pass_until_ms, fill_until_ms;
     std::int32_t fill_pid, refresh_pid;
     bool changed;
@@ -75,7 +78,7 @@ struct Zone::Node {
     std::uint64_t version;
 };
 
-// A block's memory: this, the purge hashes, the entry.
+// A block's memory: this, the purge hashes, the parts of an assembled page, the entry.
 struct Zone::Block {
     std::uint32_t references;  // the node's and the holds'
     std::uint32_t domain;
@@ -85,11 +88,15 @@ struct Zone::Block {
     Lifetime life;
     std::uint64_t fence;
     std::int64_t created_ms;
-    std::uint32_t hash_count;
+    std::uint32_t hash_count, part_count;
     std::uint64_t entry_size;
+    // An assembled page: its parts were last looked at in this epoch, and are as they should be until then.
+    std::uint64_t checked_epoch;
+    std::int64_t unchanged_until_ms;
 
     std::uint64_t* hashes() { return reinterpret_cast<std::uint64_t*>(this + 1); }
-    char* bytes() { return reinterpret_cast<char*>(hashes() + hash_count); }
+    Part* parts() { return reinterpret_cast<Part*>(hashes() + hash_count); }
+    char* bytes() { return reinterpret_cast<char*>(parts() + part_count); }
 };
 
 class Zone::Guard {
@@ -256,8 +263,14 @@ void Zone::unlink_node(Ref ref) {
     root().nodes--;
 }
 
+void Zone::drop_assembled(Node& n) {
+    if (n.assembled != 0) unreference(std::exchange(n.assembled, 0));
+}
+
 void Zone::drop_entry(Node& n) {
+    drop_assembled(n);
     if (n.entry == 0) return;
+    root().epoch++;
     unreference(n.entry);
     n.entry = 0;
     root().entries--;
@@ -305,17 +318,49 @@ void Zone::release(Hold h) {
     unreference(slot.block);
 }
 
-Found Zone::find(const Key& key, std::int64_t now_ms) {
+void Zone::touch(Ref ref, std::int64_t now_ms) {
+    node(ref).used_ms = now_ms;
+    lru_unlink(ref);
+    lru_push(ref);
+}
+
+// Whether the store should be asked about the entry; if not, *until_ms is when it should.
+bool Zone::due_for_check(const Node& n, const Block& b, std::int64_t now_ms, std::int64_t* until_ms) const {
+    if (b.domain == 0) {
+        *until_ms = std::numeric_limits<std::int64_t>::max();
+        return false;
+    }
+    const Root::Domain& domain = root().domains[b.domain];
+    *until_ms = n.checked_ms + (domain.told ? coherence_.told_ms : coherence_.untold_ms);
+    return n.changed || b.told_epoch != domain.told_epoch || now_ms >= *until_ms || now_ms < n.checked_ms;
+}
+
+bool Zone::parts_unchanged(Block& assembled, std::int64_t now_ms) {
+    if (assembled.checked_epoch == root().epoch && now_ms < assembled.unchanged_until_ms) return true;
+    std::int64_t until_ms = std::numeric_limits<std::int64_t>::max();
+    for (std::uint32_t i = 0; i < assembled.part_count; i++) {
+        const Part& part = assembled.parts()[i];
+        Ref ref = find_node(part.key);
+        if (ref == 0 || node(ref).entry == 0 || node(ref).version != part.version) return false;
+        Block& b = block(node(ref).entry);
+        std::int64_t check_ms;
+        if (judge(b.life, purge_mark(b), now_ms) != Verdict::fresh || due_for_check(node(ref), b, now_ms, &check_ms)) return false;
+        until_ms = std::min({until_ms, check_ms, b.life.base_ms + b.life.fresh_ms});
+        if (now_ms - node(ref).used_ms >= touch_interval_ms) touch(ref, now_ms);
+    }
+    assembled.checked_epoch = root().epoch;
+    // Not longer than the interval of touching: parts must not grow old unused while the page they are in is hot.
+    assembled.unchanged_until_ms = std::min(until_ms, now_ms + touch_interval_ms);
+    return true;
+}
+
+Found Zone::find(const Key& key, std::int64_t now_ms, bool assembled) {
     Guard guard(*this);
     Found found;
     Ref ref = find_node(key);
     if (ref == 0) return found;
     Node& n = node(ref);
-    if (now_ms - n.used_ms >= touch_interval_ms) {
-        n.used_ms = now_ms;
-        lru_unlink(ref);
-        lru_push(ref);
-    }
+    if (now_ms - n.used_ms >= touch_interval_ms) touch(ref, now_ms);
     found.pass = n.pass_until_ms > now_ms;
     if (n.entry == 0) return found;
     Block& b = block(n.entry);
@@ -324,23 +369,25 @@ Found Zone::find(const Key& key, std::int64_t now_ms) {
         drop_entry(n);
         return found;
     }
-    if (b.domain != 0) {
-        const Root::Domain& domain = root().domains[b.domain];
-        std::int64_t believed_ms = domain.told ? coherence_.told_ms : coherence_.untold_ms;
-        found.check_store =
-            n.changed || b.told_epoch != domain.told_epoch || now_ms - n.checked_ms >= believed_ms || now_ms < n.checked_ms;
-        if (found.check_store) {  // one asks, the others go on with what is here
-            n.checked_ms = now_ms;
-            n.changed = false;
-            b.told_epoch = domain.told_epoch;
-        }
+    std::int64_t check_ms;
+    found.check_store = due_for_check(n, b, now_ms, &check_ms);
+    if (found.check_store) {  // one asks, the others go on with what is here
+        n.checked_ms = now_ms;
+        n.changed = false;
+        b.told_epoch = root().domains[b.domain].told_epoch;
     }
-    found.hold = hold(n.entry);
+    Ref shown = n.entry;
+    if (assembled && n.assembled != 0 && found.verdict == Verdict::fresh && !found.check_store) {
+        found.assembled = parts_unchanged(block(n.assembled), now_ms);
+        if (found.assembled) shown = n.assembled;
+        else drop_assembled(n);
+    }
+    found.hold = hold(shown);
     if (found.hold == 0) {  // more answers under way than the table has slots: as if it weren't here
         found.verdict = Verdict::dead;
         return found;
     }
-    found.entry = {b.bytes(), b.entry_size};
+    found.entry = {block(shown).bytes(), block(shown).entry_size};
     found.version = n.version;
     return found;
 }
@@ -377,54 +424,62 @@ std::uint64_t Zone::end_fill(Node& n) {
     return std::exchange(n.waiters, 0);
 }
 
+// A new block with everything copied in, referenced by the hold that is returned alone; no hold: no room.
+Hold Zone::make_block(unsigned domain, std::span<const std::uint64_t> hashes, std::span<const Part> parts, std::string_view prefix,
+                      std::string_view body, Ref& made) {
+    made = 0;
+    std::size_t size = sizeof(Block) + hashes.size_bytes() + parts.size_bytes() + prefix.size() + body.size();
+    if (size > root().arena_size / 4) return 0;
+    Hold held;
+    {
+        Guard guard(*this);
+        made = allocate(size);
+        if (made == 0) return 0;
+        Block& b = *new (arena_.at(made)) Block{};
+        b.domain = domain;
+        b.told_epoch = root().domains[domain].told_epoch;
+        held = hold(made);  // so that it is not lost if we die while copying
+        if (held == 0) {
+            arena_.free(made);
+            return 0;
+        }
+    }
+    EntryHead head;
+    std::memcpy(&head, prefix.data(), sizeof head);
+    Block& b = block(made);
+    b.life = head.life;
+    b.fence = head.fence;
+    b.created_ms = head.created_ms;
+    b.hash_count = static_cast<std::uint32_t>(hashes.size());
+    b.part_count = static_cast<std::uint32_t>(parts.size());
+    b.entry_size = prefix.size() + body.size();
+    std::copy(hashes.begin(), hashes.end(), b.hashes());
+    std::copy(parts.begin(), parts.end(), b.parts());
+    std::memcpy(b.bytes(), prefix.data(), prefix.size());
+    std::memcpy(b.bytes() + prefix.size(), body.data(), body.size());
+    return held;
+}
+
 std::uint64_t Zone::insert(const Key& key, unsigned domain, std::string_view prefix, std::string_view body,
                            std::int64_t now_ms, bool* stored) {
     std::vector<std::uint64_t> hashes;
-    EntryHead head;
-    std::memcpy(&head, prefix.data(), sizeof head);
     each_purge_hash(EntryView::trusted(prefix), [&hashes](std::uint64_t hash) { hashes.push_back(hash); });
-    std::size_t size = sizeof(Block) + hashes.size() * sizeof(std::uint64_t) + prefix.size() + body.size();
-    Ref made = 0;
-    Hold held = 0;
     if (stored != nullptr) *stored = false;
-    if (size <= root().arena_size / 4) {
-        Guard guard(*this);
-        made = allocate(size);
-        if (made != 0) {
-            Block& b = *new (arena_.at(made)) Block{};
-            b.domain = domain;
-            b.told_epoch = root().domains[domain].told_epoch;
-            held = hold(made);  // so that it is not lost if we die while copying
-            if (held == 0) {
-                arena_.free(made);
-                made = 0;
-            }
-        }
-    }
-    if (made != 0) {
-        Block& b = block(made);
-        b.life = head.life;
-        b.fence = head.fence;
-        b.created_ms = head.created_ms;
-        b.hash_count = static_cast<std::uint32_t>(hashes.size());
-        b.entry_size = prefix.size() + body.size();
-        std::memcpy(b.hashes(), hashes.data(), hashes.size() * sizeof(std::uint64_t));
-        std::memcpy(b.bytes(), prefix.data(), prefix.size());
-        std::memcpy(b.bytes() + prefix.size(), body.data(), body.size());
-    }
+    Ref made;
+    Hold held = make_block(domain, hashes, {}, prefix, body, made);
     std::uint64_t waiters = 0;
     {
         Guard guard(*this);
-        Ref ref = made != 0 ? node_for(key) : find_node(key);
+        Ref ref = held != 0 ? node_for(key) : find_node(key);
         if (ref != 0) {
             Node& n = node(ref);
             bool older = false;
-            if (made != 0 && n.entry != 0) {
+            if (held != 0 && n.entry != 0) {
                 const Block& present = block(n.entry);
                 const Block& b = block(made);
                 older = present.fence > b.fence || (present.fence == b.fence && present.created_ms > b.created_ms);
             }
-            if (made != 0 && !older) {
+            if (held != 0 && !older) {
                 drop_entry(n);
                 n.entry = made;
                 block(made).references++;
@@ -434,6 +489,7 @@ std::uint64_t Zone::insert(const Key& key, unsigned domain, std::string_view pre
                 n.pass_until_ms = 0;
                 n.refresh_after_ms = 0;
                 root().entries++;
+                root().epoch++;
                 if (stored != nullptr) *stored = true;
             }
             waiters = end_fill(n);
@@ -441,6 +497,23 @@ std::uint64_t Zone::insert(const Key& key, unsigned domain, std::string_view pre
     }
     release(held);
     return waiters;
+}
+
+void Zone::keep_assembled(const Key& key, std::uint64_t version, std::string_view prefix, std::string_view body,
+                          std::span<const Part> parts) {
+    Ref made;
+    Hold held = make_block(0, {}, parts, prefix, body, made);
+    if (held == 0) return;
+    {
+        Guard guard(*this);
+        Ref ref = find_node(key);
+        if (ref != 0 && node(ref).entry != 0 && node(ref).version == version) {
+            drop_assembled(node(ref));
+            node(ref).assembled = made;
+            block(made).references++;
+        }
+    }
+    release(held);
 }
 
 std::uint64_t Zone::pass(const Key& key, std::int64_t now_ms, std::int64_t for_ms) {
@@ -469,12 +542,16 @@ void Zone::checked(const Key& key, std::int64_t now_ms) {
 
 void Zone::changed(const Key& key) {
     Guard guard(*this);
-    if (Ref ref = find_node(key)) node(ref).changed = true;
+    if (Ref ref = find_node(key)) {
+        node(ref).changed = true;
+        root().epoch++;
+    }
 }
 
 void Zone::set_told(unsigned domain, bool told) {
     Guard guard(*this);
     Root::Domain& d = root().domains[domain];
+    root().epoch++;
     if (d.told && !told) d.told_epoch++;
     if (!d.told && told) d.told_epoch++;  // what changed before we were told
     d.told = told;
@@ -571,6 +648,7 @@ std::uint64_t Zone::purge(unsigned domain, std::uint64_t tag, PurgeMode mode, st
     std::uint64_t& known = mode == PurgeMode::hard ? slot->hard : slot->soft;
     known = std::max(known, sequence);
     d.last_purge.store(std::max(last, sequence), std::memory_order_relaxed);
+    r.epoch++;
     return sequence;
 }
 
@@ -578,6 +656,7 @@ void Zone::raise_floor(unsigned domain, std::uint64_t sequence) {
     Guard guard(*this);
     Root::Domain& d = root().domains[domain];
     d.soft_floor = std::max(d.soft_floor, sequence);
+    root().epoch++;
     if (sequence > d.last_purge.load(std::memory_order_relaxed)) d.last_purge.store(sequence, std::memory_order_relaxed);
 }
 

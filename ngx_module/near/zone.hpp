@@ -66,6 +66,7 @@ struct Found {
     bool check_store = false;    // the store may have a newer one: told so, or not asked for long
     bool pass = false;           // known not to be storable: ask the backend, don't wait for each other
     std::uint64_t version = 0;   // of the entry in this zone; another value means another entry
+    bool assembled = false;      // `entry` is the page with its fragments in place
 };
 
 enum class Fill : std::uint8_t {
@@ -89,7 +90,18 @@ public:
     // were ever asked for, the last ones share a number, which purges too much but never too little.
     unsigned domain_of(std::uint64_t identity);
 
-    Found find(const Key& key, std::int64_t now_ms);
+    // `assembled`: an assembled page will do, as long as all its parts are what they were.
+    Found find(const Key& key, std::int64_t now_ms, bool assembled = false);
+
+    // A fragment as it stands in an assembled page.
+    struct Part {
+        Key key;
+        std::uint64_t version;
+    };
+    // Keeps the page that the entry of this version gives with these parts; an entry without a plan, its prefix and body.
+    // It is served only while the entry and every part are in the zone, fresh and unchanged.
+    void keep_assembled(const Key& key, std::uint64_t version, std::string_view prefix, std::string_view body,
+                        std::span<const Part> parts);
     void release(Hold hold);
 
     // At most one caller per `lease_ms` gets true: it has the stale entry regenerated. Extends nothing for the others.
@@ -162,6 +174,12 @@ private:
     void drop_entry(Node& n);
     void unreference(Ref block_ref);
     Hold hold(Ref block_ref);
+    Hold make_block(unsigned domain, std::span<const std::uint64_t> hashes, std::span<const Part> parts, std::string_view prefix,
+                    std::string_view body, Ref& made);
+    bool due_for_check(const Node& n, const Block& b, std::int64_t now_ms, std::int64_t* until_ms) const;
+    bool parts_unchanged(Block& assembled, std::int64_t now_ms);
+    void touch(Ref ref, std::int64_t now_ms);
+    void drop_assembled(Node& n);
     PurgeMark purge_mark(Block& b) const;
     PurgeMark find_mark(unsigned domain, std::uint64_t fence, std::span<const std::uint64_t> hashes) const;
     PurgeSlot* purge_slot(unsigned domain, std::uint64_t tag, bool create) const;
