@@ -1,7 +1,6 @@
 // Two-level segregated free lists over boundary-tagged blocks.
 #include "arena.hpp"
 
-#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -61,7 +60,8 @@ Arena::Header& Arena::header(Ref block) const {
     return *reinterpret_cast<Header*>(base_ + std::size_t{block - 1} * arena_unit);
 }
 
-Ref Arena::first_block() const {
+Ref Arena::first_block() {
+    static_assert(sizeof(Control) + 8 * arena_unit < min_arena_bytes);
     return static_cast<Ref>((sizeof(Control) + arena_unit - 1) / arena_unit) + 1;
 }
 
@@ -109,6 +109,10 @@ void Arena::remove_free(Ref block) {
 
 Ref Arena::find_free(std::uint32_t units) const {
     const Control& c = control();
+    // The last one freed of this size class: with pages of about one size, it fits.
+    auto [own_first, own_second] = list_of(units);
+    Ref own = c.heads[own_first][own_second];
+    if (own != 0 && header(own).units() >= units) return own;
     auto [first, second] = list_at_least(units);
     if (first >= first_levels) return 0;
     std::uint32_t seconds = c.second_bitmap[first] & (~0u << second);
@@ -135,12 +139,10 @@ void Arena::reset(std::span<Ref> kept) {
     };
     for (Ref block : kept) {
         std::uint32_t units = header(block).units();
-        // A gap of one unit can't be a free block: it becomes a used one that nobody frees until the next reset.
-        add(block - at, block - at < min_units);
+        add(block - at, false);  // whole blocks once, hence at least min_units
         add(units, true);
     }
-    std::uint32_t rest = end() - (at - 1);
-    if (rest >= min_units) add(rest, false);
+    add(end() - (at - 1), false);
 }
 
 Ref Arena::allocate(std::size_t bytes) {
@@ -188,17 +190,40 @@ std::size_t Arena::free_bytes() const {
 
 bool Arena::consistent() const {
     std::uint32_t previous = 0;
-    std::uint64_t free_units = 0;
+    std::uint64_t free_units = 0, free_blocks = 0;
     bool previous_free = false;
     for (Ref block = first_block(); block != 0; block = next_of(block)) {
         const Header& h = header(block);
-        if (h.units() == 0 || h.previous_size != previous || (previous_free && !h.used())) return false;
+        if (h.units() < min_units || h.previous_size != previous || (previous_free && !h.used())) return false;
         if (block - 1 + h.units() > end()) return false;
         previous = h.units();
         previous_free = !h.used();
-        if (!h.used()) free_units += h.units();
+        if (!h.used()) {
+            free_units += h.units();
+            free_blocks++;
+        }
     }
-    return free_units == control().free_units;
+    return free_units == control().free_units && free_lists_hold(free_blocks);
+}
+
+// Whether the lists hold so many blocks, each free and in the list of its size, and the bitmaps say which lists are empty.
+bool Arena::free_lists_hold(std::uint64_t blocks) const {
+    const Control& c = control();
+    for (unsigned first = 0; first < first_levels; first++) {
+        if ((c.first_bitmap >> first & 1) != (c.second_bitmap[first] != 0)) return false;
+        for (unsigned second = 0; second < second_levels; second++) {
+            if ((c.second_bitmap[first] >> second & 1) != (c.heads[first][second] != 0)) return false;
+            Ref previous = 0;
+            for (Ref block = c.heads[first][second]; block != 0; block = header(block).next_free) {
+                const Header& h = header(block);
+                auto [its_first, its_second] = list_of(h.units());
+                if (h.used() || h.previous_free != previous || its_first != first || its_second != second) return false;
+                if (blocks-- == 0) return false;
+                previous = block;
+            }
+        }
+    }
+    return blocks == 0;
 }
 
 }  // namespace larder::near_cache

@@ -3,9 +3,10 @@
 // Segregated free lists with boundary tags: allocation looks in at most a few lists, freeing merges with both neighbours,
 // both take constant time (after M. Masmano et al., "TLSF: a new dynamic memory allocator for real-time systems", 2004).
 // Blocks are named by their distance from the arena's start in units of 16 bytes (Ref), never by address: 0 is "none",
-// the largest arena is 64 GiB. Not synchronised: the caller holds the zone's lock.
+// the largest arena is 32 GiB. Not synchronised: the caller holds the zone's lock.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -14,17 +15,21 @@ namespace larder::near_cache {
 
 using Ref = std::uint32_t;
 inline constexpr std::size_t arena_unit = 16;
-inline constexpr std::size_t max_arena_bytes = std::size_t{1} << 36;
+inline constexpr std::size_t min_arena_bytes = 4096;
+inline constexpr std::size_t max_arena_bytes = std::size_t{1} << 35;  // less a unit: a block's length has 31 bits
 
 class Arena {
 public:
-    // `memory` is 16-byte aligned, zero or whatever an earlier Arena at the same place left. Attaching touches nothing.
-    Arena(void* memory, std::size_t size) : base_(static_cast<char*>(memory)), size_(size / arena_unit * arena_unit) {}
+    // `memory` is 16-byte aligned, of at least min_arena_bytes (what exceeds the largest arena stays unused), zero or whatever
+    // an earlier Arena at the same place left. Attaching touches nothing.
+    Arena(void* memory, std::size_t size)
+        : base_(static_cast<char*>(memory)), size_(std::min(size, max_arena_bytes - 1) / arena_unit * arena_unit) {}
 
     // Makes everything free, apart from the blocks `kept` (as returned by allocate; each once, any order), whose contents stay.
     void reset(std::span<Ref> kept = {});
 
-    // At least `bytes` of memory, 16-byte aligned; 0 when there is no free block that large.
+    // At least `bytes` of memory, 16-byte aligned; 0 when no such block is found: size classes are a sixteenth wide, and only
+    // the last freed of the class that `bytes` falls in is looked at.
     Ref allocate(std::size_t bytes);
     void free(Ref block);
 
@@ -33,7 +38,9 @@ public:
     std::size_t block_bytes(Ref block) const;
 
     std::size_t free_bytes() const;
-    // Walks all blocks and checks their links. For tests.
+    // What is free when nothing is allocated, blocks' overhead included.
+    std::size_t total_bytes() const { return std::size_t{end() - (first_block() - 1)} * arena_unit; }
+    // Walks all blocks and all free lists and checks their links. For tests.
     bool consistent() const;
 
     static constexpr std::size_t overhead_bytes = 16;  // per block
@@ -45,11 +52,12 @@ private:
     Control& control() const;
     Header& header(Ref block) const;
     Ref next_of(Ref block) const;
-    Ref first_block() const;
+    static Ref first_block();
     Ref end() const { return static_cast<Ref>(size_ / arena_unit); }
     void insert_free(Ref block);
     void remove_free(Ref block);
     Ref find_free(std::uint32_t units) const;
+    bool free_lists_hold(std::uint64_t blocks) const;
     void make_block(Ref block, std::uint32_t units, std::uint32_t previous_units, bool used);
 
     char* base_;
