@@ -16,6 +16,7 @@
 #include "cache/entry.hpp"
 #include "edge_includes/assembler.hpp"
 #include "edge_includes/include_url.hpp"
+#include "ngx_module/assembled.hpp"
 #include "ngx_module/environment.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/text.hpp"
@@ -40,6 +41,7 @@ struct Fetch {
     std::vector<Wanted> wanted;
     ngx_event_t timer{};
     bool counted = false;  // its end was told to those who want it
+    std::optional<near_cache::Zone::Part> part;  // a fresh entry of the near cache, the same for all who share the page
 };
 
 namespace {
@@ -136,6 +138,7 @@ public:
 
 private:
     std::unique_ptr<Document> new_document(std::string_view bytes, std::string_view plan, std::string path, unsigned depth) {
+        if (!plan.empty() && esi::PlanView::trusted(plan).reads() != esi::Reads{}) personal_ = true;
         return std::make_unique<Document>(bytes, plan, std::move(path), depth, environment_, limits_);
     }
 
@@ -166,6 +169,7 @@ private:
     }
 
     void refuse(Document& document, const esi::Step& step, const char* why) {
+        personal_ = true;
         ngx_log_error(NGX_LOG_WARN, log(), 0, "larder: include \"%s\" of \"%V\" refused: %s", esi::redact_url(step.text).c_str(), &request_->uri, why);
         document.assembler->outcome(step.id, false, 0);
     }
@@ -284,10 +288,38 @@ private:
         return next_body_filter(request_, out_);
     }
 
+    // The page as one text, while its parts are still what it was made from.
+    void collect(Document& document, const Pieces& pieces, std::string& text) {
+        for (const Piece& piece : pieces.list) {
+            if (!piece.is_place) {
+                text.append(piece.data);
+                continue;
+            }
+            Place& place = document.place(piece.place);
+            if (place.nested != nullptr) collect(*place.nested, place.nested->pieces, text);
+            else if (place.fetch != nullptr) text.append(place.fetch->body);
+            else collect(document, place.instead, text);
+        }
+    }
+
+    void keep() {
+        bool from_near = ctx_->role == Role::client && request_ == request_->main && ctx_->status == Status::hit && ctx_->hold != 0;
+        if (!from_near || personal_) return;
+        std::vector<near_cache::Zone::Part> parts;
+        for (const auto& fetch : fetches_) {
+            if (!fetch->part) return;
+            parts.push_back(*fetch->part);
+        }
+        std::string text;
+        collect(*root_, root_->pieces, text);
+        keep_assembled_page(*ctx_, text, parts);
+    }
+
     void work() {
         ngx_connection_t* c = request_->connection;
         settle();
         ngx_int_t rc = send();
+        if (whole_) keep();
         if (whole_ || rc == NGX_ERROR) {
             request_->buffered &= 0xf & ~larder_buffered;
             waiting_ = false;
@@ -312,6 +344,8 @@ private:
 
     static ngx_int_t on_fragment_end(ngx_http_request_t* r, void* data, ngx_int_t rc);
 
+    bool shares(ngx_http_request_t* fragment, const Ctx* fragment_ctx) const { return is_shared_part(*ctx_->conf, fragment, *fragment_ctx->conf); }
+
     ngx_http_request_t* request_;
     Ctx* ctx_;
     RequestEnvironment environment_;
@@ -320,6 +354,7 @@ private:
     std::vector<std::unique_ptr<Fetch>> fetches_;
     ngx_event_t event_{};
     bool waiting_ = false;
+    bool personal_ = false;  // not the same for all who share the page's key, or not as it should be
     bool whole_ = false;
     ngx_chain_t* out_ = nullptr;
     ngx_chain_t** out_end_ = &out_;
@@ -344,6 +379,8 @@ ngx_int_t Page::on_fragment_end(ngx_http_request_t* r, void* data, ngx_int_t rc)
     if (ctx != nullptr && ctx->served) {
         std::uint16_t entry_status = EntryView::trusted(ctx->entry).head().status;
         bool good = entry_status >= 200 && entry_status < 300;
+        bool fresh = ctx->status == Status::hit && ctx->hold != 0;
+        if (fresh && fetch->page->shares(r, ctx)) fetch->part = {ctx->key, ctx->version};
         fetch->page->ended(*fetch, good ? Fetch::State::good : Fetch::State::failed, entry_status);
     } else if (captured) {
         if (fetch->state == Fetch::State::pending) {

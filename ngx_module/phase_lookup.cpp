@@ -130,7 +130,9 @@ ngx_int_t look(ngx_http_request_t* r, Ctx* ctx) {
     const Where& where = ctx->conf->where.value();
     bool check_store = true;
     if (ctx->entry.empty()) {
-        near_cache::Found found = zone().find(ctx->key, now_ms());
+        // A fragment goes into a page as it is stored, so that the page knows its parts.
+        bool assembled = ctx->role == Role::client && r == r->main;
+        near_cache::Found found = zone().find(ctx->key, now_ms(), assembled);
         ctx->take(found);
         if (found.pass && ctx->entry.empty()) return go_past(r, ctx, Status::pass);
         check_store = ctx->entry.empty() || found.check_store;
@@ -223,6 +225,7 @@ void Ctx::take(const near_cache::Found& found) {
         return;
     }
     hold = found.hold;
+    version = found.version;
     entry = found.entry;
     verdict = found.verdict;
 }

@@ -66,6 +66,7 @@ struct Ctx {
     Key key;
     ngx_str_t variant{};               // encoded
     near_cache::Hold hold = 0;
+    std::uint64_t version = 0;         // of the held entry in the near cache
     std::string_view entry;            // held, or in store_bytes
     Verdict verdict = Verdict::dead;
     std::string store_bytes;           // an entry fresh from the store
