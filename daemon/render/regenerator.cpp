@@ -91,16 +91,16 @@ void Regenerator::prepare(const Shared& render) {
     enter_gate(render);
 }
 
-// False when the stored entry saw every purge that the job knows of and is what the job asked for.
+// False when what is stored was not purged since, and is what the job asked for.
 bool Regenerator::is_wanted(const Render& render) {
     if (render.job.reason == JobReason::manual) return true;
     auto bytes = render.store->get(render.claim.lease.key);
     const char* why = nullptr;
     auto entry = bytes ? EntryView::parse(*bytes, &why) : std::nullopt;
-    if (!entry || entry->head().fence < render.job.fence) return true;
-    if (render.job.reason == JobReason::prerender) return entry->head().created_ms < render.job.enqueued_ms;
+    if (!entry) return true;
     PurgeSeen purge = render.store->purges_since(entry->head().fence, purge_hashes(*entry));
-    return judge(entry->head().life, purge.mark(), unix_ms()) != Verdict::fresh;
+    if (judge(entry->head().life, purge.mark(), unix_ms()) != Verdict::fresh) return true;
+    return render.job.reason == JobReason::prerender && entry->head().created_ms < render.job.enqueued_ms;
 }
 
 void Regenerator::enter_gate(const Shared& render) {
@@ -125,7 +125,8 @@ void Regenerator::call(const Shared& render) {
             return end(render, Outcome::expired, "its deadline has passed");
         }
         render->request.timeout = std::chrono::milliseconds(deadline - now);
-        render->fence = render->store->newest_purge();
+        // The job is younger than the purges it knows of, and so is its render.
+        render->fence = std::max(render->store->newest_purge(), render->job.fence);
         if (parts_.router) {
             Route route = parts_.router(render->job, render->variant, deadline);
             if (route.hold) {

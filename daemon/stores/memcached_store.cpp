@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t most_indexed_keys = 200'000;
 constexpr std::size_t most_positions = 10'000;
+constexpr std::uint64_t clock_tolerance_us = 2'000'000;
 constexpr std::int64_t look_pause_ms = 1000;  // as often as nginx reads the log
 
 std::string line(std::uint64_t sequence, std::string_view what, PurgeMode mode) {
@@ -70,8 +71,9 @@ std::vector<MemcachedStore::Record> MemcachedStore::read_log() {
     return records;
 }
 
+// Sequences are times: what was purged longer ago than clocks differ, and an append takes, is in the log that we read.
 std::uint64_t MemcachedStore::newest_purge() {
-    std::uint64_t newest = 0;
+    std::uint64_t newest = static_cast<std::uint64_t>(unix_us()) - clock_tolerance_us;
     for (const Record& record : read_log()) newest = std::max(newest, record.sequence);
     return newest;
 }

@@ -39,7 +39,7 @@ class Store {
 public:
     virtual ~Store() = default;
 
-    // Sequence of the newest purge of all; 0: none yet.
+    // The newest purge that a render which begins now has seen, if not a little more; 0: there was none.
     virtual std::uint64_t newest_purge() = 0;
     // The newest purge after `fence` that names one of the hashes; a log that was cut short counts as naming all of them.
     virtual PurgeSeen purges_since(std::uint64_t fence, const std::vector<std::uint64_t>& hashes) = 0;
