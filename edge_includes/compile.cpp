@@ -740,6 +740,14 @@ CompileResult Compiler::finish() {
     return state_->finish();
 }
 
+Syntax syntax_of(std::string_view content_type) {
+    std::string_view type = content_type.substr(0, content_type.find_first_of("; "));
+    auto subtype = type.find('/');
+    if (subtype == std::string_view::npos) return Syntax::html;
+    auto ends_with = [type](std::string_view end) { return type.size() >= end.size() && type.substr(type.size() - end.size()) == end; };
+    return ends_with("/json") || ends_with("+json") ? Syntax::json : Syntax::html;
+}
+
 CompileResult compile(std::string_view document, const CompileOptions& options) {
     Compiler compiler(options);
     compiler.feed(document);

@@ -17,6 +17,9 @@ namespace larder::esi {
 // What variables in page text are escaped for, unless they stand in a <script> (always as in JSON).
 enum class Syntax : std::uint8_t { html, json };
 
+// JSON for a JSON content type (RFC 8259, RFC 6839 section 3.1), HTML for any other.
+Syntax syntax_of(std::string_view content_type);
+
 // Markup past a limit passes through as text and is reported, except for document_bytes: then there is no
 // plan at all.
 struct CompileLimits {

@@ -170,6 +170,7 @@ bool compile_plan(ngx_http_request_t* r, Ctx* ctx) {
     esi::CompileOptions options;
     options.limits.document_bytes = ctx->conf->esi.value().size;
     options.limits.includes = ctx->conf->esi.value().includes;
+    options.syntax = esi::syntax_of(view(r->headers_out.content_type));
     esi::CompileResult result = esi::compile(fill.body, options);
     for (const esi::Report& report : result.reports) {
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0, "larder: ESI of \"%V\", line %uD: %s", &r->uri, report.line, report.text.c_str());
@@ -195,7 +196,7 @@ void store(Ctx* ctx) {
     std::string prefix = entry_prefix(parts);
     const Where& where = ctx->conf->where.value();
     std::uint64_t waiters;
-    if (where.near) {
+    if (ctx->uses_near()) {
         waiters = zone().insert(ctx->key, where.domain(), prefix, fill.body, now_ms());
     } else {
         waiters = zone().abandon(ctx->key);

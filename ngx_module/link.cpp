@@ -112,7 +112,6 @@ Link::Link(const Endpoint& endpoint, Greeting greeting, ngx_log_t* log) : endpoi
     timer_event_.handler = timer_event;
     timer_event_.data = this;
     timer_event_.log = log;
-    timer_event_.cancelable = 1;  // a worker that drains need not wait for it
 }
 
 Link::~Link() {
@@ -186,6 +185,7 @@ void Link::close(const char* why) {
     out_.clear();
     std::deque<Pending> failed = std::exchange(pending_, {});
     if (timer_event_.timer_set) ngx_del_timer(&timer_event_);
+    timer_event_.cancelable = 1;
     ngx_add_timer(&timer_event_, std::min(longest_retry_ms, first_retry_ms << std::min(failures_ - 1, 4u)));
     for (Pending& pending : failed) {
         if (!pending.quiet) pending.handler(nullptr);
@@ -219,6 +219,8 @@ void Link::schedule_timer() {
         return;
     }
     if (!timer_event_.timer_set) {
+        // A worker that shuts down waits for answers to requests, not for a store to come back.
+        timer_event_.cancelable = state_ == State::probing;
         ngx_add_timer(&timer_event_, static_cast<ngx_msec_t>(std::max<ngx_msec_int_t>(patience_left(), 1)));
     }
 }

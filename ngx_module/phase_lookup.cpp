@@ -1,6 +1,7 @@
 // The lookup, in the precontent phase: near cache, store, verdict; then answer, wait, or go on to the backend.
 #include <algorithm>
 
+#include "edge_includes/plan.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/refresh.hpp"
 #include "ngx_module/request.hpp"
@@ -44,6 +45,7 @@ void answer_from_store(Ctx* ctx, StoreAnswer answer) {
     const char* why = nullptr;
     auto entry = EntryView::parse(answer.entry, &why);
     if (entry && entry->variant() != view(ctx->variant)) why = "entry is another variant's";
+    if (entry && !entry->plan().empty() && why == nullptr) esi::PlanView::parse(entry->plan(), entry->body().size(), &why);
     if (why != nullptr) {
         count(near_cache::Counter::bad_entries);
         ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0, "larder: refused what store \"%s\" holds for %s: %s",
@@ -53,7 +55,7 @@ void answer_from_store(Ctx* ctx, StoreAnswer answer) {
     }
     count(near_cache::Counter::store_hit);
     unsigned domain = ctx->conf->where.value().domain();
-    if (ctx->conf->where.value().near) {
+    if (ctx->uses_near()) {
         std::string_view bytes = entry->bytes();
         std::string_view body = entry->body();
         zone().insert(ctx->key, domain, bytes.substr(0, bytes.size() - body.size()), body, now_ms());
@@ -129,7 +131,7 @@ ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
 ngx_int_t look(ngx_http_request_t* r, Ctx* ctx) {
     const Where& where = ctx->conf->where.value();
     bool check_store = true;
-    if (ctx->entry.empty()) {
+    if (ctx->entry.empty() && ctx->uses_near()) {
         // A fragment goes into a page as it is stored, so that the page knows its parts.
         bool assembled = ctx->role == Role::client && r == r->main;
         near_cache::Found found = zone().find(ctx->key, now_ms(), assembled);
@@ -214,6 +216,11 @@ const char* status_text(Status status) {
         case Status::error: return "ERROR";
     }
     return "";
+}
+
+bool Ctx::uses_near() const {
+    const Where& where = conf->where.value();
+    return where.near || where.store == nullptr || !is_available(*where.store);
 }
 
 void Ctx::take(const near_cache::Found& found) {

@@ -80,6 +80,8 @@ struct Ctx {
     std::shared_ptr<bool> alive = std::make_shared<bool>(true);  // false once the request is gone: for late answers
 
     ~Ctx();
+    // near=off is for stores that work: while one is down, the near cache stands in for it.
+    bool uses_near() const;
     void take(const near_cache::Found& found);
     void drop_entry();
 };

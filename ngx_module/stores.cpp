@@ -123,9 +123,14 @@ std::uint64_t fence_now(const StoreConf* store) {
     return store->endpoint.kind == StoreKind::memcached ? std::max(last, started_us) : last;
 }
 
-bool get_entry(const StoreConf& store, const Key& key, std::function<void(StoreAnswer)> handler) {
+bool is_available(const StoreConf& store) {
     Link* link = link_to(store);
-    if (link == nullptr || !link->available()) return false;
+    return link != nullptr && link->available();
+}
+
+bool get_entry(const StoreConf& store, const Key& key, std::function<void(StoreAnswer)> handler) {
+    if (!is_available(store)) return false;
+    Link* link = link_to(store);
     std::string command;
     if (store.endpoint.kind == StoreKind::memcached) memcached_get(command, entry_name(store, key));
     else redis_command(command, {"GET", entry_name(store, key)});

@@ -21,6 +21,8 @@ struct StoreAnswer {
 // The newest purge that a render which begins now is sure to know of. `store` may be null: the near cache alone.
 std::uint64_t fence_now(const StoreConf* store);
 
+bool is_available(const StoreConf& store);
+
 // False (and no call) when the store is down.
 bool get_entry(const StoreConf& store, const Key& key, std::function<void(StoreAnswer)> handler);
 

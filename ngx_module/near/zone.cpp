@@ -8,6 +8,7 @@
 #include <cstring>
 #include <limits>
 #include <new>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -59,6 +60,7 @@ struct Zone::Root {
     struct Domain {
         std::uint64_t identity;
         std::atomic<std::uint64_t> last_purge;
+        std::uint64_t purges;  // how often we heard of one; sequences needn't come in order
         std::uint64_t soft_floor, hard_floor;
         std::uint64_t told_epoch;  // raised when we stop being told
         bool told;
@@ -83,7 +85,7 @@ struct Zone::Block {
     std::uint32_t references;  // the node's and the holds'
     std::uint32_t domain;
     std::uint64_t told_epoch;
-    std::uint64_t purges_seen;  // `mark` is true up to this sequence
+    std::uint64_t purges_seen;  // `mark` is true as of this value of Domain::purges
     PurgeMark mark;
     Lifetime life;
     std::uint64_t fence;
@@ -362,7 +364,10 @@ Found Zone::find(const Key& key, std::int64_t now_ms, bool assembled) {
     Node& n = node(ref);
     if (now_ms - n.used_ms >= touch_interval_ms) touch(ref, now_ms);
     found.pass = n.pass_until_ms > now_ms;
-    if (n.entry == 0) return found;
+    if (n.entry == 0) {
+        n.changed = false;  // the caller asks the store now
+        return found;
+    }
     Block& b = block(n.entry);
     found.verdict = judge(b.life, purge_mark(b), now_ms);
     if (found.verdict == Verdict::dead) {
@@ -484,8 +489,7 @@ std::uint64_t Zone::insert(const Key& key, unsigned domain, std::string_view pre
                 n.entry = made;
                 block(made).references++;
                 n.version = ++root().versions;
-                n.checked_ms = n.used_ms = now_ms;
-                n.changed = false;
+                n.checked_ms = n.used_ms = now_ms;  // `changed` stays: that news may be younger than this entry
                 n.pass_until_ms = 0;
                 n.refresh_after_ms = 0;
                 root().entries++;
@@ -573,10 +577,10 @@ PurgeMark Zone::find_mark(unsigned domain_number, std::uint64_t fence, std::span
 }
 
 PurgeMark Zone::purge_mark(Block& b) const {
-    std::uint64_t last = root().domains[b.domain].last_purge.load(std::memory_order_relaxed);
-    if (b.purges_seen >= last || b.fence >= last) return b.mark;
+    const Root::Domain& domain = root().domains[b.domain];
+    if (b.purges_seen == domain.purges || b.fence >= domain.last_purge.load(std::memory_order_relaxed)) return b.mark;
     PurgeMark mark = find_mark(b.domain, b.fence, {b.hashes(), b.hash_count});
-    b.purges_seen = last;
+    b.purges_seen = domain.purges;
     // A second soft purge doesn't make it any more stale: the first one's time stays.
     if (b.mark.mode == PurgeMode::none || mark.mode == PurgeMode::hard) b.mark = mark;
     return b.mark;
@@ -591,7 +595,10 @@ Verdict Zone::judge_foreign(const EntryView& entry, unsigned domain, std::int64_
 
 void Zone::postpone_refresh(const Key& key, std::int64_t until_ms) {
     Guard guard(*this);
-    if (Ref ref = find_node(key)) node(ref).refresh_after_ms = until_ms;
+    if (Ref ref = find_node(key)) {
+        node(ref).refresh_after_ms = until_ms;
+        node(ref).refresh_pid = 0;  // no lease that ends with a worker
+    }
 }
 
 Zone::PurgeSlot* Zone::purge_slot(unsigned domain, std::uint64_t tag, bool create) const {
@@ -647,6 +654,7 @@ std::uint64_t Zone::purge(unsigned domain, std::uint64_t tag, PurgeMode mode, st
     if (slot->empty()) r.purges++;
     std::uint64_t& known = mode == PurgeMode::hard ? slot->hard : slot->soft;
     known = std::max(known, sequence);
+    d.purges++;
     d.last_purge.store(std::max(last, sequence), std::memory_order_relaxed);
     r.epoch++;
     return sequence;
@@ -656,6 +664,7 @@ void Zone::raise_floor(unsigned domain, std::uint64_t sequence) {
     Guard guard(*this);
     Root::Domain& d = root().domains[domain];
     d.soft_floor = std::max(d.soft_floor, sequence);
+    d.purges++;
     root().epoch++;
     if (sequence > d.last_purge.load(std::memory_order_relaxed)) d.last_purge.store(sequence, std::memory_order_relaxed);
 }
@@ -691,6 +700,54 @@ Stats& Zone::stats() const {
 Usage Zone::usage() {
     Guard guard(*this);
     return {root().arena_size, arena_.free_bytes(), root().nodes, root().entries, root().holds};
+}
+
+bool Zone::consistent() {
+    Guard guard(*this);
+    return arena_.consistent() && index_consistent() && holds_consistent() && blocks_consistent();
+}
+
+bool Zone::index_consistent() const {
+    std::uint32_t indexed = 0, entries = 0, listed = 0;
+    for (Ref& head : buckets()) {
+        for (Ref ref = head; ref != 0; ref = node(ref).next_in_bucket) {
+            if (&bucket(node(ref).key) != &head || ++indexed > root().nodes) return false;
+            if (node(ref).entry != 0) entries++;
+        }
+    }
+    Ref previous = 0;
+    for (Ref ref = root().lru_first; ref != 0; previous = ref, ref = node(ref).lru_next) {
+        if (node(ref).lru_previous != previous || ++listed > root().nodes) return false;
+    }
+    return root().lru_last == previous && indexed == root().nodes && listed == indexed && entries == root().entries;
+}
+
+bool Zone::holds_consistent() const {
+    std::uint32_t used = 0, unused = 0;
+    for (Hold h = 1; h <= root().hold_count; h++) used += hold_slots()[h].pid != 0;
+    for (Hold h = root().first_free_hold; h != 0; h = hold_slots()[h].next_free) {
+        if (hold_slots()[h].pid != 0 || ++unused > root().hold_count) return false;
+    }
+    return used == root().holds && used + unused == root().hold_count;
+}
+
+// Each block is referenced by as many nodes and holds as it says, and no memory is lost.
+bool Zone::blocks_consistent() const {
+    std::unordered_map<Ref, std::uint32_t> references;
+    std::size_t bytes = arena_.free_bytes();
+    auto add = [&](Ref ref) { bytes += arena_.block_bytes(ref) + Arena::overhead_bytes; };
+    for (Ref ref = root().lru_first; ref != 0; ref = node(ref).lru_next) {
+        add(ref);
+        if (Ref entry = node(ref).entry) references[entry]++;
+    }
+    for (const HoldSlot& slot : hold_slots().subspan(1)) {
+        if (slot.pid != 0) references[slot.block]++;
+    }
+    for (auto [ref, count] : references) {
+        add(ref);
+        if (block(ref).references != count) return false;
+    }
+    return bytes == arena_.total_bytes();
 }
 
 }  // namespace larder::near_cache

@@ -147,6 +147,8 @@ public:
 
     Stats& stats() const;
     Usage usage();
+    // Walks everything: every block is reachable, every link and every count is right. For tests.
+    bool consistent();
     void set_coherence(Coherence coherence) { coherence_ = coherence; }
 
 private:
@@ -188,6 +190,9 @@ private:
     std::span<HoldSlot> hold_slots() const;
     std::span<PurgeSlot> purge_slots() const;
     std::uint64_t end_fill(Node& n);
+    bool index_consistent() const;
+    bool holds_consistent() const;
+    bool blocks_consistent() const;
 
     Lock& lock_;
     Root* root_;
