@@ -47,7 +47,7 @@ struct Zone::PurgeSlot {
 
 struct Zone::Root {
     std::uint64_t magic;
-    std::uint32_t busy;  // inside a critical section; found set by the next to lock: someone died there
+    std::atomic<std::uint32_t> busy;  // inside a critical section; found set by the next to lock: someone died there
     std::uint32_t bucket_count, hold_count, purge_count;
     std::uint64_t buckets_at, holds_at, purges_at, arena_at;  // bytes from the root
     std::uint64_t arena_size;
@@ -56,11 +56,13 @@ struct Zone::Root {
     Hold first_free_hold;
     std::uint32_t nodes, entries, holds, purges;
     std::uint64_t versions;  // given out so far
+    bool purges_torn;        // the purge table is being rewritten
     std::uint64_t epoch;     // raised whenever anything that an assembled page may rest on changes
     struct Domain {
         std::uint64_t identity;
         std::atomic<std::uint64_t> last_purge;
         std::uint64_t purges;  // how often we heard of one; sequences needn't come in order
+        std::uint64_t last_hard;
         std::uint64_t soft_floor, hard_floor;
         std::uint64_t told_epoch;  // raised when we stop being told
         bool told;
@@ -101,21 +103,35 @@ struct Zone::Block {
     char* bytes() { return reinterpret_cast<char*>(parts() + part_count); }
 };
 
+namespace {
+
+// A process may be killed between any two of its instructions: what is written above is written before what is below. Its
+// death orders memory between processors; only the compiler has to be told.
+void in_this_order() {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+
+}  // namespace
+
 class Zone::Guard {
 public:
     explicit Guard(Zone& zone) : zone_(zone) {
         zone_.lock_.lock();
-        if (zone_.root().busy != 0) zone_.recover();
-        zone_.root().busy = 1;
+        if (busy().load(std::memory_order_relaxed) != 0) zone_.recover();
+        busy().store(1, std::memory_order_relaxed);
+        in_this_order();
     }
     ~Guard() {
-        zone_.root().busy = 0;
+        in_this_order();
+        busy().store(0, std::memory_order_relaxed);
         zone_.lock_.unlock();
     }
     Guard(const Guard&) = delete;
     Guard& operator=(const Guard&) = delete;
 
 private:
+    std::atomic<std::uint32_t>& busy() const { return zone_.root().busy; }
+
     Zone& zone_;
 };
 
@@ -189,7 +205,13 @@ void Zone::lay_out() {
 
 void Zone::recover() {
     lay_out();
+    if (root().purges_torn) forget_purges();
     stats().counters[static_cast<unsigned>(Counter::recoveries)].fetch_add(1, std::memory_order_relaxed);
+}
+
+// One entry takes a quarter of the memory at most.
+std::size_t Zone::max_block_bytes() const {
+    return root().arena_size / 4;
 }
 
 Ref& Zone::bucket(const Key& key) const {
@@ -289,6 +311,7 @@ Hold Zone::hold(Ref ref) {
     HoldSlot& slot = hold_slots()[h];
     r.first_free_hold = slot.next_free;
     slot.block = ref;
+    in_this_order();
     slot.pid = pid_;
     block(ref).references++;
     r.holds++;
@@ -312,8 +335,13 @@ void Zone::release(Hold h) {
     Guard guard(*this);
     HoldSlot& slot = hold_slots()[h];
     // After a recovery that kept it, or a sweep that took us for dead, the slot may be another's.
-    if (slot.pid != pid_) return;
+    if (slot.pid == pid_) free_hold(h);
+}
+
+void Zone::free_hold(Hold h) {
+    HoldSlot& slot = hold_slots()[h];
     slot.pid = 0;
+    in_this_order();
     slot.next_free = root().first_free_hold;
     root().first_free_hold = h;
     root().holds--;
@@ -434,7 +462,7 @@ Hold Zone::make_block(unsigned domain, std::span<const std::uint64_t> hashes, st
                       std::string_view body, Ref& made) {
     made = 0;
     std::size_t size = sizeof(Block) + hashes.size_bytes() + parts.size_bytes() + prefix.size() + body.size();
-    if (size > root().arena_size / 4) return 0;
+    if (size > max_block_bytes()) return 0;
     Hold held;
     {
         Guard guard(*this);
@@ -469,6 +497,7 @@ std::uint64_t Zone::insert(const Key& key, unsigned domain, std::string_view pre
                            std::int64_t now_ms, bool* stored) {
     std::vector<std::uint64_t> hashes;
     each_purge_hash(EntryView::trusted(prefix), [&hashes](std::uint64_t hash) { hashes.push_back(hash); });
+    const EntryHead head = EntryView::trusted(prefix).head();
     if (stored != nullptr) *stored = false;
     Ref made;
     Hold held = make_block(domain, hashes, {}, prefix, body, made);
@@ -479,13 +508,13 @@ std::uint64_t Zone::insert(const Key& key, unsigned domain, std::string_view pre
         if (ref != 0) {
             Node& n = node(ref);
             bool older = false;
-            if (held != 0 && n.entry != 0) {
+            if (n.entry != 0) {
                 const Block& present = block(n.entry);
-                const Block& b = block(made);
-                older = present.fence > b.fence || (present.fence == b.fence && present.created_ms > b.created_ms);
+                older = present.fence > head.fence || (present.fence == head.fence && present.created_ms > head.created_ms);
             }
+            // One too large takes the old one's place too: that would be stale for as long as the page is so large.
+            if ((held != 0 || prefix.size() + body.size() >= max_block_bytes()) && !older) drop_entry(n);
             if (held != 0 && !older) {
-                drop_entry(n);
                 n.entry = made;
                 block(made).references++;
                 n.version = ++root().versions;
@@ -629,6 +658,8 @@ void Zone::trim_purges() {
     std::vector<PurgeSlot> all;
     std::copy_if(table.begin(), table.end(), std::back_inserter(all), [](const PurgeSlot& s) { return !s.empty(); });
     std::sort(all.begin(), all.end(), [](const PurgeSlot& a, const PurgeSlot& b) { return a.newest() > b.newest(); });
+    root().purges_torn = true;
+    in_this_order();
     std::memset(table.data(), 0, table.size_bytes());
     std::size_t keep = all.size() / 2;
     for (std::size_t i = 0; i < all.size(); i++) {
@@ -641,6 +672,21 @@ void Zone::trim_purges() {
         domain.hard_floor = std::max(domain.hard_floor, all[i].hard);
     }
     root().purges = static_cast<std::uint32_t>(keep);
+    in_this_order();
+    root().purges_torn = false;
+}
+
+// Some purges are lost: whatever may have missed any of them counts as purged.
+void Zone::forget_purges() {
+    Root& r = root();
+    for (Root::Domain& domain : r.domains) {
+        domain.soft_floor = domain.last_purge.load(std::memory_order_relaxed);
+        domain.hard_floor = domain.last_hard;
+    }
+    std::memset(purge_slots().data(), 0, purge_slots().size_bytes());
+    r.purges = 0;
+    in_this_order();
+    r.purges_torn = false;
 }
 
 std::uint64_t Zone::purge(unsigned domain, std::uint64_t tag, PurgeMode mode, std::uint64_t sequence, std::int64_t now_ms) {
@@ -652,6 +698,7 @@ std::uint64_t Zone::purge(unsigned domain, std::uint64_t tag, PurgeMode mode, st
     if (r.purges >= r.purge_count / 4 * 3) trim_purges();
     PurgeSlot* slot = purge_slot(domain, tag, true);
     if (slot->empty()) r.purges++;
+    if (mode == PurgeMode::hard) d.last_hard = std::max(d.last_hard, sequence);
     std::uint64_t& known = mode == PurgeMode::hard ? slot->hard : slot->soft;
     known = std::max(known, sequence);
     d.purges++;
@@ -676,13 +723,8 @@ std::uint64_t Zone::last_purge(unsigned domain) const {
 std::uint64_t Zone::sweep(const std::function<bool(int)>& alive) {
     Guard guard(*this);
     for (Hold h = 1; h <= root().hold_count; h++) {
-        HoldSlot& slot = hold_slots()[h];
-        if (slot.pid == 0 || alive(slot.pid)) continue;
-        slot.pid = 0;
-        slot.next_free = root().first_free_hold;
-        root().first_free_hold = h;
-        root().holds--;
-        unreference(slot.block);
+        int pid = hold_slots()[h].pid;
+        if (pid != 0 && !alive(pid)) free_hold(h);
     }
     std::uint64_t waiters = 0;
     for (Ref ref = root().lru_first; ref != 0; ref = node(ref).lru_next) {
@@ -739,6 +781,7 @@ bool Zone::blocks_consistent() const {
     for (Ref ref = root().lru_first; ref != 0; ref = node(ref).lru_next) {
         add(ref);
         if (Ref entry = node(ref).entry) references[entry]++;
+        if (Ref assembled = node(ref).assembled) references[assembled]++;
     }
     for (const HoldSlot& slot : hold_slots().subspan(1)) {
         if (slot.pid != 0) references[slot.block]++;

@@ -176,6 +176,7 @@ private:
     void drop_entry(Node& n);
     void unreference(Ref block_ref);
     Hold hold(Ref block_ref);
+    void free_hold(Hold hold);
     Hold make_block(unsigned domain, std::span<const std::uint64_t> hashes, std::span<const Part> parts, std::string_view prefix,
                     std::string_view body, Ref& made);
     bool due_for_check(const Node& n, const Block& b, std::int64_t now_ms, std::int64_t* until_ms) const;
@@ -186,6 +187,8 @@ private:
     PurgeMark find_mark(unsigned domain, std::uint64_t fence, std::span<const std::uint64_t> hashes) const;
     PurgeSlot* purge_slot(unsigned domain, std::uint64_t tag, bool create) const;
     void trim_purges();
+    void forget_purges();
+    std::size_t max_block_bytes() const;
     static void place_purge(std::span<PurgeSlot> table, const PurgeSlot& slot);
     std::span<HoldSlot> hold_slots() const;
     std::span<PurgeSlot> purge_slots() const;

@@ -1,0 +1,667 @@
+// The near cache's promises, one process, a clock of our own.
+#include <map>
+#include <vector>
+
+#include "zone_world.hpp"
+
+using namespace larder;
+using namespace larder::near_cache;
+using namespace larder::test;
+
+namespace {
+
+constexpr std::int64_t t0 = 1'000'000'000'000;  // what Spec's lifetime starts from; fresh for 60 s
+constexpr std::uint64_t sequence0 = static_cast<std::uint64_t>(t0) * 1000;
+
+struct Fixture : SharedMemory, World {
+    explicit Fixture(std::size_t bytes = min_zone_bytes)
+        : SharedMemory(bytes), World(static_cast<SharedMemory&>(*this)) {}
+    ~Fixture() { assert_true(zone.consistent()); }
+
+    std::uint64_t put(const Spec& spec, unsigned domain = 0, std::int64_t now_ms = t0) {
+        Made made = make(spec);
+        return zone.insert(key_number(spec.number), domain, made.prefix, made.body, now_ms, &stored);
+    }
+    Found find(unsigned number, std::int64_t now_ms = t0) { return zone.find(key_number(number), now_ms); }
+    Found look(unsigned number, std::int64_t now_ms = t0) {  // without keeping hold
+        Found found = find(number, now_ms);
+        zone.release(found.hold);
+        return found;
+    }
+    Verdict verdict(unsigned number, std::int64_t now_ms = t0) { return look(number, now_ms).verdict; }
+    std::uint64_t counter(Counter c) { return zone.stats().counters[static_cast<unsigned>(c)].load(); }
+
+    bool stored = false;
+};
+
+// ---- finding and replacing
+
+TEST(what_was_put_there_is_found_byte_for_byte) {
+    Fixture f;
+    for (std::size_t size : {0u, 1u, 15u, 16u, 1000u, 100'000u}) {
+        Spec spec{.number = static_cast<unsigned>(size), .size = size, .tags = {"a", "b"}};
+        f.put(spec);
+        assert_true(f.stored);
+        Found found = f.find(spec.number);
+        assert_true(found.hold != 0 && found.verdict == Verdict::fresh && !found.pass && !found.check_store);
+        assert_text_equal(found.entry, make(spec).bytes());
+        f.zone.release(found.hold);
+    }
+    assert_true(f.find(12345).hold == 0);
+    assert_true(f.find(12345).verdict == Verdict::dead);
+}
+
+TEST(the_verdict_follows_the_clock) {
+    Fixture f;
+    f.put({.number = 1});
+    assert_true(f.verdict(1, t0 + 59'999) == Verdict::fresh);
+    assert_true(f.verdict(1, t0 + 60'000) == Verdict::stale_while);
+    assert_true(f.verdict(1, t0 + 60'000 + 3'600'000) == Verdict::stale_error);
+    Found dead = f.look(1, t0 + 60'000 + 86'400'000);
+    assert_true(dead.verdict == Verdict::dead && dead.hold == 0);
+    assert_int_equal(f.zone.usage().entries, 0);
+}
+
+TEST(an_entry_replaced_while_held_stays_what_it_was) {
+    Fixture f;
+    Spec old{.number = 1, .version = 1, .size = 5000},
+        young{.number = 1, .version = 2, .size = 7000, .created_ms = t0 + 1};
+    f.put(old);
+    Found held = f.find(1);
+    f.put(young);
+    assert_true(f.stored);
+    for (unsigned other = 2; other < 50; other++) f.put({.number = other, .size = 5000});
+    assert_text_equal(held.entry, make(old).bytes());
+    Found found = f.find(1);
+    assert_text_equal(found.entry, make(young).bytes());
+    assert_true(found.version != held.version);
+    std::size_t before = f.zone.usage().free_bytes;
+    f.zone.release(held.hold);
+    assert_true(f.zone.usage().free_bytes >= before + 5000);
+    f.zone.release(found.hold);
+    assert_int_equal(f.zone.usage().holds, 0);
+}
+
+TEST(an_older_render_never_replaces_a_younger_one) {
+    Fixture f;
+    f.put({.number = 1, .version = 1, .fence = 7, .created_ms = t0 + 5});
+    f.put({.number = 1, .version = 2, .fence = 6, .created_ms = t0 + 9});  // rendered after fewer purges
+    assert_false(f.stored);
+    f.put({.number = 1, .version = 3, .fence = 7, .created_ms = t0 + 4});
+    assert_false(f.stored);
+    f.put({.number = 1, .version = 4, .fence = 7, .created_ms = t0 + 5});
+    assert_true(f.stored);
+    f.put({.number = 1, .version = 5, .fence = 8, .created_ms = t0 + 1});
+    assert_true(f.stored);
+}
+
+TEST(each_entry_put_there_has_a_version_of_its_own) {
+    Fixture f;
+    f.put({.number = 1});
+    auto first = f.look(1).version;
+    assert_int_equal(f.look(1).version, first);
+    f.put({.number = 2});
+    f.put({.number = 1});
+    assert_true(f.look(1).version != first && f.look(1).version != f.look(2).version);
+}
+
+TEST(a_forgotten_entry_is_gone_for_all_but_who_holds_it) {
+    Fixture f;
+    f.put({.number = 1});
+    Found held = f.find(1);
+    f.zone.forget(key_number(1));
+    f.zone.forget(key_number(2));
+    assert_true(f.find(1).hold == 0);
+    assert_text_equal(held.entry, make({.number = 1}).bytes());
+    f.zone.release(held.hold);
+}
+
+TEST(releasing_nothing_or_twice_does_no_harm) {
+    Fixture f;
+    f.put({.number = 1});
+    Found held = f.find(1), other = f.find(1);
+    f.zone.release(0);
+    f.zone.release(held.hold);
+    f.zone.release(held.hold);
+    assert_int_equal(f.zone.usage().holds, 1);
+    assert_text_equal(other.entry, make({.number = 1}).bytes());
+    f.zone.release(other.hold);
+}
+
+// ---- memory
+
+TEST(the_least_recently_used_goes_first) {
+    Fixture f;
+    unsigned count = 0;
+    for (; f.counter(Counter::evictions) == 0; count++) f.put({.number = count, .size = 20'000});
+    assert_true(f.find(0).hold == 0);
+    // Use the oldest that is left; then the one after it goes.
+    Found used = f.look(1, t0 + 2000);
+    assert_true(used.hold != 0);
+    f.put({.number = count++, .size = 20'000}, 0, t0 + 2000);
+    assert_true(f.look(1, t0 + 2000).hold != 0);
+    assert_true(f.look(2, t0 + 2000).hold == 0);
+}
+
+TEST(what_is_held_is_not_overwritten_however_much_comes_in) {
+    Fixture f;
+    std::map<unsigned, Found> held;
+    for (unsigned i = 0; i < 10; i++) {
+        f.put({.number = i, .size = 10'000});
+        held[i] = f.find(i);
+    }
+    for (unsigned i = 10; i < 500; i++) f.put({.number = i, .size = 10'000});
+    for (auto& [number, found] : held) {
+        assert_text_equal(found.entry, make({.number = number, .size = 10'000}).bytes());
+        f.zone.release(found.hold);
+    }
+}
+
+TEST(a_page_being_filled_is_not_evicted) {
+    Fixture f;
+    assert_true(f.zone.claim_fill(key_number(1), 3, t0, 60'000) == Fill::mine);
+    for (unsigned i = 10; i < 300; i++) f.put({.number = i, .size = 10'000});
+    assert_true(f.zone.claim_fill(key_number(1), 4, t0, 60'000) == Fill::wait);
+    assert_int_equal(f.put({.number = 1}), 1u << 4);
+}
+
+TEST(an_entry_too_large_is_not_stored_and_ends_the_fill) {
+    Fixture f;
+    f.zone.claim_fill(key_number(1), 0, t0, 60'000);
+    f.zone.claim_fill(key_number(1), 9, t0, 60'000);
+    assert_int_equal(f.put({.number = 1, .size = min_zone_bytes / 4}), 1u << 9);
+    assert_false(f.stored);
+    assert_true(f.find(1).hold == 0);
+    assert_int_equal(f.put({.number = 2, .size = min_zone_bytes * 4}), 0);
+    assert_false(f.stored);
+    assert_true(f.zone.claim_fill(key_number(1), 0, t0, 60'000) == Fill::mine);
+}
+
+TEST(an_entry_too_large_takes_its_older_ones_place_all_the_same) {
+    Fixture f;
+    f.put({.number = 1, .version = 1});
+    f.put({.number = 1, .version = 2, .size = min_zone_bytes, .created_ms = t0 + 1});
+    assert_false(f.stored);
+    assert_true(f.find(1).hold == 0);  // what would be stale from now on
+    f.put({.number = 2, .version = 2, .created_ms = t0 + 1});
+    f.put({.number = 2, .version = 1, .size = min_zone_bytes});
+    assert_true(f.look(2).hold != 0);  // ... but not a younger one's
+}
+
+TEST(when_every_byte_is_held_nothing_is_stored_and_nothing_breaks) {
+    Fixture f;
+    std::vector<Hold> holds;
+    for (unsigned i = 0; i < 200; i++) {
+        f.put({.number = i, .size = 10'000});
+        if (!f.stored) break;
+        holds.push_back(f.find(i).hold);
+    }
+    assert_true(holds.size() > 50 && !f.stored);
+    assert_true(f.zone.consistent());
+    for (Hold hold : holds) f.zone.release(hold);
+    f.put({.number = 1000, .size = 10'000});
+    assert_true(f.stored);
+}
+
+TEST(without_a_free_hold_it_is_a_miss_until_one_is_released) {
+    Fixture f;
+    f.put({.number = 1});
+    std::vector<Hold> holds;
+    for (;;) {
+        Found found = f.find(1);
+        if (found.hold == 0) {
+            assert_true(found.verdict == Verdict::dead && found.entry.empty());
+            break;
+        }
+        holds.push_back(found.hold);
+    }
+    assert_true(holds.size() >= 1000);
+    f.put({.number = 2});
+    assert_false(f.stored);
+    assert_true(f.zone.consistent());
+    f.zone.release(holds.back());
+    holds.pop_back();
+    assert_true(f.look(1).hold != 0);
+    for (Hold hold : holds) f.zone.release(hold);
+    assert_int_equal(f.zone.usage().holds, 0);
+}
+
+TEST(what_is_there_survives_a_new_look_at_it_and_a_fresh_start_empties_it) {
+    SharedMemory memory(min_zone_bytes);
+    Made made = make({.number = 1});
+    {
+        World world(memory);
+        world.zone.insert(key_number(1), 0, made.prefix, made.body, t0);
+    }
+    {
+        World world(memory, false);
+        Found found = world.zone.find(key_number(1), t0);
+        assert_text_equal(found.entry, made.bytes());
+        world.zone.release(found.hold);
+    }
+    World world(memory, true);
+    assert_true(world.zone.find(key_number(1), t0).hold == 0);
+    assert_true(world.zone.consistent());
+}
+
+TEST(a_zone_of_any_size_works) {
+    for (std::size_t size :
+         {min_zone_bytes, min_zone_bytes + 17 * 16, std::size_t{3} << 20, std::size_t{64} << 20}) {
+        Fixture f(size);
+        for (unsigned i = 0; i < 300; i++) f.put({.number = i, .size = 7000});
+        assert_true(f.look(299).hold != 0);
+        assert_int_equal(f.zone.usage().holds, 0);
+    }
+}
+
+// ---- pass markers, fills, leases
+
+TEST(a_pass_marker_lasts_as_long_as_it_says) {
+    Fixture f;
+    f.zone.claim_fill(key_number(1), 0, t0, 60'000);
+    f.zone.claim_fill(key_number(1), 2, t0, 60'000);
+    f.zone.claim_fill(key_number(1), 5, t0, 60'000);
+    assert_int_equal(f.zone.pass(key_number(1), t0, 1000), 1u << 2 | 1u << 5);
+    assert_true(f.find(1).pass);
+    assert_true(f.zone.claim_fill(key_number(1), 0, t0 + 999, 60'000) == Fill::pass);
+    assert_false(f.find(1, t0 + 1000).pass);
+    assert_true(f.zone.claim_fill(key_number(1), 0, t0 + 1000, 60'000) == Fill::mine);
+    f.zone.pass(key_number(1), t0, 1'000'000);
+    f.put({.number = 1});
+    assert_false(f.look(1).pass);  // it can be stored after all
+}
+
+TEST(one_fills_the_others_wait_and_are_woken_once) {
+    Fixture f;
+    Key key = key_number(1);
+    assert_true(f.zone.claim_fill(key, 1, t0, 5000) == Fill::mine);
+    for (unsigned worker : {0u, 1u, 63u, 64u + 7u})
+        assert_true(f.zone.claim_fill(key, worker, t0 + 10, 5000) == Fill::wait);
+    assert_int_equal(f.put({.number = 1}), 1u | 1u << 1 | 1u << 7 | std::uint64_t{1} << 63);
+    assert_int_equal(f.put({.number = 1}), 0);
+    assert_true(f.zone.claim_fill(key, 1, t0, 5000) == Fill::mine);
+    assert_true(f.zone.claim_fill(key, 2, t0, 5000) == Fill::wait);
+    assert_int_equal(f.zone.abandon(key), 1u << 2);
+    assert_int_equal(f.zone.abandon(key), 0);
+    assert_int_equal(f.zone.abandon(key_number(99)), 0);
+    assert_true(f.zone.claim_fill(key, 3, t0, 5000) == Fill::mine);
+    assert_true(f.zone.claim_fill(key_number(2), 3, t0, 5000) == Fill::mine);  // another page, another lock
+}
+
+TEST(a_fill_that_never_ends_is_taken_over_and_its_waiters_are_still_woken) {
+    Fixture f;
+    Key key = key_number(1);
+    f.zone.claim_fill(key, 1, t0, 5000);
+    f.zone.claim_fill(key, 2, t0, 5000);
+    assert_true(f.zone.claim_fill(key, 3, t0 + 4999, 5000) == Fill::wait);
+    assert_true(f.zone.claim_fill(key, 4, t0 + 5000, 5000) == Fill::mine);
+    assert_int_equal(f.put({.number = 1}), 1u << 2 | 1u << 3);
+}
+
+TEST(an_older_render_still_ends_the_fill) {
+    Fixture f;
+    f.put({.number = 1, .fence = 9});
+    f.zone.claim_fill(key_number(1), 1, t0, 5000);
+    f.zone.claim_fill(key_number(1), 2, t0, 5000);
+    assert_int_equal(f.put({.number = 1, .fence = 8}), 1u << 2);
+}
+
+TEST(one_refresh_for_each_lease) {
+    Fixture f;
+    Key key = key_number(1);
+    assert_true(f.zone.claim_refresh(key, t0, 5000));
+    assert_false(f.zone.claim_refresh(key, t0 + 4999, 5000));
+    assert_true(f.zone.claim_refresh(key, t0 + 5000, 5000));
+    f.put({.number = 1});  // made anew: the next staleness may ask at once
+    assert_true(f.zone.claim_refresh(key, t0 + 5001, 5000));
+    f.zone.postpone_refresh(key, t0 + 90'000);
+    assert_false(f.zone.claim_refresh(key, t0 + 89'999, 5000));
+    assert_true(f.zone.claim_refresh(key, t0 + 90'000, 5000));
+    f.zone.postpone_refresh(key_number(2), t0 + 90'000);  // of nothing
+    assert_true(f.zone.claim_refresh(key_number(2), t0, 5000));
+}
+
+// ---- purges
+
+TEST(a_soft_purge_makes_stale_a_hard_one_removes) {
+    Fixture f;
+    for (unsigned i = 0; i < 4; i++)
+        f.put({.number = i, .fence = sequence0, .tags = {"all", i % 2 ? "odd" : "even"}}, 1);
+    f.zone.purge(1, tag_hash("odd"), PurgeMode::soft, sequence0 + 1000, t0);
+    f.zone.purge(1, tag_hash("even"), PurgeMode::hard, sequence0 + 1000, t0);
+    assert_true(f.verdict(1, t0) == Verdict::fresh);  // the purge was a millisecond later
+    assert_true(f.verdict(1, t0 + 1) == Verdict::stale_while);
+    assert_true(f.verdict(1, t0 + 1 + 3'600'000) == Verdict::stale_error);
+    assert_true(f.verdict(0) == Verdict::dead && f.find(0).hold == 0);
+    f.put({.number = 0, .version = 2, .fence = sequence0 + 1000, .tags = {"all", "even"}}, 1);
+    assert_true(f.verdict(0, t0 + 1) == Verdict::fresh);  // rendered after it
+    f.zone.purge(1, tag_hash("all"), PurgeMode::hard, sequence0 + 2000, t0);
+    for (unsigned i = 0; i < 4; i++) assert_true(f.verdict(i, t0 + 1) == Verdict::dead);
+}
+
+TEST(a_url_is_purged_by_its_own_tag) {
+    Fixture f;
+    f.put({.number = 1, .fence = 5}, 1);
+    f.put({.number = 2, .fence = 5}, 1);
+    f.zone.purge(1, url_tag_hash("example.org", "/1"), PurgeMode::hard, sequence0, t0);
+    assert_true(f.verdict(1) == Verdict::dead && f.verdict(2) == Verdict::fresh);
+}
+
+TEST(each_domain_has_its_own_purges) {
+    Fixture f;
+    for (unsigned domain = 0; domain < 5; domain++)
+        f.put({.number = domain, .fence = 5, .tags = {"t"}}, domain);
+    f.zone.purge(3, tag_hash("t"), PurgeMode::hard, sequence0, t0);
+    f.zone.raise_floor(4, sequence0);
+    for (unsigned domain = 0; domain < 3; domain++) {
+        assert_true(f.verdict(domain) == Verdict::fresh);
+        assert_int_equal(f.zone.last_purge(domain), 0);
+    }
+    assert_true(f.verdict(3) == Verdict::dead);
+    assert_true(f.verdict(4) == Verdict::stale_while);
+    assert_int_equal(f.zone.last_purge(3), sequence0);
+}
+
+TEST(a_purge_without_a_sequence_draws_the_next) {
+    Fixture f;
+    assert_int_equal(f.zone.purge(0, 1, PurgeMode::soft, 0, t0), sequence0);
+    assert_int_equal(f.zone.purge(0, 1, PurgeMode::soft, 0, t0), sequence0 + 1);
+    assert_int_equal(f.zone.purge(0, 2, PurgeMode::soft, 0, t0 - 5000), sequence0 + 2);  // a clock put back
+    assert_int_equal(f.zone.last_purge(0), sequence0 + 2);
+    assert_int_equal(f.zone.purge(0, 3, PurgeMode::soft, 7, t0), 7);  // one heard of late
+    assert_int_equal(f.zone.last_purge(0), sequence0 + 2);
+}
+
+TEST(a_purge_heard_of_late_still_counts) {
+    Fixture f;
+    f.put({.number = 1, .fence = sequence0, .tags = {"t"}}, 1);
+    f.put({.number = 2, .fence = sequence0, .tags = {"t"}}, 1);
+    f.zone.purge(1, tag_hash("other"), PurgeMode::soft, sequence0 + 10, t0);
+    assert_true(f.verdict(1, t0 + 1) == Verdict::fresh);  // and so it is known to have seen sequence0 + 10
+    f.zone.purge(1, tag_hash("t"), PurgeMode::soft, sequence0 + 5, t0);
+    assert_true(f.verdict(2, t0 + 1) == Verdict::stale_while);
+    assert_true(f.verdict(1, t0 + 1) == Verdict::stale_while);
+}
+
+TEST(a_floor_raised_late_still_counts) {
+    Fixture f;
+    f.put({.number = 1, .fence = sequence0}, 1);
+    f.zone.purge(1, tag_hash("other"), PurgeMode::soft, sequence0 + 10, t0);
+    assert_true(f.verdict(1, t0 + 1) == Verdict::fresh);
+    f.zone.raise_floor(1, sequence0 + 5);
+    assert_true(f.verdict(1, t0 + 1) == Verdict::stale_while);
+    assert_int_equal(f.zone.last_purge(1), sequence0 + 10);
+}
+
+TEST(a_second_soft_purge_makes_no_staler_and_a_hard_one_does) {
+    Fixture f;
+    f.put({.number = 1, .fence = sequence0, .tags = {"t"}}, 1);
+    f.zone.purge(1, tag_hash("t"), PurgeMode::soft, sequence0 + 1, t0);
+    std::int64_t stale_end = t0 + 3'600'000;
+    assert_true(f.verdict(1, stale_end - 1) == Verdict::stale_while);
+    f.zone.purge(1, tag_hash("t"), PurgeMode::soft, sequence0 + 30'000'000, t0);
+    assert_true(f.verdict(1, stale_end - 1) == Verdict::stale_while);
+    assert_true(f.verdict(1, stale_end) == Verdict::stale_error);
+    f.zone.purge(1, tag_hash("t"), PurgeMode::hard, sequence0 + 2, t0);
+    assert_true(f.verdict(1, t0 + 1) == Verdict::dead);
+}
+
+TEST(an_entry_from_the_store_is_judged_by_the_purges_known_here) {
+    Fixture f;
+    std::string bytes = make({.number = 1, .fence = sequence0, .tags = {"t"}}).bytes();
+    EntryView entry = EntryView::trusted(bytes);
+    assert_true(f.zone.judge_foreign(entry, 1, t0 + 1) == Verdict::fresh);
+    f.zone.purge(1, tag_hash("t"), PurgeMode::soft, sequence0, t0);
+    assert_true(f.zone.judge_foreign(entry, 1, t0 + 1) == Verdict::fresh);  // it saw that one
+    f.zone.purge(1, tag_hash("t"), PurgeMode::soft, sequence0 + 1, t0);
+    assert_true(f.zone.judge_foreign(entry, 1, t0 + 1) == Verdict::stale_while);
+    assert_true(f.zone.judge_foreign(entry, 2, t0 + 1) == Verdict::fresh);
+    f.zone.purge(1, url_tag_hash("example.org", "/1"), PurgeMode::hard, sequence0 + 2, t0);
+    assert_true(f.zone.judge_foreign(entry, 1, t0 + 1) == Verdict::dead);
+    // Put there after the purge, it is no better.
+    f.put({.number = 1, .fence = sequence0, .tags = {"t"}}, 1);
+    assert_true(f.verdict(1, t0 + 1) == Verdict::dead);
+}
+
+// More purges than the table remembers: what may have missed a forgotten one counts as purged, whatever its tags.
+TEST(nothing_purged_is_ever_served_as_fresh_however_many_purges_there_were) {
+    for (unsigned seed = 0; seed < 4; seed++) {
+        Fixture f;
+        Random random(seed);
+        struct Purged {
+            std::uint64_t soft = 0, hard = 0;
+        };
+        std::map<std::pair<unsigned, unsigned>, Purged> purged;  // by domain and tag
+        auto tag = [](unsigned number) { return "tag" + std::to_string(number); };
+        auto judge_all = [&](std::int64_t now) {
+            unsigned fresh = 0;
+            for (int i = 0; i < 200; i++) {
+                unsigned domain = random(3), number = random(4000);
+                std::uint64_t fence = sequence0 + random(12'000);
+                std::string name = tag(number);
+                std::string bytes = make({.number = 1, .fence = fence, .tags = {name}}).bytes();
+                Verdict verdict = f.zone.judge_foreign(EntryView::trusted(bytes), domain, now);
+                Purged p = purged[{domain, number}];
+                if (p.hard > fence) assert_true(verdict == Verdict::dead);
+                if (p.soft > fence) assert_true(verdict != Verdict::fresh);
+                fresh += verdict == Verdict::fresh;
+            }
+            return fresh;
+        };
+        for (unsigned step = 0; step < 6000; step++) {
+            unsigned domain = random(3), number = random(4000);
+            bool hard = random(4) == 0;
+            std::uint64_t sequence = sequence0 + 2 * step - random(20);  // not quite in order
+            f.zone.purge(domain, tag_hash(tag(number)), hard ? PurgeMode::hard : PurgeMode::soft, sequence,
+                         t0);
+            auto& known = hard ? purged[{domain, number}].hard : purged[{domain, number}].soft;
+            known = std::max(known, sequence);
+            if (step % 500 == 499) judge_all(t0 + 30);
+        }
+        assert_true(judge_all(t0 + 30) > 0);  // ... without purging everything
+        std::string bytes = make({.number = 1, .fence = f.zone.last_purge(1), .tags = {"tag1"}}).bytes();
+        assert_true(f.zone.judge_foreign(EntryView::trusted(bytes), 1, t0 + 30) == Verdict::fresh);
+    }
+}
+
+TEST(what_is_here_is_judged_alike_when_the_table_overflows) {
+    Fixture f;
+    f.put({.number = 1, .fence = sequence0, .tags = {"first"}}, 1);
+    f.put({.number = 2, .fence = sequence0 + 100'000, .tags = {"last"}}, 1);
+    f.zone.purge(1, tag_hash("first"), PurgeMode::soft, sequence0 + 1, t0);
+    for (unsigned i = 2; i < 5000; i++)
+        f.zone.purge(1, tag_hash(std::to_string(i)), PurgeMode::soft, sequence0 + i, t0);
+    assert_true(f.verdict(1, t0 + 10) == Verdict::stale_while);
+    assert_true(f.verdict(2, t0 + 10) == Verdict::fresh);
+}
+
+// ---- coherence with the store
+
+TEST(an_entry_of_the_near_cache_alone_asks_no_store) {
+    Fixture f;
+    f.put({.number = 1}, 0);
+    f.zone.changed(key_number(1));
+    f.zone.set_told(0, true);
+    assert_false(f.look(1, t0 + 50'000).check_store);
+}
+
+TEST(an_entry_is_believed_for_a_second_untold_and_for_ten_told) {
+    Fixture f;
+    f.put({.number = 1}, 1);
+    assert_false(f.look(1, t0 + 999).check_store);
+    assert_true(f.look(1, t0 + 1000).check_store);
+    assert_false(f.look(1, t0 + 1000).check_store);  // one asks, the others go on
+    assert_false(f.look(1, t0 + 1999).check_store);
+    f.zone.checked(key_number(1), t0 + 1500);
+    assert_false(f.look(1, t0 + 2400).check_store);
+    assert_true(f.look(1, t0 + 2500).check_store);
+    assert_true(f.look(1, t0 + 100).check_store);  // a clock put back: ask
+    f.zone.set_told(1, true);
+    f.put({.number = 2}, 1);
+    assert_false(f.look(2, t0 + 9999).check_store);
+    assert_true(f.look(2, t0 + 10'000).check_store);
+    f.zone.set_coherence({.told_ms = 50, .untold_ms = 5});
+    f.put({.number = 3}, 1);
+    assert_false(f.look(3, t0 + 49).check_store);
+    assert_true(f.look(3, t0 + 50).check_store);
+}
+
+TEST(told_of_a_change_one_asks) {
+    Fixture f;
+    f.zone.set_told(1, true);
+    f.put({.number = 1}, 1);
+    f.zone.changed(key_number(1));
+    f.zone.changed(key_number(2));  // unknown: nothing to do
+    assert_true(f.look(1).check_store);
+    assert_false(f.look(1).check_store);
+}
+
+TEST(a_change_told_while_the_store_answers_is_not_lost) {
+    Fixture f;
+    f.zone.set_told(1, true);
+    f.put({.number = 1, .version = 1}, 1);
+    f.zone.changed(key_number(1));
+    assert_true(f.look(1).check_store);  // asked; the store answers with version 2 ...
+    f.zone.changed(key_number(1));       // ... and is given version 3 before that answer is here
+    f.put({.number = 1, .version = 2}, 1);
+    assert_true(f.look(1).check_store);
+    assert_false(f.look(1).check_store);
+}
+
+TEST(a_change_told_while_a_page_is_first_fetched_is_not_lost) {
+    Fixture f;
+    f.zone.set_told(1, true);
+    assert_true(f.zone.claim_fill(key_number(1), 0, t0, 60'000) == Fill::mine);
+    f.zone.changed(key_number(1));
+    f.put({.number = 1}, 1);
+    assert_true(f.look(1).check_store);
+    assert_false(f.look(1).check_store);
+}
+
+TEST(a_change_told_before_anybody_asked_is_over_with_the_asking) {
+    Fixture f;
+    f.zone.set_told(1, true);
+    f.put({.number = 1}, 1);
+    f.zone.forget(key_number(1));
+    f.zone.changed(key_number(1));
+    f.look(1);  // a miss, after which the store is asked
+    f.put({.number = 1}, 1);
+    assert_false(f.look(1).check_store);
+}
+
+TEST(losing_and_regaining_the_store_s_word_makes_every_entry_of_it_due) {
+    Fixture f;
+    f.zone.set_told(1, true);
+    f.zone.set_told(2, true);
+    for (unsigned i = 0; i < 4; i++) f.put({.number = i}, 1 + i % 2);
+    f.zone.set_told(1, true);  // no news
+    assert_false(f.look(0).check_store);
+    f.zone.set_told(1, false);
+    for (unsigned i = 0; i < 4; i++) assert_int_equal(f.look(i).check_store, i % 2 == 0);
+    f.zone.set_told(1, true);  // what changed in between we were not told
+    for (unsigned i = 0; i < 4; i++) assert_int_equal(f.look(i).check_store, i % 2 == 0);
+    for (unsigned i = 0; i < 4; i++) assert_false(f.look(i).check_store);
+}
+
+TEST(a_domain_is_the_same_in_every_process_and_after_a_reload) {
+    SharedMemory memory(min_zone_bytes);
+    World first(memory), second(memory, false);
+    std::vector<unsigned> numbers;
+    for (std::uint64_t identity = 100; identity < 140; identity++) {
+        unsigned number = (identity % 2 ? first : second).zone.domain_of(identity);
+        assert_true(number > 0 && number < max_domains);
+        numbers.push_back(number);
+    }
+    World reloaded(memory, false);
+    for (std::size_t i = 0; i < numbers.size(); i++) {
+        assert_int_equal(first.zone.domain_of(100 + i), numbers[i]);
+        assert_int_equal(reloaded.zone.domain_of(100 + i), numbers[i]);
+        for (std::size_t other = 0; other < i && i < 31; other++) assert_true(numbers[i] != numbers[other]);
+    }
+    assert_int_equal(numbers[39], numbers[38]);  // more stores than numbers: the last share
+    assert_true(first.zone.domain_of(0) > 0);
+}
+
+// ---- any order
+
+TEST(random_operations_keep_everything_linked_and_every_byte_right) {
+    for (unsigned seed = 0; seed < 6; seed++) {
+        Fixture f;
+        Random random(seed);
+        struct Held {
+            unsigned number;
+            Found found;
+            std::string bytes;
+        };
+        std::vector<Held> held;
+        std::int64_t now = t0;
+        for (unsigned step = 0; step < 4000; step++) {
+            now += random(50);
+            unsigned number = random(200);
+            Key key = key_number(number);
+            switch (random(12)) {
+                case 0:
+                case 1:
+                case 2: {
+                    Spec spec{.number = number,
+                              .version = step,
+                              .size = random(step % 20 == 0 ? 120'000 : 9000),
+                              .tags = {"t"}};
+                    spec.life.base_ms = spec.created_ms = now - random(100'000);
+                    spec.fence = f.zone.last_purge(1);
+                    f.put(spec, random(2), now);
+                    break;
+                }
+                case 3:
+                case 4:
+                case 5:
+                case 6: {
+                    Found found = f.zone.find(key, now);
+                    if (found.hold == 0) break;
+                    assert_true(is_version_of(number, found.entry));
+                    held.push_back({number, found, std::string(found.entry)});
+                    break;
+                }
+                case 7:
+                case 8:
+                    if (held.empty()) break;
+                    std::swap(held[random(static_cast<unsigned>(held.size()))], held.back());
+                    assert_text_equal(held.back().found.entry, held.back().bytes);
+                    f.zone.release(held.back().found.hold);
+                    held.pop_back();
+                    break;
+                case 9:
+                    f.zone.claim_fill(key, random(80), now, 3000);
+                    break;
+                case 10:
+                    if (random(2))
+                        f.zone.abandon(key);
+                    else
+                        f.zone.pass(key, now, random(1000));
+                    break;
+                default:
+                    if (random(20) == 0)
+                        f.zone.purge(1, tag_hash("t"), random(2) ? PurgeMode::soft : PurgeMode::hard, 0, now);
+                    else
+                        f.zone.claim_refresh(key, now, 1000);
+            }
+            if (step % 20 == 0) assert_true(f.zone.consistent());
+        }
+        for (Held& h : held) {
+            assert_text_equal(h.found.entry, h.bytes);
+            f.zone.release(h.found.hold);
+        }
+        assert_int_equal(f.zone.usage().holds, 0);
+    }
+}
+
+TEST(every_counter_has_a_name) {
+    std::map<std::string, int> names;
+    for (unsigned i = 0; i < static_cast<unsigned>(Counter::count); i++)
+        names[counter_name(static_cast<Counter>(i))]++;
+    assert_int_equal(names.size(), static_cast<unsigned>(Counter::count));
+}
+
+}  // namespace
+
+TEST_MAIN("near cache: zone")
