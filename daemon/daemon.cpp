@@ -79,6 +79,7 @@ Daemon::~Daemon() {
     job_socket_.reset();
     purger_.reset();
     intake_.reset();
+    client_.reset();  // its thread may still be on its way out of a post to the workers
     workers_.reset();
 }
 
