@@ -35,7 +35,8 @@ bool field_is_safe(std::string_view name, std::string_view value) {
         if (c <= 0x20 || c == ':' || c >= 0x7f) return false;
     }
     // CR, LF and NUL end or split a field line (RFC 9110 section 5.5).
-    return std::none_of(value.begin(), value.end(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
+    return std::none_of(value.begin(), value.end(),
+                        [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
 }
 
 bool well_formed_headers(std::string_view section) {
@@ -71,18 +72,22 @@ std::optional<EntryView> EntryView::parse(std::string_view bytes, const char** w
     if (head.magic != entry_magic) return refuse("not an entry");
     if (head.version != entry_version) return refuse("entry has an unknown version");
     // Each section is below 4 GiB, so three of them can't overflow 64 bits; the body is checked by subtraction.
-    std::uint64_t meta_size = std::uint64_t{head.variant_size} + head.tags_size + head.headers_size + head.plan_size;
+    std::uint64_t meta_size =
+        std::uint64_t{head.variant_size} + head.tags_size + head.headers_size + head.plan_size;
     std::uint64_t rest = bytes.size() - sizeof(EntryHead);
-    if (meta_size > rest || head.body_size != rest - meta_size) return refuse("entry is truncated or too long");
+    if (meta_size > rest || head.body_size != rest - meta_size)
+        return refuse("entry is truncated or too long");
     EntryView view(head, bytes);
     std::string_view sections = bytes.substr(sizeof(EntryHead), meta_size);
     if (meta_checksum(head, sections) != head.meta_checksum) return refuse("entry's head fails its checksum");
     std::string_view body = view.body();
-    if (XXH3_64bits(body.data(), body.size()) != head.body_checksum) return refuse("entry's body fails its checksum");
+    if (XXH3_64bits(body.data(), body.size()) != head.body_checksum)
+        return refuse("entry's body fails its checksum");
     if (head.status < 200 || head.status > 599) return refuse("entry has an invalid status");
     if (!is_instant(head.created_ms) || !sane_times(head.life)) return refuse("entry has impossible times");
     if (!Variant::parse(view.variant(), why)) return std::nullopt;
-    if (!well_formed_tags(view.section(head.variant_size, head.tags_size))) return refuse("entry has malformed tags");
+    if (!well_formed_tags(view.section(head.variant_size, head.tags_size)))
+        return refuse("entry has malformed tags");
     if (!well_formed_headers(view.section(head.variant_size + head.tags_size, head.headers_size))) {
         return refuse("entry has malformed headers");
     }

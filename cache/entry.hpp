@@ -28,12 +28,12 @@ inline constexpr std::size_t max_entry_headers = 128;
 struct EntryHead {
     std::uint32_t magic;
     std::uint16_t version;
-    std::uint16_t status;       // HTTP status code
-    std::uint32_t render_ms;    // how long the backend took
-    std::uint32_t reserved;     // 0
-    std::int64_t created_ms;    // Unix time the request for this render was sent
+    std::uint16_t status;     // HTTP status code
+    std::uint32_t render_ms;  // how long the backend took
+    std::uint32_t reserved;   // 0
+    std::int64_t created_ms;  // Unix time the request for this render was sent
     Lifetime life;
-    std::uint64_t fence;        // the newest purge sequence known when the render began (see purge.hpp)
+    std::uint64_t fence;  // the newest purge sequence known when the render began (see purge.hpp)
     std::uint32_t variant_size;
     std::uint32_t tags_size;
     std::uint32_t headers_size;
@@ -42,7 +42,8 @@ struct EntryHead {
     std::uint64_t meta_checksum;  // XXH3 of the head up to here, variant, tags, headers and plan
     std::uint64_t body_checksum;  // XXH3 of the body
 };
-static_assert(sizeof(EntryHead) == 104 && offsetof(EntryHead, created_ms) == 16 && offsetof(EntryHead, fence) == 56,
+static_assert(sizeof(EntryHead) == 104 && offsetof(EntryHead, created_ms) == 16 &&
+                  offsetof(EntryHead, fence) == 56,
               "a stored format: redis_scripts.hpp reads created_ms and fence at these offsets");
 
 // A checked, non-owning look at an entry's bytes.
@@ -84,9 +85,9 @@ struct EntryParts {
     std::int64_t created_ms = 0;
     Lifetime life;
     std::uint64_t fence = 0;
-    std::string_view variant;               // encoded
-    std::vector<std::string_view> tags;     // at most max_entry_tags
-    std::vector<NamedValue> headers;        // at most max_entry_headers
+    std::string_view variant;            // encoded
+    std::vector<std::string_view> tags;  // at most max_entry_tags
+    std::vector<NamedValue> headers;     // at most max_entry_headers
     std::string_view plan;
     std::string_view body;
 };

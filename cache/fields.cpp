@@ -45,22 +45,34 @@ void set_window(std::optional<std::int64_t>& field, std::string_view argument) {
 
 void add_directive(const Directive& d, CacheDirectives& into) {
     auto is = [&d](std::string_view name) { return equals_ignore_case(d.name, name); };
-    if (is("max-age")) set_lifetime(into.max_age, d.argument);
-    else if (is("s-maxage")) set_lifetime(into.s_maxage, d.argument);
-    else if (is("stale-while-revalidate")) set_window(into.stale_while_revalidate, d.argument);
-    else if (is("stale-if-error")) set_window(into.stale_if_error, d.argument);
-    else if (is("no-store")) into.no_store = true;
-    else if (is("no-cache")) into.no_cache = true;    // qualified forms are taken as unqualified: safe,
-    else if (is("private")) into.is_private = true;   // RFC 9111 sections 5.2.2.4 and 5.2.2.7
-    else if (is("public")) into.is_public = true;
-    else if (is("must-revalidate")) into.must_revalidate = true;
-    else if (is("proxy-revalidate")) into.proxy_revalidate = true;
-    else if (is("must-understand")) into.must_understand = true;
+    if (is("max-age"))
+        set_lifetime(into.max_age, d.argument);
+    else if (is("s-maxage"))
+        set_lifetime(into.s_maxage, d.argument);
+    else if (is("stale-while-revalidate"))
+        set_window(into.stale_while_revalidate, d.argument);
+    else if (is("stale-if-error"))
+        set_window(into.stale_if_error, d.argument);
+    else if (is("no-store"))
+        into.no_store = true;
+    else if (is("no-cache"))
+        into.no_cache = true;  // qualified forms are taken as unqualified: safe,
+    else if (is("private"))
+        into.is_private = true;  // RFC 9111 sections 5.2.2.4 and 5.2.2.7
+    else if (is("public"))
+        into.is_public = true;
+    else if (is("must-revalidate"))
+        into.must_revalidate = true;
+    else if (is("proxy-revalidate"))
+        into.proxy_revalidate = true;
+    else if (is("must-understand"))
+        into.must_understand = true;
 }
 
 bool addressed_to_us(std::string_view& element) {
     auto semicolon = element.rfind(';');
-    if (semicolon == std::string_view::npos || element.find('"', semicolon) != std::string_view::npos) return true;
+    if (semicolon == std::string_view::npos || element.find('"', semicolon) != std::string_view::npos)
+        return true;
     bool ours = equals_ignore_case(trim_ows(element.substr(semicolon + 1)), "larder");
     element = trim_ows(element.substr(0, semicolon));
     return ours;
@@ -166,7 +178,8 @@ private:
         if (c == ':') {
             rest_.remove_prefix(1);
             take_while([](char b) {
-                return (lower(b) >= 'a' && lower(b) <= 'z') || is_digit(b) || b == '+' || b == '/' || b == '=';
+                return (lower(b) >= 'a' && lower(b) <= 'z') || is_digit(b) || b == '+' || b == '/' ||
+                       b == '=';
             });
             return take_char(':');
         }
@@ -229,7 +242,8 @@ public:
     }
 
     bool number(std::size_t digits, unsigned& value) {
-        if (rest_.size() < digits || !std::all_of(rest_.begin(), rest_.begin() + static_cast<long>(digits), is_digit)) {
+        if (rest_.size() < digits ||
+            !std::all_of(rest_.begin(), rest_.begin() + static_cast<long>(digits), is_digit)) {
             return false;
         }
         std::from_chars(rest_.data(), rest_.data() + digits, value);
@@ -264,7 +278,8 @@ struct DateFields {
     unsigned weekday = 0, day = 0, month = 0, year = 0, hour = 0, minute = 0, second = 0;
 
     bool time(DateParser& p) {
-        return p.number(2, hour) && p.literal(":") && p.number(2, minute) && p.literal(":") && p.number(2, second);
+        return p.number(2, hour) && p.literal(":") && p.number(2, minute) && p.literal(":") &&
+               p.number(2, second);
     }
     std::optional<std::int64_t> unix_seconds() const {
         if (day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60) return std::nullopt;
@@ -274,8 +289,8 @@ struct DateFields {
 
 bool imf_fixdate(DateParser p, DateFields& f) {  // Sun, 06 Nov 1994 08:49:37 GMT
     return p.one_of(short_days, f.weekday) && p.literal(", ") && p.number(2, f.day) && p.literal(" ") &&
-           p.one_of(months, f.month) && p.literal(" ") && p.number(4, f.year) && p.literal(" ") && f.time(p) &&
-           p.literal(" GMT") && p.at_end();
+           p.one_of(months, f.month) && p.literal(" ") && p.number(4, f.year) && p.literal(" ") &&
+           f.time(p) && p.literal(" GMT") && p.at_end();
 }
 
 bool rfc850_date(DateParser p, DateFields& f) {  // Sunday, 06-Nov-94 08:49:37 GMT
@@ -290,14 +305,15 @@ bool rfc850_date(DateParser p, DateFields& f) {  // Sunday, 06-Nov-94 08:49:37 G
 
 bool asctime_date(DateParser p, DateFields& f) {  // Sun Nov  6 08:49:37 1994
     return p.one_of(short_days, f.weekday) && p.literal(" ") && p.one_of(months, f.month) && p.literal(" ") &&
-           (p.literal(" ") ? p.number(1, f.day) : p.number(2, f.day)) && p.literal(" ") && f.time(p) && p.literal(" ") &&
-           p.number(4, f.year) && p.at_end();
+           (p.literal(" ") ? p.number(1, f.day) : p.number(2, f.day)) && p.literal(" ") && f.time(p) &&
+           p.literal(" ") && p.number(4, f.year) && p.at_end();
 }
 
 }  // namespace
 
 bool equals_ignore_case(std::string_view a, std::string_view b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [](char x, char y) { return lower(x) == lower(y); });
 }
 
 std::string_view trim_ows(std::string_view text) {
@@ -316,14 +332,16 @@ std::optional<std::int64_t> parse_delta_seconds(std::string_view text) {
 
 std::optional<std::int64_t> parse_http_date(std::string_view text) {
     DateFields f;
-    if (imf_fixdate(DateParser(text), f) || rfc850_date(DateParser(text), f) || asctime_date(DateParser(text), f)) {
+    if (imf_fixdate(DateParser(text), f) || rfc850_date(DateParser(text), f) ||
+        asctime_date(DateParser(text), f)) {
         return f.unix_seconds();
     }
     return std::nullopt;
 }
 
 void add_cache_control(std::string_view field, CacheDirectives& into) {
-    each_list_element(field, [&into](std::string_view element) { add_directive(split_directive(element), into); });
+    each_list_element(field,
+                      [&into](std::string_view element) { add_directive(split_directive(element), into); });
 }
 
 void add_surrogate_control(std::string_view field, CacheDirectives& into) {
@@ -348,7 +366,8 @@ std::optional<CacheDirectives> parse_targeted_cache_control(std::string_view joi
     bool valid_arguments = true;
     bool well_formed = DictionaryParser(joined).parse([&](std::string_view key, std::string_view item) {
         if (item == "?0") return;
-        bool numeric = key == "max-age" || key == "s-maxage" || key == "stale-while-revalidate" || key == "stale-if-error";
+        bool numeric = key == "max-age" || key == "s-maxage" || key == "stale-while-revalidate" ||
+                       key == "stale-if-error";
         if (numeric && !parse_delta_seconds(item)) {
             valid_arguments = false;
             return;

@@ -13,11 +13,16 @@ constexpr std::uint8_t job_version = 1;
 
 const char* to_string(JobReason reason) {
     switch (reason) {
-        case JobReason::stale: return "stale";
-        case JobReason::purge: return "purge";
-        case JobReason::prerender: return "prerender";
-        case JobReason::warm: return "warm";
-        case JobReason::manual: return "manual";
+        case JobReason::stale:
+            return "stale";
+        case JobReason::purge:
+            return "purge";
+        case JobReason::prerender:
+            return "prerender";
+        case JobReason::warm:
+            return "warm";
+        case JobReason::manual:
+            return "manual";
     }
     return "unknown";
 }
@@ -62,7 +67,8 @@ std::optional<Job> decode_job(std::string_view bytes, const char** why) {
     job.policy = *policy;
     job.variant = in.text16();
     if (!in.at_end()) return refuse("job is truncated or has trailing bytes");
-    if (!is_instant(job.enqueued_ms) || !is_instant(job.deadline_ms)) return refuse("job has impossible times");
+    if (!is_instant(job.enqueued_ms) || !is_instant(job.deadline_ms))
+        return refuse("job has impossible times");
     if (!Variant::parse(job.variant, why)) return std::nullopt;
     return job;
 }

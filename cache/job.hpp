@@ -22,14 +22,15 @@ const char* to_string(JobReason reason);
 
 struct Job {
     JobReason reason = JobReason::stale;
-    std::uint32_t heat = 0;           // requests that asked for it lately; higher goes first within a reason
-    std::int64_t enqueued_ms = 0;     // Unix time
-    std::int64_t deadline_ms = 0;     // Unix time after which nobody wants the result any more; 0: none
-    std::uint64_t fence = 0;          // purge sequence that the render must not be older than; 0: none
-    std::string position;             // database commit position "node/timeline/lsn" the render must have seen; empty: none
-    std::string store;                // name of the store (larder_store NAME, [[store]] name)
+    std::uint32_t heat = 0;        // requests that asked for it lately; higher goes first within a reason
+    std::int64_t enqueued_ms = 0;  // Unix time
+    std::int64_t deadline_ms = 0;  // Unix time after which nobody wants the result any more; 0: none
+    std::uint64_t fence = 0;       // purge sequence that the render must not be older than; 0: none
+    std::string
+        position;       // database commit position "node/timeline/lsn" the render must have seen; empty: none
+    std::string store;  // name of the store (larder_store NAME, [[store]] name)
     Policy policy;
-    std::string variant;              // encoded
+    std::string variant;  // encoded
 
     // A purge that arrives while the variant is being rendered makes it render once more; a stale hit does not.
     bool urgent() const { return reason == JobReason::purge; }

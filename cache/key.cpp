@@ -94,7 +94,8 @@ std::uint64_t tag_hash(std::string_view tag) {
 
 std::uint64_t url_tag_hash(std::string_view host, std::string_view path) {
     // Seeded apart from tag_hash, and by the host, so that no tag a backend sends can name a URL.
-    return XXH3_64bits_withSeed(path.data(), path.size(), XXH3_64bits_withSeed(host.data(), host.size(), 0x75726c));
+    return XXH3_64bits_withSeed(path.data(), path.size(),
+                                XXH3_64bits_withSeed(host.data(), host.size(), 0x75726c));
 }
 
 std::string hash_text(std::uint64_t hash) {

@@ -16,7 +16,9 @@ bool starts_with(std::string_view text, std::string_view prefix) {
 MemcachedReply::Kind kind_of(std::string_view line) {
     using Kind = MemcachedReply::Kind;
     if (line == "END" || line == "NOT_FOUND") return Kind::miss;
-    if (line == "STORED" || line == "DELETED" || line == "TOUCHED" || line == "OK" || starts_with(line, "VERSION ")) return Kind::done;
+    if (line == "STORED" || line == "DELETED" || line == "TOUCHED" || line == "OK" ||
+        starts_with(line, "VERSION "))
+        return Kind::done;
     if (line == "NOT_STORED" || line == "EXISTS") return Kind::refused;
     return Kind::error;
 }
@@ -39,8 +41,8 @@ MemcachedReader::Next MemcachedReader::next(MemcachedReply& reply) {
     if (starts_with(line, "VALUE ")) return take_value(line, end + 2, reply);
     reply.kind = kind_of(line);
     reply.text = line;
-    if (reply.kind == MemcachedReply::Kind::error && !starts_with(line, "ERROR") && !starts_with(line, "CLIENT_ERROR") &&
-        !starts_with(line, "SERVER_ERROR")) {
+    if (reply.kind == MemcachedReply::Kind::error && !starts_with(line, "ERROR") &&
+        !starts_with(line, "CLIENT_ERROR") && !starts_with(line, "SERVER_ERROR")) {
         return Next::broken;
     }
     at_ += end + 2;
@@ -48,7 +50,8 @@ MemcachedReader::Next MemcachedReader::next(MemcachedReply& reply) {
 }
 
 // VALUE <key> <flags> <bytes>\r\n<data>\r\nEND\r\n
-MemcachedReader::Next MemcachedReader::take_value(std::string_view line, std::size_t line_end, MemcachedReply& reply) {
+MemcachedReader::Next MemcachedReader::take_value(std::string_view line, std::size_t line_end,
+                                                  MemcachedReply& reply) {
     auto space = line.rfind(' ');
     std::size_t size = 0;
     const char* digits = line.data() + space + 1;
@@ -68,10 +71,14 @@ void memcached_get(std::string& out, std::string_view key) {
     out.append("get ").append(key).append("\r\n");
 }
 
-void memcached_store(std::string& out, std::string_view verb, std::string_view key, std::int64_t ttl_s, std::string_view value,
-                     std::string_view value_rest) {
+void memcached_store(std::string& out, std::string_view verb, std::string_view key, std::int64_t ttl_s,
+                     std::string_view value, std::string_view value_rest) {
     out.append(verb).append(" ").append(key).append(" 0 ").append(std::to_string(ttl_s)).append(" ");
-    out.append(std::to_string(value.size() + value_rest.size())).append("\r\n").append(value).append(value_rest).append("\r\n");
+    out.append(std::to_string(value.size() + value_rest.size()))
+        .append("\r\n")
+        .append(value)
+        .append(value_rest)
+        .append("\r\n");
 }
 
 void memcached_delete(std::string& out, std::string_view key) {

@@ -11,11 +11,11 @@ namespace larder {
 
 struct MemcachedReply {
     enum class Kind : std::uint8_t {
-        value,      // a hit; `text` is the value
-        miss,       // END without VALUE, NOT_FOUND
-        done,       // STORED, DELETED, TOUCHED, OK, VERSION ...
-        refused,    // NOT_STORED, EXISTS
-        error,      // ERROR, CLIENT_ERROR, SERVER_ERROR; `text` is the line
+        value,    // a hit; `text` is the value
+        miss,     // END without VALUE, NOT_FOUND
+        done,     // STORED, DELETED, TOUCHED, OK, VERSION ...
+        refused,  // NOT_STORED, EXISTS
+        error,    // ERROR, CLIENT_ERROR, SERVER_ERROR; `text` is the line
     };
     Kind kind = Kind::error;
     std::string_view text;  // valid until the next call of the reader
@@ -43,8 +43,8 @@ private:
 // Commands, appended to `out`. Keys are at most 250 bytes without spaces or control characters: the caller's to ensure.
 void memcached_get(std::string& out, std::string_view key);
 // `verb`: set, add, or append. `ttl_s`: relative seconds up to 30 days, Unix time beyond, 0 for ever.
-void memcached_store(std::string& out, std::string_view verb, std::string_view key, std::int64_t ttl_s, std::string_view value,
-                     std::string_view value_rest = {});
+void memcached_store(std::string& out, std::string_view verb, std::string_view key, std::int64_t ttl_s,
+                     std::string_view value, std::string_view value_rest = {});
 void memcached_delete(std::string& out, std::string_view key);
 
 // What memcached wants as expiry for a lifetime of `ttl_ms` from `now_ms`: at least one second.

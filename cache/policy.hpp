@@ -20,8 +20,8 @@ enum class EsiMode : std::uint8_t {
 };
 
 struct ValidRule {
-    std::uint16_t status = 0;    // 0: 200, 301 and 302 (a bare `larder_valid TIME`); 1: any status
-    std::uint32_t fresh_s = 0;   // 0: don't store
+    std::uint16_t status = 0;   // 0: 200, 301 and 302 (a bare `larder_valid TIME`); 1: any status
+    std::uint32_t fresh_s = 0;  // 0: don't store
 
     bool operator==(const ValidRule&) const = default;
 };
@@ -29,8 +29,9 @@ struct ValidRule {
 inline constexpr std::size_t max_valid_rules = 32;
 
 struct Policy {
-    std::vector<ValidRule> valid;   // freshness where the answer says nothing; the first rule that matches counts
-    bool valid_overrides = false;   // ... and also where it does
+    std::vector<ValidRule>
+        valid;  // freshness where the answer says nothing; the first rule that matches counts
+    bool valid_overrides = false;  // ... and also where it does
     bool never_stale = false;
     std::uint32_t while_s = 86400;  // stale while regenerating, unless the answer says stale-while-revalidate
     std::uint32_t error_s = 86400;  // stale on error, unless the answer says stale-if-error

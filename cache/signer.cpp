@@ -48,8 +48,8 @@ std::string base64url(const unsigned char* bytes, std::size_t size) {
 std::string tag_of(const std::string& key, std::string_view value) {
     unsigned char mac[EVP_MAX_MD_SIZE];
     unsigned size = 0;
-    if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(value.data()),
-             value.size(), mac, &size) == nullptr) {
+    if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+             reinterpret_cast<const unsigned char*>(value.data()), value.size(), mac, &size) == nullptr) {
         throw std::runtime_error("HMAC-SHA-256 failed");
     }
     return base64url(mac, size);
@@ -75,7 +75,8 @@ std::string Signer::sign(std::string_view value, std::int64_t now_s) const {
     return text + ":" + tag_of(derived_keys_.front(), text);
 }
 
-std::optional<std::string_view> Signer::unsign(std::string_view text, std::int64_t now_s, std::int64_t max_age_s) const {
+std::optional<std::string_view> Signer::unsign(std::string_view text, std::int64_t now_s,
+                                               std::int64_t max_age_s) const {
     auto tag_at = text.rfind(':');
     if (tag_at == std::string_view::npos || tag_at == 0) return std::nullopt;
     auto time_at = text.rfind(':', tag_at - 1);

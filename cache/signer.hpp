@@ -27,7 +27,8 @@ public:
 
     // The value, or nothing when the text is malformed, forged, from the future by more than 60 s, or older than max_age_s.
     // The view points into `text`. Comparison takes the same time wherever the first difference is.
-    std::optional<std::string_view> unsign(std::string_view text, std::int64_t now_s, std::int64_t max_age_s) const;
+    std::optional<std::string_view> unsign(std::string_view text, std::int64_t now_s,
+                                           std::int64_t max_age_s) const;
 
 private:
     std::vector<std::string> derived_keys_;  // 32 bytes each

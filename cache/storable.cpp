@@ -16,18 +16,32 @@ constexpr std::int64_t second_ms = 1000;
 
 template <std::size_t N>
 bool is_one_of(std::string_view name, const std::array<std::string_view, N>& names) {
-    return std::any_of(names.begin(), names.end(), [name](std::string_view n) { return equals_ignore_case(name, n); });
+    return std::any_of(names.begin(), names.end(),
+                       [name](std::string_view n) { return equals_ignore_case(name, n); });
 }
 
-constexpr std::array<std::string_view, 7> steering_fields = {"Surrogate-Control", "CDN-Cache-Control", "Surrogate-Key",
-                                                             "Cache-Tag",         "Cache-Tags",        "xkey",
-                                                             "X-Cache-Tags"};
+constexpr std::array<std::string_view, 7> steering_fields = {
+    "Surrogate-Control", "CDN-Cache-Control", "Surrogate-Key", "Cache-Tag", "Cache-Tags", "xkey",
+    "X-Cache-Tags"};
 // Hop-by-hop (RFC 9110 section 7.6.1), made anew by whoever serves, or never to be shared.
-constexpr std::array<std::string_view, 18> unstored_fields = {
-    "Connection",       "Keep-Alive",     "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authentication-Info",
-    "TE",               "Trailer",        "Transfer-Encoding", "Upgrade",           "Content-Length",
-    "Date",             "Age",            "Set-Cookie",        "Accept-Ranges",     "Cache-Status",
-    "X-Accel-Redirect", "X-Accel-Expires", "X-Accel-Buffering"};
+constexpr std::array<std::string_view, 18> unstored_fields = {"Connection",
+                                                              "Keep-Alive",
+                                                              "Proxy-Connection",
+                                                              "Proxy-Authenticate",
+                                                              "Proxy-Authentication-Info",
+                                                              "TE",
+                                                              "Trailer",
+                                                              "Transfer-Encoding",
+                                                              "Upgrade",
+                                                              "Content-Length",
+                                                              "Date",
+                                                              "Age",
+                                                              "Set-Cookie",
+                                                              "Accept-Ranges",
+                                                              "Cache-Status",
+                                                              "X-Accel-Redirect",
+                                                              "X-Accel-Expires",
+                                                              "X-Accel-Buffering"};
 
 // The field lines that steer caching, gathered in one pass.
 struct Steering {
@@ -94,8 +108,9 @@ Steering gather(const Answer& answer) {
 
 bool is_textual(std::string_view content_type) {
     std::string_view type = trim_ows(content_type.substr(0, content_type.find(';')));
-    return equals_ignore_case(type.substr(0, 5), "text/") || equals_ignore_case(type, "application/xhtml+xml") ||
-           equals_ignore_case(type, "application/xml") || equals_ignore_case(type, "application/json");
+    return equals_ignore_case(type.substr(0, 5), "text/") ||
+           equals_ignore_case(type, "application/xhtml+xml") || equals_ignore_case(type, "application/xml") ||
+           equals_ignore_case(type, "application/json");
 }
 
 const ValidRule* rule_for(const Policy& policy, std::uint16_t status) {
@@ -165,7 +180,8 @@ std::int64_t generated_at_ms(const Answer& answer, const Steering& s) {
 }
 
 const char* refusal(const Answer& answer, const Steering& s, const Freshness& f) {
-    if (answer.status < 200 || answer.status == 206 || answer.status == 304 || s.content_range) return "partial";
+    if (answer.status < 200 || answer.status == 206 || answer.status == 304 || s.content_range)
+        return "partial";
     if (s.set_cookie) return "set-cookie";
     if (f.directives.no_store) return "no-store";
     if (f.directives.is_private) return "private";
@@ -182,7 +198,8 @@ const char* refusal(const Answer& answer, const Steering& s, const Freshness& f)
     }
     if (s.coded) return "content-encoding";
     if (!f.known) return "no-lifetime";
-    if (f.seconds == 0 && d.stale_while_revalidate.value_or(0) == 0 && d.stale_if_error.value_or(0) == 0) return "not-fresh";
+    if (f.seconds == 0 && d.stale_while_revalidate.value_or(0) == 0 && d.stale_if_error.value_or(0) == 0)
+        return "not-fresh";
     return nullptr;
 }
 
@@ -211,8 +228,9 @@ bool is_larder_field(std::string_view name) {
 Storability storability(const Policy& policy, const Answer& answer) {
     Steering s = gather(answer);
     Storability result;
-    result.esi = !s.coded && (policy.esi == EsiMode::on ? is_textual(s.content_type)
-                                                        : policy.esi == EsiMode::automatic && s.surrogate.esi);
+    result.esi =
+        !s.coded && (policy.esi == EsiMode::on ? is_textual(s.content_type)
+                                               : policy.esi == EsiMode::automatic && s.surrogate.esi);
     for (const NamedValue& field : answer.headers) {
         if (is_stored(field, s.connection)) result.headers.push_back(field);
     }

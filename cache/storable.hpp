@@ -29,11 +29,12 @@ struct Answer {
 
 struct Storability {
     bool store = false;
-    const char* reason = "";        // a short word for logs and Cache-Status detail, e.g. "set-cookie", "private"
-    Lifetime life;                  // valid when store
-    bool esi = false;               // compile the body as ESI, stored or not
-    std::vector<NamedValue> headers;    // to store and to send: hop-by-hop, surrogate and Larder-* fields removed
-    std::vector<std::string_view> tags; // surrogate keys, at most max_entry_tags, without duplicates
+    const char* reason = "";  // a short word for logs and Cache-Status detail, e.g. "set-cookie", "private"
+    Lifetime life;            // valid when store
+    bool esi = false;         // compile the body as ESI, stored or not
+    std::vector<NamedValue>
+        headers;  // to store and to send: hop-by-hop, surrogate and Larder-* fields removed
+    std::vector<std::string_view> tags;  // surrogate keys, at most max_entry_tags, without duplicates
 };
 
 // Views in the result point into `answer`.

@@ -60,8 +60,9 @@ std::optional<Variant> Variant::parse(std::string_view bytes, const char** why) 
         *why = "variant is truncated";
         return std::nullopt;
     }
-    if (!is_printable_token(v.method) || (v.scheme != "http" && v.scheme != "https") || !is_printable_token(v.host) ||
-        !is_printable_token(v.path) || v.path[0] != '/' || (!v.query.empty() && !is_printable_token(v.query))) {
+    if (!is_printable_token(v.method) || (v.scheme != "http" && v.scheme != "https") ||
+        !is_printable_token(v.host) || !is_printable_token(v.path) || v.path[0] != '/' ||
+        (!v.query.empty() && !is_printable_token(v.query))) {
         *why = "variant has an invalid method, scheme, host, path or query";
         return std::nullopt;
     }

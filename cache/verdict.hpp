@@ -13,12 +13,17 @@ inline bool is_instant(std::int64_t ms) {
 
 // All times are milliseconds; instants are Unix time.
 struct Lifetime {
-    std::int64_t base_ms = 0;   // when the backend generated the answer: receipt less its Age (RFC 9111 section 4.2.3)
+    std::int64_t base_ms =
+        0;  // when the backend generated the answer: receipt less its Age (RFC 9111 section 4.2.3)
     std::int64_t fresh_ms = 0;  // freshness lifetime (RFC 9111 section 4.2.1)
-    std::int64_t while_ms = 0;  // servable this long after it went stale, while a newer one is made (RFC 5861 section 3)
-    std::int64_t error_ms = 0;  // servable this long after it went stale when the backend fails (RFC 5861 section 4)
+    std::int64_t while_ms =
+        0;  // servable this long after it went stale, while a newer one is made (RFC 5861 section 3)
+    std::int64_t error_ms =
+        0;  // servable this long after it went stale when the backend fails (RFC 5861 section 4)
 
-    std::int64_t dead_at_ms() const { return base_ms + fresh_ms + (while_ms > error_ms ? while_ms : error_ms); }
+    std::int64_t dead_at_ms() const {
+        return base_ms + fresh_ms + (while_ms > error_ms ? while_ms : error_ms);
+    }
 };
 
 enum class Verdict : std::uint8_t {

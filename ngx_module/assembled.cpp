@@ -17,7 +17,8 @@ namespace {
 ngx_array_t* rewrite_codes(void** loc_conf) {
     static const ngx_uint_t index = [] {
         for (ngx_uint_t i = 0; ngx_cycle->modules[i] != nullptr; i++) {
-            if (ngx_strcmp(ngx_cycle->modules[i]->name, "ngx_http_rewrite_module") == 0) return ngx_cycle->modules[i]->ctx_index;
+            if (ngx_strcmp(ngx_cycle->modules[i]->name, "ngx_http_rewrite_module") == 0)
+                return ngx_cycle->modules[i]->ctx_index;
         }
         return NGX_CONF_UNSET_UINT;
     }();
@@ -26,30 +27,36 @@ ngx_array_t* rewrite_codes(void** loc_conf) {
 
 bool covers(const std::vector<CookieRule>& outer, const std::vector<CookieRule>& inner) {
     return std::all_of(inner.begin(), inner.end(), [&outer](const CookieRule& rule) {
-        return std::any_of(outer.begin(), outer.end(),
-                           [&rule](const CookieRule& o) { return o.name == rule.name && o.presence == rule.presence; });
+        return std::any_of(outer.begin(), outer.end(), [&rule](const CookieRule& o) {
+            return o.name == rule.name && o.presence == rule.presence;
+        });
     });
 }
 
 bool same(const std::vector<ngx_http_complex_value_t>& a, const std::vector<ngx_http_complex_value_t>& b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const ngx_http_complex_value_t& x, const ngx_http_complex_value_t& y) {
-        return x.value.data == y.value.data;
-    });
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [](const ngx_http_complex_value_t& x, const ngx_http_complex_value_t& y) {
+                          return x.value.data == y.value.data;
+                      });
 }
 
 }  // namespace
 
 bool is_shared_part(const LocConf& page, ngx_http_request_t* fragment, const LocConf& fragment_conf) {
-    auto* server = static_cast<ngx_http_core_srv_conf_t*>(ngx_http_get_module_srv_conf(fragment, ngx_http_core_module));
-    if (rewrite_codes(fragment->loc_conf) != nullptr || rewrite_codes(server->ctx->loc_conf) != nullptr) return false;
+    auto* server =
+        static_cast<ngx_http_core_srv_conf_t*>(ngx_http_get_module_srv_conf(fragment, ngx_http_core_module));
+    if (rewrite_codes(fragment->loc_conf) != nullptr || rewrite_codes(server->ctx->loc_conf) != nullptr)
+        return false;
     const auto& page_headers = page.headers.value();
     const auto& fragment_headers = fragment_conf.headers.value();
     return covers(page.cookies.value(), fragment_conf.cookies.value()) &&
-           std::includes(page_headers.begin(), page_headers.end(), fragment_headers.begin(), fragment_headers.end()) &&
+           std::includes(page_headers.begin(), page_headers.end(), fragment_headers.begin(),
+                         fragment_headers.end()) &&
            same(page.bypass.value(), fragment_conf.bypass.value());
 }
 
-void keep_assembled_page(const Ctx& ctx, std::string_view text, std::span<const near_cache::Zone::Part> parts) {
+void keep_assembled_page(const Ctx& ctx, std::string_view text,
+                         std::span<const near_cache::Zone::Part> parts) {
     EntryView page = EntryView::trusted(ctx.entry);
     EntryParts assembled;
     assembled.status = page.head().status;
@@ -59,7 +66,8 @@ void keep_assembled_page(const Ctx& ctx, std::string_view text, std::span<const 
     assembled.variant = page.variant();
     page.each_header([&](std::string_view name, std::string_view value) {
         // Validators of the template say nothing about the page.
-        if (!equals_ignore_case(name, "ETag") && !equals_ignore_case(name, "Last-Modified")) assembled.headers.push_back({name, value});
+        if (!equals_ignore_case(name, "ETag") && !equals_ignore_case(name, "Last-Modified"))
+            assembled.headers.push_back({name, value});
     });
     std::string etag = "\"" + hash_text(tag_hash(text)) + "\"";
     assembled.headers.push_back({"ETag", etag});

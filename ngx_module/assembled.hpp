@@ -16,6 +16,7 @@ namespace larder::ngx {
 bool is_shared_part(const LocConf& page, ngx_http_request_t* fragment, const LocConf& fragment_conf);
 
 // `ctx`: of the page, served from the near cache. `text`: the page, assembled from `parts`.
-void keep_assembled_page(const Ctx& ctx, std::string_view text, std::span<const near_cache::Zone::Part> parts);
+void keep_assembled_page(const Ctx& ctx, std::string_view text,
+                         std::span<const near_cache::Zone::Part> parts);
 
 }  // namespace larder::ngx

@@ -52,7 +52,7 @@ struct MainConf {
     ngx_shm_zone_t* zone = nullptr;
     std::deque<StoreConf> stores;  // locations point at them
     std::optional<Endpoint> daemon;
-    bool used = false;  // some location caches
+    bool used = false;                                            // some location caches
     ngx_int_t scheme_index = NGX_ERROR, https_index = NGX_ERROR;  // of the variables
 
     const StoreConf* store(std::string_view name) const;
@@ -79,8 +79,8 @@ struct Where {
 
 struct LocConf {
     Setting<Where> where;
-    Setting<std::vector<CookieRule>> cookies;        // in byte order of names
-    Setting<std::vector<std::string>> headers;       // lower case, in byte order
+    Setting<std::vector<CookieRule>> cookies;   // in byte order of names
+    Setting<std::vector<std::string>> headers;  // lower case, in byte order
     Setting<QueryRule> query;
     Setting<std::vector<ValidRule>> valid;
     Setting<bool> valid_overrides;
@@ -93,17 +93,17 @@ struct LocConf {
         EsiMode mode = EsiMode::off;
         std::uint8_t depth = 5;
         std::uint16_t includes = 256;
-        std::size_t size = 1u << 20;     // bytes of one document, and of one fragment
-        ngx_msec_t timeout = 10'000;     // for a fragment that says no maxwait
+        std::size_t size = 1u << 20;  // bytes of one document, and of one fragment
+        ngx_msec_t timeout = 10'000;  // for a fragment that says no maxwait
     };
     Setting<Esi> esi;
     Setting<std::vector<std::string>> esi_cookies;
     Setting<std::vector<ngx_http_complex_value_t>> bypass, no_store;
     Setting<RefreshMode> refresh;
-    Setting<ngx_msec_t> lock;            // how long a miss waits for another's fill; 0: not at all
-    Setting<std::uint32_t> max_size;     // bytes of a body
-    bool purge_endpoint = false;         // not inherited
-    ngx_str_t purge_token{};             // empty: none asked
+    Setting<ngx_msec_t> lock;         // how long a miss waits for another's fill; 0: not at all
+    Setting<std::uint32_t> max_size;  // bytes of a body
+    bool purge_endpoint = false;      // not inherited
+    ngx_str_t purge_token{};          // empty: none asked
 
     Policy policy;  // the above, as the cache library wants it
 
@@ -113,7 +113,6 @@ struct LocConf {
 LocConf* loc_conf(ngx_http_request_t* r);
 MainConf* main_conf(ngx_http_request_t* r);
 MainConf* main_conf(ngx_cycle_t* cycle);
-
 
 extern ngx_command_t directives[];
 extern ngx_http_module_t module_context;

@@ -40,7 +40,8 @@ std::string quoted(std::string_view text) {
 
 // The value of "name=value", or nothing.
 std::optional<std::string_view> named(std::string_view argument, std::string_view name) {
-    if (argument.size() <= name.size() || argument.substr(0, name.size()) != name || argument[name.size()] != '=') {
+    if (argument.size() <= name.size() || argument.substr(0, name.size()) != name ||
+        argument[name.size()] != '=') {
         return std::nullopt;
     }
     return argument.substr(name.size() + 1);
@@ -56,7 +57,8 @@ std::optional<std::uint32_t> seconds(std::string_view text) {
 std::optional<ngx_msec_t> milliseconds(std::string_view text, ngx_msec_t low, ngx_msec_t high) {
     ngx_str_t value = str(text);
     ngx_int_t parsed = ngx_parse_time(&value, 0);
-    if (parsed == NGX_ERROR || static_cast<ngx_msec_t>(parsed) < low || static_cast<ngx_msec_t>(parsed) > high) {
+    if (parsed == NGX_ERROR || static_cast<ngx_msec_t>(parsed) < low ||
+        static_cast<ngx_msec_t>(parsed) > high) {
         return std::nullopt;
     }
     return static_cast<ngx_msec_t>(parsed);
@@ -118,8 +120,8 @@ char* resolve(ngx_conf_t* cf, std::string_view host, in_port_t port, Endpoint& e
     url.url = copy(cf->pool, host);
     url.default_port = port;
     if (ngx_parse_url(cf->pool, &url) != NGX_OK || url.naddrs == 0) {
-        return refuse(cf, std::string(url.err != nullptr ? url.err : "no address") + " in " + quoted(host) + " of " +
-                              quoted(endpoint.url));
+        return refuse(cf, std::string(url.err != nullptr ? url.err : "no address") + " in " + quoted(host) +
+                              " of " + quoted(endpoint.url));
     }
     endpoint.address = url.addrs[0];
     return NGX_CONF_OK;
@@ -132,7 +134,8 @@ char* parse_redis(ngx_conf_t* cf, std::string_view rest, Endpoint& endpoint) {
         auto database = rest.substr(slash + 1);
         if (!database.empty()) {
             auto index = number(database, 0, 65535);
-            if (!index) return refuse(cf, "invalid database " + quoted(database) + ": a number from 0 to 65535");
+            if (!index)
+                return refuse(cf, "invalid database " + quoted(database) + ": a number from 0 to 65535");
             endpoint.database = *index;
         }
         rest = rest.substr(0, slash);
@@ -168,20 +171,27 @@ char* parse_endpoint(ngx_conf_t* cf, std::string_view url, bool is_daemon, Endpo
     if (!is_daemon && take_prefix(url, "memcached://", rest)) {
         endpoint.kind = StoreKind::memcached;
         if (rest.find(',') != std::string_view::npos) {
-            return refuse(cf, "invalid URL " + quoted(endpoint.url) + ": one memcached server; fleets are not supported yet");
+            return refuse(cf, "invalid URL " + quoted(endpoint.url) +
+                                  ": one memcached server; fleets are not supported yet");
         }
         return resolve(cf, rest, 11211, endpoint);
     }
-    return refuse(cf, "invalid URL " + quoted(endpoint.url) + ": " +
-                          (is_daemon ? "redis://[[user]:password@]host[:port][/db], redis+unix:/path, or unix:/path" : legal_urls));
+    return refuse(
+        cf, "invalid URL " + quoted(endpoint.url) + ": " +
+                (is_daemon ? "redis://[[user]:password@]host[:port][/db], redis+unix:/path, or unix:/path"
+                           : legal_urls));
 }
 
-char* parse_endpoint_options(ngx_conf_t* cf, const std::vector<std::string_view>& args, std::size_t from, Endpoint& endpoint) {
+char* parse_endpoint_options(ngx_conf_t* cf, const std::vector<std::string_view>& args, std::size_t from,
+                             Endpoint& endpoint) {
     for (std::size_t i = from; i < args.size(); i++) {
         if (auto prefix = named(args[i], "prefix")) {
-            bool legal = prefix->size() <= 64 && std::all_of(prefix->begin(), prefix->end(),
-                                                             [](char c) { return c > 0x20 && c < 0x7f && c != '{' && c != '}'; });
-            if (!legal) return refuse(cf, "invalid prefix " + quoted(*prefix) + ": up to 64 printable characters, no space or braces");
+            bool legal = prefix->size() <= 64 && std::all_of(prefix->begin(), prefix->end(), [](char c) {
+                             return c > 0x20 && c < 0x7f && c != '{' && c != '}';
+                         });
+            if (!legal)
+                return refuse(cf, "invalid prefix " + quoted(*prefix) +
+                                      ": up to 64 printable characters, no space or braces");
             endpoint.prefix = *prefix;
         } else if (auto timeout = named(args[i], "timeout")) {
             auto time = milliseconds(*timeout, 1, 60'000);
@@ -197,7 +207,9 @@ char* parse_endpoint_options(ngx_conf_t* cf, const std::vector<std::string_view>
 char* set_store(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     auto* main = static_cast<MainConf*>(conf);
     auto args = arguments(cf);
-    if (args[0] == "near" || args[0] == "off") return refuse(cf, "invalid store name " + quoted(args[0]) + ": it means something else to \"larder\"");
+    if (args[0] == "near" || args[0] == "off")
+        return refuse(cf,
+                      "invalid store name " + quoted(args[0]) + ": it means something else to \"larder\"");
     if (main->store(args[0]) != nullptr) return refuse(cf, "duplicate store name " + quoted(args[0]));
     if (main->stores.size() == max_stores) return refuse(cf, "too many stores: at most 8");
     StoreConf store;
@@ -233,12 +245,14 @@ char* set_larder(ngx_conf_t* cf, ngx_command_t*, void* conf) {
         if (where.store == nullptr) {
             std::string known = "near, off";
             for (const StoreConf& store : main->stores) known += ", " + store.name;
-            return refuse(cf, "unknown store " + quoted(args[0]) + ": one of " + known + " (larder_store must come first)");
+            return refuse(cf, "unknown store " + quoted(args[0]) + ": one of " + known +
+                                  " (larder_store must come first)");
         }
     }
     if (args.size() == 2) {
         if (args[1] != "near=off" || where.store == nullptr) {
-            return refuse(cf, "invalid parameter " + quoted(args[1]) + ": near=off, after the name of a store");
+            return refuse(cf,
+                          "invalid parameter " + quoted(args[1]) + ": near=off, after the name of a store");
         }
         where.near = false;
     }
@@ -264,9 +278,11 @@ char* set_cookie(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     }
     if (!loc->cookies.own) loc->cookies.own.emplace();
     auto& rules = *loc->cookies.own;
-    auto place = std::lower_bound(rules.begin(), rules.end(), args[0],
-                                  [](const CookieRule& rule, std::string_view name) { return rule.name < name; });
-    if (place != rules.end() && place->name == args[0]) return refuse(cf, "duplicate cookie name " + quoted(args[0]));
+    auto place =
+        std::lower_bound(rules.begin(), rules.end(), args[0],
+                         [](const CookieRule& rule, std::string_view name) { return rule.name < name; });
+    if (place != rules.end() && place->name == args[0])
+        return refuse(cf, "duplicate cookie name " + quoted(args[0]));
     if (rules.size() == max_variant_pairs) return refuse(cf, "too many cookies: at most 64");
     rules.insert(place, CookieRule{std::string(args[0]), args[1] == "presence"});
     return NGX_CONF_OK;
@@ -283,10 +299,14 @@ char* set_header(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     auto* loc = static_cast<LocConf*>(conf);
     std::string name = lower_case(arguments(cf)[0]);
     if (!is_token(name)) return refuse(cf, "invalid header name " + quoted(name));
-    for (std::string_view other : {"cookie", "host", "authorization", "connection", "accept-encoding", "range", "transfer-encoding", "content-length"}) {
-        if (name == other) return refuse(cf, "header " + quoted(name) + " can't be kept" + (other == "cookie" ? ": use larder_cookie" : ""));
+    for (std::string_view other : {"cookie", "host", "authorization", "connection", "accept-encoding",
+                                   "range", "transfer-encoding", "content-length"}) {
+        if (name == other)
+            return refuse(cf, "header " + quoted(name) + " can't be kept" +
+                                  (other == "cookie" ? ": use larder_cookie" : ""));
     }
-    if (name.rfind("if-", 0) == 0 || name.rfind("larder-", 0) == 0) return refuse(cf, "header " + quoted(name) + " can't be kept");
+    if (name.rfind("if-", 0) == 0 || name.rfind("larder-", 0) == 0)
+        return refuse(cf, "header " + quoted(name) + " can't be kept");
     if (!loc->headers.own) loc->headers.own.emplace();
     auto& names = *loc->headers.own;
     auto place = std::lower_bound(names.begin(), names.end(), name);
@@ -311,13 +331,15 @@ char* set_query(ngx_conf_t* cf, ngx_command_t*, void* conf) {
         return NGX_CONF_OK;
     }
     if ((args[0] != "keep" && args[0] != "drop") || args.size() < 2) {
-        return refuse(cf, "invalid query rule " + quoted(args[0]) + ": keep NAME..., drop NAME..., sort, or none");
+        return refuse(
+            cf, "invalid query rule " + quoted(args[0]) + ": keep NAME..., drop NAME..., sort, or none");
     }
     rule.kind = args[0] == "keep" ? QueryRule::Kind::keep : QueryRule::Kind::drop;
     for (std::size_t i = 1; i < args.size(); i++) {
         auto star = args[i].find('*');
         if (star != std::string_view::npos && star + 1 != args[i].size()) {
-            return refuse(cf, "invalid query name " + quoted(args[i]) + ": a name, or the beginning of one followed by *");
+            return refuse(cf, "invalid query name " + quoted(args[i]) +
+                                  ": a name, or the beginning of one followed by *");
         }
         rule.names.emplace_back(args[i]);
     }
@@ -339,7 +361,8 @@ char* set_valid(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     if (!time) return refuse(cf, "invalid time " + quoted(args.back()) + ": " + legal_time);
     args.pop_back();
     auto& rules = *loc->valid.own;
-    if (rules.size() + args.size() + 1 > max_valid_rules) return refuse(cf, "too many rules: at most 32 status codes");
+    if (rules.size() + args.size() + 1 > max_valid_rules)
+        return refuse(cf, "too many rules: at most 32 status codes");
     if (args.empty()) rules.push_back({0, *time});
     for (std::string_view code : args) {
         if (code == "any") {
@@ -348,7 +371,8 @@ char* set_valid(ngx_conf_t* cf, ngx_command_t*, void* conf) {
         }
         auto status = number(code, 200, 599);
         if (!status || *status == 206 || *status == 304) {
-            return refuse(cf, "invalid status code " + quoted(code) + ": \"any\", or 200 to 599 other than 206 and 304");
+            return refuse(cf, "invalid status code " + quoted(code) +
+                                  ": \"any\", or 200 to 599 other than 206 and 304");
         }
         rules.push_back({static_cast<std::uint16_t>(*status), *time});
     }
@@ -367,7 +391,9 @@ char* set_stale(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     }
     for (std::string_view argument : args) {
         auto stale_while = named(argument, "while"), stale_error = named(argument, "error");
-        if (!stale_while && !stale_error) return refuse(cf, "invalid parameter " + quoted(argument) + ": while=TIME, error=TIME, or never alone");
+        if (!stale_while && !stale_error)
+            return refuse(
+                cf, "invalid parameter " + quoted(argument) + ": while=TIME, error=TIME, or never alone");
         auto time = seconds(stale_while ? *stale_while : *stale_error);
         if (!time) return refuse(cf, "invalid time in " + quoted(argument) + ": " + legal_time);
         (stale_while ? stale.while_s : stale.error_s) = *time;
@@ -381,9 +407,12 @@ char* set_esi(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     if (loc->esi.own) return duplicate();
     auto args = arguments(cf);
     LocConf::Esi esi;
-    if (args[0] == "on") esi.mode = EsiMode::on;
-    else if (args[0] == "auto") esi.mode = EsiMode::automatic;
-    else if (args[0] != "off") return refuse(cf, "invalid value " + quoted(args[0]) + ": on, off or auto");
+    if (args[0] == "on")
+        esi.mode = EsiMode::on;
+    else if (args[0] == "auto")
+        esi.mode = EsiMode::automatic;
+    else if (args[0] != "off")
+        return refuse(cf, "invalid value " + quoted(args[0]) + ": on, off or auto");
     for (std::size_t i = 1; i < args.size(); i++) {
         if (auto depth = named(args[i], "depth")) {
             auto value = number(*depth, 1, 32);
@@ -391,18 +420,21 @@ char* set_esi(ngx_conf_t* cf, ngx_command_t*, void* conf) {
             esi.depth = static_cast<std::uint8_t>(*value);
         } else if (auto includes = named(args[i], "includes")) {
             auto value = number(*includes, 1, 4096);
-            if (!value) return refuse(cf, "invalid includes " + quoted(*includes) + ": a number from 1 to 4096");
+            if (!value)
+                return refuse(cf, "invalid includes " + quoted(*includes) + ": a number from 1 to 4096");
             esi.includes = static_cast<std::uint16_t>(*value);
         } else if (auto size = named(args[i], "size")) {
             auto value = bytes(*size);
-            if (!value || *value < 1024 || *value > (64u << 20)) return refuse(cf, "invalid size " + quoted(*size) + ": a size from 1k to 64m");
+            if (!value || *value < 1024 || *value > (64u << 20))
+                return refuse(cf, "invalid size " + quoted(*size) + ": a size from 1k to 64m");
             esi.size = *value;
         } else if (auto timeout = named(args[i], "timeout")) {
             auto value = milliseconds(*timeout, 1, 600'000);
             if (!value) return refuse(cf, "invalid timeout " + quoted(*timeout) + ": a time from 1ms to 10m");
             esi.timeout = *value;
         } else {
-            return refuse(cf, "unknown parameter " + quoted(args[i]) + ": depth=N, includes=N, size=SIZE or timeout=TIME");
+            return refuse(cf, "unknown parameter " + quoted(args[i]) +
+                                  ": depth=N, includes=N, size=SIZE or timeout=TIME");
         }
     }
     loc->esi.own = esi;
@@ -446,10 +478,14 @@ char* set_refresh(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     auto* loc = static_cast<LocConf*>(conf);
     if (loc->refresh.own) return duplicate();
     auto text = arguments(cf)[0];
-    if (text == "daemon") loc->refresh.own = RefreshMode::daemon;
-    else if (text == "inline") loc->refresh.own = RefreshMode::in_worker;
-    else if (text == "off") loc->refresh.own = RefreshMode::off;
-    else return refuse(cf, "invalid value " + quoted(text) + ": daemon, inline or off");
+    if (text == "daemon")
+        loc->refresh.own = RefreshMode::daemon;
+    else if (text == "inline")
+        loc->refresh.own = RefreshMode::in_worker;
+    else if (text == "off")
+        loc->refresh.own = RefreshMode::off;
+    else
+        return refuse(cf, "invalid value " + quoted(text) + ": daemon, inline or off");
     return NGX_CONF_OK;
 }
 
@@ -468,7 +504,8 @@ char* set_max_size(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     if (loc->max_size.own) return duplicate();
     auto text = arguments(cf)[0];
     auto size = bytes(text);
-    if (!size || *size == 0 || *size > (512u << 20)) return refuse(cf, "invalid size " + quoted(text) + ": a size from 1 to 512m");
+    if (!size || *size == 0 || *size > (512u << 20))
+        return refuse(cf, "invalid size " + quoted(text) + ": a size from 1 to 512m");
     loc->max_size.own = static_cast<std::uint32_t>(*size);
     return NGX_CONF_OK;
 }
@@ -476,7 +513,8 @@ char* set_max_size(ngx_conf_t* cf, ngx_command_t*, void* conf) {
 // ---- endpoints --------------------------------------------------------------------------------------------------------------
 
 char* set_handler(ngx_conf_t* cf, ngx_http_handler_pt handler) {
-    auto* core = static_cast<ngx_http_core_loc_conf_t*>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+    auto* core =
+        static_cast<ngx_http_core_loc_conf_t*>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
     core->handler = handler;
     return NGX_CONF_OK;
 }
@@ -492,7 +530,9 @@ char* set_purge_endpoint(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     auto args = arguments(cf);
     if (!args.empty()) {
         auto token = named(args[0], "token");
-        if (!token || token->size() < 16) return refuse(cf, "invalid parameter " + quoted(args[0]) + ": token=TEXT of at least 16 characters");
+        if (!token || token->size() < 16)
+            return refuse(cf,
+                          "invalid parameter " + quoted(args[0]) + ": token=TEXT of at least 16 characters");
         loc->purge_token = copy(cf->pool, *token);
     }
     loc->purge_endpoint = true;
@@ -503,11 +543,13 @@ char* set_purge_endpoint(ngx_conf_t* cf, ngx_command_t*, void* conf) {
 // ---- creation, inheritance ---------------------------------------------------------------------------------------------------
 
 void* create_main(ngx_conf_t* cf) {
-    return guarded(cf->log, "configuration", static_cast<void*>(nullptr), [&]() -> void* { return make<MainConf>(cf->pool); });
+    return guarded(cf->log, "configuration", static_cast<void*>(nullptr),
+                   [&]() -> void* { return make<MainConf>(cf->pool); });
 }
 
 void* create_loc(ngx_conf_t* cf) {
-    return guarded(cf->log, "configuration", static_cast<void*>(nullptr), [&]() -> void* { return make<LocConf>(cf->pool); });
+    return guarded(cf->log, "configuration", static_cast<void*>(nullptr),
+                   [&]() -> void* { return make<LocConf>(cf->pool); });
 }
 
 char* merge_loc(ngx_conf_t* cf, void* parent, void* child) {
@@ -556,7 +598,8 @@ char* init_main(ngx_conf_t* cf, void* conf) {
 // The setters above may throw std::bad_alloc; nginx's frames must not see it.
 template <char* (*setter)(ngx_conf_t*, ngx_command_t*, void*)>
 char* command(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
-    return guarded(cf->log, "configuration", static_cast<char*>(NGX_CONF_ERROR), [&] { return setter(cf, cmd, conf); });
+    return guarded(cf->log, "configuration", static_cast<char*>(NGX_CONF_ERROR),
+                   [&] { return setter(cf, cmd, conf); });
 }
 
 constexpr ngx_uint_t everywhere = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF;
@@ -574,16 +617,14 @@ constexpr ngx_command_t at(ngx_uint_t contexts, ngx_str_t name, ngx_uint_t takes
 }  // namespace
 
 const StoreConf* MainConf::store(std::string_view name) const {
-    auto found = std::find_if(stores.begin(), stores.end(), [name](const StoreConf& store) { return store.name == name; });
+    auto found = std::find_if(stores.begin(), stores.end(),
+                              [name](const StoreConf& store) { return store.name == name; });
     return found != stores.end() ? &*found : nullptr;
 }
 
 std::uint64_t StoreConf::identity() const {
     return tag_hash(endpoint.url + " " + std::to_string(endpoint.database) + " " + endpoint.prefix);
 }
-
-
-
 
 ngx_command_t directives[] = {
     at_http<set_zone>(ngx_string("larder_zone"), NGX_CONF_TAKE1),

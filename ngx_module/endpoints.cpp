@@ -36,7 +36,13 @@ ngx_int_t respond(ngx_http_request_t* r, ngx_uint_t status, std::string_view typ
 // ---- status
 
 void gauge(std::string& out, const char* name, const char* help, std::uint64_t value) {
-    out.append("# HELP ").append(name).append(" ").append(help).append("\n# TYPE ").append(name).append(" gauge\n");
+    out.append("# HELP ")
+        .append(name)
+        .append(" ")
+        .append(help)
+        .append("\n# TYPE ")
+        .append(name)
+        .append(" gauge\n");
     out.append(name).append(" ").append(std::to_string(value)).append("\n");
 }
 
@@ -50,13 +56,26 @@ void histograms(std::string& out, const near_cache::Stats& stats) {
         for (unsigned i = 0; i < near_cache::latency_buckets; i++) {
             total += stats.latency[which][i].load(std::memory_order_relaxed);
             bool last = i + 1 == near_cache::latency_buckets;
-            std::string bound = last ? "+Inf" : std::to_string(static_cast<double>(std::uint64_t{64} << i) / 1e6);
-            out.append("larder_request_duration_seconds_bucket").append(label).append(",le=\"").append(bound).append("\"} ");
+            std::string bound =
+                last ? "+Inf" : std::to_string(static_cast<double>(std::uint64_t{64} << i) / 1e6);
+            out.append("larder_request_duration_seconds_bucket")
+                .append(label)
+                .append(",le=\"")
+                .append(bound)
+                .append("\"} ");
             out.append(std::to_string(total)).append("\n");
         }
         double sum_s = static_cast<double>(stats.latency_sum_us[which].load(std::memory_order_relaxed)) / 1e6;
-        out.append("larder_request_duration_seconds_sum").append(label).append("} ").append(std::to_string(sum_s)).append("\n");
-        out.append("larder_request_duration_seconds_count").append(label).append("} ").append(std::to_string(total)).append("\n");
+        out.append("larder_request_duration_seconds_sum")
+            .append(label)
+            .append("} ")
+            .append(std::to_string(sum_s))
+            .append("\n");
+        out.append("larder_request_duration_seconds_count")
+            .append(label)
+            .append("} ")
+            .append(std::to_string(total))
+            .append("\n");
     }
 }
 
@@ -66,9 +85,13 @@ ngx_int_t status(ngx_http_request_t* r) {
     if (!has_zone()) return respond(r, NGX_HTTP_OK, "text/plain", "# no location caches\n");
     const near_cache::Stats& stats = zone().stats();
     near_cache::Usage usage = zone().usage();
-    std::string out = "# HELP larder_events_total What happened since the near cache was made.\n# TYPE larder_events_total counter\n";
+    std::string out =
+        "# HELP larder_events_total What happened since the near cache was made.\n# TYPE larder_events_total "
+        "counter\n";
     for (unsigned i = 0; i < static_cast<unsigned>(near_cache::Counter::count); i++) {
-        out.append("larder_events_total{event=\"").append(near_cache::counter_name(static_cast<near_cache::Counter>(i))).append("\"} ");
+        out.append("larder_events_total{event=\"")
+            .append(near_cache::counter_name(static_cast<near_cache::Counter>(i)))
+            .append("\"} ");
         out.append(std::to_string(stats.counters[i].load(std::memory_order_relaxed))).append("\n");
     }
     gauge(out, "larder_near_bytes", "Size of the near cache.", usage.total_bytes);
@@ -95,8 +118,10 @@ std::string unescape(std::string_view text) {
 
 std::string lower_host(std::string_view host, std::string_view default_port) {
     std::string out(host);
-    std::transform(out.begin(), out.end(), out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    if (out.size() > default_port.size() && std::string_view(out).substr(out.size() - default_port.size()) == default_port) {
+    std::transform(out.begin(), out.end(), out.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    if (out.size() > default_port.size() &&
+        std::string_view(out).substr(out.size() - default_port.size()) == default_port) {
         out.resize(out.size() - default_port.size());
     }
     return out;
@@ -110,9 +135,11 @@ std::string variant_path(std::string_view path) {
     u_char* begin = to;
     ngx_unescape_uri(&to, &from, decoded.size(), 0);
     decoded.resize(static_cast<std::size_t>(to - begin));
-    uintptr_t extra = ngx_escape_uri(nullptr, reinterpret_cast<u_char*>(decoded.data()), decoded.size(), NGX_ESCAPE_URI);
+    uintptr_t extra =
+        ngx_escape_uri(nullptr, reinterpret_cast<u_char*>(decoded.data()), decoded.size(), NGX_ESCAPE_URI);
     std::string encoded(decoded.size() + 2 * extra, '\0');
-    ngx_escape_uri(reinterpret_cast<u_char*>(encoded.data()), reinterpret_cast<u_char*>(decoded.data()), decoded.size(), NGX_ESCAPE_URI);
+    ngx_escape_uri(reinterpret_cast<u_char*>(encoded.data()), reinterpret_cast<u_char*>(decoded.data()),
+                   decoded.size(), NGX_ESCAPE_URI);
     return encoded;
 }
 
@@ -152,7 +179,8 @@ std::string parse_purge(ngx_http_request_t* r, PurgeRequest& purge) {
         at = end + 1;
         auto equals = std::min(parameter.find('='), parameter.size());
         std::string_view name = parameter.substr(0, equals);
-        std::string value = equals < parameter.size() ? unescape(parameter.substr(equals + 1)) : std::string();
+        std::string value =
+            equals < parameter.size() ? unescape(parameter.substr(equals + 1)) : std::string();
         if (name == "tag" && !value.empty()) {
             purge.hashes.push_back(tag_hash(value));
         } else if (name == "url") {
@@ -164,7 +192,8 @@ std::string parse_purge(ngx_http_request_t* r, PurgeRequest& purge) {
         } else if (name == "position" && value.size() <= 128) {
             purge.position = value;
         } else {
-            return "invalid parameter \"" + std::string(parameter) + "\": tag=NAME, url=URL, mode=soft, mode=hard or position=NODE/TIMELINE/LSN";
+            return "invalid parameter \"" + std::string(parameter) +
+                   "\": tag=NAME, url=URL, mode=soft, mode=hard or position=NODE/TIMELINE/LSN";
         }
     }
     if (purge.hashes.empty()) return "nothing to purge: tag=NAME or url=URL";
@@ -187,11 +216,15 @@ struct PurgeResult {
 void answer_purge(PurgeResult& result) {
     ngx_http_request_t* r = result.request;
     ngx_connection_t* c = r->connection;
-    std::string text = "{\"sequence\":" + std::to_string(result.sequence) + ",\"purged\":" + std::to_string(result.purge.hashes.size());
+    std::string text = "{\"sequence\":" + std::to_string(result.sequence) +
+                       ",\"purged\":" + std::to_string(result.purge.hashes.size());
     if (!result.failed.empty()) text += ",\"error\":\"stores down: " + result.failed + "\"";
-    ngx_log_error(NGX_LOG_NOTICE, c->log, 0, "larder: purged %uz name(s), %s, sequence %uL", result.purge.hashes.size(),
-                  result.purge.mode == PurgeMode::hard ? "hard" : "soft", result.sequence);
-    ngx_http_finalize_request(r, respond(r, result.failed.empty() ? NGX_HTTP_OK : NGX_HTTP_SERVICE_UNAVAILABLE, "application/json", text + "}\n"));
+    ngx_log_error(NGX_LOG_NOTICE, c->log, 0, "larder: purged %uz name(s), %s, sequence %uL",
+                  result.purge.hashes.size(), result.purge.mode == PurgeMode::hard ? "hard" : "soft",
+                  result.sequence);
+    ngx_http_finalize_request(
+        r, respond(r, result.failed.empty() ? NGX_HTTP_OK : NGX_HTTP_SERVICE_UNAVAILABLE, "application/json",
+                   text + "}\n"));
     ngx_http_run_posted_requests(c);
 }
 
@@ -208,12 +241,13 @@ void start_purge(PurgeResult& result) {
     count(near_cache::Counter::purges);
     result.outstanding = main->stores.size() + 1;
     for (const StoreConf& store : main->stores) {
-        purge_store(store, result.purge, [&result, &store, alive = result.alive](std::optional<std::uint64_t> sequence) {
-            if (!*alive) return;
-            if (!sequence) result.failed += (result.failed.empty() ? "" : ", ") + store.name;
-            purge_near(store.domain, result, sequence.value_or(0));
-            if (--result.outstanding == 0) answer_purge(result);
-        });
+        purge_store(store, result.purge,
+                    [&result, &store, alive = result.alive](std::optional<std::uint64_t> sequence) {
+                        if (!*alive) return;
+                        if (!sequence) result.failed += (result.failed.empty() ? "" : ", ") + store.name;
+                        purge_near(store.domain, result, sequence.value_or(0));
+                        if (--result.outstanding == 0) answer_purge(result);
+                    });
     }
     if (--result.outstanding == 0) answer_purge(result);
 }
@@ -243,11 +277,13 @@ ngx_int_t purge(ngx_http_request_t* r) {
 }  // namespace
 
 ngx_int_t status_handler(ngx_http_request_t* r) {
-    return guarded(r->connection->log, "status", static_cast<ngx_int_t>(NGX_HTTP_INTERNAL_SERVER_ERROR), [r] { return status(r); });
+    return guarded(r->connection->log, "status", static_cast<ngx_int_t>(NGX_HTTP_INTERNAL_SERVER_ERROR),
+                   [r] { return status(r); });
 }
 
 ngx_int_t purge_handler(ngx_http_request_t* r) {
-    return guarded(r->connection->log, "purge", static_cast<ngx_int_t>(NGX_HTTP_INTERNAL_SERVER_ERROR), [r] { return purge(r); });
+    return guarded(r->connection->log, "purge", static_cast<ngx_int_t>(NGX_HTTP_INTERNAL_SERVER_ERROR),
+                   [r] { return purge(r); });
 }
 
 }  // namespace larder::ngx

@@ -26,9 +26,11 @@ std::optional<std::string_view> RequestEnvironment::cookie(std::string_view name
     if (std::find(allowed.begin(), allowed.end(), name) == allowed.end()) return std::nullopt;
     ngx_str_t wanted = str(name), value;
 #if nginx_version >= 1023000
-    if (ngx_http_parse_multi_header_lines(request_, request_->headers_in.cookie, &wanted, &value) == nullptr) return std::nullopt;
+    if (ngx_http_parse_multi_header_lines(request_, request_->headers_in.cookie, &wanted, &value) == nullptr)
+        return std::nullopt;
 #else
-    if (ngx_http_parse_multi_header_lines(&request_->headers_in.cookies, &wanted, &value) == NGX_DECLINED) return std::nullopt;
+    if (ngx_http_parse_multi_header_lines(&request_->headers_in.cookies, &wanted, &value) == NGX_DECLINED)
+        return std::nullopt;
 #endif
     return view(value);
 }

@@ -27,25 +27,31 @@ Answer gather_answer(ngx_http_request_t* r, const Ctx* ctx) {
     for (ngx_list_part_t* part = &r->headers_out.headers.part; part != nullptr; part = part->next) {
         auto* elements = static_cast<ngx_table_elt_t*>(part->elts);
         for (ngx_uint_t i = 0; i < part->nelts; i++) {
-            if (elements[i].hash != 0) answer.headers.push_back({view(elements[i].key), view(elements[i].value)});
+            if (elements[i].hash != 0)
+                answer.headers.push_back({view(elements[i].key), view(elements[i].value)});
         }
     }
     if (r->headers_out.content_type.len != 0) {
         std::string_view type = view(r->headers_out.content_type);
         // nginx keeps the charset of a proxied answer apart from its type.
         if (r->headers_out.charset.len != 0 && type.find("charset=") == std::string_view::npos) {
-            type = view(copy(r->pool, std::string(type) + "; charset=" + std::string(view(r->headers_out.charset))));
+            type = view(
+                copy(r->pool, std::string(type) + "; charset=" + std::string(view(r->headers_out.charset))));
         }
         answer.headers.push_back({"Content-Type", type});
     }
-    if (r->headers_out.last_modified == nullptr && r->headers_out.last_modified_time != -1) {  // a static file
+    if (r->headers_out.last_modified == nullptr &&
+        r->headers_out.last_modified_time != -1) {  // a static file
         auto* text = static_cast<u_char*>(ngx_pnalloc(r->pool, sizeof("Mon, 28 Sep 1970 06:00:00 GMT")));
         if (text == nullptr) throw std::bad_alloc();
         u_char* end = ngx_http_time(text, r->headers_out.last_modified_time);
-        answer.headers.push_back({"Last-Modified", {reinterpret_cast<char*>(text), static_cast<std::size_t>(end - text)}});
+        answer.headers.push_back(
+            {"Last-Modified", {reinterpret_cast<char*>(text), static_cast<std::size_t>(end - text)}});
     }
     const std::vector<std::string>& kept = ctx->conf->headers.value();
-    answer.variant_holds = [&kept](std::string_view name) { return std::binary_search(kept.begin(), kept.end(), name); };
+    answer.variant_holds = [&kept](std::string_view name) {
+        return std::binary_search(kept.begin(), kept.end(), name);
+    };
     return answer;
 }
 
@@ -58,7 +64,8 @@ bool operator_forbids(ngx_http_request_t* r, const Ctx* ctx) {
     const auto& conditions = ctx->conf->no_store.value();
     return std::any_of(conditions.begin(), conditions.end(), [r](const ngx_http_complex_value_t& condition) {
         ngx_str_t value;
-        return ngx_http_complex_value(r, const_cast<ngx_http_complex_value_t*>(&condition), &value) == NGX_OK &&
+        return ngx_http_complex_value(r, const_cast<ngx_http_complex_value_t*>(&condition), &value) ==
+                   NGX_OK &&
                value.len != 0 && view(value) != "0";
     });
 }
@@ -115,7 +122,9 @@ void prepare_capture(ngx_http_request_t* r, Ctx* ctx) {
     }
     if (!fill.for_store && !fill.for_page) return;
     r->filter_need_in_memory = 1;
-    if (fill.expected > 0) fill.body.reserve(static_cast<std::size_t>(std::min<std::int64_t>(fill.expected, static_cast<std::int64_t>(limit))));
+    if (fill.expected > 0)
+        fill.body.reserve(static_cast<std::size_t>(
+            std::min<std::int64_t>(fill.expected, static_cast<std::int64_t>(limit))));
     // The whole answer is wanted, so the client gets it whole: conditions and ranges are for answers from the cache.
     r->allow_ranges = 0;
     r->headers_in.if_modified_since = r->headers_in.if_unmodified_since = nullptr;
@@ -132,7 +141,8 @@ void not_stored(ngx_http_request_t* r, Ctx* ctx) {
     // What we hold of it the backend no longer stands by.
     zone().forget(ctx->key);
     if (const StoreConf* store = ctx->conf->where.value().store) forget_entry(*store, ctx->key);
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0, "larder: not stored \"%V\": %s", &r->uri, ctx->detail);
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0, "larder: not stored \"%V\": %s", &r->uri,
+                   ctx->detail);
     end_with_pass(ctx);
 }
 
@@ -155,7 +165,9 @@ ngx_int_t pass_header(ngx_http_request_t* r, Ctx* ctx) {
 }
 
 void append(std::string& body, const ngx_buf_t* buffer) {
-    if (ngx_buf_in_memory(buffer)) body.append(reinterpret_cast<char*>(buffer->pos), static_cast<std::size_t>(buffer->last - buffer->pos));
+    if (ngx_buf_in_memory(buffer))
+        body.append(reinterpret_cast<char*>(buffer->pos),
+                    static_cast<std::size_t>(buffer->last - buffer->pos));
 }
 
 void consume(ngx_chain_t* in) {
@@ -173,9 +185,13 @@ bool compile_plan(ngx_http_request_t* r, Ctx* ctx) {
     options.syntax = esi::syntax_of(view(r->headers_out.content_type));
     esi::CompileResult result = esi::compile(fill.body, options);
     for (const esi::Report& report : result.reports) {
-        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0, "larder: ESI of \"%V\", line %uD: %s", &r->uri, report.line, report.text.c_str());
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0, "larder: ESI of \"%V\", line %uD: %s", &r->uri,
+                      report.line, report.text.c_str());
     }
-    if (result.too_large) ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "larder: \"%V\" is larger than larder_esi size=%uz: sent as it is", &r->uri, ctx->conf->esi.value().size);
+    if (result.too_large)
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "larder: \"%V\" is larger than larder_esi size=%uz: sent as it is", &r->uri,
+                      ctx->conf->esi.value().size);
     fill.plan = std::move(result.plan);
     return !fill.plan.empty();
 }
@@ -184,7 +200,8 @@ void store(Ctx* ctx) {
     Fill& fill = *ctx->fill;
     EntryParts parts;
     parts.status = fill.status;
-    parts.render_ms = static_cast<std::uint32_t>(std::clamp<std::int64_t>(now_ms() - fill.request_ms, 0, 0xffffffff));
+    parts.render_ms =
+        static_cast<std::uint32_t>(std::clamp<std::int64_t>(now_ms() - fill.request_ms, 0, 0xffffffff));
     parts.created_ms = fill.request_ms;
     parts.life = fill.decision.life;
     parts.fence = fill.fence;
@@ -259,7 +276,8 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
         r->headers_out.status = NGX_HTTP_BAD_GATEWAY;
     }
     fill.status = static_cast<std::uint16_t>(r->headers_out.status);
-    if (reduced && fill.status >= NGX_HTTP_INTERNAL_SERVER_ERROR && can_fall_back(ctx)) return fall_back(r, ctx);
+    if (reduced && fill.status >= NGX_HTTP_INTERNAL_SERVER_ERROR && can_fall_back(ctx))
+        return fall_back(r, ctx);
     if (ctx->role == Role::fragment) fill.for_page = true;
     if (reduced) {
         fill.decision = storability(ctx->conf->policy, gather_answer(r, ctx));
@@ -276,7 +294,8 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
         }
     } else {  // sent in full: nothing is stored, but a page may still be assembled from it
         fill.decision = storability(ctx->conf->policy, gather_answer(r, ctx));
-        fill.for_page = fill.for_page || (fill.decision.esi && ctx->role == Role::client && r->method != NGX_HTTP_HEAD);
+        fill.for_page =
+            fill.for_page || (fill.decision.esi && ctx->role == Role::client && r->method != NGX_HTTP_HEAD);
     }
     prepare_capture(r, ctx);
     return pass_header(r, ctx);
@@ -285,7 +304,8 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
 // A page too large to be assembled goes out as it is: what was kept so far, then the rest.
 static ngx_int_t send_raw_page(ngx_http_request_t* r, Ctx* ctx, const ngx_chain_t* kept, ngx_chain_t* rest) {
     Fill& fill = *ctx->fill;
-    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "larder: \"%V\" is larger than larder_esi size=%uz: sent as it is", &r->uri,
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "larder: \"%V\" is larger than larder_esi size=%uz: sent as it is", &r->uri,
                   ctx->conf->esi.value().size);
     fill.for_page = fill.swallow = false;
     ngx_buf_t* buffer = memory_buffer(r->pool, fill.body);
@@ -330,7 +350,8 @@ ngx_int_t fill_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
             return NGX_OK;
         }
     }
-    if (last && ctx->served && ctx->role == Role::client) return send_entry_body(r, ctx) == NGX_ERROR ? NGX_ERROR : NGX_OK;
+    if (last && ctx->served && ctx->role == Role::client)
+        return send_entry_body(r, ctx) == NGX_ERROR ? NGX_ERROR : NGX_OK;
     return fill.swallow ? NGX_OK : next_body_filter(r, in);
 }
 

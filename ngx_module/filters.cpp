@@ -21,13 +21,15 @@ ngx_int_t filter_header(ngx_http_request_t* r) {
 }  // namespace
 
 ngx_int_t header_filter(ngx_http_request_t* r) {
-    return guarded(r->connection->log, "header filter", static_cast<ngx_int_t>(NGX_ERROR), [r] { return filter_header(r); });
+    return guarded(r->connection->log, "header filter", static_cast<ngx_int_t>(NGX_ERROR),
+                   [r] { return filter_header(r); });
 }
 
 ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) {
     auto* ctx = static_cast<Ctx*>(ngx_http_get_module_ctx(r, ngx_http_larder_module));
     if (ctx == nullptr || ctx->fill == nullptr || in == nullptr) return next_body_filter(r, in);
-    return guarded(r->connection->log, "body filter", static_cast<ngx_int_t>(NGX_ERROR), [&] { return fill_body(r, ctx, in); });
+    return guarded(r->connection->log, "body filter", static_cast<ngx_int_t>(NGX_ERROR),
+                   [&] { return fill_body(r, ctx, in); });
 }
 
 void install_header_filter() {

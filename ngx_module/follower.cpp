@@ -83,14 +83,17 @@ void Follower::poll() {
         memcached_get(command, store_.endpoint.prefix + "purges");
     } else {
         std::string after = "(" + std::to_string(zone().last_purge(store_.domain));
-        redis_command(command, {"ZRANGEBYSCORE", store_.endpoint.prefix + "{purge}log", after, "+inf", "WITHSCORES"});
+        redis_command(command,
+                      {"ZRANGEBYSCORE", store_.endpoint.prefix + "{purge}log", after, "+inf", "WITHSCORES"});
     }
     link_.send(command, 1, [this, alive = alive_](const Reply* reply) {
         if (!*alive) return;
         asking_ = false;
         if (reply == nullptr) return;
-        if (store_.endpoint.kind == StoreKind::memcached) take_memcached_log(reply);
-        else take_redis_log(reply);
+        if (store_.endpoint.kind == StoreKind::memcached)
+            take_memcached_log(reply);
+        else
+            take_redis_log(reply);
         if (ask_again_) poll();
     });
     // An idle subscriber would not notice that its server has gone: ask it too.
@@ -104,7 +107,8 @@ void Follower::poll() {
 void Follower::take_redis_log(const Reply* reply) {
     if (reply->kind != Reply::Kind::array) return;
     for (std::size_t i = 0; i + 1 < reply->tree->elements; i += 2) {
-        if (auto sequence = parse_number(text_of(reply->tree->element[i + 1]))) apply(store_.domain, text_of(reply->tree->element[i]), *sequence);
+        if (auto sequence = parse_number(text_of(reply->tree->element[i + 1])))
+            apply(store_.domain, text_of(reply->tree->element[i]), *sequence);
     }
 }
 
@@ -115,7 +119,8 @@ void Follower::take_line(std::string_view line, std::uint64_t& floor) {
     if (!sequence) return;
     std::string_view name = line.substr(first + 1, second - first - 1);
     if (name == "floor") floor = *sequence;
-    std::string member = name == "floor" ? "floor" : std::string(name) + ":" + std::string(line.substr(second + 1));
+    std::string member =
+        name == "floor" ? "floor" : std::string(name) + ":" + std::string(line.substr(second + 1));
     apply(store_.domain, member, *sequence);
 }
 
@@ -126,7 +131,8 @@ void Follower::take_memcached_log(const Reply* reply) {
         if (reply->kind != Reply::Kind::nil) return;
         // It was evicted, or memcached is new. All that we know was purged: what is older than that counts as purged.
         std::string command;
-        memcached_store(command, "add", store_.endpoint.prefix + "purges", 0, std::to_string(fence_now(&store_)) + " floor s\n");
+        memcached_store(command, "add", store_.endpoint.prefix + "purges", 0,
+                        std::to_string(fence_now(&store_)) + " floor s\n");
         link_.send(command, 1, [](const Reply*) {});
         return;
     }
@@ -143,7 +149,8 @@ void Follower::take_memcached_log(const Reply* reply) {
     }
     if (text.size() > max_purge_log_bytes) {
         std::string command;
-        memcached_store(command, "set", store_.endpoint.prefix + "purges", 0, std::to_string(zone().last_purge(store_.domain)) + " floor s\n");
+        memcached_store(command, "set", store_.endpoint.prefix + "purges", 0,
+                        std::to_string(zone().last_purge(store_.domain)) + " floor s\n");
         link_.send(command, 1, [](const Reply*) {});
         log_bytes_seen_ = 0;
     }
@@ -156,8 +163,8 @@ void Follower::subscribe() {
         if (reply == nullptr || reply->kind != Reply::Kind::integer) return;
         const std::string& prefix = store_.endpoint.prefix;
         std::string next;
-        redis_command(next, {"CLIENT", "TRACKING", "ON", "REDIRECT", std::to_string(reply->integer), "BCAST", "PREFIX", prefix + "e:",
-                             "PREFIX", prefix + "{purge}log"});
+        redis_command(next, {"CLIENT", "TRACKING", "ON", "REDIRECT", std::to_string(reply->integer), "BCAST",
+                             "PREFIX", prefix + "e:", "PREFIX", prefix + "{purge}log"});
         redis_command(next, {"SUBSCRIBE", "__redis__:invalidate"});
         subscriber_->send(next, 2, [this](const Reply* answer) {
             subscribed_ = answer != nullptr && answer->kind == Reply::Kind::array;
@@ -174,7 +181,8 @@ bool Follower::told(const Reply* message) {
         zone().set_told(store_.domain, false);
         return true;
     }
-    if (message->kind != Reply::Kind::array || message->tree->elements != 3 || text_of(message->tree->element[0]) != "message") {
+    if (message->kind != Reply::Kind::array || message->tree->elements != 3 ||
+        text_of(message->tree->element[0]) != "message") {
         return false;
     }
     const redisReply* keys = message->tree->element[2];

@@ -33,8 +33,10 @@ public:
     RedisWire& operator=(const RedisWire&) = delete;
 
     void feed(std::string_view bytes) override {
-        if (reader_->len + bytes.size() > max_reply_bytes) broken_ = true;
-        else broken_ = broken_ || redisReaderFeed(reader_, bytes.data(), bytes.size()) != REDIS_OK;
+        if (reader_->len + bytes.size() > max_reply_bytes)
+            broken_ = true;
+        else
+            broken_ = broken_ || redisReaderFeed(reader_, bytes.data(), bytes.size()) != REDIS_OK;
     }
 
     Next next(Reply& reply) override {
@@ -47,12 +49,24 @@ public:
         reply = Reply{};
         reply.tree = reply_;
         switch (reply_->type) {
-            case REDIS_REPLY_STATUS: reply.kind = Reply::Kind::status; break;
-            case REDIS_REPLY_ERROR: reply.kind = Reply::Kind::error; break;
-            case REDIS_REPLY_INTEGER: reply.kind = Reply::Kind::integer; break;
-            case REDIS_REPLY_STRING: reply.kind = Reply::Kind::bytes; break;
-            case REDIS_REPLY_ARRAY: reply.kind = Reply::Kind::array; break;
-            default: reply.kind = Reply::Kind::nil; break;
+            case REDIS_REPLY_STATUS:
+                reply.kind = Reply::Kind::status;
+                break;
+            case REDIS_REPLY_ERROR:
+                reply.kind = Reply::Kind::error;
+                break;
+            case REDIS_REPLY_INTEGER:
+                reply.kind = Reply::Kind::integer;
+                break;
+            case REDIS_REPLY_STRING:
+                reply.kind = Reply::Kind::bytes;
+                break;
+            case REDIS_REPLY_ARRAY:
+                reply.kind = Reply::Kind::array;
+                break;
+            default:
+                reply.kind = Reply::Kind::nil;
+                break;
         }
         if (reply_->str != nullptr) reply.text = {reply_->str, static_cast<std::size_t>(reply_->len)};
         reply.integer = reply_->integer;
@@ -72,17 +86,28 @@ public:
     Next next(Reply& reply) override {
         MemcachedReply got;
         switch (reader_.next(got)) {
-            case MemcachedReader::Next::need_more: return Next::need_more;
-            case MemcachedReader::Next::broken: return Next::broken;
-            case MemcachedReader::Next::reply: break;
+            case MemcachedReader::Next::need_more:
+                return Next::need_more;
+            case MemcachedReader::Next::broken:
+                return Next::broken;
+            case MemcachedReader::Next::reply:
+                break;
         }
         reply = Reply{};
         reply.text = got.text;
         switch (got.kind) {
-            case MemcachedReply::Kind::value: reply.kind = Reply::Kind::bytes; break;
-            case MemcachedReply::Kind::error: reply.kind = Reply::Kind::error; break;
-            case MemcachedReply::Kind::done: reply.kind = Reply::Kind::status; break;
-            default: reply.kind = Reply::Kind::nil; break;
+            case MemcachedReply::Kind::value:
+                reply.kind = Reply::Kind::bytes;
+                break;
+            case MemcachedReply::Kind::error:
+                reply.kind = Reply::Kind::error;
+                break;
+            case MemcachedReply::Kind::done:
+                reply.kind = Reply::Kind::status;
+                break;
+            default:
+                reply.kind = Reply::Kind::nil;
+                break;
         }
         return Next::reply;
     }
@@ -105,7 +130,8 @@ void redis_command(std::string& out, std::initializer_list<std::string_view> wor
     }
 }
 
-Link::Link(const Endpoint& endpoint, Greeting greeting, ngx_log_t* log) : endpoint_(endpoint), greeting_(std::move(greeting)), log_(log) {
+Link::Link(const Endpoint& endpoint, Greeting greeting, ngx_log_t* log)
+    : endpoint_(endpoint), greeting_(std::move(greeting)), log_(log) {
     flush_event_.handler = flush_event;
     flush_event_.data = this;
     flush_event_.log = log;
@@ -144,7 +170,8 @@ void Link::open() {
     connected_ = false;
     ngx_int_t rc = ngx_event_connect_peer(&peer_);
     connection_ = peer_.connection;
-    if (rc == NGX_ERROR || rc == NGX_BUSY || rc == NGX_DECLINED || connection_ == nullptr) return close("can't connect");
+    if (rc == NGX_ERROR || rc == NGX_BUSY || rc == NGX_DECLINED || connection_ == nullptr)
+        return close("can't connect");
     connection_->data = this;
     connection_->log = log_;
     connection_->read->log = connection_->write->log = log_;
@@ -158,10 +185,12 @@ void Link::open() {
     }
     for (unsigned i = 0; i < replies; i++) {
         pending_.push_back({[this](const Reply* reply) {
-            if (reply != nullptr && reply->kind == Reply::Kind::error) {
-                ngx_log_error(NGX_LOG_ERR, log_, 0, "larder: %s refused us: %s", endpoint_.url.c_str(), std::string(reply->text).c_str());
-            }
-        }, ngx_current_msec, false});
+                                if (reply != nullptr && reply->kind == Reply::Kind::error) {
+                                    ngx_log_error(NGX_LOG_ERR, log_, 0, "larder: %s refused us: %s",
+                                                  endpoint_.url.c_str(), std::string(reply->text).c_str());
+                                }
+                            },
+                            ngx_current_msec, false});
     }
     out_ = std::move(first);
     if (state_ == State::connecting) state_ = State::up;
@@ -175,7 +204,8 @@ void Link::open() {
 
 void Link::close(const char* why) {
     bool was_serving = state_ == State::up || state_ == State::connecting;
-    if (was_serving) ngx_log_error(NGX_LOG_WARN, log_, 0, "larder: %s is down: %s", endpoint_.url.c_str(), why);
+    if (was_serving)
+        ngx_log_error(NGX_LOG_WARN, log_, 0, "larder: %s is down: %s", endpoint_.url.c_str(), why);
     if (connection_ != nullptr) ngx_close_connection(std::exchange(connection_, nullptr));
     if (flush_event_.posted) {
         ngx_delete_posted_event(&flush_event_);
@@ -245,7 +275,8 @@ void Link::on_timer() {
 void Link::flush() {
     if (connection_ == nullptr || !connected_) return;
     while (out_sent_ < out_.size()) {
-        ssize_t sent = connection_->send(connection_, reinterpret_cast<u_char*>(out_.data()) + out_sent_, out_.size() - out_sent_);
+        ssize_t sent = connection_->send(connection_, reinterpret_cast<u_char*>(out_.data()) + out_sent_,
+                                         out_.size() - out_sent_);
         if (sent == NGX_AGAIN) {
             if (ngx_handle_write_event(connection_->write, 0) != NGX_OK) close("can't wait for the socket");
             return;
@@ -259,7 +290,8 @@ void Link::flush() {
 
 void Link::read() {
     for (;;) {
-        ssize_t got = connection_->recv(connection_, reinterpret_cast<u_char*>(read_buffer), sizeof read_buffer);
+        ssize_t got =
+            connection_->recv(connection_, reinterpret_cast<u_char*>(read_buffer), sizeof read_buffer);
         if (got == NGX_AGAIN) break;
         if (got <= 0) return close(got == 0 ? "it closed the connection" : "can't receive");
         last_read_ = ngx_current_msec;
@@ -285,7 +317,8 @@ void Link::take_replies() {
             if (state_ == State::probing && pending_.empty() && reply.kind != Reply::Kind::error) went_up();
             if (pending.quiet) {
                 if (reply.kind == Reply::Kind::error) {
-                    ngx_log_error(NGX_LOG_ERR, log_, 0, "larder: %s: %s", endpoint_.url.c_str(), std::string(reply.text).c_str());
+                    ngx_log_error(NGX_LOG_ERR, log_, 0, "larder: %s: %s", endpoint_.url.c_str(),
+                                  std::string(reply.text).c_str());
                 }
             } else {
                 pending.handler(&reply);

@@ -13,7 +13,8 @@ namespace larder::ngx {
 namespace {
 
 bool add_handler(ngx_conf_t* cf, ngx_http_phases phase, ngx_http_handler_pt handler) {
-    auto* core = static_cast<ngx_http_core_main_conf_t*>(ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+    auto* core =
+        static_cast<ngx_http_core_main_conf_t*>(ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
     auto* slot = static_cast<ngx_http_handler_pt*>(ngx_array_push(&core->phases[phase].handlers));
     if (slot == nullptr) return false;
     *slot = handler;
@@ -24,7 +25,8 @@ ngx_int_t start_worker(ngx_cycle_t* cycle) {
     return guarded(cycle->log, "start of worker", static_cast<ngx_int_t>(NGX_ERROR), [cycle]() -> ngx_int_t {
         MainConf* conf = main_conf(cycle);
         if (conf == nullptr || conf->zone == nullptr) return NGX_OK;
-        if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE) return NGX_OK;  // cache manager and loader
+        if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
+            return NGX_OK;  // cache manager and loader
         attach_zone(conf->zone);
         start_worker_parts(cycle, *conf);
         return NGX_OK;
@@ -39,7 +41,8 @@ void stop_worker(ngx_cycle_t* cycle) {
 }
 
 ngx_int_t start_master(ngx_cycle_t* cycle) {
-    return guarded(cycle->log, "start", static_cast<ngx_int_t>(NGX_ERROR), [cycle] { return prepare_wakeups(cycle); });
+    return guarded(cycle->log, "start", static_cast<ngx_int_t>(NGX_ERROR),
+                   [cycle] { return prepare_wakeups(cycle); });
 }
 
 }  // namespace
@@ -54,7 +57,8 @@ ngx_int_t postconfigure(ngx_conf_t* cf) {
     install_header_filter();
     // Precontent runs for subrequests too (access does not), and after auth_request and limit_req.
     bool ok = add_handler(cf, NGX_HTTP_PREACCESS_PHASE, skip_access_handler) &&
-              add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, lookup_handler) && add_handler(cf, NGX_HTTP_LOG_PHASE, log_handler);
+              add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, lookup_handler) &&
+              add_handler(cf, NGX_HTTP_LOG_PHASE, log_handler);
     ngx_str_t scheme = ngx_string("scheme"), https = ngx_string("https");
     conf->scheme_index = ngx_http_get_variable_index(cf, &scheme);
     conf->https_index = ngx_http_get_variable_index(cf, &https);
@@ -106,18 +110,11 @@ ngx_module_t ngx_http_larder_module = {
 };
 
 ngx_module_t ngx_http_larder_body_module = {
-    NGX_MODULE_V1,
-    &larder::ngx::body_module_context,
-    nullptr,
-    NGX_HTTP_MODULE,
-    nullptr,
-    nullptr,
-    nullptr,
-    nullptr,
-    nullptr,
-    nullptr,
-    nullptr,
-    NGX_MODULE_V1_PADDING,
+    NGX_MODULE_V1, &larder::ngx::body_module_context,
+    nullptr,       NGX_HTTP_MODULE,
+    nullptr,       nullptr,
+    nullptr,       nullptr,
+    nullptr,       nullptr,
+    nullptr,       NGX_MODULE_V1_PADDING,
 };
-
 }

@@ -41,7 +41,8 @@ struct Fetch {
     std::vector<Wanted> wanted;
     ngx_event_t timer{};
     bool counted = false;  // its end was told to those who want it
-    std::optional<near_cache::Zone::Part> part;  // a fresh entry of the near cache, the same for all who share the page
+    std::optional<near_cache::Zone::Part>
+        part;  // a fresh entry of the near cache, the same for all who share the page
 };
 
 namespace {
@@ -76,8 +77,8 @@ struct Document {
     std::deque<Place> places;
     std::vector<Pieces*> open;
 
-    Document(std::string_view document, std::string_view plan, std::string document_path, unsigned document_depth,
-             esi::Environment& environment, const esi::AssembleLimits& limits)
+    Document(std::string_view document, std::string_view plan, std::string document_path,
+             unsigned document_depth, esi::Environment& environment, const esi::AssembleLimits& limits)
         : bytes(document), path(std::move(document_path)), depth(document_depth) {
         if (plan.empty()) {
             pieces.list.push_back({document});
@@ -121,7 +122,8 @@ public:
         if (root_->pieces.closed && fetches_.empty()) return send();
         waiting_ = true;
         request_->write_event_handler = ngx_http_request_empty_handler;
-        if (request_ == request_->main && ctx_->fill == nullptr) request_->read_event_handler = ngx_http_test_reading;
+        if (request_ == request_->main && ctx_->fill == nullptr)
+            request_->read_event_handler = ngx_http_test_reading;
         ngx_post_event(&event_, &ngx_posted_events);
         return NGX_DONE;
     }
@@ -137,7 +139,8 @@ public:
     }
 
 private:
-    std::unique_ptr<Document> new_document(std::string_view bytes, std::string_view plan, std::string path, unsigned depth) {
+    std::unique_ptr<Document> new_document(std::string_view bytes, std::string_view plan, std::string path,
+                                           unsigned depth) {
         if (!plan.empty() && esi::PlanView::trusted(plan).reads() != esi::Reads{}) personal_ = true;
         return std::make_unique<Document>(bytes, plan, std::move(path), depth, environment_, limits_);
     }
@@ -150,40 +153,63 @@ private:
             esi::Step step = document.assembler->step();
             auto& list = document.open.back()->list;
             switch (step.kind) {
-                case esi::Step::Kind::literal: list.push_back({document.bytes.substr(step.offset, step.length)}); break;
-                case esi::Step::Kind::text: list.push_back({step.text}); break;
-                case esi::Step::Kind::emit: list.push_back({{}, true, step.id}); break;
-                case esi::Step::Kind::fetch: fetch(document, step); break;
-                case esi::Step::Kind::open: document.open.push_back(&document.place(step.id).instead); break;
+                case esi::Step::Kind::literal:
+                    list.push_back({document.bytes.substr(step.offset, step.length)});
+                    break;
+                case esi::Step::Kind::text:
+                    list.push_back({step.text});
+                    break;
+                case esi::Step::Kind::emit:
+                    list.push_back({{}, true, step.id});
+                    break;
+                case esi::Step::Kind::fetch:
+                    fetch(document, step);
+                    break;
+                case esi::Step::Kind::open:
+                    document.open.push_back(&document.place(step.id).instead);
+                    break;
                 case esi::Step::Kind::close:
                     document.open.back()->closed = true;
                     document.open.pop_back();
                     break;
                 case esi::Step::Kind::page_error:
-                    ngx_log_error(NGX_LOG_ERR, log(), 0, "larder: a fragment of \"%V\" failed and has no fallback: left out", &request_->uri);
+                    ngx_log_error(NGX_LOG_ERR, log(), 0,
+                                  "larder: a fragment of \"%V\" failed and has no fallback: left out",
+                                  &request_->uri);
                     break;
-                case esi::Step::Kind::idle: return;
-                case esi::Step::Kind::done: document.pieces.closed = true; return;
+                case esi::Step::Kind::idle:
+                    return;
+                case esi::Step::Kind::done:
+                    document.pieces.closed = true;
+                    return;
             }
         }
     }
 
     void refuse(Document& document, const esi::Step& step, const char* why) {
         personal_ = true;
-        ngx_log_error(NGX_LOG_WARN, log(), 0, "larder: include \"%s\" of \"%V\" refused: %s", esi::redact_url(step.text).c_str(), &request_->uri, why);
+        ngx_log_error(NGX_LOG_WARN, log(), 0, "larder: include \"%s\" of \"%V\" refused: %s",
+                      esi::redact_url(step.text).c_str(), &request_->uri, why);
         document.assembler->outcome(step.id, false, 0);
     }
 
     void fetch(Document& document, const esi::Step& step) {
         const LocConf::Esi& limits = ctx_->conf->esi.value();
-        if (document.depth > limits.depth) return refuse(document, step, "nested deeper than larder_esi depth=");
-        std::string host = request_->headers_in.host != nullptr ? std::string(view(request_->headers_in.host->value)) : std::string();
-        esi::IncludeUrl url = esi::resolve_include_url(step.text, {environment_.scheme(), host, document.path});
+        if (document.depth > limits.depth)
+            return refuse(document, step, "nested deeper than larder_esi depth=");
+        std::string host = request_->headers_in.host != nullptr
+                               ? std::string(view(request_->headers_in.host->value))
+                               : std::string();
+        esi::IncludeUrl url =
+            esi::resolve_include_url(step.text, {environment_.scheme(), host, document.path});
         if (!url.ok()) return refuse(document, step, esi::to_text(url.refusal));
         Fetch* fetch = find_fetch(url.target);
         if (fetch == nullptr) {
-            if (fetches_.size() >= limits.includes) return refuse(document, step, "more fragments than larder_esi includes=");
-            fetch = start_fetch(url.target, step.attributes.maxwait_ms == esi::IncludeAttributes::unset ? limits.timeout : step.attributes.maxwait_ms);
+            if (fetches_.size() >= limits.includes)
+                return refuse(document, step, "more fragments than larder_esi includes=");
+            fetch = start_fetch(url.target, step.attributes.maxwait_ms == esi::IncludeAttributes::unset
+                                                ? limits.timeout
+                                                : step.attributes.maxwait_ms);
             if (fetch == nullptr) return refuse(document, step, "no location answers it");
         }
         fetch->wanted.push_back({&document, step.id});
@@ -224,7 +250,9 @@ private:
             Place& place = document.place(wanted.id);
             place.fetch = &fetch;
             if (!fetch.plan.empty()) {
-                place.nested = new_document(fetch.body, fetch.plan, fetch.target.substr(0, fetch.target.find('?')), document.depth + 1);
+                place.nested =
+                    new_document(fetch.body, fetch.plan, fetch.target.substr(0, fetch.target.find('?')),
+                                 document.depth + 1);
                 run(*place.nested);
             }
         }
@@ -296,14 +324,18 @@ private:
                 continue;
             }
             Place& place = document.place(piece.place);
-            if (place.nested != nullptr) collect(*place.nested, place.nested->pieces, text);
-            else if (place.fetch != nullptr) text.append(place.fetch->body);
-            else collect(document, place.instead, text);
+            if (place.nested != nullptr)
+                collect(*place.nested, place.nested->pieces, text);
+            else if (place.fetch != nullptr)
+                text.append(place.fetch->body);
+            else
+                collect(document, place.instead, text);
         }
     }
 
     void keep() {
-        bool from_near = ctx_->role == Role::client && request_ == request_->main && ctx_->status == Status::hit && ctx_->hold != 0;
+        bool from_near = ctx_->role == Role::client && request_ == request_->main &&
+                         ctx_->status == Status::hit && ctx_->hold != 0;
         if (!from_near || personal_) return;
         std::vector<near_cache::Zone::Part> parts;
         for (const auto& fetch : fetches_) {
@@ -338,13 +370,17 @@ private:
 
     static void on_timeout(ngx_event_t* event) {
         auto* fetch = static_cast<Fetch*>(event->data);
-        ngx_log_error(NGX_LOG_WARN, event->log, 0, "larder: fragment \"%s\" took too long: going on without it", esi::redact_url(fetch->target).c_str());
+        ngx_log_error(NGX_LOG_WARN, event->log, 0,
+                      "larder: fragment \"%s\" took too long: going on without it",
+                      esi::redact_url(fetch->target).c_str());
         fetch->page->ended(*fetch, Fetch::State::failed, 0);
     }
 
     static ngx_int_t on_fragment_end(ngx_http_request_t* r, void* data, ngx_int_t rc);
 
-    bool shares(ngx_http_request_t* fragment, const Ctx* fragment_ctx) const { return is_shared_part(*ctx_->conf, fragment, *fragment_ctx->conf); }
+    bool shares(ngx_http_request_t* fragment, const Ctx* fragment_ctx) const {
+        return is_shared_part(*ctx_->conf, fragment, *fragment_ctx->conf);
+    }
 
     ngx_http_request_t* request_;
     Ctx* ctx_;
@@ -368,9 +404,13 @@ ngx_int_t Page::on_fragment_end(ngx_http_request_t* r, void* data, ngx_int_t rc)
     Fill* fill = ctx != nullptr ? ctx->fill.get() : nullptr;
     if (fill != nullptr) restore_request(r, ctx);
     if (ctx != nullptr) end_fill_lock(ctx);
-    std::uint16_t status = fill != nullptr && fill->status != 0 ? fill->status : static_cast<std::uint16_t>(rc >= 400 && rc < 600 ? rc : 0);
-    bool captured = fill != nullptr && fill->complete && fill->for_page && rc == NGX_OK && fill->status >= 200 && fill->status < 300;
-    bool failed_with_stale = ctx != nullptr && !ctx->served && !captured && !ctx->entry.empty() && (status == 0 || status >= 500);
+    std::uint16_t status = fill != nullptr && fill->status != 0
+                               ? fill->status
+                               : static_cast<std::uint16_t>(rc >= 400 && rc < 600 ? rc : 0);
+    bool captured = fill != nullptr && fill->complete && fill->for_page && rc == NGX_OK &&
+                    fill->status >= 200 && fill->status < 300;
+    bool failed_with_stale =
+        ctx != nullptr && !ctx->served && !captured && !ctx->entry.empty() && (status == 0 || status >= 500);
     if (failed_with_stale) {
         ctx->served = true;
         ctx->status = Status::error_stale;
@@ -389,7 +429,8 @@ ngx_int_t Page::on_fragment_end(ngx_http_request_t* r, void* data, ngx_int_t rc)
         }
         fetch->page->ended(*fetch, Fetch::State::good, status);
     } else {
-        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0, "larder: fragment \"%V\" failed with status %ui", &r->uri, static_cast<ngx_uint_t>(status));
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0, "larder: fragment \"%V\" failed with status %ui",
+                      &r->uri, static_cast<ngx_uint_t>(status));
         fetch->page->ended(*fetch, Fetch::State::failed, status);
     }
     return NGX_OK;  // nginx need not make an error page of it
@@ -404,14 +445,18 @@ Fetch* Page::start_fetch(const std::string& target, ngx_msec_t timeout) {
     auto fetch = std::make_unique<Fetch>();
     fetch->page = this;
     fetch->target = target;
-    auto* after = static_cast<ngx_http_post_subrequest_t*>(ngx_palloc(request_->pool, sizeof(ngx_http_post_subrequest_t)));
+    auto* after = static_cast<ngx_http_post_subrequest_t*>(
+        ngx_palloc(request_->pool, sizeof(ngx_http_post_subrequest_t)));
     if (after == nullptr) throw std::bad_alloc();
     after->handler = [](ngx_http_request_t* r, void* data, ngx_int_t rc) {
-        return guarded(r->connection->log, "end of fragment", static_cast<ngx_int_t>(NGX_OK), [&] { return on_fragment_end(r, data, rc); });
+        return guarded(r->connection->log, "end of fragment", static_cast<ngx_int_t>(NGX_OK),
+                       [&] { return on_fragment_end(r, data, rc); });
     };
     after->data = fetch.get();
     ngx_http_request_t* subrequest;
-    if (ngx_http_subrequest(request_, &uri, &args, &subrequest, after, NGX_HTTP_SUBREQUEST_BACKGROUND) != NGX_OK) return nullptr;
+    if (ngx_http_subrequest(request_, &uri, &args, &subrequest, after, NGX_HTTP_SUBREQUEST_BACKGROUND) !=
+        NGX_OK)
+        return nullptr;
     Ctx* ctx = new_ctx(subrequest, nullptr, Role::fragment);
     ctx->fetch = fetch.get();
     fetch->timer.handler = on_timeout;

@@ -22,7 +22,8 @@ ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx);
 bool any_true(ngx_http_request_t* r, const std::vector<ngx_http_complex_value_t>& conditions) {
     return std::any_of(conditions.begin(), conditions.end(), [r](const ngx_http_complex_value_t& condition) {
         ngx_str_t value;
-        return ngx_http_complex_value(r, const_cast<ngx_http_complex_value_t*>(&condition), &value) == NGX_OK &&
+        return ngx_http_complex_value(r, const_cast<ngx_http_complex_value_t*>(&condition), &value) ==
+                   NGX_OK &&
                value.len != 0 && view(value) != "0";
     });
 }
@@ -45,10 +46,12 @@ void answer_from_store(Ctx* ctx, StoreAnswer answer) {
     const char* why = nullptr;
     auto entry = EntryView::parse(answer.entry, &why);
     if (entry && entry->variant() != view(ctx->variant)) why = "entry is another variant's";
-    if (entry && !entry->plan().empty() && why == nullptr) esi::PlanView::parse(entry->plan(), entry->body().size(), &why);
+    if (entry && !entry->plan().empty() && why == nullptr)
+        esi::PlanView::parse(entry->plan(), entry->body().size(), &why);
     if (why != nullptr) {
         count(near_cache::Counter::bad_entries);
-        ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0, "larder: refused what store \"%s\" holds for %s: %s",
+        ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
+                      "larder: refused what store \"%s\" holds for %s: %s",
                       ctx->conf->where.value().store->name.c_str(), ctx->key.text().c_str(), why);
         resume(ctx);
         return;
@@ -114,9 +117,12 @@ ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
     bool deadline_passed = ctx->waited && !ctx->timer.timer_set;
     if (ctx->conf->lock.value() != 0 && !deadline_passed) {
         switch (zone().claim_fill(ctx->key, static_cast<unsigned>(ngx_worker), now_ms(), fill_lease_ms)) {
-            case near_cache::Fill::wait: return wait_for_fill(r, ctx);
-            case near_cache::Fill::pass: return go_past(r, ctx, Status::pass);
-            case near_cache::Fill::mine: break;
+            case near_cache::Fill::wait:
+                return wait_for_fill(r, ctx);
+            case near_cache::Fill::pass:
+                return go_past(r, ctx, Status::pass);
+            case near_cache::Fill::mine:
+                break;
         }
         if (ctx->timer.timer_set) ngx_del_timer(&ctx->timer);
         ctx->status = Status::miss;
@@ -145,10 +151,12 @@ ngx_int_t look(ngx_http_request_t* r, Ctx* ctx) {
 
 ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx) {
     if (!ctx->entry.empty()) {
-        if (ctx->timer.timer_set && (ctx->verdict == Verdict::fresh || ctx->verdict == Verdict::stale_while)) {
+        if (ctx->timer.timer_set &&
+            (ctx->verdict == Verdict::fresh || ctx->verdict == Verdict::stale_while)) {
             ngx_del_timer(&ctx->timer);
         }
-        if (ctx->verdict == Verdict::fresh) return serve_entry(r, ctx, ctx->waited ? Status::coalesced : Status::hit);
+        if (ctx->verdict == Verdict::fresh)
+            return serve_entry(r, ctx, ctx->waited ? Status::coalesced : Status::hit);
         if (ctx->verdict == Verdict::stale_while) {
             request_refresh(r, ctx);
             return serve_entry(r, ctx, Status::stale);
@@ -159,7 +167,8 @@ ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx) {
 
 // A request that has gone to the backend comes back here by an internal redirect: try_files, error_page, X-Accel-Redirect.
 ngx_int_t again(ngx_http_request_t* r, Ctx* ctx) {
-    if (ctx->fill != nullptr && ctx->fill->reduced && r->err_status >= NGX_HTTP_INTERNAL_SERVER_ERROR && !ctx->entry.empty()) {
+    if (ctx->fill != nullptr && ctx->fill->reduced && r->err_status >= NGX_HTTP_INTERNAL_SERVER_ERROR &&
+        !ctx->entry.empty()) {
         restore_request(r, ctx);
         end_fill_lock(ctx);
         ctx->fill.reset();
@@ -189,7 +198,8 @@ ngx_int_t lookup(ngx_http_request_t* r) {
         return begin(r, ctx);
     }
     if (ctx->suspended) return NGX_AGAIN;  // an event that was not for us
-    if (ctx->fill != nullptr || ctx->served || ctx->status == Status::bypass || ctx->status == Status::pass) return again(r, ctx);
+    if (ctx->fill != nullptr || ctx->served || ctx->status == Status::bypass || ctx->status == Status::pass)
+        return again(r, ctx);
     if (ctx->role == Role::refresh) {
         ctx->status = Status::miss;
         return start_fill(r, ctx);
@@ -205,15 +215,24 @@ ngx_int_t lookup(ngx_http_request_t* r) {
 
 const char* status_text(Status status) {
     switch (status) {
-        case Status::none: return "";
-        case Status::hit: return "HIT";
-        case Status::stale: return "STALE";
-        case Status::miss: return "MISS";
-        case Status::coalesced: return "COALESCED";
-        case Status::bypass: return "BYPASS";
-        case Status::pass: return "PASS";
-        case Status::error_stale: return "ERROR-STALE";
-        case Status::error: return "ERROR";
+        case Status::none:
+            return "";
+        case Status::hit:
+            return "HIT";
+        case Status::stale:
+            return "STALE";
+        case Status::miss:
+            return "MISS";
+        case Status::coalesced:
+            return "COALESCED";
+        case Status::bypass:
+            return "BYPASS";
+        case Status::pass:
+            return "PASS";
+        case Status::error_stale:
+            return "ERROR-STALE";
+        case Status::error:
+            return "ERROR";
     }
     return "";
 }
@@ -294,14 +313,16 @@ void resume(Ctx* ctx) {
 
 ngx_int_t lookup_handler(ngx_http_request_t* r) {
     // Whatever goes wrong in here, the site goes on without a cache.
-    return guarded(r->connection->log, "lookup", static_cast<ngx_int_t>(NGX_DECLINED), [r] { return lookup(r); });
+    return guarded(r->connection->log, "lookup", static_cast<ngx_int_t>(NGX_DECLINED),
+                   [r] { return lookup(r); });
 }
 
 // A refresh of ours has no client to authenticate or to limit: it skips preaccess and access.
 ngx_int_t skip_access_handler(ngx_http_request_t* r) {
     Ctx* ctx = ctx_of(r);
     if (ctx == nullptr || ctx->role != Role::refresh) return NGX_DECLINED;
-    auto* core = static_cast<ngx_http_core_main_conf_t*>(ngx_http_get_module_main_conf(r, ngx_http_core_module));
+    auto* core =
+        static_cast<ngx_http_core_main_conf_t*>(ngx_http_get_module_main_conf(r, ngx_http_core_module));
     ngx_http_phase_handler_t* handlers = core->phase_engine.handlers;
     ngx_uint_t next = handlers[r->phase_handler].next;
     if (handlers[next].checker == ngx_http_core_access_phase) next = handlers[next].next;

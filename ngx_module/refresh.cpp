@@ -58,7 +58,8 @@ Refresh describe(ngx_http_request_t* r, Ctx* ctx) {
     // Rewrites happen again, so they must get what the client sent.
     refresh.target = r == r->main ? std::string(view(r->unparsed_uri)) : variant->target();
     refresh.conf = ctx->conf;
-    refresh.server = static_cast<ngx_http_core_srv_conf_t*>(ngx_http_get_module_srv_conf(r, ngx_http_core_module))->ctx;
+    refresh.server =
+        static_cast<ngx_http_core_srv_conf_t*>(ngx_http_get_module_srv_conf(r, ngx_http_core_module))->ctx;
     refresh.address = r->main->http_connection->addr_conf;  // subrequests have none
     refresh.listening = r->connection->listening;
     refresh.server_name = view(r->headers_in.server);
@@ -138,7 +139,8 @@ bool parse_target(ngx_http_request_t* r, const std::string& target) {
     r->request_line = {static_cast<std::size_t>(r->request_end - r->request_start), r->request_start};
     r->request_length = r->header_in->pos - r->request_start;
     r->method_name = {static_cast<std::size_t>(r->method_end - r->request_start + 1), r->request_start};
-    if (r->http_protocol.data != nullptr) r->http_protocol.len = static_cast<std::size_t>(r->request_end - r->http_protocol.data);
+    if (r->http_protocol.data != nullptr)
+        r->http_protocol.len = static_cast<std::size_t>(r->request_end - r->http_protocol.data);
     return true;
 }
 
@@ -176,7 +178,8 @@ void run(const Refresh& refresh) {
     r->headers_in.server = copy(r->pool, refresh.server_name);
     r->headers_in.content_length_n = -1;
     r->headers_in.keep_alive_n = -1;
-    if (ngx_list_init(&r->headers_in.headers, r->pool, 4, sizeof(ngx_table_elt_t)) != NGX_OK || !parse_target(r, refresh.target)) {
+    if (ngx_list_init(&r->headers_in.headers, r->pool, 4, sizeof(ngx_table_elt_t)) != NGX_OK ||
+        !parse_target(r, refresh.target)) {
         return ngx_http_finalize_request(r, NGX_ERROR);
     }
     if (ngx_http_process_request_uri(r) != NGX_OK) return;  // it has ended the request
@@ -232,8 +235,12 @@ void ask_daemon(Refresh refresh) {
     Key key = refresh.key;
     enqueue_job(key, job, [refresh = std::move(refresh)](Enqueued result) {
         switch (result) {
-            case Enqueued::queued: count(near_cache::Counter::jobs_queued); break;
-            case Enqueued::duplicate: count(near_cache::Counter::jobs_duplicate); break;
+            case Enqueued::queued:
+                count(near_cache::Counter::jobs_queued);
+                break;
+            case Enqueued::duplicate:
+                count(near_cache::Counter::jobs_duplicate);
+                break;
             case Enqueued::nobody:
                 count(near_cache::Counter::jobs_failed);
                 zone().postpone_refresh(refresh.key, now_ms() + worker_lease_ms);
@@ -251,8 +258,10 @@ void request_refresh(ngx_http_request_t* r, Ctx* ctx) {
     // The daemon can write to stores, not into near caches.
     bool by_daemon = mode == RefreshMode::daemon && has_daemon() && ctx->conf->where.value().store != nullptr;
     if (!zone().claim_refresh(ctx->key, now_ms(), by_daemon ? daemon_lease_ms : worker_lease_ms)) return;
-    if (by_daemon) ask_daemon(describe(r, ctx));
-    else enqueue_here(describe(r, ctx));
+    if (by_daemon)
+        ask_daemon(describe(r, ctx));
+    else
+        enqueue_here(describe(r, ctx));
 }
 
 void stop_refreshes() {

@@ -34,15 +34,15 @@ struct Fill {
     ngx_http_headers_in_t client_headers{};  // to be put back once the backend's answer is here
     ngx_str_t client_args{}, client_unparsed_uri{};
     bool client_valid_unparsed_uri = false;
-    bool reduced = false;        // ... is in force
-    bool withheld = false;       // the client sent cookies or headers that the variant does not hold
-    bool locked = false;         // we hold the key's fill lock
+    bool reduced = false;   // ... is in force
+    bool withheld = false;  // the client sent cookies or headers that the variant does not hold
+    bool locked = false;    // we hold the key's fill lock
 
-    bool for_store = false;      // the body is kept to be stored,
-    bool for_page = false;       // ... or because a page needs it (it has ESI, or is a fragment)
-    bool swallow = false;        // the client gets nothing of it as it comes
-    bool complete = false;       // all of it was seen
-    std::int64_t request_ms = 0; // Unix time
+    bool for_store = false;       // the body is kept to be stored,
+    bool for_page = false;        // ... or because a page needs it (it has ESI, or is a fragment)
+    bool swallow = false;         // the client gets nothing of it as it comes
+    bool complete = false;        // all of it was seen
+    std::int64_t request_ms = 0;  // Unix time
     std::uint64_t fence = 0;
     std::uint16_t status = 0;
     std::int64_t expected = -1;  // bytes of body, if the backend said
@@ -55,29 +55,30 @@ struct Ctx {
     const LocConf* conf = nullptr;
     Role role = Role::client;
     Status status = Status::none;
-    const char* detail = nullptr;      // for Cache-Status
-    bool eligible = false;             // has a variant
+    const char* detail = nullptr;  // for Cache-Status
+    bool eligible = false;         // has a variant
     bool asked_store = false;
-    bool served = false;               // the answer comes from `entry`
-    bool retried = false;              // sent again in full after it proved unstorable
+    bool served = false;   // the answer comes from `entry`
+    bool retried = false;  // sent again in full after it proved unstorable
     bool waited = false;
     bool stored = false;
     bool suspended = false;
     Key key;
-    ngx_str_t variant{};               // encoded
+    ngx_str_t variant{};  // encoded
     near_cache::Hold hold = 0;
-    std::uint64_t version = 0;         // of the held entry in the near cache
-    std::string_view entry;            // held, or in store_bytes
+    std::uint64_t version = 0;  // of the held entry in the near cache
+    std::string_view entry;     // held, or in store_bytes
     Verdict verdict = Verdict::dead;
-    std::string store_bytes;           // an entry fresh from the store
+    std::string store_bytes;  // an entry fresh from the store
     std::unique_ptr<Fill> fill;
-    Page* page = nullptr;              // the page being assembled for this request
-    Page* part_of = nullptr;           // fragment: of this page ...
-    Fetch* fetch = nullptr;            // ... for this include
+    Page* page = nullptr;     // the page being assembled for this request
+    Page* part_of = nullptr;  // fragment: of this page ...
+    Fetch* fetch = nullptr;   // ... for this include
     unsigned esi_depth = 0;
-    ngx_event_t timer{};               // while waiting
+    ngx_event_t timer{};  // while waiting
     ngx_http_request_t* request = nullptr;
-    std::shared_ptr<bool> alive = std::make_shared<bool>(true);  // false once the request is gone: for late answers
+    std::shared_ptr<bool> alive =
+        std::make_shared<bool>(true);  // false once the request is gone: for late answers
 
     ~Ctx();
     // near=off is for stores that work: while one is down, the near cache stands in for it.

@@ -27,7 +27,8 @@ bool add_cache_control(ngx_http_request_t* r, ngx_table_elt_t* header) {
     return true;
 #else
     ngx_array_t& fields = r->headers_out.cache_control;
-    if (fields.elts == nullptr && ngx_array_init(&fields, r->pool, 2, sizeof(ngx_table_elt_t*)) != NGX_OK) return false;
+    if (fields.elts == nullptr && ngx_array_init(&fields, r->pool, 2, sizeof(ngx_table_elt_t*)) != NGX_OK)
+        return false;
     auto** slot = static_cast<ngx_table_elt_t**>(ngx_array_push(&fields));
     if (slot == nullptr) return false;
     *slot = header;
@@ -62,7 +63,8 @@ bool add_entry_header(ngx_http_request_t* r, std::string_view name, std::string_
                 r->headers_out.last_modified_time = parse_http_date(value).value_or(-1);
             }
             break;
-        default: break;
+        default:
+            break;
     }
     return true;
 }
@@ -86,7 +88,8 @@ bool set_headers_from_entry(ngx_http_request_t* r, Ctx* ctx) {
     const EntryHead& head = entry.head();
     r->headers_out.status = head.status;
     bool ok = true;
-    entry.each_header([&](std::string_view name, std::string_view value) { ok = ok && add_entry_header(r, name, value); });
+    entry.each_header(
+        [&](std::string_view name, std::string_view value) { ok = ok && add_entry_header(r, name, value); });
     std::int64_t age_s = std::max<std::int64_t>(0, (now_ms() - head.life.base_ms) / 1000);
     ok = ok && push(r, ngx_string("Age"), decimal(r->pool, age_s)) != nullptr;
     if (entry.plan().empty()) {
@@ -138,20 +141,25 @@ bool add_cache_status(ngx_http_request_t* r, Ctx* ctx) {
         case Status::stale:
         case Status::coalesced:
         case Status::error_stale:
-            at = ngx_snprintf(at, static_cast<std::size_t>(end - at), "larder; hit; ttl=%L", static_cast<int64_t>(ttl_s(EntryView::trusted(ctx->entry))));
+            at = ngx_snprintf(at, static_cast<std::size_t>(end - at), "larder; hit; ttl=%L",
+                              static_cast<int64_t>(ttl_s(EntryView::trusted(ctx->entry))));
             if (ctx->status == Status::coalesced) at = ngx_slprintf(at, end, "; collapsed");
             if (ctx->status == Status::stale) at = ngx_slprintf(at, end, "; detail=stale");
             if (ctx->status == Status::error_stale) at = ngx_slprintf(at, end, "; detail=stale-on-error");
             break;
         case Status::bypass:
         case Status::pass:
-            at = ngx_slprintf(at, end, "larder; fwd=bypass; detail=%s", ctx->detail != nullptr ? ctx->detail : "not-storable");
+            at = ngx_slprintf(at, end, "larder; fwd=bypass; detail=%s",
+                              ctx->detail != nullptr ? ctx->detail : "not-storable");
             break;
         default:
             at = ngx_slprintf(at, end, "larder; fwd=%s", ctx->entry.empty() ? "uri-miss" : "stale");
-            if (fill != nullptr && fill->status != 0) at = ngx_slprintf(at, end, "; fwd-status=%ui", static_cast<ngx_uint_t>(fill->status));
-            if (fill != nullptr && fill->for_store) at = ngx_slprintf(at, end, "; stored");
-            else if (ctx->detail != nullptr) at = ngx_slprintf(at, end, "; detail=%s", ctx->detail);
+            if (fill != nullptr && fill->status != 0)
+                at = ngx_slprintf(at, end, "; fwd-status=%ui", static_cast<ngx_uint_t>(fill->status));
+            if (fill != nullptr && fill->for_store)
+                at = ngx_slprintf(at, end, "; stored");
+            else if (ctx->detail != nullptr)
+                at = ngx_slprintf(at, end, "; detail=%s", ctx->detail);
             break;
     }
     std::string_view value(text, static_cast<std::size_t>(at - reinterpret_cast<u_char*>(text)));

@@ -70,7 +70,8 @@ ngx_shm_zone_t* add_shared_zone(ngx_conf_t* cf, std::size_t bytes) {
 
 void attach_zone(ngx_shm_zone_t* shm) {
     Area* area = area_of(shm);
-    attached = std::make_unique<Attached>(reinterpret_cast<ngx_slab_pool_t*>(shm->shm.addr), area->memory, area->size, false);
+    attached = std::make_unique<Attached>(reinterpret_cast<ngx_slab_pool_t*>(shm->shm.addr), area->memory,
+                                          area->size, false);
 }
 
 near_cache::Zone& zone() {

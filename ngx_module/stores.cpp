@@ -18,7 +18,8 @@ namespace larder::ngx {
 
 namespace {
 
-constexpr std::size_t max_memcached_item = 1u << 20;  // memcached's default; larger ones stay in the near cache
+constexpr std::size_t max_memcached_item = 1u
+                                           << 20;  // memcached's default; larger ones stay in the near cache
 
 std::vector<std::unique_ptr<Link>> links;  // by domain; [0] is the daemon's
 std::vector<std::unique_ptr<Follower>> followers;
@@ -30,10 +31,13 @@ Link::Greeting greeting_for(const Endpoint& endpoint) {
         greeting.probe = "version\r\n";
         return greeting;
     }
-    if (!endpoint.user.empty()) redis_command(greeting.commands, {"AUTH", endpoint.user, endpoint.password});
-    else if (!endpoint.password.empty()) redis_command(greeting.commands, {"AUTH", endpoint.password});
+    if (!endpoint.user.empty())
+        redis_command(greeting.commands, {"AUTH", endpoint.user, endpoint.password});
+    else if (!endpoint.password.empty())
+        redis_command(greeting.commands, {"AUTH", endpoint.password});
     greeting.replies += !endpoint.password.empty();
-    if (endpoint.database != 0) redis_command(greeting.commands, {"SELECT", std::to_string(endpoint.database)});
+    if (endpoint.database != 0)
+        redis_command(greeting.commands, {"SELECT", std::to_string(endpoint.database)});
     greeting.replies += endpoint.database != 0;
     redis_command(greeting.probe, {"PING"});
     return greeting;
@@ -49,13 +53,14 @@ std::string entry_name(const StoreConf& store, const Key& key) {
 
 void ignore_reply(const Reply*) {}
 
-void put_redis(Link& link, const StoreConf& store, const Key& key, const EntryView& entry_head, std::string_view prefix,
-               std::string_view body, std::int64_t ttl_ms, const Policy& policy) {
+void put_redis(Link& link, const StoreConf& store, const Key& key, const EntryView& entry_head,
+               std::string_view prefix, std::string_view body, std::int64_t ttl_ms, const Policy& policy) {
     const std::string& names = store.endpoint.prefix;
     std::string ttl = std::to_string(ttl_ms), key_text = key.text(), commands, policy_bytes;
     unsigned count = 0;
     each_purge_hash(entry_head, [&](std::uint64_t hash) {
-        redis_command(commands, {"EVAL", redis_scripts::index_entry, "1", names + "t:" + hash_text(hash), key_text, ttl});
+        redis_command(commands, {"EVAL", redis_scripts::index_entry, "1", names + "t:" + hash_text(hash),
+                                 key_text, ttl});
         count++;
     });
     ByteWriter policy_out(policy_bytes);
@@ -76,7 +81,8 @@ std::optional<std::uint64_t> parse_sequence(std::string_view text) {
     return value;
 }
 
-void purge_redis(Link& link, const StoreConf& store, const PurgeRequest& purge, std::function<void(std::optional<std::uint64_t>)> handler) {
+void purge_redis(Link& link, const StoreConf& store, const PurgeRequest& purge,
+                 std::function<void(std::optional<std::uint64_t>)> handler) {
     const std::string& names = store.endpoint.prefix;
     std::string words, command;
     std::size_t count = 0;
@@ -102,7 +108,8 @@ std::string purge_line(std::uint64_t sequence, const std::string& hash, PurgeMod
 }
 
 // add fails where the log is, append where it is not: one of the two writes the lines.
-void purge_memcached(Link& link, const StoreConf& store, const PurgeRequest& purge, std::function<void(std::optional<std::uint64_t>)> handler) {
+void purge_memcached(Link& link, const StoreConf& store, const PurgeRequest& purge,
+                     std::function<void(std::optional<std::uint64_t>)> handler) {
     std::uint64_t last = zone().last_purge(store.domain);
     std::uint64_t sequence = std::max(last + 1, static_cast<std::uint64_t>(now_ms()) * 1000);
     std::string lines, command, name = store.endpoint.prefix + "purges";
@@ -110,7 +117,8 @@ void purge_memcached(Link& link, const StoreConf& store, const PurgeRequest& pur
     memcached_store(command, "add", name, 0, purge_line(sequence, "floor", PurgeMode::soft));
     memcached_store(command, "append", name, 0, lines);
     link.send(command, 2, [sequence, handler = std::move(handler)](const Reply* reply) {
-        handler(reply != nullptr && reply->kind == Reply::Kind::status ? std::optional(sequence) : std::nullopt);
+        handler(reply != nullptr && reply->kind == Reply::Kind::status ? std::optional(sequence)
+                                                                       : std::nullopt);
     });
 }
 
@@ -132,8 +140,10 @@ bool get_entry(const StoreConf& store, const Key& key, std::function<void(StoreA
     if (!is_available(store)) return false;
     Link* link = link_to(store);
     std::string command;
-    if (store.endpoint.kind == StoreKind::memcached) memcached_get(command, entry_name(store, key));
-    else redis_command(command, {"GET", entry_name(store, key)});
+    if (store.endpoint.kind == StoreKind::memcached)
+        memcached_get(command, entry_name(store, key));
+    else
+        redis_command(command, {"GET", entry_name(store, key)});
     link->send(command, 1, [handler = std::move(handler)](const Reply* reply) {
         if (reply == nullptr || reply->kind == Reply::Kind::error) return handler({true, {}});
         handler({false, reply->kind == Reply::Kind::bytes ? reply->text : std::string_view{}});
@@ -141,13 +151,15 @@ bool get_entry(const StoreConf& store, const Key& key, std::function<void(StoreA
     return true;
 }
 
-void put_entry(const StoreConf& store, const Key& key, std::string_view prefix, std::string_view body, const Policy& policy) {
+void put_entry(const StoreConf& store, const Key& key, std::string_view prefix, std::string_view body,
+               const Policy& policy) {
     Link* link = link_to(store);
     if (link == nullptr || !link->available()) return;
     EntryView head = EntryView::trusted(prefix);
     std::int64_t ttl_ms = head.head().life.dead_at_ms() - now_ms();
     if (ttl_ms <= 0) return;
-    if (store.endpoint.kind == StoreKind::redis) return put_redis(*link, store, key, head, prefix, body, ttl_ms, policy);
+    if (store.endpoint.kind == StoreKind::redis)
+        return put_redis(*link, store, key, head, prefix, body, ttl_ms, policy);
     if (prefix.size() + body.size() > max_memcached_item - 1024) return;
     std::string command;
     memcached_store(command, "set", entry_name(store, key), memcached_expiry(ttl_ms, now_ms()), prefix, body);
@@ -158,12 +170,15 @@ void forget_entry(const StoreConf& store, const Key& key) {
     Link* link = link_to(store);
     if (link == nullptr || !link->available()) return;
     std::string command;
-    if (store.endpoint.kind == StoreKind::memcached) memcached_delete(command, entry_name(store, key));
-    else redis_command(command, {"DEL", entry_name(store, key)});
+    if (store.endpoint.kind == StoreKind::memcached)
+        memcached_delete(command, entry_name(store, key));
+    else
+        redis_command(command, {"DEL", entry_name(store, key)});
     link->send(command, 1, ignore_reply);
 }
 
-void purge_store(const StoreConf& store, const PurgeRequest& purge, std::function<void(std::optional<std::uint64_t>)> handler) {
+void purge_store(const StoreConf& store, const PurgeRequest& purge,
+                 std::function<void(std::optional<std::uint64_t>)> handler) {
     Link* link = link_to(store);
     if (link == nullptr || !link->available()) return handler(std::nullopt);
     if (store.endpoint.kind == StoreKind::redis) return purge_redis(*link, store, purge, std::move(handler));
@@ -184,13 +199,16 @@ void enqueue_job(const Key& key, const Job& job, std::function<void(Enqueued)> h
         redis_command(command, {"ENQUEUE", key_text, "0", urgent, bytes});
     } else {
         auto name = [&endpoint](const char* part) { return endpoint.prefix + "{queue}" + part; };
-        redis_command(command, {"EVAL", redis_scripts::enqueue, "5", name("due"), name("running"), name("dirty"), name("jobs"),
-                                name("alive"), key_text, "0", bytes, urgent});
+        redis_command(command, {"EVAL", redis_scripts::enqueue, "5", name("due"), name("running"),
+                                name("dirty"), name("jobs"), name("alive"), key_text, "0", bytes, urgent});
     }
     link->send(command, 1, [handler = std::move(handler)](const Reply* reply) {
-        bool answered = reply != nullptr && (reply->kind == Reply::Kind::bytes || reply->kind == Reply::Kind::status);
+        bool answered =
+            reply != nullptr && (reply->kind == Reply::Kind::bytes || reply->kind == Reply::Kind::status);
         if (!answered || reply->text == "nodaemon") return handler(Enqueued::nobody);
-        handler(reply->text == "new" || reply->text == "raised" || reply->text == "dirty" ? Enqueued::queued : Enqueued::duplicate);
+        handler(reply->text == "new" || reply->text == "raised" || reply->text == "dirty"
+                    ? Enqueued::queued
+                    : Enqueued::duplicate);
     });
 }
 
@@ -203,10 +221,13 @@ void start_stores(ngx_cycle_t* cycle, MainConf& conf) {
     }
     for (StoreConf& store : conf.stores) {
         store.domain = zone().domain_of(store.identity());
-        links[store.domain] = std::make_unique<Link>(store.endpoint, greeting_for(store.endpoint), cycle->log);
+        links[store.domain] =
+            std::make_unique<Link>(store.endpoint, greeting_for(store.endpoint), cycle->log);
         links[store.domain]->connect();
         // One worker keeps the zone up to date for all.
-        if (ngx_worker == 0) followers.push_back(std::make_unique<Follower>(store, greeting_for(store.endpoint), *links[store.domain], cycle->log));
+        if (ngx_worker == 0)
+            followers.push_back(std::make_unique<Follower>(store, greeting_for(store.endpoint),
+                                                           *links[store.domain], cycle->log));
     }
 }
 

@@ -27,7 +27,8 @@ bool is_available(const StoreConf& store);
 bool get_entry(const StoreConf& store, const Key& key, std::function<void(StoreAnswer)> handler);
 
 // Indexes and stores; best effort. `prefix` and `body` together are the entry.
-void put_entry(const StoreConf& store, const Key& key, std::string_view prefix, std::string_view body, const Policy& policy);
+void put_entry(const StoreConf& store, const Key& key, std::string_view prefix, std::string_view body,
+               const Policy& policy);
 void forget_entry(const StoreConf& store, const Key& key);
 
 struct PurgeRequest {
@@ -37,7 +38,8 @@ struct PurgeRequest {
     bool regenerate = true;
 };
 // The handler gets the purge's sequence, or nothing when the store failed.
-void purge_store(const StoreConf& store, const PurgeRequest& purge, std::function<void(std::optional<std::uint64_t>)> handler);
+void purge_store(const StoreConf& store, const PurgeRequest& purge,
+                 std::function<void(std::optional<std::uint64_t>)> handler);
 
 enum class Enqueued : std::uint8_t { queued, duplicate, nobody };  // nobody: no daemon took it
 void enqueue_job(const Key& key, const Job& job, std::function<void(Enqueued)> handler);

@@ -36,7 +36,8 @@ inline ngx_str_t decimal(ngx_pool_t* pool, std::int64_t value) {
 
 inline bool equals(const ngx_str_t& text, std::string_view lower) {
     return text.len == lower.size() &&
-           ngx_strncasecmp(text.data, reinterpret_cast<u_char*>(const_cast<char*>(lower.data())), text.len) == 0;
+           ngx_strncasecmp(text.data, reinterpret_cast<u_char*>(const_cast<char*>(lower.data())), text.len) ==
+               0;
 }
 
 // Unix time in milliseconds, as of this turn of the event loop.

@@ -45,35 +45,48 @@ ngx_int_t get_age(ngx_http_request_t* r, ngx_http_variable_value_t* value, uintp
 
 template <ngx_int_t (*getter)(ngx_http_request_t*, ngx_http_variable_value_t*, uintptr_t)>
 ngx_int_t variable(ngx_http_request_t* r, ngx_http_variable_value_t* value, uintptr_t data) {
-    return guarded(r->connection->log, "variable", static_cast<ngx_int_t>(NGX_ERROR), [&] { return getter(r, value, data); });
+    return guarded(r->connection->log, "variable", static_cast<ngx_int_t>(NGX_ERROR),
+                   [&] { return getter(r, value, data); });
 }
 
 near_cache::Counter counter_of(Status status) {
     switch (status) {
-        case Status::hit: return near_cache::Counter::hit;
-        case Status::stale: return near_cache::Counter::stale;
-        case Status::coalesced: return near_cache::Counter::coalesced;
-        case Status::bypass: return near_cache::Counter::bypass;
-        case Status::pass: return near_cache::Counter::pass;
-        case Status::error_stale: return near_cache::Counter::error_stale;
-        case Status::error: return near_cache::Counter::error;
-        default: return near_cache::Counter::miss;
+        case Status::hit:
+            return near_cache::Counter::hit;
+        case Status::stale:
+            return near_cache::Counter::stale;
+        case Status::coalesced:
+            return near_cache::Counter::coalesced;
+        case Status::bypass:
+            return near_cache::Counter::bypass;
+        case Status::pass:
+            return near_cache::Counter::pass;
+        case Status::error_stale:
+            return near_cache::Counter::error_stale;
+        case Status::error:
+            return near_cache::Counter::error;
+        default:
+            return near_cache::Counter::miss;
     }
 }
 
 near_cache::LatencyClass class_of(Status status) {
     switch (status) {
-        case Status::hit: return near_cache::LatencyClass::hit;
+        case Status::hit:
+            return near_cache::LatencyClass::hit;
         case Status::stale:
-        case Status::error_stale: return near_cache::LatencyClass::stale;
-        default: return near_cache::LatencyClass::backend;
+        case Status::error_stale:
+            return near_cache::LatencyClass::stale;
+        default:
+            return near_cache::LatencyClass::backend;
     }
 }
 
 void record_latency(ngx_http_request_t* r, Status status) {
     const ngx_time_t* now = ngx_timeofday();
-    auto took_ms = std::max<ngx_msec_int_t>(0, static_cast<ngx_msec_int_t>((now->sec - r->start_sec) * 1000) +
-                                                   (static_cast<ngx_msec_int_t>(now->msec) - static_cast<ngx_msec_int_t>(r->start_msec)));
+    auto took_ms = std::max<ngx_msec_int_t>(
+        0, static_cast<ngx_msec_int_t>((now->sec - r->start_sec) * 1000) +
+               (static_cast<ngx_msec_int_t>(now->msec) - static_cast<ngx_msec_int_t>(r->start_msec)));
     auto took_us = static_cast<std::uint64_t>(took_ms) * 1000;
     unsigned bucket = 0;
     while (bucket + 1 < near_cache::latency_buckets && took_us >= (std::uint64_t{64} << bucket)) bucket++;
@@ -107,7 +120,8 @@ ngx_int_t log_handler(ngx_http_request_t* r) {
     if (ctx == nullptr || ctx->role == Role::refresh) return NGX_OK;
     if (ctx->fill != nullptr) restore_request(r, ctx);
     if (ctx->status == Status::none) return NGX_OK;
-    if (ctx->status == Status::miss && r->headers_out.status >= NGX_HTTP_INTERNAL_SERVER_ERROR) ctx->status = Status::error;
+    if (ctx->status == Status::miss && r->headers_out.status >= NGX_HTTP_INTERNAL_SERVER_ERROR)
+        ctx->status = Status::error;
     count(counter_of(ctx->status));
     record_latency(r, ctx->status);
     return NGX_OK;

@@ -27,7 +27,8 @@ void each_request_header(const ngx_http_headers_in_t& headers, F&& f) {
 template <typename F>
 void each_cookie_field(const ngx_http_headers_in_t& headers, F&& f) {
 #if nginx_version >= 1023000
-    for (ngx_table_elt_t* field = headers.cookie; field != nullptr; field = field->next) f(view(field->value));
+    for (ngx_table_elt_t* field = headers.cookie; field != nullptr; field = field->next)
+        f(view(field->value));
 #else
     auto** fields = static_cast<ngx_table_elt_t**>(headers.cookies.elts);
     for (ngx_uint_t i = 0; i < headers.cookies.nelts; i++) f(view(fields[i]->value));
@@ -42,7 +43,8 @@ std::string_view trim(std::string_view text) {
 
 // cookie-octet of RFC 6265 section 4.1.1, and what browsers send besides (spaces and commas inside).
 bool legal_cookie_value(std::string_view value) {
-    return std::all_of(value.begin(), value.end(), [](unsigned char c) { return c >= 0x20 && c < 0x7f && c != ';'; });
+    return std::all_of(value.begin(), value.end(),
+                       [](unsigned char c) { return c >= 0x20 && c < 0x7f && c != ';'; });
 }
 
 // The first cookie of each kept name counts, as Django and most backends differ on which one does; later ones are dropped.
@@ -59,7 +61,8 @@ void collect_cookies(const ngx_http_headers_in_t& headers, const std::vector<Coo
             if (value == "\"\"") value = {};
             auto rule = std::lower_bound(rules.begin(), rules.end(), name,
                                          [](const CookieRule& r, std::string_view n) { return r.name < n; });
-            if (rule == rules.end() || rule->name != name || value.empty() || !legal_cookie_value(value)) continue;
+            if (rule == rules.end() || rule->name != name || value.empty() || !legal_cookie_value(value))
+                continue;
             std::string_view& slot = values[static_cast<std::size_t>(rule - rules.begin())];
             if (slot.empty()) slot = rule->presence ? std::string_view("1") : value;
         }
@@ -87,7 +90,8 @@ std::string_view normalise_query(const QueryRule& rule, std::string_view query, 
         std::string_view name = parameter.substr(0, parameter.find('='));
         bool named = std::any_of(rule.names.begin(), rule.names.end(),
                                  [name](const std::string& pattern) { return name_matches(name, pattern); });
-        if (rule.kind == QueryRule::Kind::verbatim || named == (rule.kind == QueryRule::Kind::keep)) kept.push_back(parameter);
+        if (rule.kind == QueryRule::Kind::verbatim || named == (rule.kind == QueryRule::Kind::keep))
+            kept.push_back(parameter);
     }
     // Stable: the order of parameters of the same name means something to many backends.
     if (rule.sort) {
@@ -137,11 +141,13 @@ std::string_view host_of(ngx_http_request_t* r, std::string_view scheme, std::st
     } else if (r->headers_in.host != nullptr) {
         host = view(r->headers_in.host->value);
     } else {
-        auto* server = static_cast<ngx_http_core_srv_conf_t*>(ngx_http_get_module_srv_conf(r, ngx_http_core_module));
+        auto* server =
+            static_cast<ngx_http_core_srv_conf_t*>(ngx_http_get_module_srv_conf(r, ngx_http_core_module));
         host = r->headers_in.server.len != 0 ? view(r->headers_in.server) : view(server->server_name);
     }
     std::string_view port = scheme == "https" ? ":443" : ":80";
-    if (host.size() > port.size() && host.substr(host.size() - port.size()) == port) host.remove_suffix(port.size());
+    if (host.size() > port.size() && host.substr(host.size() - port.size()) == port)
+        host.remove_suffix(port.size());
     if (std::any_of(host.begin(), host.end(), [](char c) { return c >= 'A' && c <= 'Z'; })) {
         storage.assign(host);
         std::transform(storage.begin(), storage.end(), storage.begin(),
@@ -176,26 +182,31 @@ bool has_body(ngx_http_request_t* r) {
     return r == r->main && (r->headers_in.content_length_n > 0 || r->headers_in.chunked);
 }
 
-ngx_table_elt_t* push_header(ngx_http_request_t* r, ngx_list_t* list, std::string_view name, std::string_view value) {
+ngx_table_elt_t* push_header(ngx_http_request_t* r, ngx_list_t* list, std::string_view name,
+                             std::string_view value) {
     auto* header = static_cast<ngx_table_elt_t*>(ngx_list_push(list));
     if (header == nullptr) throw std::bad_alloc();
     *header = ngx_table_elt_t{};
     header->key = copy(r->pool, name);
     header->value = copy(r->pool, value);
     header->lowcase_key = static_cast<u_char*>(ngx_pnalloc(r->pool, name.size()));
-    if (header->key.data == nullptr || header->value.data == nullptr || header->lowcase_key == nullptr) throw std::bad_alloc();
+    if (header->key.data == nullptr || header->value.data == nullptr || header->lowcase_key == nullptr)
+        throw std::bad_alloc();
     header->hash = ngx_hash_strlow(header->lowcase_key, header->key.data, header->key.len);
     return header;
 }
 
 // Whether the client sent anything about itself that the variant does not hold and a backend might look at.
 bool withholds(ngx_http_request_t* r, const Variant& variant) {
-    static constexpr std::string_view plain[] = {"host",       "connection",    "accept-encoding", "cache-control",     "pragma",
-                                                 "keep-alive", "if-none-match", "if-modified-since", "te", "content-length"};
+    static constexpr std::string_view plain[] = {
+        "host",   "connection",    "accept-encoding", "cache-control",
+        "pragma", "keep-alive",    "if-none-match",   "if-modified-since",
+        "te",     "content-length"};
     bool withheld = false;
     each_request_header(r->headers_in, [&](const ngx_table_elt_t& header) {
         std::string name(view(header.key));
-        std::transform(name.begin(), name.end(), name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+        std::transform(name.begin(), name.end(), name.begin(),
+                       [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
         if (name == "cookie") {
             withheld = withheld || variant.cookie_field() != view(header.value);
         } else if (std::find(std::begin(plain), std::end(plain), name) == std::end(plain)) {
@@ -252,7 +263,8 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
     fill.reduced = true;
 
     ngx_http_headers_in_t reduced{};
-    if (ngx_list_init(&reduced.headers, r->pool, 8, sizeof(ngx_table_elt_t)) != NGX_OK) throw std::bad_alloc();
+    if (ngx_list_init(&reduced.headers, r->pool, 8, sizeof(ngx_table_elt_t)) != NGX_OK)
+        throw std::bad_alloc();
     reduced.host = push_header(r, &reduced.headers, "Host", variant->host);
     std::string cookies = variant->cookie_field();
     if (!cookies.empty()) {
@@ -260,11 +272,13 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
 #if nginx_version >= 1023000
         reduced.cookie = cookie;
 #else
-        if (ngx_array_init(&reduced.cookies, r->pool, 1, sizeof(ngx_table_elt_t*)) != NGX_OK) throw std::bad_alloc();
+        if (ngx_array_init(&reduced.cookies, r->pool, 1, sizeof(ngx_table_elt_t*)) != NGX_OK)
+            throw std::bad_alloc();
         *static_cast<ngx_table_elt_t**>(ngx_array_push(&reduced.cookies)) = cookie;
 #endif
     }
-    for (const NamedValue& header : variant->headers) push_header(r, &reduced.headers, header.name, header.value);
+    for (const NamedValue& header : variant->headers)
+        push_header(r, &reduced.headers, header.name, header.value);
     push_header(r, &reduced.headers, "X-Forwarded-Proto", variant->scheme);
     if (ctx->conf->policy.esi != EsiMode::off) {
         push_header(r, &reduced.headers, "Surrogate-Capability", "larder=\"ESI/1.0\"");
@@ -292,7 +306,9 @@ void restore_request(ngx_http_request_t* r, Ctx* ctx) {
 
 void strip_larder_request_headers(ngx_http_request_t* r) {
     auto is_ours = [](const ngx_table_elt_t& header) {
-        return header.key.len > 7 && ngx_strncasecmp(header.key.data, reinterpret_cast<u_char*>(const_cast<char*>("larder-")), 7) == 0;
+        return header.key.len > 7 &&
+               ngx_strncasecmp(header.key.data, reinterpret_cast<u_char*>(const_cast<char*>("larder-")), 7) ==
+                   0;
     };
     bool any = false;
     each_request_header(r->headers_in, [&](const ngx_table_elt_t& header) {
