@@ -46,6 +46,8 @@ void apply(unsigned domain, std::string_view member, std::uint64_t sequence) {
 
 Follower::Follower(const StoreConf& store, const Link::Greeting& greeting, Link& link, ngx_log_t* log)
     : store_(store), link_(link), log_(log) {
+    // Whoever followed before us may have died without a word: believe nothing until we are told ourselves.
+    zone().set_told(store.domain, false);
     timer_.data = this;
     timer_.log = log;
     timer_.cancelable = 1;
