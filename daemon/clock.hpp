@@ -11,8 +11,12 @@ using UnixMs = std::int64_t;
 using UnixClock = std::function<UnixMs()>;  // injected where a test must turn the clock
 
 inline std::int64_t unix_us() {
-    return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    return std::chrono::duration_cast<std::chrono::microseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
+        .count();
 }
-inline UnixMs unix_ms() { return unix_us() / 1000; }
+inline UnixMs unix_ms() {
+    return unix_us() / 1000;
+}
 
 }  // namespace larder::daemon

@@ -15,7 +15,8 @@ namespace {
 
 std::unique_ptr<Queue> make_queue(const QueueSettings& settings) {
     QueueLimits limits{settings.lease, static_cast<unsigned>(settings.attempts), settings.give_up_for};
-    if (settings.url.starts_with("unix:")) return std::make_unique<MemoryQueue>(limits, static_cast<std::size_t>(settings.max_jobs));
+    if (settings.url.starts_with("unix:"))
+        return std::make_unique<MemoryQueue>(limits, static_cast<std::size_t>(settings.max_jobs));
     auto redis = std::make_shared<RedisClient>(*parse_redis_url(settings.url), settings.timeout);
     return std::make_unique<RedisQueue>(redis, settings.prefix, limits);
 }
@@ -23,7 +24,9 @@ std::unique_ptr<Queue> make_queue(const QueueSettings& settings) {
 // Without login.
 std::string queue_name(const QueueSettings& settings) {
     auto redis = parse_redis_url(settings.url);
-    return redis && !redis->at.is_unix() ? "redis://" + redis->at.text() + "/" + std::to_string(redis->database) : settings.url;
+    return redis && !redis->at.is_unix()
+               ? "redis://" + redis->at.text() + "/" + std::to_string(redis->database)
+               : settings.url;
 }
 
 // Patroni's paths and HAProxy's agent-check, answered from what the probes know.
@@ -47,7 +50,10 @@ void warn_of(Queue& queue) {
 }  // namespace
 
 Daemon::Daemon(Settings settings, std::function<void()> on_drain)
-    : settings_(settings), started_with_(std::move(settings)), stores_(started_with_.stores), queue_(make_queue(started_with_.queue)) {
+    : settings_(settings),
+      started_with_(std::move(settings)),
+      stores_(started_with_.stores),
+      queue_(make_queue(started_with_.queue)) {
     warn_of(*queue_);
     workers_ = std::make_unique<Workers>(static_cast<std::size_t>(started_with_.render.threads));
     client_ = std::make_unique<BackendClient>();
@@ -57,18 +63,20 @@ Daemon::Daemon(Settings settings, std::function<void()> on_drain)
         chooser_->start();
         router = replica_router(*chooser_, settings_);
     }
-    regenerator_ = std::make_unique<Regenerator>(
-        Regenerator::Parts{settings_, *queue_, stores_, *workers_, *client_, gate_, metrics_, std::move(router)});
+    regenerator_ = std::make_unique<Regenerator>(Regenerator::Parts{
+        settings_, *queue_, stores_, *workers_, *client_, gate_, metrics_, std::move(router)});
     intake_ = std::make_unique<Intake>(settings_, *queue_, *regenerator_);
     outbox_ = std::make_unique<Outbox>(stores_, metrics_);
     if (started_with_.queue.url.starts_with("unix:")) {
-        job_socket_ = std::make_unique<JobSocket>(started_with_.queue.url.substr(5), started_with_.queue.socket_mode, *queue_);
+        job_socket_ = std::make_unique<JobSocket>(started_with_.queue.url.substr(5),
+                                                  started_with_.queue.socket_mode, *queue_);
     }
     start_api(std::move(on_drain));
     intake_->start();
     purger_ = std::make_unique<Purger>(stores_, *queue_, metrics_);
     prerenderer_ = std::make_unique<Prerenderer>(settings_, *queue_, stores_, *client_, metrics_);
-    spdlog::info("taking jobs from {}; the API is at {}", queue_name(started_with_.queue), started_with_.api.listen);
+    spdlog::info("taking jobs from {}; the API is at {}", queue_name(started_with_.queue),
+                 started_with_.api.listen);
 }
 
 Daemon::~Daemon() {
@@ -107,7 +115,8 @@ void Daemon::start_api(std::function<void()> on_drain) {
 }
 
 void Daemon::reload(Settings settings) {
-    for (const std::string& name : restart_needed(started_with_, settings)) spdlog::warn("{} changed; it takes effect after a restart", name);
+    for (const std::string& name : restart_needed(started_with_, settings))
+        spdlog::warn("{} changed; it takes effect after a restart", name);
     settings_.set(std::move(settings));
     spdlog::info("settings reloaded");
 }

@@ -10,7 +10,8 @@ namespace larder::daemon {
 
 class LiveSettings {
 public:
-    explicit LiveSettings(Settings settings) : current_(std::make_shared<const Settings>(std::move(settings))) {}
+    explicit LiveSettings(Settings settings)
+        : current_(std::make_shared<const Settings>(std::move(settings))) {}
 
     // Take it once for each piece of work, so that the work sees one configuration from start to end.
     std::shared_ptr<const Settings> get() const {

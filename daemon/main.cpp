@@ -3,12 +3,12 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <curl/curl.h>
-#include <iostream>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <CLI/CLI.hpp>
+#include <iostream>
 
 #include "daemon.hpp"
 
@@ -17,7 +17,8 @@ namespace {
 using namespace larder::daemon;
 
 void open_log(const LogSettings& log) {
-    auto logger = log.file.empty() ? spdlog::stderr_logger_mt("larderd") : spdlog::basic_logger_mt("larderd", log.file);
+    auto logger =
+        log.file.empty() ? spdlog::stderr_logger_mt("larderd") : spdlog::basic_logger_mt("larderd", log.file);
     logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e [%l] %v");
     logger->flush_on(spdlog::level::debug);
     spdlog::set_default_logger(logger);

@@ -24,7 +24,8 @@ void behave(memcached_st* handle, std::chrono::milliseconds timeout) {
     memcached_behavior_set(handle, MEMCACHED_BEHAVIOR_POLL_TIMEOUT, ms);
     memcached_behavior_set(handle, MEMCACHED_BEHAVIOR_SND_TIMEOUT, ms * 1000);
     memcached_behavior_set(handle, MEMCACHED_BEHAVIOR_RCV_TIMEOUT, ms * 1000);
-    memcached_behavior_set(handle, MEMCACHED_BEHAVIOR_RETRY_TIMEOUT, 1);  // seconds that a failed server is left alone
+    memcached_behavior_set(handle, MEMCACHED_BEHAVIOR_RETRY_TIMEOUT,
+                           1);  // seconds that a failed server is left alone
 }
 
 }  // namespace
@@ -33,7 +34,8 @@ MemcachedClient::MemcachedClient(const std::vector<HostPort>& servers, std::chro
     : model_(memcached_create(nullptr)) {
     if (!model_) throw MemcachedError("libmemcached is out of memory");
     behave(model_.get(), timeout);
-    for (const HostPort& server : servers) memcached_server_add(model_.get(), server.host.c_str(), server.port);
+    for (const HostPort& server : servers)
+        memcached_server_add(model_.get(), server.host.c_str(), server.port);
 }
 
 MemcachedClient::Handle MemcachedClient::take() {
@@ -85,7 +87,8 @@ std::optional<MemcachedClient::Item> MemcachedClient::get(const std::string& key
         memcached_result_st found;
         memcached_result_create(handle, &found);
         while (memcached_fetch_result(handle, &found, &result) != nullptr) {
-            item = Item{{memcached_result_value(&found), memcached_result_length(&found)}, memcached_result_cas(&found)};
+            item = Item{{memcached_result_value(&found), memcached_result_length(&found)},
+                        memcached_result_cas(&found)};
         }
         memcached_result_free(&found);
         return result;
@@ -93,28 +96,33 @@ std::optional<MemcachedClient::Item> MemcachedClient::get(const std::string& key
     return item;
 }
 
-void MemcachedClient::set(const std::string& key, std::string_view value, std::chrono::milliseconds lifetime) {
+void MemcachedClient::set(const std::string& key, std::string_view value,
+                          std::chrono::milliseconds lifetime) {
     run(key, [&](memcached_st* handle) {
         return memcached_set(handle, key.data(), key.size(), value.data(), value.size(), expiry(lifetime), 0);
     });
 }
 
-bool MemcachedClient::add(const std::string& key, std::string_view value, std::chrono::milliseconds lifetime) {
+bool MemcachedClient::add(const std::string& key, std::string_view value,
+                          std::chrono::milliseconds lifetime) {
     return MEMCACHED_SUCCESS == run(key, [&](memcached_st* handle) {
-        return memcached_add(handle, key.data(), key.size(), value.data(), value.size(), expiry(lifetime), 0);
-    });
+               return memcached_add(handle, key.data(), key.size(), value.data(), value.size(),
+                                    expiry(lifetime), 0);
+           });
 }
 
-bool MemcachedClient::replace(const std::string& key, std::string_view value, std::chrono::milliseconds lifetime, std::uint64_t cas) {
+bool MemcachedClient::replace(const std::string& key, std::string_view value,
+                              std::chrono::milliseconds lifetime, std::uint64_t cas) {
     return MEMCACHED_SUCCESS == run(key, [&](memcached_st* handle) {
-        return memcached_cas(handle, key.data(), key.size(), value.data(), value.size(), expiry(lifetime), 0, cas);
-    });
+               return memcached_cas(handle, key.data(), key.size(), value.data(), value.size(),
+                                    expiry(lifetime), 0, cas);
+           });
 }
 
 bool MemcachedClient::append(const std::string& key, std::string_view value) {
     return MEMCACHED_SUCCESS == run(key, [&](memcached_st* handle) {
-        return memcached_append(handle, key.data(), key.size(), value.data(), value.size(), 0, 0);
-    });
+               return memcached_append(handle, key.data(), key.size(), value.data(), value.size(), 0, 0);
+           });
 }
 
 }  // namespace larder::daemon

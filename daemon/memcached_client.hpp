@@ -37,7 +37,8 @@ public:
     // False: there is one already.
     bool add(const std::string& key, std::string_view value, std::chrono::milliseconds lifetime);
     // False: it was changed, or is gone, since `cas` was read.
-    bool replace(const std::string& key, std::string_view value, std::chrono::milliseconds lifetime, std::uint64_t cas);
+    bool replace(const std::string& key, std::string_view value, std::chrono::milliseconds lifetime,
+                 std::uint64_t cas);
     // False: there is none.
     bool append(const std::string& key, std::string_view value);
 

@@ -1,8 +1,8 @@
 // Counting with prometheus-cpp; its counters are atomic, the windows for percentiles and rates are ours.
 #include "metrics.hpp"
 
-#include <algorithm>
 #include <prometheus/text_serializer.h>
+#include <algorithm>
 #include <vector>
 
 namespace larder::daemon {
@@ -11,9 +11,11 @@ namespace {
 
 constexpr std::size_t render_window = 1024;
 constexpr std::size_t rate_window = 100'000;
-const prometheus::Histogram::BucketBoundaries render_buckets{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
+const prometheus::Histogram::BucketBoundaries render_buckets{0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
+                                                             0.5,   1,    2.5,   5,    10,  30};
 
-prometheus::Family<prometheus::Counter>& counter(prometheus::Registry& registry, const char* name, const char* help) {
+prometheus::Family<prometheus::Counter>& counter(prometheus::Registry& registry, const char* name,
+                                                 const char* help) {
     return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
 }
 
@@ -25,9 +27,12 @@ Metrics::Metrics()
                          .Name("larderd_render_seconds")
                          .Help("Time of a backend's answer.")
                          .Register(registry_)),
-      error_family_(counter(registry_, "larderd_backend_errors_total", "Requests that a backend failed or didn't answer.")),
-      prerender_family_(counter(registry_, "larderd_prerendered_total", "Prerendered pages by whether a file was written.")),
-      purges_(counter(registry_, "larderd_purges_total", "Tags and URLs purged through this daemon.").Add({})),
+      error_family_(counter(registry_, "larderd_backend_errors_total",
+                            "Requests that a backend failed or didn't answer.")),
+      prerender_family_(counter(registry_, "larderd_prerendered_total",
+                                "Prerendered pages by whether a file was written.")),
+      purges_(
+          counter(registry_, "larderd_purges_total", "Tags and URLs purged through this daemon.").Add({})),
       purge_jobs_(counter(registry_, "larderd_purge_jobs_total", "Jobs queued because of purges.").Add({})) {
     for (Outcome outcome : all_outcomes) {
         jobs_[static_cast<std::size_t>(outcome)] = &jobs_family_.Add({{"outcome", to_string(outcome)}});
@@ -64,8 +69,8 @@ void Metrics::prerendered(const std::string& set, bool written) {
     prerender_family_.Add({{"prerender", set}, {"written", written ? "yes" : "no"}}).Increment();
 }
 
-void Metrics::gauge(const std::string& name, const std::string& help, const std::map<std::string, std::string>& labels,
-                    double value) {
+void Metrics::gauge(const std::string& name, const std::string& help,
+                    const std::map<std::string, std::string>& labels, double value) {
     prometheus::BuildGauge().Name("larderd_" + name).Help(help).Register(registry_).Add(labels).Set(value);
 }
 

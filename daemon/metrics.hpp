@@ -28,7 +28,8 @@ public:
     void prerendered(const std::string& set, bool written);
 
     // Sets a gauge "larderd_NAME{LABEL=VALUE}" that is read elsewhere, just before the text is made.
-    void gauge(const std::string& name, const std::string& help, const std::map<std::string, std::string>& labels, double value);
+    void gauge(const std::string& name, const std::string& help,
+               const std::map<std::string, std::string>& labels, double value);
 
     std::uint64_t jobs(Outcome outcome) const;
     // Render times of the last 1024 answers: the given percentile (0 to 100) in ms; 0 while there are none.

@@ -3,15 +3,16 @@
 
 #include <sys/time.h>
 
-#include <algorithm>
 #include <openssl/evp.h>
+#include <algorithm>
 
 namespace larder::daemon {
 
 namespace {
 
 constexpr std::chrono::milliseconds first_backoff{50};
-constexpr std::chrono::milliseconds longest_backoff{1000};  // so that a Redis that came back is used again within two seconds
+constexpr std::chrono::milliseconds longest_backoff{
+    1000};  // so that a Redis that came back is used again within two seconds
 
 timeval to_timeval(std::chrono::milliseconds time) {
     return {time.count() / 1000, static_cast<suseconds_t>(time.count() % 1000 * 1000)};
@@ -30,7 +31,8 @@ redisReply* send(redisContext* connection, RedisClient::Arguments arguments) {
 
 // Gone, not slow: a command that timed out may be under way still, so it is not sent again.
 bool was_closed(const redisContext* connection) {
-    return connection->err == REDIS_ERR_EOF || (connection->err == REDIS_ERR_IO && errno != EAGAIN && errno != EWOULDBLOCK);
+    return connection->err == REDIS_ERR_EOF ||
+           (connection->err == REDIS_ERR_IO && errno != EAGAIN && errno != EWOULDBLOCK);
 }
 
 }  // namespace
@@ -43,7 +45,8 @@ std::string_view RedisReply::text_of(const redisReply* reply) {
 std::vector<std::string_view> RedisReply::texts(std::size_t index) const {
     const redisReply* array = reply_->element[index];
     std::vector<std::string_view> out;
-    for (std::size_t i = 0; array->type == REDIS_REPLY_ARRAY && i < array->elements; i++) out.push_back(text_of(array->element[i]));
+    for (std::size_t i = 0; array->type == REDIS_REPLY_ARRAY && i < array->elements; i++)
+        out.push_back(text_of(array->element[i]));
     return out;
 }
 
@@ -63,7 +66,8 @@ RedisClient::RedisClient(RedisAddress address, std::chrono::milliseconds timeout
     : address_(std::move(address)), timeout_(timeout) {}
 
 std::string RedisClient::name() const {
-    return address_.at.is_unix() ? address_.at.text() : "redis://" + address_.at.text() + "/" + std::to_string(address_.database);
+    return address_.at.is_unix() ? address_.at.text()
+                                 : "redis://" + address_.at.text() + "/" + std::to_string(address_.database);
 }
 
 RedisClient::Connection RedisClient::connect() {
@@ -74,16 +78,17 @@ RedisClient::Connection RedisClient::connect() {
             idle_.pop_back();
             return connection;
         }
-        if (Clock::now() < closed_until_) throw RedisError(name() + " is away; waiting before the next attempt");
+        if (Clock::now() < closed_until_)
+            throw RedisError(name() + " is away; waiting before the next attempt");
     }
     return open();
 }
 
 RedisClient::Connection RedisClient::open() {
     timeval limit = to_timeval(timeout_);
-    Connection connection(address_.at.is_unix()
-                              ? redisConnectUnixWithTimeout(address_.at.path.c_str(), limit)
-                              : redisConnectWithTimeout(address_.at.tcp.host.c_str(), address_.at.tcp.port, limit));
+    Connection connection(address_.at.is_unix() ? redisConnectUnixWithTimeout(address_.at.path.c_str(), limit)
+                                                : redisConnectWithTimeout(address_.at.tcp.host.c_str(),
+                                                                          address_.at.tcp.port, limit));
     auto fail = [&](const std::string& why) -> RedisError {
         note_failure();
         return RedisError(name() + ": " + why);
@@ -134,11 +139,13 @@ RedisReply RedisClient::command(Arguments arguments) {
         throw RedisError(name() + ": " + why);
     }
     give_back(std::move(connection));
-    if (reply->type == REDIS_REPLY_ERROR) throw RedisError(name() + ": " + std::string(reply->str, static_cast<std::size_t>(reply->len)));
+    if (reply->type == REDIS_REPLY_ERROR)
+        throw RedisError(name() + ": " + std::string(reply->str, static_cast<std::size_t>(reply->len)));
     return RedisReply(reply.release());
 }
 
-RedisReply RedisClient::eval(const RedisScript& script, std::initializer_list<std::string_view> keys, Arguments arguments) {
+RedisReply RedisClient::eval(const RedisScript& script, std::initializer_list<std::string_view> keys,
+                             Arguments arguments) {
     std::string count = std::to_string(keys.size());
     std::vector<std::string_view> all{"EVALSHA", script.sha(), count};
     all.insert(all.end(), keys.begin(), keys.end());

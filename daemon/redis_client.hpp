@@ -77,7 +77,8 @@ public:
     RedisReply command(std::initializer_list<std::string_view> arguments) {
         return command(Arguments(arguments.begin(), arguments.size()));
     }
-    RedisReply eval(const RedisScript& script, std::initializer_list<std::string_view> keys, Arguments arguments);
+    RedisReply eval(const RedisScript& script, std::initializer_list<std::string_view> keys,
+                    Arguments arguments);
     RedisReply eval(const RedisScript& script, std::initializer_list<std::string_view> keys,
                     std::initializer_list<std::string_view> arguments) {
         return eval(script, keys, Arguments(arguments.begin(), arguments.size()));

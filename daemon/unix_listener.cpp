@@ -28,9 +28,10 @@ std::runtime_error failure(const std::string& path, const char* what) {
 }  // namespace
 
 void remove_stale_socket(const std::string& path) {
-    struct stat status{};
+    struct stat status {};
     if (lstat(path.c_str(), &status) != 0) return;
-    if (!S_ISSOCK(status.st_mode)) throw std::runtime_error("unix:" + path + ": there is a file of another kind");
+    if (!S_ISSOCK(status.st_mode))
+        throw std::runtime_error("unix:" + path + ": there is a file of another kind");
     int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_un address = address_of(path);
     bool answered = connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;

@@ -13,7 +13,8 @@ json read_body(const std::string& text, const std::vector<std::string>& members)
     for (const std::string& member : members) legal += (legal.empty() ? "" : ", ") + member;
     if (!body.is_object()) throw BadBody("the body is not a JSON object; legal members: " + legal);
     for (const auto& [name, value] : body.items()) {
-        if (std::find(members.begin(), members.end(), name) == members.end()) throw BadBody("unknown member \"" + name + "\"; legal: " + legal);
+        if (std::find(members.begin(), members.end(), name) == members.end())
+            throw BadBody("unknown member \"" + name + "\"; legal: " + legal);
     }
     return body;
 }
@@ -22,8 +23,12 @@ std::vector<std::string> read_texts(const json& body, const char* member) {
     auto found = body.find(member);
     if (found == body.end()) return {};
     bool texts = found->is_array() && found->size() <= max_listed &&
-                 std::all_of(found->begin(), found->end(), [](const json& value) { return value.is_string() && !value.get_ref<const std::string&>().empty(); });
-    if (!texts) throw BadBody(std::string(member) + ": legal: a list of at most " + std::to_string(max_listed) + " texts that aren't empty");
+                 std::all_of(found->begin(), found->end(), [](const json& value) {
+                     return value.is_string() && !value.get_ref<const std::string&>().empty();
+                 });
+    if (!texts)
+        throw BadBody(std::string(member) + ": legal: a list of at most " + std::to_string(max_listed) +
+                      " texts that aren't empty");
     return found->get<std::vector<std::string>>();
 }
 

@@ -28,7 +28,8 @@ ApiAnswer answer(int status, const json& body) {
 }
 
 bool is_position(const std::string& text) {
-    return text.size() <= 128 && std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f; });
+    return text.size() <= 128 &&
+           std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f; });
 }
 
 bool is_taken(Enqueued result) {
@@ -39,10 +40,13 @@ bool is_taken(Enqueued result) {
 std::size_t refresh(const ApiParts& parts, const PageAddress& page) {
     std::size_t queued = 0;
     for (const auto& [name, store] : parts.stores.all()) {
-        store->each_key(url_tag_hash(page.host, page.path), [&, &store_name = name, &in = *store](const std::string& key) {
+        store->each_key(url_tag_hash(page.host, page.path), [&, &store_name = name,
+                                                             &in = *store](const std::string& key) {
             auto entry = read_entry_start(in, key);
             auto policy = entry ? in.policy(key) : std::nullopt;
-            if (policy && is_taken(enqueue_new(parts.queue, JobReason::manual, store_name, *policy, entry->variant))) queued++;
+            if (policy &&
+                is_taken(enqueue_new(parts.queue, JobReason::manual, store_name, *policy, entry->variant)))
+                queued++;
         });
     }
     return queued;
@@ -52,7 +56,8 @@ bool warm(const ApiParts& parts, const Settings& settings, const PageAddress& pa
     std::string variant = plain_variant(page);
     if (variant.empty()) throw BadBody("urls: a URL is too long; legal: at most 16 KiB");
     const std::string& name = settings.warm.store.empty() ? parts.stores.first_name() : settings.warm.store;
-    Policy policy = parts.stores.find(name)->policy(key_of(variant).text()).value_or(policy_from(settings.warm));
+    Policy policy =
+        parts.stores.find(name)->policy(key_of(variant).text()).value_or(policy_from(settings.warm));
     return is_taken(enqueue_new(parts.queue, JobReason::warm, name, policy, variant));
 }
 
@@ -76,15 +81,20 @@ ApiAnswer purge_call(const ApiParts& parts, const ApiRequest& request) {
     json body = read_body(request.body, {"tags", "urls", "mode", "position"});
     PurgeOrder order;
     for (const std::string& tag : read_texts(body, "tags")) order.hashes.push_back(tag_hash(tag));
-    for (const PageAddress& page : read_pages(body)) order.hashes.push_back(url_tag_hash(page.host, page.path));
+    for (const PageAddress& page : read_pages(body))
+        order.hashes.push_back(url_tag_hash(page.host, page.path));
     order.mode = mode_from(read_text(body, "mode", "soft"));
     order.position = read_text(body, "position", "");
-    if (!is_position(order.position)) throw BadBody("position: legal: NAME/TIMELINE/LSN, at most 128 visible characters");
+    if (!is_position(order.position))
+        throw BadBody("position: legal: NAME/TIMELINE/LSN, at most 128 visible characters");
     if (order.hashes.empty()) throw BadBody("nothing to purge; legal: tags, or urls, or both");
-    if (order.hashes.size() > max_purge_hashes) throw BadBody("too many tags and urls; legal: at most " + std::to_string(max_purge_hashes));
+    if (order.hashes.size() > max_purge_hashes)
+        throw BadBody("too many tags and urls; legal: at most " + std::to_string(max_purge_hashes));
     PurgeReceipt receipt = parts.outbox.purge(order);
     if (!receipt.accepted) return api_error(503, "a store is away, and too many purges wait for it already");
-    return answer(200, {{"sequence", receipt.sequence}, {"purged", order.hashes.size()}, {"stores_waiting", receipt.waiting}});
+    return answer(200, {{"sequence", receipt.sequence},
+                        {"purged", order.hashes.size()},
+                        {"stores_waiting", receipt.waiting}});
 }
 
 ApiAnswer refresh_call(const ApiParts& parts, const ApiRequest& request) {
@@ -116,7 +126,8 @@ void add_calls(ApiServer& server, const ApiParts& parts) {
     server.get("/v1/explain", with_request(explain_call));
     server.get("/v1/status", [&parts](const ApiRequest&) { return status_call(parts); });
     server.get("/v1/replicas", [&parts](const ApiRequest&) {
-        return parts.replicas ? ApiAnswer{200, parts.replicas()} : api_error(404, "no [[database]] is configured");
+        return parts.replicas ? ApiAnswer{200, parts.replicas()}
+                              : api_error(404, "no [[database]] is configured");
     });
     server.get("/metrics", [&parts](const ApiRequest&) { return metrics_call(parts); });
     server.get("/", [&parts](const ApiRequest&) { return page_call(parts); });

@@ -22,8 +22,8 @@ struct ApiParts {
     Metrics& metrics;
     std::function<std::size_t()> in_hand;  // jobs
     std::function<bool()> draining;
-    std::function<void()> drain;           // begins; doesn't wait
-    std::function<std::string()> replicas; // JSON; empty function: no databases
+    std::function<void()> drain;            // begins; doesn't wait
+    std::function<std::string()> replicas;  // JSON; empty function: no databases
     UnixMs started_ms = 0;
 };
 

@@ -19,10 +19,14 @@ constexpr std::size_t most_variants = 100;
 
 const char* to_string(Verdict verdict) {
     switch (verdict) {
-        case Verdict::fresh: return "fresh";
-        case Verdict::stale_while: return "stale, servable while a newer one is made";
-        case Verdict::stale_error: return "stale, servable when the backend fails";
-        case Verdict::dead: return "dead";
+        case Verdict::fresh:
+            return "fresh";
+        case Verdict::stale_while:
+            return "stale, servable while a newer one is made";
+        case Verdict::stale_error:
+            return "stale, servable when the backend fails";
+        case Verdict::dead:
+            return "dead";
     }
     return "unknown";
 }
@@ -39,8 +43,10 @@ json explain_variant(std::string_view encoded) {
     auto variant = Variant::parse(encoded, &why);
     if (!variant) return {{"invalid", why}};
     json out{{"method", printable(variant->method)}, {"url", printable(variant->url())}};
-    for (const NamedValue& cookie : variant->cookies) out["cookies"][printable(cookie.name)] = printable(cookie.value);
-    for (const NamedValue& header : variant->headers) out["headers"][printable(header.name)] = printable(header.value);
+    for (const NamedValue& cookie : variant->cookies)
+        out["cookies"][printable(cookie.name)] = printable(cookie.value);
+    for (const NamedValue& header : variant->headers)
+        out["headers"][printable(header.name)] = printable(header.value);
     return out;
 }
 
@@ -101,7 +107,8 @@ ApiAnswer explain_call(const ApiParts& parts, const ApiRequest& request) {
         }
     }
     const BackendSettings* backend = backend_for(*parts.settings.get(), page->host);
-    json body{{"url", url->second}, {"key", plain_key}, {"variant", explain_variant(plain)}, {"entries", entries}};
+    json body{
+        {"url", url->second}, {"key", plain_key}, {"variant", explain_variant(plain)}, {"entries", entries}};
     body["backend"] = backend == nullptr ? json(nullptr) : json(backend->name);
     return {200, body.dump(2) + "\n"};
 }

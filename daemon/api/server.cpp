@@ -21,8 +21,9 @@ constexpr std::size_t max_body = 1 << 20;
 
 std::string base64_decode(std::string_view text) {
     std::string out(text.size(), '\0');
-    int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()), reinterpret_cast<const unsigned char*>(text.data()),
-                               static_cast<int>(text.size()));
+    int size =
+        EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                        reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
     if (size < 0) return {};
     for (std::size_t i = text.size(); i > 0 && text[i - 1] == '='; i--) size--;
     out.resize(static_cast<std::size_t>(std::max(size, 0)));
@@ -41,7 +42,8 @@ std::string error_body(const std::string& text) {
 ApiRequest request_from(const httplib::Request& from) {
     ApiRequest request;
     request.path = from.path;
-    if (std::size_t question = from.target.find('?'); question != std::string::npos) request.query = from.target.substr(question + 1);
+    if (std::size_t question = from.target.find('?'); question != std::string::npos)
+        request.query = from.target.substr(question + 1);
     for (const auto& [name, value] : from.params) request.params.emplace(name, value);
     request.body = from.body;
     return request;
@@ -76,7 +78,8 @@ bool is_authorized(std::string_view authorization, std::string_view token) {
 struct ApiServer::Impl {
     explicit Impl(const LiveSettings& live) : settings(live) {}
 
-    httplib::Server::HandlerResponse admit(const httplib::Request& request, httplib::Response& response) const;
+    httplib::Server::HandlerResponse admit(const httplib::Request& request,
+                                           httplib::Response& response) const;
 
     const LiveSettings& settings;
     httplib::Server server;
@@ -84,7 +87,8 @@ struct ApiServer::Impl {
     std::string socket_path;
 };
 
-httplib::Server::HandlerResponse ApiServer::Impl::admit(const httplib::Request& request, httplib::Response& response) const {
+httplib::Server::HandlerResponse ApiServer::Impl::admit(const httplib::Request& request,
+                                                        httplib::Response& response) const {
     auto refuse = [&response](int status, const std::string& why) {
         answer_with(response, {status, error_body(why)});
         return httplib::Server::HandlerResponse::Handled;
@@ -107,9 +111,12 @@ ApiServer::ApiServer(const LiveSettings& settings) : impl_(std::make_unique<Impl
     server.new_task_queue = [threads] { return new httplib::ThreadPool(threads); };
     server.set_keep_alive_max_count(1);  // an idle connection would hold a thread
     server.set_payload_max_length(max_body);
-    server.set_pre_routing_handler([impl = impl_.get()](const auto& request, auto& response) { return impl->admit(request, response); });
+    server.set_pre_routing_handler(
+        [impl = impl_.get()](const auto& request, auto& response) { return impl->admit(request, response); });
     server.set_error_handler([](const httplib::Request&, httplib::Response& response) {
-        if (response.body.empty()) response.set_content(error_body("HTTP status " + std::to_string(response.status)), "application/json");
+        if (response.body.empty())
+            response.set_content(error_body("HTTP status " + std::to_string(response.status)),
+                                 "application/json");
     });
 }
 
@@ -138,11 +145,14 @@ void ApiServer::listen() {
         bound = server.bind_to_port(at.path, 80);
         umask(before);
         impl_->socket_path = at.path;
-        if (bound) chmod(at.path.c_str(), static_cast<mode_t>(std::stoul(settings->api.socket_mode, nullptr, 8)));
+        if (bound)
+            chmod(at.path.c_str(), static_cast<mode_t>(std::stoul(settings->api.socket_mode, nullptr, 8)));
     } else {
         bound = server.bind_to_port(at.tcp.host, at.tcp.port);
     }
-    if (!bound) throw std::runtime_error("the API cannot listen at " + settings->api.listen + ": " + std::strerror(errno));
+    if (!bound)
+        throw std::runtime_error("the API cannot listen at " + settings->api.listen + ": " +
+                                 std::strerror(errno));
     impl_->thread = std::thread([&server] { server.listen_after_bind(); });
     while (!server.is_running()) std::this_thread::yield();  // so that stop() finds something to stop
 }

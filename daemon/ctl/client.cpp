@@ -14,7 +14,8 @@ using nlohmann::json;
 httplib::Client client_for(const std::string& api) {
     auto at = daemon::parse_listen_address(api);
     if (!at) throw CallFailed("--api: \"" + api + "\"; legal: HOST:PORT or unix:/PATH");
-    httplib::Client client = at->is_unix() ? httplib::Client(at->path, 80) : httplib::Client(at->tcp.host, at->tcp.port);
+    httplib::Client client =
+        at->is_unix() ? httplib::Client(at->path, 80) : httplib::Client(at->tcp.host, at->tcp.port);
     if (at->is_unix()) client.set_address_family(AF_UNIX);
     client.set_connection_timeout(5);
     client.set_read_timeout(60);
@@ -36,17 +37,21 @@ Client::Client(const std::string& api, std::string token) : api_(api), token_(st
 }
 
 json Client::get(const std::string& path_and_query) const {
-    return judged(api_, client_for(api_).Get(path_and_query, {{"Host", "larderd"}, {"Authorization", "Bearer " + token_}}));
+    return judged(api_, client_for(api_).Get(path_and_query,
+                                             {{"Host", "larderd"}, {"Authorization", "Bearer " + token_}}));
 }
 
 json Client::post(const std::string& path, const json& body) const {
-    return judged(api_, client_for(api_).Post(path, {{"Host", "larderd"}, {"Authorization", "Bearer " + token_}}, body.dump(), "application/json"));
+    return judged(api_,
+                  client_for(api_).Post(path, {{"Host", "larderd"}, {"Authorization", "Bearer " + token_}},
+                                        body.dump(), "application/json"));
 }
 
 std::string percent_encoded(const std::string& text) {
     std::string out;
     for (unsigned char c : text) {
-        if (std::isalnum(c) != 0 || std::string_view("-._~").find(static_cast<char>(c)) != std::string_view::npos) {
+        if (std::isalnum(c) != 0 ||
+            std::string_view("-._~").find(static_cast<char>(c)) != std::string_view::npos) {
             out.push_back(static_cast<char>(c));
         } else {
             out.push_back('%');

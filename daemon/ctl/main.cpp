@@ -46,7 +46,10 @@ void top(const Options& options) {
 }
 
 void purge(const Options& options) {
-    json body{{"tags", options.tags}, {"urls", options.urls}, {"mode", options.hard ? "hard" : "soft"}, {"position", options.position}};
+    json body{{"tags", options.tags},
+              {"urls", options.urls},
+              {"mode", options.hard ? "hard" : "soft"},
+              {"position", options.position}};
     print(options, Client(options.api, options.token).post("/v1/purge", body), [](const json& answer) {
         return "purged " + answer["purged"].dump() + ", sequence " + answer["sequence"].dump() +
                (answer.value("stores_waiting", 0) > 0 ? "; a store is away and will get it later\n" : "\n");
@@ -63,33 +66,50 @@ void add_commands(CLI::App& app, Options& options) {
         return [&options, path, text] { print(options, Client(options.api, options.token).get(path), text); };
     };
     app.add_subcommand("status", "Queue, jobs, backends, stores")->callback(ask("/v1/status", status_text));
-    app.add_subcommand("replicas", "Database servers and their lag")->callback(ask("/v1/replicas", replicas_text));
+    app.add_subcommand("replicas", "Database servers and their lag")
+        ->callback(ask("/v1/replicas", replicas_text));
 
-    auto* watch = app.add_subcommand("top", "The status again and again")->callback([&options] { top(options); });
-    watch->add_option("--every", options.every, "Seconds between two looks")->capture_default_str()->check(CLI::Range(0.1, 3600.0));
-    watch->add_option("--count", options.count, "Stop after so many; 0: never")->capture_default_str()->check(CLI::NonNegativeNumber);
+    auto* watch =
+        app.add_subcommand("top", "The status again and again")->callback([&options] { top(options); });
+    watch->add_option("--every", options.every, "Seconds between two looks")
+        ->capture_default_str()
+        ->check(CLI::Range(0.1, 3600.0));
+    watch->add_option("--count", options.count, "Stop after so many; 0: never")
+        ->capture_default_str()
+        ->check(CLI::NonNegativeNumber);
 
-    auto* explain = app.add_subcommand("explain", "What is stored for a URL, and what would be served")->callback([&options] {
-        json answer = Client(options.api, options.token).get("/v1/explain?url=" + percent_encoded(options.url));
-        print(options, answer, explain_text);
-    });
+    auto* explain =
+        app.add_subcommand("explain", "What is stored for a URL, and what would be served")
+            ->callback([&options] {
+                json answer =
+                    Client(options.api, options.token).get("/v1/explain?url=" + percent_encoded(options.url));
+                print(options, answer, explain_text);
+            });
     explain->add_option("url", options.url, "URL")->required();
 
-    auto* purged = app.add_subcommand("purge", "Mark stale by tag or URL, and render anew")->callback([&options] { purge(options); });
+    auto* purged =
+        app.add_subcommand("purge", "Mark stale by tag or URL, and render anew")->callback([&options] {
+            purge(options);
+        });
     purged->add_option("--tag", options.tags, "Tag; may be repeated");
     purged->add_option("--url", options.urls, "URL, all variants and queries of its path; may be repeated");
     purged->add_flag("--hard", options.hard, "Never serve what is stored again, not even stale");
-    purged->add_option("--position", options.position, "Database commit position that caused it, NAME/TIMELINE/LSN");
+    purged->add_option("--position", options.position,
+                       "Database commit position that caused it, NAME/TIMELINE/LSN");
 
-    auto* refresh = app.add_subcommand("refresh", "Render anew what is stored for URLs")->callback([&options] {
-        queue_pages(options, "/v1/refresh");
-    });
+    auto* refresh =
+        app.add_subcommand("refresh", "Render anew what is stored for URLs")->callback([&options] {
+            queue_pages(options, "/v1/refresh");
+        });
     refresh->add_option("urls", options.urls, "URLs")->required();
-    auto* warm = app.add_subcommand("warm", "Render URLs unless they are fresh")->callback([&options] { queue_pages(options, "/v1/warm"); });
+    auto* warm = app.add_subcommand("warm", "Render URLs unless they are fresh")->callback([&options] {
+        queue_pages(options, "/v1/warm");
+    });
     warm->add_option("urls", options.urls, "URLs")->required();
 
     app.add_subcommand("drain", "Finish the jobs in hand, then exit")->callback([&options] {
-        print(options, Client(options.api, options.token).post("/v1/drain", json::object()), [](const json&) { return "draining\n"; });
+        print(options, Client(options.api, options.token).post("/v1/drain", json::object()),
+              [](const json&) { return "draining\n"; });
     });
 }
 
@@ -98,7 +118,9 @@ void add_commands(CLI::App& app, Options& options) {
 int main(int argc, char** argv) {
     Options options;
     CLI::App app("Asks and tells a running larderd.", "larderctl");
-    app.add_option("--api", options.api, "HOST:PORT or unix:/PATH")->envname("LARDER_API")->capture_default_str();
+    app.add_option("--api", options.api, "HOST:PORT or unix:/PATH")
+        ->envname("LARDER_API")
+        ->capture_default_str();
     app.add_option("--token", options.token, "api.token of larderd.toml")->envname("LARDER_TOKEN");
     app.add_flag("--json", options.as_json, "Print the answer as JSON");
     app.set_version_flag("--version", "larderctl " LARDER_VERSION);

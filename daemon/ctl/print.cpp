@@ -23,7 +23,8 @@ void row(std::ostream& out, const std::string& name, const std::string& text) {
 std::string members(const json& object) {
     std::string out;
     if (!object.is_object()) return "-";
-    for (const auto& [name, inner] : object.items()) out += (out.empty() ? "" : "  ") + name + " " + value(object, name.c_str());
+    for (const auto& [name, inner] : object.items())
+        out += (out.empty() ? "" : "  ") + name + " " + value(object, name.c_str());
     return out.empty() ? "-" : out;
 }
 
@@ -42,11 +43,16 @@ void entry_text(std::ostream& out, const json& entry) {
     if (!entry.value("stored", false)) return row(out, "  stored", "no");
     if (entry.contains("invalid")) return row(out, "  invalid", value(entry, "invalid"));
     row(out, "  verdict", value(entry, "verdict") + (entry.value("purged_since", false) ? ", purged" : ""));
-    row(out, "  status", value(entry, "status") + ", " + value(entry, "body_bytes") + " bytes" + (entry.value("esi", false) ? ", ESI" : ""));
-    row(out, "  age", seconds(entry, "age_ms") + ", fresh for " + seconds(entry, "fresh_for_ms") + ", dead in " + seconds(entry, "dead_in_ms"));
+    row(out, "  status",
+        value(entry, "status") + ", " + value(entry, "body_bytes") + " bytes" +
+            (entry.value("esi", false) ? ", ESI" : ""));
+    row(out, "  age",
+        seconds(entry, "age_ms") + ", fresh for " + seconds(entry, "fresh_for_ms") + ", dead in " +
+            seconds(entry, "dead_in_ms"));
     row(out, "  render", value(entry, "render_ms") + " ms");
     std::string tags;
-    for (const json& tag : entry.value("tags", json::array())) tags += (tags.empty() ? "" : " ") + tag.get<std::string>();
+    for (const json& tag : entry.value("tags", json::array()))
+        tags += (tags.empty() ? "" : " ") + tag.get<std::string>();
     row(out, "  tags", tags.empty() ? "-" : tags);
     const json variant = entry.value("variant", json::object());
     row(out, "  url", value(variant, "url"));
@@ -64,14 +70,16 @@ std::string status_text(const json& status) {
     out << "larderd " << value(status, "version") << ", up " << value(status, "uptime_s") << " s"
         << (status.value("draining", false) ? ", draining" : "") << '\n';
     row(out, "queue", members(status.value("queue", json())));
-    row(out, "in hand", value(status, "in_hand") + "  (" + value(status, "jobs_per_second") + " jobs/s over a minute)");
+    row(out, "in hand",
+        value(status, "in_hand") + "  (" + value(status, "jobs_per_second") + " jobs/s over a minute)");
     row(out, "jobs", members(status.value("jobs", json())));
     row(out, "render ms", members(status.value("render_ms", json())));
     const json backends = status.value("backends", json::object());
     for (const auto& [name, backend] : backends.items()) row(out, "backend", name + "  " + members(backend));
     const json stores = status.value("stores", json::object());
     for (const auto& [name, store] : stores.items()) row(out, "store", name + "  " + members(store));
-    if (status.value("purges_waiting", 0) > 0) row(out, "purges", value(status, "purges_waiting") + " wait for a store that is away");
+    if (status.value("purges_waiting", 0) > 0)
+        row(out, "purges", value(status, "purges_waiting") + " wait for a store that is away");
     if (status.contains("replicas")) out << replicas_text(status["replicas"]);
     return out.str();
 }
@@ -89,9 +97,11 @@ std::string replicas_text(const json& replicas) {
     std::ostringstream out;
     for (const json& database : replicas.value("databases", json::array())) {
         out << "database " << value(database, "name") << '\n';
-        for (const json& node : database.value("nodes", json::array())) row(out, "  " + value(node, "alias"), members(node));
+        for (const json& node : database.value("nodes", json::array()))
+            row(out, "  " + value(node, "alias"), members(node));
     }
-    for (const json& alarm : replicas.value("alarms", json::array())) out << "ALARM " << alarm.get<std::string>() << '\n';
+    for (const json& alarm : replicas.value("alarms", json::array()))
+        out << "ALARM " << alarm.get<std::string>() << '\n';
     return out.str();
 }
 

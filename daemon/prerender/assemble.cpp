@@ -50,11 +50,11 @@ struct PageAssembler::Assembly {
         std::optional<PageAddress> address;
     };
 
-    std::vector<Pieces> lists{1};                       // the page's own is the first
-    std::vector<std::size_t> open{0};                   // those being appended to, the innermost last
-    std::map<esi::FragmentId, std::size_t> list_of;     // places whose content is a list
-    std::map<esi::FragmentId, std::string> body_of;     // places whose content is a fragment
-    std::deque<Fetch> fetches;                          // requested, not awaited yet
+    std::vector<Pieces> lists{1};                    // the page's own is the first
+    std::vector<std::size_t> open{0};                // those being appended to, the innermost last
+    std::map<esi::FragmentId, std::size_t> list_of;  // places whose content is a list
+    std::map<esi::FragmentId, std::string> body_of;  // places whose content is a fragment
+    std::deque<Fetch> fetches;                       // requested, not awaited yet
 
     Pieces& current() { return lists[open.back()]; }
 
@@ -74,11 +74,13 @@ struct PageAssembler::Assembly {
 PageAssembler::PageAssembler(PageSource& source, Policy policy, UnixMs since_ms, UnixMs deadline_ms)
     : source_(source), policy_(std::move(policy)), since_ms_(since_ms), deadline_ms_(deadline_ms) {}
 
-std::optional<std::string> PageAssembler::assemble(const EntryView& entry, const PageAddress& page, std::string& why) {
+std::optional<std::string> PageAssembler::assemble(const EntryView& entry, const PageAddress& page,
+                                                   std::string& why) {
     return assemble(entry, page, 0, why);
 }
 
-std::optional<std::string> PageAssembler::assemble(const EntryView& entry, const PageAddress& page, unsigned depth, std::string& why) {
+std::optional<std::string> PageAssembler::assemble(const EntryView& entry, const PageAddress& page,
+                                                   unsigned depth, std::string& why) {
     if (entry.plan().empty()) return std::string(entry.body());
     if (depth > policy_.esi_max_depth) {
         why = "its fragments are nested too deeply";
@@ -99,14 +101,20 @@ std::optional<std::string> PageAssembler::assemble(const EntryView& entry, const
             case esi::Step::Kind::literal:
                 made.current().push_back({std::string(entry.body().substr(step.offset, step.length)), {}});
                 break;
-            case esi::Step::Kind::text: made.current().push_back({std::string(step.text), {}}); break;
-            case esi::Step::Kind::emit: made.current().push_back({{}, step.id}); break;
+            case esi::Step::Kind::text:
+                made.current().push_back({std::string(step.text), {}});
+                break;
+            case esi::Step::Kind::emit:
+                made.current().push_back({{}, step.id});
+                break;
             case esi::Step::Kind::open:
                 made.list_of[step.id] = made.lists.size();
                 made.open.push_back(made.lists.size());
                 made.lists.emplace_back();
                 break;
-            case esi::Step::Kind::close: made.open.pop_back(); break;
+            case esi::Step::Kind::close:
+                made.open.pop_back();
+                break;
             case esi::Step::Kind::fetch: {
                 // maxwait is for visitors: nobody waits for a file.
                 auto address = fragment_address(step.text, page);
@@ -123,9 +131,12 @@ std::optional<std::string> PageAssembler::assemble(const EntryView& entry, const
                 }
                 Assembly::Fetch fetch = std::move(made.fetches.front());
                 made.fetches.pop_front();
-                auto bytes = fetch.address ? source_.await(*fetch.address, since_ms_, deadline_ms_, why) : std::nullopt;
+                auto bytes = fetch.address ? source_.await(*fetch.address, since_ms_, deadline_ms_, why)
+                                           : std::nullopt;
                 std::uint16_t status = bytes ? EntryView::trusted(*bytes).head().status : 0;
-                auto body = status >= 200 && status < 300 ? assemble(EntryView::trusted(*bytes), *fetch.address, depth + 1, why) : std::nullopt;
+                auto body = status >= 200 && status < 300
+                                ? assemble(EntryView::trusted(*bytes), *fetch.address, depth + 1, why)
+                                : std::nullopt;
                 if (body) made.body_of[fetch.id] = std::move(*body);
                 assembler.outcome(fetch.id, made.body_of.contains(fetch.id), status);
                 break;

@@ -19,7 +19,8 @@ public:
 private:
     struct Assembly;
 
-    std::optional<std::string> assemble(const EntryView& entry, const PageAddress& page, unsigned depth, std::string& why);
+    std::optional<std::string> assemble(const EntryView& entry, const PageAddress& page, unsigned depth,
+                                        std::string& why);
 
     PageSource& source_;
     const Policy policy_;

@@ -40,7 +40,8 @@ const char* fault(const std::string& name) {
 
 }  // namespace
 
-std::optional<std::vector<std::string>> file_directories(std::string_view path, std::string_view query, const char** why) {
+std::optional<std::vector<std::string>> file_directories(std::string_view path, std::string_view query,
+                                                         const char** why) {
     *why = nullptr;
     if (!query.empty()) {
         *why = "a URL with a query has no file of its own";

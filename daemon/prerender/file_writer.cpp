@@ -65,30 +65,36 @@ void sweep(const Fd& directory) {
     std::unique_ptr<DIR, int (*)(DIR*)> listing(fd < 0 ? nullptr : fdopendir(fd), closedir);
     if (!listing) return;
     while (const dirent* entry = readdir(listing.get())) {
-        struct stat status{};
+        struct stat status {};
         bool ours = std::string_view(entry->d_name).ends_with(temporary_suffix);
         if (!ours || fstatat(directory.get(), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
-        if (status.st_mtime < std::time(nullptr) - leftover_age_s) unlinkat(directory.get(), entry->d_name, 0);
+        if (status.st_mtime < std::time(nullptr) - leftover_age_s)
+            unlinkat(directory.get(), entry->d_name, 0);
     }
 }
 
 std::string temporary_name(const std::string& name) {
     static std::atomic<unsigned> count = 0;
-    return "." + name + "." + std::to_string(getpid()) + "." + std::to_string(++count) + std::string(temporary_suffix);
+    return "." + name + "." + std::to_string(getpid()) + "." + std::to_string(++count) +
+           std::string(temporary_suffix);
 }
 
 }  // namespace
 
-void write_file(const std::string& root, const std::vector<std::string>& directories, const std::string& name, std::string_view bytes) {
+void write_file(const std::string& root, const std::vector<std::string>& directories, const std::string& name,
+                std::string_view bytes) {
     Fd directory(open(root.c_str(), O_DIRECTORY | O_CLOEXEC), root);
     for (const std::string& step : directories) directory = enter(directory, step);
     sweep(directory);
     std::string temporary = temporary_name(name);
     try {
-        Fd file(openat(directory.get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644), temporary);
+        Fd file(openat(directory.get(), temporary.c_str(),
+                       O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644),
+                temporary);
         write_all(file, bytes, temporary);
         if (fsync(file.get()) != 0) throw failure(temporary);
-        if (renameat(directory.get(), temporary.c_str(), directory.get(), name.c_str()) != 0) throw failure(name);
+        if (renameat(directory.get(), temporary.c_str(), directory.get(), name.c_str()) != 0)
+            throw failure(name);
     } catch (...) {
         unlinkat(directory.get(), temporary.c_str(), 0);
         throw;
@@ -99,7 +105,8 @@ void write_file(const std::string& root, const std::vector<std::string>& directo
 std::string gzip(std::string_view bytes) {
     z_stream stream{};
     constexpr int window_bits_and_gzip = 15 + 16;
-    if (deflateInit2(&stream, 6, Z_DEFLATED, window_bits_and_gzip, 8, Z_DEFAULT_STRATEGY) != Z_OK) throw std::bad_alloc();
+    if (deflateInit2(&stream, 6, Z_DEFLATED, window_bits_and_gzip, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+        throw std::bad_alloc();
     gz_header header{};  // no time, no name
     header.os = 255;     // unknown
     deflateSetHeader(&stream, &header);

@@ -10,7 +10,8 @@ namespace larder::daemon {
 // Writes ROOT/DIRECTORIES.../NAME: a temporary file beside it, fsync, rename. Makes directories below the root that are
 // missing; follows no symbolic link below it. Precondition: no name is empty, "." or "..", or holds '/'.
 // Throws std::system_error.
-void write_file(const std::string& root, const std::vector<std::string>& directories, const std::string& name, std::string_view bytes);
+void write_file(const std::string& root, const std::vector<std::string>& directories, const std::string& name,
+                std::string_view bytes);
 
 // gzip (RFC 1952), level 6, without a time: the same bytes for the same input.
 std::string gzip(std::string_view bytes);

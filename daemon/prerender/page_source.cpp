@@ -27,7 +27,8 @@ std::optional<std::string> PageSource::good_entry(const std::string& key, UnixMs
     each_purge_hash(*entry, [&hashes](std::uint64_t hash) { hashes.push_back(hash); });
     PurgeSeen purge = store_.purges_since(entry->head().fence, hashes);
     if (purge.mode != PurgeMode::none) return std::nullopt;
-    bool good = entry->head().created_ms >= since_ms || judge(entry->head().life, purge.mark(), unix_ms()) == Verdict::fresh;
+    bool good = entry->head().created_ms >= since_ms ||
+                judge(entry->head().life, purge.mark(), unix_ms()) == Verdict::fresh;
     return good ? bytes : std::nullopt;
 }
 
@@ -40,7 +41,8 @@ void PageSource::request(const PageAddress& page, const Policy& policy, UnixMs s
     enqueue_new(queue_, JobReason::prerender, store_name_, store_.policy(key).value_or(policy), variant);
 }
 
-std::optional<std::string> PageSource::await(const PageAddress& page, UnixMs since_ms, UnixMs deadline_ms, std::string& why) {
+std::optional<std::string> PageSource::await(const PageAddress& page, UnixMs since_ms, UnixMs deadline_ms,
+                                             std::string& why) {
     std::string variant = plain_variant(page);
     if (variant.empty()) {
         why = "its URL is too long";
@@ -48,7 +50,8 @@ std::optional<std::string> PageSource::await(const PageAddress& page, UnixMs sin
     }
     std::string key = key_of(variant).text();
     while (!stopping_) {
-        bool pending = queue_.pending(key);  // before the look into the store, or its entry could slip in between
+        bool pending =
+            queue_.pending(key);  // before the look into the store, or its entry could slip in between
         auto start = read_entry_start(store_, key);
         bool recent = start && start->head.created_ms >= since_ms;
         if (recent || !pending) {

@@ -24,7 +24,8 @@ public:
 
     // Waits until the store holds the page, rendered since then, or its job has ended: the entry's bytes, if it is that new or
     // fresh. Nothing, and the reason in `why`, when there is none such, or at `deadline_ms`.
-    std::optional<std::string> await(const PageAddress& page, UnixMs since_ms, UnixMs deadline_ms, std::string& why);
+    std::optional<std::string> await(const PageAddress& page, UnixMs since_ms, UnixMs deadline_ms,
+                                     std::string& why);
 
 private:
     std::optional<std::string> good_entry(const std::string& key, UnixMs since_ms);

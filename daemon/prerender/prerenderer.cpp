@@ -18,7 +18,8 @@ namespace larder::daemon {
 namespace {
 
 constexpr std::chrono::milliseconds look_pause{200};
-constexpr std::chrono::milliseconds retry_pause{5000};  // after a run that a store or queue that is away has ended
+constexpr std::chrono::milliseconds retry_pause{
+    5000};  // after a run that a store or queue that is away has ended
 constexpr std::size_t requested_ahead = 32;
 constexpr std::size_t most_nested_sitemaps = 100;
 
@@ -43,24 +44,34 @@ std::string unfit(const EntryView& entry) {
 }
 
 // Empty: it is not. `pages` are those before it.
-std::string why_left_out(const PrerenderSettings& set, const PageAddress& page, const std::vector<PageAddress>& pages) {
+std::string why_left_out(const PrerenderSettings& set, const PageAddress& page,
+                         const std::vector<PageAddress>& pages) {
     if (set.directory.empty()) return {};
     const char* why = nullptr;
     if (!file_directories(page.path, page.query, &why)) return why;
-    return pages.empty() || page.host == pages.front().host ? "" : "its files would lie among those of another host";
+    return pages.empty() || page.host == pages.front().host
+               ? ""
+               : "its files would lie among those of another host";
 }
 
 void write_page(const std::string& root, const PageAddress& page, const std::string& html) {
     const char* why = nullptr;
-    auto directories = file_directories(page.path, page.query, &why);  // why_left_out has seen that it has them
+    auto directories =
+        file_directories(page.path, page.query, &why);  // why_left_out has seen that it has them
     write_file(root, *directories, "index.html.gz", gzip(html));
     write_file(root, *directories, "index.html", html);
 }
 
 }  // namespace
 
-Prerenderer::Prerenderer(const LiveSettings& settings, Queue& queue, const Stores& stores, BackendClient& client, Metrics& metrics)
-    : settings_(settings), queue_(queue), stores_(stores), client_(client), metrics_(metrics), ticker_(look_pause, [this] { look(); }) {}
+Prerenderer::Prerenderer(const LiveSettings& settings, Queue& queue, const Stores& stores,
+                         BackendClient& client, Metrics& metrics)
+    : settings_(settings),
+      queue_(queue),
+      stores_(stores),
+      client_(client),
+      metrics_(metrics),
+      ticker_(look_pause, [this] { look(); }) {}
 
 Prerenderer::~Prerenderer() {
     stop();
@@ -87,13 +98,15 @@ void Prerenderer::run(const Settings& settings, const PrerenderSettings& set) {
     render_pages(settings, set, pages, since);
 }
 
-void Prerenderer::render_pages(const Settings& settings, const PrerenderSettings& set, const std::vector<PageAddress>& pages, UnixMs since_ms) {
+void Prerenderer::render_pages(const Settings& settings, const PrerenderSettings& set,
+                               const std::vector<PageAddress>& pages, UnixMs since_ms) {
     const std::string& name = set.store.empty() ? stores_.first_name() : set.store;
     PageSource source(queue_, *stores_.find(name), name, stopping_);
     Policy policy = policy_from(set);
     std::size_t requested = 0;
     for (std::size_t i = 0; i < pages.size() && !stopping_; i++) {
-        for (; requested < std::min(pages.size(), i + requested_ahead); requested++) source.request(pages[requested], policy, since_ms);
+        for (; requested < std::min(pages.size(), i + requested_ahead); requested++)
+            source.request(pages[requested], policy, since_ms);
         const BackendSettings* backend = backend_for(settings, pages[i].host);
         // Time for one render and its fragments, and for what waits before it in the queue.
         UnixMs patience = 3 * (backend == nullptr ? 0 : backend->timeout.count()) + 5000;
@@ -103,7 +116,8 @@ void Prerenderer::render_pages(const Settings& settings, const PrerenderSettings
 }
 
 // An old file stays whenever there is no good new page. Returns whether the page is in the store and, if wanted, in its file.
-bool Prerenderer::render_page(PageSource& source, const PrerenderSettings& set, const PageAddress& page, UnixMs since_ms, UnixMs deadline_ms) {
+bool Prerenderer::render_page(PageSource& source, const PrerenderSettings& set, const PageAddress& page,
+                              UnixMs since_ms, UnixMs deadline_ms) {
     std::string why;
     try {
         auto bytes = source.await(page, since_ms, deadline_ms, why);
@@ -147,7 +161,8 @@ std::vector<PageAddress> Prerenderer::pages_of(const Settings& settings, const P
     return pages;
 }
 
-std::vector<std::string> Prerenderer::sitemap_urls(const Settings& settings, const std::string& url, std::size_t most, bool may_nest) {
+std::vector<std::string> Prerenderer::sitemap_urls(const Settings& settings, const std::string& url,
+                                                   std::size_t most, bool may_nest) {
     std::string why;
     auto sitemap = parse_sitemap(fetch_sitemap(settings, url), most + 1, why);
     if (!sitemap) throw std::runtime_error("sitemap " + url + ": " + why);
@@ -166,7 +181,13 @@ std::string Prerenderer::fetch_sitemap(const Settings& settings, const std::stri
     auto page = parse_page_url(url);
     const BackendSettings* backend = page ? backend_for(settings, page->host) : nullptr;
     if (backend == nullptr) throw std::runtime_error("sitemap " + url + ": no [[backend]] renders its host");
-    Variant variant{.method = "GET", .scheme = page->scheme, .host = page->host, .path = page->path, .query = page->query, .cookies = {}, .headers = {}};
+    Variant variant{.method = "GET",
+                    .scheme = page->scheme,
+                    .host = page->host,
+                    .path = page->path,
+                    .query = page->query,
+                    .cookies = {},
+                    .headers = {}};
     Policy policy;
     policy.max_body = static_cast<std::uint32_t>(settings.render.max_body.bytes);
     const char* why = nullptr;
@@ -174,10 +195,12 @@ std::string Prerenderer::fetch_sitemap(const Settings& settings, const std::stri
     if (!request) throw std::runtime_error("sitemap " + url + ": " + why);
     auto promise = std::make_shared<std::promise<BackendAnswer>>();
     auto future = promise->get_future();
-    client_.call(std::move(*request), [promise](BackendAnswer answer) { promise->set_value(std::move(answer)); });
+    client_.call(std::move(*request),
+                 [promise](BackendAnswer answer) { promise->set_value(std::move(answer)); });
     BackendAnswer answer = future.get();
     if (!answer.error.empty()) throw std::runtime_error("sitemap " + url + ": " + answer.error);
-    if (answer.status != 200) throw std::runtime_error("sitemap " + url + ": status " + std::to_string(answer.status));
+    if (answer.status != 200)
+        throw std::runtime_error("sitemap " + url + ": status " + std::to_string(answer.status));
     return answer.body;
 }
 

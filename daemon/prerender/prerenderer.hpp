@@ -17,7 +17,8 @@ namespace larder::daemon {
 
 class Prerenderer {
 public:
-    Prerenderer(const LiveSettings& settings, Queue& queue, const Stores& stores, BackendClient& client, Metrics& metrics);
+    Prerenderer(const LiveSettings& settings, Queue& queue, const Stores& stores, BackendClient& client,
+                Metrics& metrics);
     ~Prerenderer();
 
     // Ends a run at its next page; no further run begins.
@@ -26,10 +27,13 @@ public:
 private:
     void look();
     void run(const Settings& settings, const PrerenderSettings& set);
-    void render_pages(const Settings& settings, const PrerenderSettings& set, const std::vector<PageAddress>& pages, UnixMs since_ms);
-    bool render_page(PageSource& source, const PrerenderSettings& set, const PageAddress& page, UnixMs since_ms, UnixMs deadline_ms);
+    void render_pages(const Settings& settings, const PrerenderSettings& set,
+                      const std::vector<PageAddress>& pages, UnixMs since_ms);
+    bool render_page(PageSource& source, const PrerenderSettings& set, const PageAddress& page,
+                     UnixMs since_ms, UnixMs deadline_ms);
     std::vector<PageAddress> pages_of(const Settings& settings, const PrerenderSettings& set);
-    std::vector<std::string> sitemap_urls(const Settings& settings, const std::string& url, std::size_t most, bool may_nest);
+    std::vector<std::string> sitemap_urls(const Settings& settings, const std::string& url, std::size_t most,
+                                          bool may_nest);
     std::string fetch_sitemap(const Settings& settings, const std::string& url);
 
     const LiveSettings& settings_;

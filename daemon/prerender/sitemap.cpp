@@ -34,7 +34,9 @@ void on_start(void* self, const char* name, const char**) {
 void on_text(void* self, const char* text, int size) {
     auto& reading = *static_cast<Reading*>(self);
     bool in_loc = !reading.open.empty() && reading.open.back() == "loc";
-    if (in_loc) reading.text.append(text, std::min(static_cast<std::size_t>(size), longest_url - reading.text.size()));
+    if (in_loc)
+        reading.text.append(text,
+                            std::min(static_cast<std::size_t>(size), longest_url - reading.text.size()));
 }
 
 std::string trimmed(const std::string& text) {
@@ -49,7 +51,8 @@ void on_end(void* self, const char*) {
     if (depth == 3 && reading.open.back() == "loc") {
         const std::string& around = reading.open[1];
         auto& list = around == "sitemap" ? reading.sitemap.sitemaps : reading.sitemap.pages;
-        if ((around == "url" || around == "sitemap") && list.size() < reading.most) list.push_back(trimmed(reading.text));
+        if ((around == "url" || around == "sitemap") && list.size() < reading.most)
+            list.push_back(trimmed(reading.text));
     }
     reading.open.pop_back();
 }
@@ -64,8 +67,10 @@ std::optional<Sitemap> parse_sitemap(std::string_view xml, std::size_t most, std
     XML_SetUserData(parser.get(), &reading);
     XML_SetElementHandler(parser.get(), on_start, on_end);
     XML_SetCharacterDataHandler(parser.get(), on_text);
-    if (XML_Parse(parser.get(), xml.data(), static_cast<int>(xml.size()), 1) == XML_STATUS_OK) return reading.sitemap;
-    why = std::string("line ") + std::to_string(XML_GetCurrentLineNumber(parser.get())) + ": " + XML_ErrorString(XML_GetErrorCode(parser.get()));
+    if (XML_Parse(parser.get(), xml.data(), static_cast<int>(xml.size()), 1) == XML_STATUS_OK)
+        return reading.sitemap;
+    why = std::string("line ") + std::to_string(XML_GetCurrentLineNumber(parser.get())) + ": " +
+          XML_ErrorString(XML_GetErrorCode(parser.get()));
     return std::nullopt;
 }
 

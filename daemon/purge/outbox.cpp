@@ -19,7 +19,8 @@ PurgeReceipt Outbox::purge(const PurgeOrder& order) {
     PurgeReceipt receipt;
     for (const auto& [name, store] : stores_.all()) {
         try {
-            receipt.sequence = std::max(receipt.sequence, store->purge(order.hashes, order.mode, order.position));
+            receipt.sequence =
+                std::max(receipt.sequence, store->purge(order.hashes, order.mode, order.position));
         } catch (const std::exception& error) {
             spdlog::error("a purge waits for store {}: {}", name, error.what());
             receipt.accepted = keep(store.get(), order) && receipt.accepted;

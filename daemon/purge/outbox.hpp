@@ -18,9 +18,9 @@ struct PurgeOrder {
 };
 
 struct PurgeReceipt {
-    bool accepted = true;          // false: a store is away and the outbox is full
-    std::uint64_t sequence = 0;    // the highest that a store gave it; 0: every store is away
-    std::size_t waiting = 0;       // stores that will get it later
+    bool accepted = true;        // false: a store is away and the outbox is full
+    std::uint64_t sequence = 0;  // the highest that a store gave it; 0: every store is away
+    std::size_t waiting = 0;     // stores that will get it later
 };
 
 class Outbox {

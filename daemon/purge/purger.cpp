@@ -38,7 +38,8 @@ void Purger::walk_pending(const std::string& name, Store& store) {
 
 bool Purger::walk(const std::string& name, Store& store, const Purge& purge) {
     bool taken = true;
-    store.each_key(purge.hash, [&](const std::string& key) { taken = taken && regenerate(name, store, key, purge); });
+    store.each_key(purge.hash,
+                   [&](const std::string& key) { taken = taken && regenerate(name, store, key, purge); });
     return taken;
 }
 

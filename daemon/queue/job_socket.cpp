@@ -17,7 +17,8 @@ constexpr std::size_t most_peers = 1024;
 constexpr std::size_t most_unread = 64 * 1024;
 }  // namespace
 
-JobSocket::JobSocket(const std::string& path, const std::string& mode, Queue& queue) : queue_(queue), listener_(path, mode) {
+JobSocket::JobSocket(const std::string& path, const std::string& mode, Queue& queue)
+    : queue_(queue), listener_(path, mode) {
     if (pipe2(wake_, O_CLOEXEC) != 0) throw std::runtime_error("pipe2 failed");
     thread_ = std::thread([this] { loop(); });
 }
@@ -66,7 +67,8 @@ void JobSocket::loop() {
     for (;;) {
         std::vector<pollfd> watched{{wake_[0], POLLIN, 0}, {listener_.fd(), POLLIN, 0}};
         for (const auto& [fd, peer] : peers_) {
-            int events = (peer.out.empty() ? 0 : POLLOUT) | (peer.out.size() < most_unread && !peer.leaving ? POLLIN : 0);
+            int events = (peer.out.empty() ? 0 : POLLOUT) |
+                         (peer.out.size() < most_unread && !peer.leaving ? POLLIN : 0);
             watched.push_back({fd, static_cast<short>(events), 0});
         }
         if (poll(watched.data(), watched.size(), -1) < 0) continue;

@@ -27,7 +27,8 @@ void MemoryQueue::remove(Items::iterator item) {
 
 MemoryQueue::Items::iterator MemoryQueue::leased(const Lease& lease) {
     auto item = items_.find(lease.key);
-    bool ours = item != items_.end() && item->second.state == State::running && item->second.token == lease.token;
+    bool ours =
+        item != items_.end() && item->second.state == State::running && item->second.token == lease.token;
     return ours ? item : items_.end();
 }
 
@@ -55,7 +56,8 @@ Failed MemoryQueue::fail(Items::iterator item, UnixMs retry_at) {
     return Failed::given_up;
 }
 
-Enqueued MemoryQueue::enqueue(std::string_view key, std::string_view job, std::chrono::milliseconds delay, bool urgent) {
+Enqueued MemoryQueue::enqueue(std::string_view key, std::string_view job, std::chrono::milliseconds delay,
+                              bool urgent) {
     std::lock_guard lock(mutex_);
     if (announced_until_ <= clock_()) return Enqueued::nodaemon;
     UnixMs due = clock_() + delay.count();

@@ -18,7 +18,8 @@ public:
     // `most_jobs`: further keys are answered `full`.
     MemoryQueue(QueueLimits limits, std::size_t most_jobs, UnixClock clock = unix_ms);
 
-    Enqueued enqueue(std::string_view key, std::string_view job, std::chrono::milliseconds delay, bool urgent) override;
+    Enqueued enqueue(std::string_view key, std::string_view job, std::chrono::milliseconds delay,
+                     bool urgent) override;
     std::vector<Claim> claim(std::size_t most) override;
     void wait(std::chrono::milliseconds longest) override;
     Finished finish(const Lease& lease) override;
@@ -37,9 +38,9 @@ private:
     struct Item {
         State state = State::queued;
         std::string job;
-        std::string token;        // of the lease, while running
-        UnixMs at = 0;            // queued: due; running: the lease's deadline; waiting: its end
-        unsigned attempts = 0;    // failed ones
+        std::string token;      // of the lease, while running
+        UnixMs at = 0;          // queued: due; running: the lease's deadline; waiting: its end
+        unsigned attempts = 0;  // failed ones
         bool dirty = false;
     };
     using Items = std::unordered_map<std::string, Item>;
@@ -59,8 +60,8 @@ private:
     std::mutex mutex_;  // guards all that follows
     std::condition_variable work_;
     Items items_;
-    Times due_;    // keys queued, by due time
-    Times held_;   // keys running or waiting, by the time that ends
+    Times due_;   // keys queued, by due time
+    Times held_;  // keys running or waiting, by the time that ends
     std::map<std::string, UnixMs> given_up_;
     UnixMs announced_until_ = 0;
     std::uint64_t claims_ = 0;

@@ -18,7 +18,8 @@ std::string plain_variant(const PageAddress& page) {
     return size > max_variant_bytes ? std::string() : variant.encode();
 }
 
-Enqueued enqueue_new(Queue& queue, JobReason reason, const std::string& store, const Policy& policy, const std::string& variant) {
+Enqueued enqueue_new(Queue& queue, JobReason reason, const std::string& store, const Policy& policy,
+                     const std::string& variant) {
     Job job;
     job.reason = reason;
     job.enqueued_ms = unix_ms();

@@ -23,11 +23,14 @@ Policy policy_from(const Section& section) {
     policy.valid = {{0, seconds(section.valid)}};
     policy.while_s = seconds(section.stale_while);
     policy.error_s = seconds(section.stale_error);
-    policy.esi = section.esi == "on" ? EsiMode::on : section.esi == "auto" ? EsiMode::automatic : EsiMode::off;
+    policy.esi = section.esi == "on"     ? EsiMode::on
+                 : section.esi == "auto" ? EsiMode::automatic
+                                         : EsiMode::off;
     return policy;
 }
 
 // Enqueues now, in the place that the reason deserves.
-Enqueued enqueue_new(Queue& queue, JobReason reason, const std::string& store, const Policy& policy, const std::string& variant);
+Enqueued enqueue_new(Queue& queue, JobReason reason, const std::string& store, const Policy& policy,
+                     const std::string& variant);
 
 }  // namespace larder::daemon

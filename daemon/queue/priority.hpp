@@ -11,11 +11,16 @@ namespace larder::daemon {
 inline std::chrono::milliseconds delay_of(JobReason reason) {
     using namespace std::chrono_literals;
     switch (reason) {
-        case JobReason::manual: return -2000ms;
-        case JobReason::purge: return -1000ms;
-        case JobReason::stale: return 0ms;
-        case JobReason::warm: return 500ms;
-        case JobReason::prerender: return 1000ms;
+        case JobReason::manual:
+            return -2000ms;
+        case JobReason::purge:
+            return -1000ms;
+        case JobReason::stale:
+            return 0ms;
+        case JobReason::warm:
+            return 500ms;
+        case JobReason::prerender:
+            return 1000ms;
     }
     return 0ms;
 }

@@ -5,13 +5,20 @@ namespace larder::daemon {
 
 const char* to_string(Enqueued result) {
     switch (result) {
-        case Enqueued::fresh: return "new";
-        case Enqueued::dup: return "dup";
-        case Enqueued::raised: return "raised";
-        case Enqueued::running: return "running";
-        case Enqueued::dirty: return "dirty";
-        case Enqueued::nodaemon: return "nodaemon";
-        case Enqueued::full: return "full";
+        case Enqueued::fresh:
+            return "new";
+        case Enqueued::dup:
+            return "dup";
+        case Enqueued::raised:
+            return "raised";
+        case Enqueued::running:
+            return "running";
+        case Enqueued::dirty:
+            return "dirty";
+        case Enqueued::nodaemon:
+            return "nodaemon";
+        case Enqueued::full:
+            return "full";
     }
     return "unknown";
 }

@@ -24,13 +24,13 @@ namespace larder::daemon {
 
 // What became of an enqueue; the words are those that nginx gets.
 enum class Enqueued : std::uint8_t {
-    fresh,      // "new"
-    dup,        // queued already
-    raised,     // queued already, now due earlier
-    running,    // running, waiting or given up; dropped
-    dirty,      // the same, but urgent: will run once more
-    nodaemon,   // nobody takes jobs; dropped
-    full,       // no room; dropped
+    fresh,     // "new"
+    dup,       // queued already
+    raised,    // queued already, now due earlier
+    running,   // running, waiting or given up; dropped
+    dirty,     // the same, but urgent: will run once more
+    nodaemon,  // nobody takes jobs; dropped
+    full,      // no room; dropped
 };
 const char* to_string(Enqueued result);
 
@@ -44,19 +44,23 @@ struct Lease {
 
 struct Claim {
     Lease lease;
-    std::string job;              // bytes as enqueued
+    std::string job;  // bytes as enqueued
     unsigned failed_attempts = 0;
 };
 
-enum class Finished : std::uint8_t { removed, requeued, lost };  // lost: the lease had expired, someone else has the job
+enum class Finished : std::uint8_t {
+    removed,
+    requeued,
+    lost
+};  // lost: the lease had expired, someone else has the job
 enum class Failed : std::uint8_t { waiting, given_up, lost };
 
 struct QueueDepths {
-    std::int64_t queued = 0;      // all that wait for a claim
-    std::int64_t due = 0;         // of these, those whose time has come
+    std::int64_t queued = 0;  // all that wait for a claim
+    std::int64_t due = 0;     // of these, those whose time has come
     std::int64_t running = 0;
-    std::int64_t waiting = 0;     // between attempts, or given up for now
-    std::int64_t given_up = 0;    // in the list of given-up jobs
+    std::int64_t waiting = 0;   // between attempts, or given up for now
+    std::int64_t given_up = 0;  // in the list of given-up jobs
 };
 
 struct QueueLimits {
@@ -71,7 +75,8 @@ public:
     virtual ~Queue() = default;
 
     // `delay` counts from now; a negative one goes before others.
-    virtual Enqueued enqueue(std::string_view key, std::string_view job, std::chrono::milliseconds delay, bool urgent) = 0;
+    virtual Enqueued enqueue(std::string_view key, std::string_view job, std::chrono::milliseconds delay,
+                             bool urgent) = 0;
 
     // At most `most` jobs whose time has come, the earliest due first. Doesn't wait.
     virtual std::vector<Claim> claim(std::size_t most) = 0;

@@ -25,7 +25,8 @@ std::string unique_name() {
 }
 
 Enqueued enqueued_from(std::string_view word) {
-    for (Enqueued result : {Enqueued::fresh, Enqueued::dup, Enqueued::raised, Enqueued::running, Enqueued::dirty}) {
+    for (Enqueued result :
+         {Enqueued::fresh, Enqueued::dup, Enqueued::raised, Enqueued::running, Enqueued::dirty}) {
         if (word == to_string(result)) return result;
     }
     return Enqueued::nodaemon;
@@ -47,15 +48,20 @@ RedisQueue::RedisQueue(std::shared_ptr<RedisClient> redis, const std::string& pr
       alive_(prefix + "{queue}alive"),
       self_(unique_name()) {}
 
-Enqueued RedisQueue::enqueue(std::string_view key, std::string_view job, std::chrono::milliseconds delay, bool urgent) {
+Enqueued RedisQueue::enqueue(std::string_view key, std::string_view job, std::chrono::milliseconds delay,
+                             bool urgent) {
     static const RedisScript script(redis_scripts::enqueue);
-    return enqueued_from(redis_->eval(script, {due_, running_, dirty_, jobs_, alive_}, {key, ms(delay), job, urgent ? "1" : "0"}).text());
+    return enqueued_from(
+        redis_
+            ->eval(script, {due_, running_, dirty_, jobs_, alive_}, {key, ms(delay), job, urgent ? "1" : "0"})
+            .text());
 }
 
 std::vector<Claim> RedisQueue::claim(std::size_t most) {
     static const RedisScript script(queue_scripts::claim);
     std::string token = self_ + "." + std::to_string(++claims_);
-    RedisReply reply = redis_->eval(script, {due_, running_, jobs_, owners_, attempts_}, {std::to_string(most), ms(limits_.lease), token});
+    RedisReply reply = redis_->eval(script, {due_, running_, jobs_, owners_, attempts_},
+                                    {std::to_string(most), ms(limits_.lease), token});
     std::vector<Claim> claims;
     for (std::size_t i = 0; i + 2 < reply.size(); i += 3) {
         auto failed = static_cast<unsigned>(std::stoul(std::string(reply.text(i + 2))));
@@ -70,22 +76,25 @@ void RedisQueue::wait(std::chrono::milliseconds longest) {
 
 Finished RedisQueue::finish(const Lease& lease) {
     static const RedisScript script(queue_scripts::finish);
-    RedisReply reply = redis_->eval(script, {due_, running_, dirty_, jobs_, attempts_, owners_}, {lease.key, lease.token});
+    RedisReply reply =
+        redis_->eval(script, {due_, running_, dirty_, jobs_, attempts_, owners_}, {lease.key, lease.token});
     if (reply.text() == "removed") return Finished::removed;
     return reply.text() == "requeued" ? Finished::requeued : Finished::lost;
 }
 
 Failed RedisQueue::fail(const Lease& lease, std::chrono::milliseconds backoff) {
     static const RedisScript script(queue_scripts::fail);
-    RedisReply reply = redis_->eval(script, {running_, jobs_, attempts_, owners_, dead_, buried_},
-                                    {lease.key, lease.token, std::to_string(limits_.attempts), ms(backoff), ms(limits_.give_up_for)});
+    RedisReply reply = redis_->eval(
+        script, {running_, jobs_, attempts_, owners_, dead_, buried_},
+        {lease.key, lease.token, std::to_string(limits_.attempts), ms(backoff), ms(limits_.give_up_for)});
     if (reply.text() == "waiting") return Failed::waiting;
     return reply.text() == "given up" ? Failed::given_up : Failed::lost;
 }
 
 bool RedisQueue::postpone(const Lease& lease, std::chrono::milliseconds delay) {
     static const RedisScript script(queue_scripts::postpone);
-    return redis_->eval(script, {due_, running_, dirty_, owners_}, {lease.key, lease.token, ms(delay)}).integer() == 1;
+    return redis_->eval(script, {due_, running_, dirty_, owners_}, {lease.key, lease.token, ms(delay)})
+               .integer() == 1;
 }
 
 void RedisQueue::run_again(const Lease& lease, std::string_view job) {
@@ -113,8 +122,9 @@ std::vector<Lease> RedisQueue::renew(const std::vector<Lease>& leases) {
 
 std::size_t RedisQueue::reap() {
     static const RedisScript script(queue_scripts::reap);
-    RedisReply reply = redis_->eval(script, {due_, running_, dirty_, jobs_, attempts_, owners_, dead_, buried_},
-                                    {std::to_string(limits_.attempts), ms(limits_.give_up_for)});
+    RedisReply reply =
+        redis_->eval(script, {due_, running_, dirty_, jobs_, attempts_, owners_, dead_, buried_},
+                     {std::to_string(limits_.attempts), ms(limits_.give_up_for)});
     return static_cast<std::size_t>(reply.integer());
 }
 
@@ -143,9 +153,11 @@ QueueDepths RedisQueue::depths() {
 std::string RedisQueue::warning() {
     RedisReply policy = redis_->command({"CONFIG", "GET", "maxmemory-policy"});
     RedisReply limit = redis_->command({"CONFIG", "GET", "maxmemory"});
-    if (policy.size() < 2 || limit.size() < 2 || limit.text(1) == "0" || !policy.text(1).starts_with("allkeys")) return {};
-    return redis_->name() + " evicts any key when it is full (maxmemory-policy " + std::string(policy.text(1)) +
-           "), the queue's included; set volatile-lru or noeviction";
+    if (policy.size() < 2 || limit.size() < 2 || limit.text(1) == "0" ||
+        !policy.text(1).starts_with("allkeys"))
+        return {};
+    return redis_->name() + " evicts any key when it is full (maxmemory-policy " +
+           std::string(policy.text(1)) + "), the queue's included; set volatile-lru or noeviction";
 }
 
 }  // namespace larder::daemon

@@ -13,7 +13,8 @@ class RedisQueue : public Queue {
 public:
     RedisQueue(std::shared_ptr<RedisClient> redis, const std::string& prefix, QueueLimits limits);
 
-    Enqueued enqueue(std::string_view key, std::string_view job, std::chrono::milliseconds delay, bool urgent) override;
+    Enqueued enqueue(std::string_view key, std::string_view job, std::chrono::milliseconds delay,
+                     bool urgent) override;
     std::vector<Claim> claim(std::size_t most) override;
     void wait(std::chrono::milliseconds longest) override;
     Finished finish(const Lease& lease) override;

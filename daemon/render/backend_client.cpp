@@ -41,7 +41,9 @@ void BackendClient::Transfer::prepare() {
     easy.reset(curl_easy_init());
     if (!easy) throw std::runtime_error("libcurl is out of memory");
     CURL* e = easy.get();
-    auto add = [this](const std::string& line) { fields.reset(curl_slist_append(fields.release(), line.c_str())); };
+    auto add = [this](const std::string& line) {
+        fields.reset(curl_slist_append(fields.release(), line.c_str()));
+    };
     bool accepts = false;
     for (const auto& [name, value] : request.fields) {
         add(value.empty() ? name + ";" : name + ": " + value);
@@ -51,12 +53,14 @@ void BackendClient::Transfer::prepare() {
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, fields.get());
     curl_easy_setopt(e, CURLOPT_URL, (request.origin + "/").c_str());
     curl_easy_setopt(e, CURLOPT_REQUEST_TARGET, request.target.c_str());
-    if (!request.socket_path.empty()) curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, request.socket_path.c_str());
+    if (!request.socket_path.empty())
+        curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, request.socket_path.c_str());
     curl_easy_setopt(e, CURLOPT_PROXY, "");  // whatever http_proxy says in the environment
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(e, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<std::int64_t>(request.timeout.count(), 1)));
+    curl_easy_setopt(e, CURLOPT_TIMEOUT_MS,
+                     static_cast<long>(std::max<std::int64_t>(request.timeout.count(), 1)));
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, error);
     curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);

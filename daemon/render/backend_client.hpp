@@ -17,13 +17,13 @@
 namespace larder::daemon {
 
 struct BackendAnswer {
-    std::string error;            // why there is no answer; empty: there is one
-    std::uint16_t status = 0;     // of the final response
+    std::string error;                                         // why there is no answer; empty: there is one
+    std::uint16_t status = 0;                                  // of the final response
     std::vector<std::pair<std::string, std::string>> headers;  // field lines in order, values trimmed
     std::string body;
-    UnixMs request_ms = 0;        // sent
-    UnixMs response_ms = 0;       // header section received
-    std::int64_t took_ms = 0;     // from request to the last byte
+    UnixMs request_ms = 0;     // sent
+    UnixMs response_ms = 0;    // header section received
+    std::int64_t took_ms = 0;  // from request to the last byte
 };
 
 class BackendClient {

@@ -32,7 +32,9 @@ void Intake::claim_loop() {
     for (;;) {
         {
             std::unique_lock lock(mutex_);
-            auto room = [this] { return held_.size() < static_cast<std::size_t>(settings_.get()->render.concurrency); };
+            auto room = [this] {
+                return held_.size() < static_cast<std::size_t>(settings_.get()->render.concurrency);
+            };
             // The bound is for a reload that raises the concurrency.
             changed_.wait_for(lock, 1s, [&] { return draining_ || room(); });
             if (draining_) return;
@@ -49,7 +51,8 @@ void Intake::claim_loop() {
 
 void Intake::claim_some() {
     auto settings = settings_.get();
-    std::size_t room = static_cast<std::size_t>(settings->render.concurrency) - std::min(in_hand(), static_cast<std::size_t>(settings->render.concurrency));
+    std::size_t room = static_cast<std::size_t>(settings->render.concurrency) -
+                       std::min(in_hand(), static_cast<std::size_t>(settings->render.concurrency));
     std::vector<Claim> claims = queue_.claim(std::min(room, claim_batch));
     for (Claim& claim : claims) start(std::move(claim));
     if (claims.empty()) queue_.wait(settings->queue.poll);
@@ -80,7 +83,8 @@ void Intake::keep() {
             if (!draining()) queue_.announce(heartbeat_lifetime);
         }
         if (!leases.empty()) queue_.renew(leases);
-        if (std::size_t crashed = queue_.reap(); crashed > 0) spdlog::warn("{} jobs were recovered from a daemon that died", crashed);
+        if (std::size_t crashed = queue_.reap(); crashed > 0)
+            spdlog::warn("{} jobs were recovered from a daemon that died", crashed);
     } catch (const std::exception& error) {
         away = true;
         if (!queue_away_) spdlog::error("the queue is away: {}", error.what());

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <condition_variable>
-#include <set>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "daemon/live_settings.hpp"

@@ -18,21 +18,32 @@ enum class Outcome : std::uint8_t {
     postponed,   // the backend is busy, or no replica is good enough
     lost,        // the lease was lost to another daemon
 };
-inline constexpr std::array all_outcomes{Outcome::stored,     Outcome::outdone, Outcome::skipped,  Outcome::expired,   Outcome::refused,
-                                         Outcome::unstorable, Outcome::failed,  Outcome::given_up, Outcome::postponed, Outcome::lost};
+inline constexpr std::array all_outcomes{
+    Outcome::stored,     Outcome::outdone, Outcome::skipped,  Outcome::expired,   Outcome::refused,
+    Outcome::unstorable, Outcome::failed,  Outcome::given_up, Outcome::postponed, Outcome::lost};
 
 constexpr const char* to_string(Outcome outcome) {
     switch (outcome) {
-        case Outcome::stored: return "stored";
-        case Outcome::outdone: return "outdone";
-        case Outcome::skipped: return "skipped";
-        case Outcome::expired: return "expired";
-        case Outcome::refused: return "refused";
-        case Outcome::unstorable: return "unstorable";
-        case Outcome::failed: return "failed";
-        case Outcome::given_up: return "given_up";
-        case Outcome::postponed: return "postponed";
-        case Outcome::lost: return "lost";
+        case Outcome::stored:
+            return "stored";
+        case Outcome::outdone:
+            return "outdone";
+        case Outcome::skipped:
+            return "skipped";
+        case Outcome::expired:
+            return "expired";
+        case Outcome::refused:
+            return "refused";
+        case Outcome::unstorable:
+            return "unstorable";
+        case Outcome::failed:
+            return "failed";
+        case Outcome::given_up:
+            return "given_up";
+        case Outcome::postponed:
+            return "postponed";
+        case Outcome::lost:
+            return "lost";
     }
     return "unknown";
 }

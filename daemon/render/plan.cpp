@@ -17,7 +17,8 @@ std::string_view header(const std::vector<NamedValue>& headers, std::string_view
 
 }  // namespace
 
-bool compile_plan(const Storability& storability, const Policy& policy, std::string_view body, std::string& plan, std::string& why) {
+bool compile_plan(const Storability& storability, const Policy& policy, std::string_view body,
+                  std::string& plan, std::string& why) {
     plan.clear();
     if (!storability.esi) return true;
     std::string_view coding = header(storability.headers, "content-encoding");

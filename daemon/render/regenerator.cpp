@@ -18,7 +18,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto busy_delay = 200ms;  // plus as much at random: how long a job waits for a backend whose line is full
+constexpr auto busy_delay =
+    200ms;  // plus as much at random: how long a job waits for a backend whose line is full
 
 std::vector<std::uint64_t> purge_hashes(const EntryView& entry) {
     std::vector<std::uint64_t> hashes;
@@ -77,16 +78,20 @@ void Regenerator::prepare(const Shared& render) {
     if (!job) return end(render, Outcome::refused, why);
     render->job = std::move(*job);
     render->variant = *Variant::parse(render->job.variant, &why);
-    if (key_of(render->job.variant).text() != render->claim.lease.key) return end(render, Outcome::refused, "the key is not the variant's");
+    if (key_of(render->job.variant).text() != render->claim.lease.key)
+        return end(render, Outcome::refused, "the key is not the variant's");
     render->store = parts_.stores.find(render->job.store);
-    if (render->store == nullptr) return end(render, Outcome::refused, "no [[store]] has the name " + render->job.store);
+    if (render->store == nullptr)
+        return end(render, Outcome::refused, "no [[store]] has the name " + render->job.store);
     render->backend = backend_for(*render->settings, render->variant.host);
     if (render->backend == nullptr) return end(render, Outcome::refused, "no [[backend]] renders its host");
     auto request = backend_request(render->variant, render->job.policy, *render->backend, &why);
     if (!request) return end(render, Outcome::refused, why);
     render->request = std::move(*request);
-    render->request.max_body = std::min<std::size_t>(render->request.max_body, static_cast<std::size_t>(render->settings->render.max_body.bytes));
-    if (render->job.deadline_ms != 0 && unix_ms() >= render->job.deadline_ms) return end(render, Outcome::expired, "its deadline has passed");
+    render->request.max_body = std::min<std::size_t>(
+        render->request.max_body, static_cast<std::size_t>(render->settings->render.max_body.bytes));
+    if (render->job.deadline_ms != 0 && unix_ms() >= render->job.deadline_ms)
+        return end(render, Outcome::expired, "its deadline has passed");
     if (!is_wanted(*render)) return end(render, Outcome::skipped, "what is stored is new enough");
     enter_gate(render);
 }
@@ -105,9 +110,12 @@ bool Regenerator::is_wanted(const Render& render) {
 
 void Regenerator::enter_gate(const Shared& render) {
     auto limit = static_cast<std::size_t>(render->backend->concurrency);
-    auto go = [this, render] { parts_.workers.post([this, render] { guarded(render, &Regenerator::call); }); };
+    auto go = [this, render] {
+        parts_.workers.post([this, render] { guarded(render, &Regenerator::call); });
+    };
     if (parts_.gate.enter(render->backend->name, limit, go)) return;
-    postpone(render, busy_delay + std::chrono::milliseconds(static_cast<int>(random_fraction() * 200)), "the backend is busy");
+    postpone(render, busy_delay + std::chrono::milliseconds(static_cast<int>(random_fraction() * 200)),
+             "the backend is busy");
 }
 
 // Inside the gate: every way out of here leaves it.
@@ -165,13 +173,15 @@ void Regenerator::commit(const Shared& render) {
     answer.response_ms = got.response_ms;
     answer.variant_holds = [render](std::string_view name) {
         const auto& held = render->variant.headers;
-        return std::any_of(held.begin(), held.end(), [name](const NamedValue& header) { return header.name == name; });
+        return std::any_of(held.begin(), held.end(),
+                           [name](const NamedValue& header) { return header.name == name; });
     };
     answer.authorized = answer.variant_holds("authorization");
     Storability storability = larder::storability(render->job.policy, answer);
     if (!storability.store) return end(render, Outcome::unstorable, storability.reason);
     std::string plan, why;
-    if (!compile_plan(storability, render->job.policy, got.body, plan, why)) return end(render, Outcome::unstorable, why);
+    if (!compile_plan(storability, render->job.policy, got.body, plan, why))
+        return end(render, Outcome::unstorable, why);
 
     EntryParts parts;
     parts.status = got.status;
@@ -218,7 +228,9 @@ void Regenerator::fail(const Shared& render, const std::string& why) {
     Backoff backoff{render->settings->queue.retry_first, render->settings->queue.retry_longest};
     auto wait = backoff.after(render->claim.failed_attempts + 1, random_fraction());
     Failed failed = parts_.queue.fail(render->claim.lease, wait);
-    Outcome outcome = failed == Failed::waiting ? Outcome::failed : failed == Failed::given_up ? Outcome::given_up : Outcome::lost;
+    Outcome outcome = failed == Failed::waiting    ? Outcome::failed
+                      : failed == Failed::given_up ? Outcome::given_up
+                                                   : Outcome::lost;
     report(render, outcome, why);
 }
 
@@ -228,9 +240,14 @@ void Regenerator::postpone(const Shared& render, std::chrono::milliseconds delay
 }
 
 void Regenerator::report(const Shared& render, Outcome outcome, const std::string& why) {
-    bool good = outcome == Outcome::stored || outcome == Outcome::skipped || outcome == Outcome::postponed || outcome == Outcome::outdone;
-    spdlog::log(good ? spdlog::level::debug : spdlog::level::warn, "job {} {} ({}): {}{}{}", render->claim.lease.key,
-                render->job.variant.empty() ? "-" : render->variant.host.empty() ? "-" : std::string(render->variant.host) + std::string(render->variant.path),
+    bool good = outcome == Outcome::stored || outcome == Outcome::skipped || outcome == Outcome::postponed ||
+                outcome == Outcome::outdone;
+    spdlog::log(good ? spdlog::level::debug : spdlog::level::warn, "job {} {} ({}): {}{}{}",
+                render->claim.lease.key,
+                render->job.variant.empty() ? "-"
+                : render->variant.host.empty()
+                    ? "-"
+                    : std::string(render->variant.host) + std::string(render->variant.path),
                 to_string(render->job.reason), to_string(outcome), why.empty() ? "" : ": ", why);
     parts_.metrics.job(outcome);
     render->ended(outcome);

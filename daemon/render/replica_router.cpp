@@ -16,20 +16,25 @@ constexpr UnixMs usual_patience_ms = 30'000;
 double patience_used(const Job& job, UnixMs now) {
     UnixMs end = job.deadline_ms != 0 ? job.deadline_ms : job.enqueued_ms + usual_patience_ms;
     if (end <= job.enqueued_ms) return 1;
-    return std::clamp(static_cast<double>(now - job.enqueued_ms) / static_cast<double>(end - job.enqueued_ms), 0.0, 1.0);
+    return std::clamp(static_cast<double>(now - job.enqueued_ms) / static_cast<double>(end - job.enqueued_ms),
+                      0.0, 1.0);
 }
 
-Route route_for(replicas::Chooser& chooser, const SigningSettings& signing, const Job& job, const Variant& variant, UnixMs deadline) {
+Route route_for(replicas::Chooser& chooser, const SigningSettings& signing, const Job& job,
+                const Variant& variant, UnixMs deadline) {
     UnixMs now = unix_ms();
-    replicas::Choice choice =
-        chooser.choose({.urgency = replicas::Class::background, .position = job.position, .patience_used = patience_used(job, now)});
+    replicas::Choice choice = chooser.choose({.urgency = replicas::Class::background,
+                                              .position = job.position,
+                                              .patience_used = patience_used(job, now)});
     Route route;
     route.reason = choice.reason;
     route.hold = choice.hold;
     route.retry_after = choice.retry_after;
     if (choice.hold) return route;
     std::vector<std::string> keys{signing.key};
-    route.header = Signer(keys, route_salt).sign(replicas::route_value(choice.alias, job.position, variant.path, deadline), now / 1000);
+    route.header =
+        Signer(keys, route_salt)
+            .sign(replicas::route_value(choice.alias, job.position, variant.path, deadline), now / 1000);
     route.token = std::make_shared<replicas::InFlight>(std::move(choice.token));
     return route;
 }

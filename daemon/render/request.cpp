@@ -14,10 +14,23 @@ namespace {
 
 // Fields that frame a message, belong to one connection, or are ours to say.
 bool may_be_kept(std::string_view name) {
-    static constexpr std::array<std::string_view, 17> never{
-        "accept-encoding", "connection", "content-length", "cookie", "expect", "host", "http2-settings", "keep-alive",
-        "proxy-authorization", "proxy-connection", "surrogate-capability", "te", "trailer", "transfer-encoding", "upgrade",
-        "via", "x-forwarded-proto"};
+    static constexpr std::array<std::string_view, 17> never{"accept-encoding",
+                                                            "connection",
+                                                            "content-length",
+                                                            "cookie",
+                                                            "expect",
+                                                            "host",
+                                                            "http2-settings",
+                                                            "keep-alive",
+                                                            "proxy-authorization",
+                                                            "proxy-connection",
+                                                            "surrogate-capability",
+                                                            "te",
+                                                            "trailer",
+                                                            "transfer-encoding",
+                                                            "upgrade",
+                                                            "via",
+                                                            "x-forwarded-proto"};
     return std::find(never.begin(), never.end(), name) == never.end() && !is_larder_field(name);
 }
 
@@ -43,8 +56,8 @@ const BackendSettings* backend_for(const Settings& settings, std::string_view ho
     return nullptr;
 }
 
-std::optional<BackendRequest> backend_request(const Variant& variant, const Policy& policy, const BackendSettings& backend,
-                                              const char** why) {
+std::optional<BackendRequest> backend_request(const Variant& variant, const Policy& policy,
+                                              const BackendSettings& backend, const char** why) {
     *why = nullptr;
     if (variant.method != "GET") {
         *why = "the variant's method is not GET";
@@ -57,7 +70,9 @@ std::optional<BackendRequest> backend_request(const Variant& variant, const Poli
     request.target = variant.target();
     request.timeout = backend.timeout;
     request.max_body = policy.max_body;
-    auto add = [&request](std::string_view name, std::string_view value) { request.fields.emplace_back(name, value); };
+    auto add = [&request](std::string_view name, std::string_view value) {
+        request.fields.emplace_back(name, value);
+    };
     add("Host", backend.host_header.empty() ? variant.host : std::string_view(backend.host_header));
     bool has_agent = false;
     for (const NamedValue& header : variant.headers) {

@@ -14,12 +14,12 @@
 namespace larder::daemon {
 
 struct BackendRequest {
-    std::string origin;                // "http://host:port"
-    std::string socket_path;           // instead of TCP, unless empty
-    std::string target;                // request target as on the wire
+    std::string origin;                                       // "http://host:port"
+    std::string socket_path;                                  // instead of TCP, unless empty
+    std::string target;                                       // request target as on the wire
     std::vector<std::pair<std::string, std::string>> fields;  // in order; every field there is, Host included
     std::chrono::milliseconds timeout{0};
-    std::size_t max_body = 0;          // bytes; a longer answer is an error
+    std::size_t max_body = 0;  // bytes; a longer answer is an error
 };
 
 // The first backend that renders pages of `host`; nullptr when none does.
@@ -27,7 +27,7 @@ const BackendSettings* backend_for(const Settings& settings, std::string_view ho
 
 // Nothing, and the reason in *why, for a variant that no client of ours makes: another method than GET, or a kept header
 // that would frame or route the message.
-std::optional<BackendRequest> backend_request(const Variant& variant, const Policy& policy, const BackendSettings& backend,
-                                              const char** why);
+std::optional<BackendRequest> backend_request(const Variant& variant, const Policy& policy,
+                                              const BackendSettings& backend, const char** why);
 
 }  // namespace larder::daemon

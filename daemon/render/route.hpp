@@ -12,11 +12,11 @@
 namespace larder::daemon {
 
 struct Route {
-    bool hold = false;                        // render later: no server is good enough now
-    std::chrono::milliseconds retry_after{0}; // when hold
-    std::string header;                       // value of Larder-Route; empty: send none
-    std::string reason;                       // for logs
-    std::shared_ptr<void> token;              // counts as load on the server while it lives
+    bool hold = false;                         // render later: no server is good enough now
+    std::chrono::milliseconds retry_after{0};  // when hold
+    std::string header;                        // value of Larder-Route; empty: send none
+    std::string reason;                        // for logs
+    std::shared_ptr<void> token;               // counts as load on the server while it lives
 };
 
 // `deadline_ms`: Unix time by which the backend must have answered. May be called from any thread; does no I/O.

@@ -58,7 +58,8 @@ std::optional<HostPort> parse_host_port(std::string_view text, std::optional<std
 }
 
 std::optional<std::string> parse_unix(std::string_view text) {
-    if (!take_prefix(text, "unix:") || text.empty() || text.front() != '/' || text.size() >= max_socket_path) return std::nullopt;
+    if (!take_prefix(text, "unix:") || text.empty() || text.front() != '/' || text.size() >= max_socket_path)
+        return std::nullopt;
     return std::string(text);
 }
 

@@ -44,10 +44,10 @@ struct PageAddress {
     std::string scheme, host, path, query;
 };
 
-std::optional<Endpoint> parse_listen_address(std::string_view text);          // HOST:PORT, unix:/PATH
-std::optional<RedisAddress> parse_redis_url(std::string_view text);           // redis://..., unix:/PATH
-std::optional<std::vector<HostPort>> parse_memcached_url(std::string_view);   // memcached://a:1,b:2
-std::optional<BackendAddress> parse_backend_url(std::string_view text);       // http(s)://HOST[:PORT], unix:/PATH
-std::optional<PageAddress> parse_page_url(std::string_view text);             // http(s)://HOST[:PORT]/PATH[?QUERY]
+std::optional<Endpoint> parse_listen_address(std::string_view text);         // HOST:PORT, unix:/PATH
+std::optional<RedisAddress> parse_redis_url(std::string_view text);          // redis://..., unix:/PATH
+std::optional<std::vector<HostPort>> parse_memcached_url(std::string_view);  // memcached://a:1,b:2
+std::optional<BackendAddress> parse_backend_url(std::string_view text);  // http(s)://HOST[:PORT], unix:/PATH
+std::optional<PageAddress> parse_page_url(std::string_view text);        // http(s)://HOST[:PORT]/PATH[?QUERY]
 
 }  // namespace larder::daemon

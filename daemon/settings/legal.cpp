@@ -22,18 +22,22 @@ bool is_visible(std::string_view text) {
 
 // A header field's value: nothing that could start another field (RFC 9110 section 5.5).
 bool is_field_value(std::string_view text) {
-    return std::all_of(text.begin(), text.end(), [](unsigned char c) { return c == '\t' || (c >= 0x20 && c != 0x7f); });
+    return std::all_of(text.begin(), text.end(),
+                       [](unsigned char c) { return c == '\t' || (c >= 0x20 && c != 0x7f); });
 }
 
 // The daemon frames and addresses its requests itself.
 bool is_free_field_name(std::string_view name) {
     std::string lower(name);
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    for (const char* taken : {"host", "cookie", "content-length", "transfer-encoding", "connection", "accept-encoding"}) {
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    for (const char* taken :
+         {"host", "cookie", "content-length", "transfer-encoding", "connection", "accept-encoding"}) {
         if (lower == taken) return false;
     }
     return !lower.empty() && std::all_of(lower.begin(), lower.end(), [](unsigned char c) {
-        return std::isalnum(c) != 0 || std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos;
+        return std::isalnum(c) != 0 ||
+               std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos;
     });
 }
 
@@ -60,7 +64,8 @@ Legal<Duration> between(Duration least, Duration most) {
 }
 
 Legal<Decimal> decimal_between(double least, double most) {
-    return {show(Decimal(least)) + " to " + show(Decimal(most)), [=](const Decimal& n) { return n >= least && n <= most; }};
+    return {show(Decimal(least)) + " to " + show(Decimal(most)),
+            [=](const Decimal& n) { return n >= least && n <= most; }};
 }
 
 Legal<Node> any_node() {
@@ -80,7 +85,8 @@ Legal<Text> one_of(std::initializer_list<const char*> words) {
     std::vector<std::string> legal(words.begin(), words.end());
     std::string listed;
     for (const std::string& word : legal) listed += (listed.empty() ? "" : ", ") + show(word);
-    return {listed, [legal](const Text& text) { return std::find(legal.begin(), legal.end(), text) != legal.end(); }};
+    return {listed,
+            [legal](const Text& text) { return std::find(legal.begin(), legal.end(), text) != legal.end(); }};
 }
 
 Legal<Text> required_name() {
@@ -88,7 +94,8 @@ Legal<Text> required_name() {
 }
 
 Legal<Text> optional_name() {
-    return {"1 to 64 letters, digits, '_', '-' or '.'; or empty", [](const Text& t) { return t.empty() || is_name(t); }};
+    return {"1 to 64 letters, digits, '_', '-' or '.'; or empty",
+            [](const Text& t) { return t.empty() || is_name(t); }};
 }
 
 Legal<Text> key_prefix() {
@@ -108,8 +115,10 @@ Legal<Text> queue_url() {
 }
 
 Legal<Text> store_url() {
-    return {"redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], unix:/PATH (Redis) or memcached://HOST[:PORT][,HOST[:PORT]]...; required",
-            [](const Text& t) { return parse_redis_url(t).has_value() || parse_memcached_url(t).has_value(); }};
+    return {
+        "redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], unix:/PATH (Redis) or "
+        "memcached://HOST[:PORT][,HOST[:PORT]]...; required",
+        [](const Text& t) { return parse_redis_url(t).has_value() || parse_memcached_url(t).has_value(); }};
 }
 
 Legal<Text> backend_url() {
@@ -127,7 +136,8 @@ Legal<Text> absolute_path_or_empty() {
 }
 
 Legal<Text> secret_or_empty() {
-    return {"at least 16 visible characters, or empty", [](const Text& t) { return t.empty() || is_secret(t); }};
+    return {"at least 16 visible characters, or empty",
+            [](const Text& t) { return t.empty() || is_secret(t); }};
 }
 
 Legal<Text> file_mode() {
@@ -153,17 +163,20 @@ Legal<Texts> host_patterns() {
 
 Legal<Texts> absolute_urls() {
     return {"a list of http://HOST/PATH or https://HOST/PATH", [](const Texts& list) {
-                return std::all_of(list.begin(), list.end(), [](const Text& t) { return parse_page_url(t).has_value(); });
+                return std::all_of(list.begin(), list.end(),
+                                   [](const Text& t) { return parse_page_url(t).has_value(); });
             }};
 }
 
 Legal<Pairs> field_pairs() {
-    return {"a table of header names and values, but for Host, Cookie, Accept-Encoding and those that frame a message",
-            [](const Pairs& pairs) {
-                return std::all_of(pairs.begin(), pairs.end(), [](const auto& pair) {
-                    return is_free_field_name(pair.first) && is_field_value(pair.second);
-                });
-            }};
+    return {
+        "a table of header names and values, but for Host, Cookie, Accept-Encoding and those that frame a "
+        "message",
+        [](const Pairs& pairs) {
+            return std::all_of(pairs.begin(), pairs.end(), [](const auto& pair) {
+                return is_free_field_name(pair.first) && is_field_value(pair.second);
+            });
+        }};
 }
 
 }  // namespace larder::daemon

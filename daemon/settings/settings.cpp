@@ -1,12 +1,12 @@
 // Reading the file against the table, with all that is wrong told at once.
 #include "settings.hpp"
 
+#include <toml++/toml.h>
 #include <algorithm>
 #include <fstream>
 #include <limits>
 #include <set>
 #include <sstream>
-#include <toml++/toml.h>
 
 #include "daemon/prerender/file_path.hpp"
 #include "databases.hpp"
@@ -25,11 +25,15 @@ public:
 
     void throw_if_any() {
         if (problems_.empty()) return;
-        auto place = [](const auto& problem) { return problem.first == 0 ? std::numeric_limits<int>::max() : problem.first; };
-        std::stable_sort(problems_.begin(), problems_.end(), [&](const auto& a, const auto& b) { return place(a) < place(b); });
+        auto place = [](const auto& problem) {
+            return problem.first == 0 ? std::numeric_limits<int>::max() : problem.first;
+        };
+        std::stable_sort(problems_.begin(), problems_.end(),
+                         [&](const auto& a, const auto& b) { return place(a) < place(b); });
         std::string all;
         for (const auto& [line, text] : problems_) {
-            all += (all.empty() ? "" : "\n") + file_ + (line > 0 ? ":" + std::to_string(line) : "") + ": " + text;
+            all += (all.empty() ? "" : "\n") + file_ + (line > 0 ? ":" + std::to_string(line) : "") + ": " +
+                   text;
         }
         throw SettingsError(all);
     }
@@ -78,16 +82,17 @@ public:
             if (std::find(known_.begin(), known_.end(), key.str()) != known_.end()) continue;
             std::string legal;
             for (const std::string& name : known_) legal += (legal.empty() ? "" : ", ") + name;
-            problems_.add(static_cast<int>(key.source().begin.line),
-                          "unknown setting \"" + std::string(key.str()) + "\" in [" + section_ + "]; legal: " + legal);
+            problems_.add(
+                static_cast<int>(key.source().begin.line),
+                "unknown setting \"" + std::string(key.str()) + "\" in [" + section_ + "]; legal: " + legal);
         }
     }
 
 private:
     template <typename T>
     void complain(const toml::node& node, const char* key, const T& value, const std::string& words) {
-        problems_.add(line_of(node), section_ + "." + key + ": " + written(node, key) + " is not legal; legal: " +
-                                         type_name(value) + ", " + words);
+        problems_.add(line_of(node), section_ + "." + key + ": " + written(node, key) +
+                                         " is not legal; legal: " + type_name(value) + ", " + words);
     }
 
     const toml::table& table_;
@@ -96,13 +101,13 @@ private:
     std::vector<std::string> known_;
 };
 
-#define SECTION(name, Type, often, sentence)                                                                 \
-    void read_section(const toml::table& table, Type& into, Problems& problems) {                            \
-        into.line = line_of(table);                                                                          \
+#define SECTION(name, Type, often, sentence)                                      \
+    void read_section(const toml::table& table, Type& into, Problems& problems) { \
+        into.line = line_of(table);                                               \
         SectionReader reader(table, #name, problems);
 #define SETTING(type, name, initial, legal, when, sentence) reader.setting<type>(#name, into.name, legal);
 #define END_SECTION(name, Type) \
-        reader.finish();        \
+    reader.finish();            \
     }
 #include "settings.def"
 #undef SECTION
@@ -118,9 +123,11 @@ void read_once(const toml::node& node, const char* name, Section& into, Problems
 template <typename Section>
 void read_many(const toml::node& node, const char* name, std::vector<Section>& into, Problems& problems) {
     const toml::array* array = node.as_array();
-    bool tables = array != nullptr && std::all_of(array->begin(), array->end(), [](const auto& n) { return n.is_table(); });
+    bool tables = array != nullptr &&
+                  std::all_of(array->begin(), array->end(), [](const auto& n) { return n.is_table(); });
     if (!tables) {
-        return problems.add(line_of(node), std::string("\"") + name + "\" is not a list of sections; legal: [[" + name + "]]");
+        return problems.add(line_of(node), std::string("\"") + name +
+                                               "\" is not a list of sections; legal: [[" + name + "]]");
     }
     for (const toml::node& element : *array) read_section(*element.as_table(), into.emplace_back(), problems);
 }
@@ -132,10 +139,10 @@ void read_sections(const toml::table& root, Settings& settings, Problems& proble
 #define READ_once(section) read_once(node, #section, settings.section, problems)
 #define READ_many(section) read_many(node, #section, settings.section##s, problems)
 #define SECTION(section, Type, often, sentence) \
-        if (name == #section) {                 \
-            known = true;                       \
-            READ_##often(section);              \
-        }
+    if (name == #section) {                     \
+        known = true;                           \
+        READ_##often(section);                  \
+    }
 #define SETTING(type, name, initial, legal, when, sentence)
 #define END_SECTION(name, Type)
 #include "settings.def"
@@ -159,18 +166,21 @@ void check_unique(const std::vector<Section>& sections, const char* kind, Proble
     std::set<std::string> seen;
     for (const Section& section : sections) {
         if (section.name.empty() || seen.insert(section.name).second) continue;
-        problems.add(section.line, std::string(kind) + ".name: \"" + section.name + "\" is there twice; legal: a name of its own");
+        problems.add(section.line, std::string(kind) + ".name: \"" + section.name +
+                                       "\" is there twice; legal: a name of its own");
     }
 }
 
-void check_store_exists(const Settings& settings, const std::string& store, int line, const char* section, Problems& problems) {
+void check_store_exists(const Settings& settings, const std::string& store, int line, const char* section,
+                        Problems& problems) {
     std::string legal;
     for (const StoreSettings& known : settings.stores) {
         if (store.empty() || store == known.name) return;
         legal += (legal.empty() ? "" : ", ") + show(known.name);
     }
     if (settings.stores.empty()) return;
-    problems.add(line, std::string(section) + ".store: " + show(store) + " is not a [[store]]; legal: " + legal);
+    problems.add(line,
+                 std::string(section) + ".store: " + show(store) + " is not a [[store]]; legal: " + legal);
 }
 
 // Pages that have no file, or would share one, are errors here; of a sitemap's pages such are left out as they come.
@@ -182,10 +192,13 @@ void check_files(const PrerenderSettings& pages, Problems& problems) {
         if (!page) continue;
         const char* why = nullptr;
         if (!file_directories(page->path, page->query, &why)) {
-            problems.add(pages.line, "prerender.urls: " + show(url) + ": " + why + "; legal with directory: plain paths");
+            problems.add(pages.line,
+                         "prerender.urls: " + show(url) + ": " + why + "; legal with directory: plain paths");
         }
         if (!host.empty() && host != page->host) {
-            problems.add(pages.line, "prerender.urls: " + show(url) + " is of another host than the first; legal with directory: one host");
+            problems.add(pages.line,
+                         "prerender.urls: " + show(url) +
+                             " is of another host than the first; legal with directory: one host");
         }
         if (host.empty()) host = page->host;
     }
@@ -194,10 +207,13 @@ void check_files(const PrerenderSettings& pages, Problems& problems) {
 void check_databases(const Settings& settings, Problems& problems) {
     if (settings.databases.empty()) return;
     for (const replicas::Problem& problem : replicas::validate(replica_settings(settings))) {
-        problems.add(settings.databases[problem.database].line, "database." + problem.key + " " + problem.text);
+        problems.add(settings.databases[problem.database].line,
+                     "database." + problem.key + " " + problem.text);
     }
     if (settings.signing.key.empty()) {
-        problems.add(settings.signing.line, "signing.key is missing, and databases are configured; legal: at least 16 visible characters");
+        problems.add(
+            settings.signing.line,
+            "signing.key is missing, and databases are configured; legal: at least 16 visible characters");
     }
 }
 
@@ -213,21 +229,23 @@ void check_together(const Settings& settings, Problems& problems) {
         check_store_exists(settings, pages.store, pages.line, "prerender", problems);
         check_files(pages, problems);
         if (pages.urls.empty() && pages.sitemap.empty()) {
-            problems.add(pages.line, "prerender \"" + pages.name + "\" names no page; legal: urls, or sitemap, or both");
+            problems.add(pages.line,
+                         "prerender \"" + pages.name + "\" names no page; legal: urls, or sitemap, or both");
         }
     }
     check_databases(settings, problems);
     if (settings.queue.retry_longest < settings.queue.retry_first) {
         problems.add(settings.queue.line, "queue.retry_longest: " + show(settings.queue.retry_longest) +
-                                              " is below queue.retry_first; legal: at least " + show(settings.queue.retry_first));
+                                              " is below queue.retry_first; legal: at least " +
+                                              show(settings.queue.retry_first));
     }
 }
 
-#define SECTION(name, Type, often, sentence) \
+#define SECTION(name, Type, often, sentence)                                          \
     void compare(const Type& a, const Type& b, std::vector<std::string>& differing) { \
         const std::string section = #name;
 #define SETTING(type, name, initial, legal, when, sentence) \
-        if (std::string_view(#when) == "restart" && !(a.name == b.name)) differing.push_back(section + "." #name);
+    if (std::string_view(#when) == "restart" && !(a.name == b.name)) differing.push_back(section + "." #name);
 #define END_SECTION(name, Type) }
 #include "settings.def"
 #undef SECTION
@@ -235,7 +253,8 @@ void check_together(const Settings& settings, Problems& problems) {
 #undef END_SECTION
 
 template <typename Section>
-void compare(const std::vector<Section>& a, const std::vector<Section>& b, std::vector<std::string>& differing) {
+void compare(const std::vector<Section>& a, const std::vector<Section>& b,
+             std::vector<std::string>& differing) {
     for (std::size_t i = 0; i < std::max(a.size(), b.size()); i++) {
         compare(i < a.size() ? a[i] : Section(), i < b.size() ? b[i] : Section(), differing);
     }
@@ -249,7 +268,8 @@ Settings parse_settings(std::string_view toml, const std::string& file) {
     try {
         read_sections(toml::parse(toml, file), settings, problems);
     } catch (const toml::parse_error& error) {
-        problems.add(static_cast<int>(error.source().begin.line), "not TOML: " + std::string(error.description()));
+        problems.add(static_cast<int>(error.source().begin.line),
+                     "not TOML: " + std::string(error.description()));
         problems.throw_if_any();
     }
     check_together(settings, problems);
@@ -270,8 +290,8 @@ std::string list_settings() {
 #define BRACKETS_once(name) "[" #name "]"
 #define BRACKETS_many(name) "[[" #name "]]"
 #define SECTION(name, Type, often, sentence) section = BRACKETS_##often(name);
-#define SETTING(type, name, initial, legal, when, sentence)                                              \
-    out << section << '\t' << #name << '\t' << #type << '\t' << show(type(initial)) << '\t'               \
+#define SETTING(type, name, initial, legal, when, sentence)                                 \
+    out << section << '\t' << #name << '\t' << #type << '\t' << show(type(initial)) << '\t' \
         << Legal<type>(legal).words << '\t' << #when << '\t' << sentence << '\n';
 #define END_SECTION(name, Type)
 #include "settings.def"

@@ -14,9 +14,10 @@ using namespace std::chrono_literals;
 
 #define SECTION(name, Type, often, sentence) struct Type {
 #define SETTING(type, name, initial, legal, when, sentence) type name = initial;
-#define END_SECTION(name, Type) \
-        int line = 0; /* of the section in the file; 0: not there */ \
-    };
+#define END_SECTION(name, Type)                                  \
+    int line = 0; /* of the section in the file; 0: not there */ \
+    }                                                            \
+    ;
 #include "settings.def"
 #undef SECTION
 #undef SETTING

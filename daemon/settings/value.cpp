@@ -1,10 +1,10 @@
 // Reading and showing the types of settings.
 #include "value.hpp"
 
+#include <toml++/toml.h>
 #include <charconv>
 #include <iomanip>
 #include <sstream>
-#include <toml++/toml.h>
 
 namespace larder::daemon {
 
@@ -14,13 +14,15 @@ struct Unit {
     std::string_view suffix;
     std::int64_t factor;
 };
-constexpr Unit duration_units[] = {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
+constexpr Unit duration_units[] = {
+    {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
 constexpr Unit size_units[] = {{"k", 1 << 10}, {"m", 1 << 20}, {"g", 1 << 30}};
 constexpr std::int64_t longest_ms = 100LL * 366 * 86'400'000;
 
 // Digits, then one of `units` or nothing (which multiplies by `plain`).
 template <std::size_t N>
-std::optional<std::int64_t> parse_with_unit(std::string_view text, const Unit (&units)[N], std::int64_t plain) {
+std::optional<std::int64_t> parse_with_unit(std::string_view text, const Unit (&units)[N],
+                                            std::int64_t plain) {
     std::int64_t number = 0;
     auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
     if (error != std::errc() || number < 0) return std::nullopt;
@@ -89,7 +91,7 @@ bool read_value(const toml::node& node, Number& into) {
 }
 
 bool read_value(const toml::node& node, Duration& into) {
-    auto parsed = node.is_integer() ? parse_duration(std::to_string(node.as_integer()->get()))
+    auto parsed = node.is_integer()  ? parse_duration(std::to_string(node.as_integer()->get()))
                   : node.is_string() ? parse_duration(node.as_string()->get())
                                      : std::nullopt;
     if (parsed) into = *parsed;
@@ -97,7 +99,7 @@ bool read_value(const toml::node& node, Duration& into) {
 }
 
 bool read_value(const toml::node& node, Size& into) {
-    auto parsed = node.is_integer() ? parse_size(std::to_string(node.as_integer()->get()))
+    auto parsed = node.is_integer()  ? parse_size(std::to_string(node.as_integer()->get()))
                   : node.is_string() ? parse_size(node.as_string()->get())
                                      : std::nullopt;
     if (parsed) into = *parsed;
@@ -176,14 +178,32 @@ std::string show(const Nodes& value) {
     return "[" + out + "]";
 }
 
-const char* type_name(const Decimal&) { return "a number"; }
-const char* type_name(const Node&) { return "a server"; }
-const char* type_name(const Nodes&) { return "a list of servers"; }
-const char* type_name(const Text&) { return "a text"; }
-const char* type_name(const Texts&) { return "a list of texts"; }
-const char* type_name(const Pairs&) { return "a table of texts"; }
-const char* type_name(const Number&) { return "a whole number"; }
-const char* type_name(const Duration&) { return "a duration"; }
-const char* type_name(const Size&) { return "a size"; }
+const char* type_name(const Decimal&) {
+    return "a number";
+}
+const char* type_name(const Node&) {
+    return "a server";
+}
+const char* type_name(const Nodes&) {
+    return "a list of servers";
+}
+const char* type_name(const Text&) {
+    return "a text";
+}
+const char* type_name(const Texts&) {
+    return "a list of texts";
+}
+const char* type_name(const Pairs&) {
+    return "a table of texts";
+}
+const char* type_name(const Number&) {
+    return "a whole number";
+}
+const char* type_name(const Duration&) {
+    return "a duration";
+}
+const char* type_name(const Size&) {
+    return "a size";
+}
 
 }  // namespace larder::daemon

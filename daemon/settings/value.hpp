@@ -40,7 +40,8 @@ struct Size {
     std::int64_t bytes = 0;
 
     Size() = default;
-    Size(std::int64_t count) : bytes(count) {}  // implicit on purpose: defaults in settings.def read as numbers
+    Size(std::int64_t count)
+        : bytes(count) {}  // implicit on purpose: defaults in settings.def read as numbers
     bool operator==(const Size&) const = default;
 };
 

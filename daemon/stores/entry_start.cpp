@@ -18,7 +18,9 @@ std::optional<EntryStart> read_entry_start(Store& store, const std::string& key)
     EntryStart start;
     std::memcpy(&start.head, bytes->data(), sizeof start.head);
     std::size_t size = sizeof(EntryHead) + start.head.variant_size;
-    if (start.head.magic != entry_magic || start.head.version != entry_version || start.head.variant_size > max_variant_bytes) return std::nullopt;
+    if (start.head.magic != entry_magic || start.head.version != entry_version ||
+        start.head.variant_size > max_variant_bytes)
+        return std::nullopt;
     if (bytes->size() < size) bytes = store.get_start(key, size);
     if (!bytes || bytes->size() < size) return std::nullopt;
     start.variant = bytes->substr(sizeof(EntryHead), start.head.variant_size);

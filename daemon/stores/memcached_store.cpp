@@ -35,7 +35,8 @@ bool is_newer(std::string_view old, std::string_view fresh) {
 
 }  // namespace
 
-MemcachedStore::MemcachedStore(const std::vector<HostPort>& servers, std::chrono::milliseconds timeout, const std::string& prefix)
+MemcachedStore::MemcachedStore(const std::vector<HostPort>& servers, std::chrono::milliseconds timeout,
+                               const std::string& prefix)
     : client_(servers, timeout), prefix_(prefix), log_(prefix + "purges"), tags_(most_indexed_keys) {}
 
 // Above all others that we know of, also those of a machine whose clock is ahead.
@@ -108,12 +109,13 @@ bool MemcachedStore::put(std::string_view key, std::string_view entry, std::chro
     for (;;) {
         auto old = client_.get(name);
         if (old && is_newer(old->value, entry)) return false;
-        if (old ? client_.replace(name, entry, lifetime, old->cas) : client_.add(name, entry, lifetime)) return true;
+        if (old ? client_.replace(name, entry, lifetime, old->cas) : client_.add(name, entry, lifetime))
+            return true;
     }
 }
 
-void MemcachedStore::index(std::string_view key, const std::vector<std::uint64_t>& hashes, std::string_view policy,
-                           std::chrono::milliseconds lifetime) {
+void MemcachedStore::index(std::string_view key, const std::vector<std::uint64_t>& hashes,
+                           std::string_view policy, std::chrono::milliseconds lifetime) {
     tags_.add(key, hashes, policy, lifetime);
 }
 
@@ -134,14 +136,16 @@ std::optional<Policy> MemcachedStore::policy(std::string_view key) {
 void MemcachedStore::append(const std::string& lines) {
     if (auto log = client_.get(log_); log && log->value.size() + lines.size() > max_purge_log_bytes) {
         // Whoever replaces it purges everything with one line; if somebody else just did, there is room again.
-        client_.replace(log_, line(next_sequence(), "floor", PurgeMode::soft), std::chrono::milliseconds(0), log->cas);
+        client_.replace(log_, line(next_sequence(), "floor", PurgeMode::soft), std::chrono::milliseconds(0),
+                        log->cas);
     }
     while (!client_.append(log_, lines)) {
         client_.add(log_, line(next_sequence(), "floor", PurgeMode::soft), std::chrono::milliseconds(0));
     }
 }
 
-std::uint64_t MemcachedStore::purge(const std::vector<std::uint64_t>& hashes, PurgeMode mode, std::string_view position) {
+std::uint64_t MemcachedStore::purge(const std::vector<std::uint64_t>& hashes, PurgeMode mode,
+                                    std::string_view position) {
     std::uint64_t sequence = next_sequence(newest_purge());
     if (!position.empty()) {
         std::lock_guard lock(mutex_);
@@ -157,12 +161,15 @@ std::uint64_t MemcachedStore::purge(const std::vector<std::uint64_t>& hashes, Pu
 void MemcachedStore::look_for_pending() {
     std::vector<Record> records = read_log();
     std::lock_guard lock(mutex_);
-    if (seen_ == 0) seen_ = static_cast<std::uint64_t>(unix_us());  // what was purged before we indexed anything is nobody's
+    if (seen_ == 0)
+        seen_ =
+            static_cast<std::uint64_t>(unix_us());  // what was purged before we indexed anything is nobody's
     std::uint64_t newest = seen_;
     for (const Record& record : records) {
         if (record.sequence <= seen_ || record.floor) continue;
         auto position = positions_.find(record.sequence);
-        pending_.push_back({record.sequence, record.hash, position == positions_.end() ? "" : position->second});
+        pending_.push_back(
+            {record.sequence, record.hash, position == positions_.end() ? "" : position->second});
         newest = std::max(newest, record.sequence);
     }
     seen_ = newest;

@@ -16,7 +16,8 @@ namespace larder::daemon {
 
 class MemcachedStore : public Store {
 public:
-    MemcachedStore(const std::vector<HostPort>& servers, std::chrono::milliseconds timeout, const std::string& prefix);
+    MemcachedStore(const std::vector<HostPort>& servers, std::chrono::milliseconds timeout,
+                   const std::string& prefix);
 
     std::uint64_t newest_purge() override;
     PurgeSeen purges_since(std::uint64_t fence, const std::vector<std::uint64_t>& hashes) override;
@@ -28,7 +29,8 @@ public:
     void forget(std::string_view key, std::uint64_t hash) override;
     void each_key(std::uint64_t hash, const std::function<void(const std::string&)>& f) override;
     std::optional<Policy> policy(std::string_view key) override;
-    std::uint64_t purge(const std::vector<std::uint64_t>& hashes, PurgeMode mode, std::string_view position) override;
+    std::uint64_t purge(const std::vector<std::uint64_t>& hashes, PurgeMode mode,
+                        std::string_view position) override;
     std::optional<Purge> pending() override;
     void settle(const Purge& purge) override;
 
@@ -54,7 +56,7 @@ private:
     std::uint64_t last_sequence_ = 0;
     std::map<std::uint64_t, std::string> positions_;  // of purges made here
     std::deque<Purge> pending_;
-    std::uint64_t seen_ = 0;       // sequence up to which purges were taken up
+    std::uint64_t seen_ = 0;  // sequence up to which purges were taken up
     UnixMs next_look_ms_ = 0;
 };
 

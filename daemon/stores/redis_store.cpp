@@ -58,16 +58,19 @@ std::uint64_t RedisStore::newest_purge() {
 
 PurgeSeen RedisStore::purges_since(std::uint64_t fence, const std::vector<std::uint64_t>& hashes) {
     PurgeSeen seen;
-    RedisReply log = redis_->command({"ZRANGEBYSCORE", log_, "(" + std::to_string(fence), "+inf", "WITHSCORES"});
+    RedisReply log =
+        redis_->command({"ZRANGEBYSCORE", log_, "(" + std::to_string(fence), "+inf", "WITHSCORES"});
     for (std::size_t i = 0; i + 1 < log.size(); i += 2) {
         if (!names_one_of(log.text(i), hashes)) continue;
         seen.sequence = to_number(log.text(i + 1));
-        if (seen.mode != PurgeMode::hard) seen.mode = log.text(i).ends_with(":h") ? PurgeMode::hard : PurgeMode::soft;
+        if (seen.mode != PurgeMode::hard)
+            seen.mode = log.text(i).ends_with(":h") ? PurgeMode::hard : PurgeMode::soft;
     }
     if (seen.sequence == 0) return seen;
     std::string score = std::to_string(seen.sequence);
     RedisReply positions = redis_->command({"ZRANGEBYSCORE", positions_, score, score, "LIMIT", "0", "1"});
-    if (positions.size() > 0 && positions.text(0).size() > score.size()) seen.position = positions.text(0).substr(score.size() + 1);
+    if (positions.size() > 0 && positions.text(0).size() > score.size())
+        seen.position = positions.text(0).substr(score.size() + 1);
     return seen;
 }
 
@@ -77,7 +80,8 @@ std::optional<std::string> RedisStore::get(std::string_view key) {
 }
 
 std::optional<std::string> RedisStore::get_start(std::string_view key, std::size_t size) {
-    RedisReply reply = redis_->command({"GETRANGE", prefix_ + "e:" + std::string(key), "0", std::to_string(size - 1)});
+    RedisReply reply =
+        redis_->command({"GETRANGE", prefix_ + "e:" + std::string(key), "0", std::to_string(size - 1)});
     return reply.text().empty() ? std::nullopt : std::optional(std::string(reply.text()));
 }
 
@@ -86,11 +90,12 @@ bool RedisStore::put(std::string_view key, std::string_view entry, std::chrono::
     return redis_->eval(script, {prefix_ + "e:" + std::string(key)}, {entry, ms(lifetime)}).integer() == 1;
 }
 
-void RedisStore::index(std::string_view key, const std::vector<std::uint64_t>& hashes, std::string_view policy,
-                       std::chrono::milliseconds lifetime) {
+void RedisStore::index(std::string_view key, const std::vector<std::uint64_t>& hashes,
+                       std::string_view policy, std::chrono::milliseconds lifetime) {
     static const RedisScript script(redis_scripts::index_entry);
     redis_->command({"SET", prefix_ + "p:" + std::string(key), policy, "PX", ms(lifetime)});
-    for (std::uint64_t hash : hashes) redis_->eval(script, {prefix_ + "t:" + hash_text(hash)}, {key, ms(lifetime)});
+    for (std::uint64_t hash : hashes)
+        redis_->eval(script, {prefix_ + "t:" + hash_text(hash)}, {key, ms(lifetime)});
 }
 
 void RedisStore::forget(std::string_view key, std::uint64_t hash) {
@@ -114,13 +119,15 @@ std::optional<Policy> RedisStore::policy(std::string_view key) {
     return read_policy(in);
 }
 
-std::uint64_t RedisStore::purge(const std::vector<std::uint64_t>& hashes, PurgeMode mode, std::string_view position) {
+std::uint64_t RedisStore::purge(const std::vector<std::uint64_t>& hashes, PurgeMode mode,
+                                std::string_view position) {
     static const RedisScript script(redis_scripts::purge);
     std::vector<std::string> texts;
     for (std::uint64_t hash : hashes) texts.push_back(hash_text(hash));
     std::vector<std::string_view> arguments{position, "1", mode == PurgeMode::hard ? "h" : "s"};
     arguments.insert(arguments.end(), texts.begin(), texts.end());
-    return to_number(redis_->eval(script, {sequence_, log_, pending_}, RedisClient::Arguments(arguments)).text());
+    return to_number(
+        redis_->eval(script, {sequence_, log_, pending_}, RedisClient::Arguments(arguments)).text());
 }
 
 bool RedisStore::is_walker() {
@@ -134,7 +141,8 @@ std::optional<Purge> RedisStore::pending() {
         if (first.is_nil() || !is_walker()) return std::nullopt;
         std::string_view text = first.text();
         std::size_t space = text.find(' ');
-        auto hash = space == std::string_view::npos ? std::nullopt : hash_from_text(text.substr(space + 1, 16));
+        auto hash =
+            space == std::string_view::npos ? std::nullopt : hash_from_text(text.substr(space + 1, 16));
         std::size_t rest = space + 17;
         if (hash && text.size() >= rest) {
             Purge purge{to_number(text), *hash, std::string(text.size() > rest ? text.substr(rest + 1) : "")};
@@ -149,7 +157,8 @@ std::optional<Purge> RedisStore::pending() {
 }
 
 void RedisStore::settle(const Purge& purge) {
-    redis_->command({"LREM", pending_, "1", std::to_string(purge.sequence) + " " + hash_text(purge.hash) + " " + purge.position});
+    redis_->command({"LREM", pending_, "1",
+                     std::to_string(purge.sequence) + " " + hash_text(purge.hash) + " " + purge.position});
 }
 
 }  // namespace larder::daemon

@@ -24,7 +24,8 @@ public:
     void forget(std::string_view key, std::uint64_t hash) override;
     void each_key(std::uint64_t hash, const std::function<void(const std::string&)>& f) override;
     std::optional<Policy> policy(std::string_view key) override;
-    std::uint64_t purge(const std::vector<std::uint64_t>& hashes, PurgeMode mode, std::string_view position) override;
+    std::uint64_t purge(const std::vector<std::uint64_t>& hashes, PurgeMode mode,
+                        std::string_view position) override;
     std::optional<Purge> pending() override;
     void settle(const Purge& purge) override;
 

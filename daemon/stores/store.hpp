@@ -21,13 +21,13 @@
 namespace larder::daemon {
 
 struct Purge {
-    std::uint64_t sequence = 0;   // microseconds of Unix time: says when, too
-    std::uint64_t hash = 0;       // of the tag or URL (cache/key.hpp)
-    std::string position;         // database commit position that caused it; empty: unknown or none
+    std::uint64_t sequence = 0;  // microseconds of Unix time: says when, too
+    std::uint64_t hash = 0;      // of the tag or URL (cache/key.hpp)
+    std::string position;        // database commit position that caused it; empty: unknown or none
 };
 
 struct PurgeSeen {
-    std::uint64_t sequence = 0;   // of the newest purge that concerns the entry; 0: none
+    std::uint64_t sequence = 0;  // of the newest purge that concerns the entry; 0: none
     PurgeMode mode = PurgeMode::none;
     std::string position;
 
@@ -52,15 +52,16 @@ public:
     virtual bool put(std::string_view key, std::string_view entry, std::chrono::milliseconds lifetime) = 0;
 
     // Notes the key under the hashes of its tags and URL, and its policy (as write_policy makes it), for at least `lifetime`.
-    virtual void index(std::string_view key, const std::vector<std::uint64_t>& hashes, std::string_view policy,
-                       std::chrono::milliseconds lifetime) = 0;
+    virtual void index(std::string_view key, const std::vector<std::uint64_t>& hashes,
+                       std::string_view policy, std::chrono::milliseconds lifetime) = 0;
     virtual void forget(std::string_view key, std::uint64_t hash) = 0;
     // Calls f(key) for each key under the hash; a key may come twice.
     virtual void each_key(std::uint64_t hash, const std::function<void(const std::string&)>& f) = 0;
     virtual std::optional<Policy> policy(std::string_view key) = 0;
 
     // Records a purge and asks for its regeneration. Returns its sequence.
-    virtual std::uint64_t purge(const std::vector<std::uint64_t>& hashes, PurgeMode mode, std::string_view position) = 0;
+    virtual std::uint64_t purge(const std::vector<std::uint64_t>& hashes, PurgeMode mode,
+                                std::string_view position) = 0;
     // A purge whose regeneration is yet to be queued, if it is for this daemon to do; it stays pending until settle().
     virtual std::optional<Purge> pending() = 0;
     virtual void settle(const Purge& purge) = 0;

@@ -9,9 +9,10 @@ namespace larder::daemon {
 namespace {
 
 std::unique_ptr<Store> make_store(const StoreSettings& settings) {
-    if (auto servers = parse_memcached_url(settings.url)) return std::make_unique<MemcachedStore>(*servers, settings.timeout, settings.prefix);
-    return std::make_unique<RedisStore>(std::make_shared<RedisClient>(*parse_redis_url(settings.url), settings.timeout),
-                                        settings.prefix);
+    if (auto servers = parse_memcached_url(settings.url))
+        return std::make_unique<MemcachedStore>(*servers, settings.timeout, settings.prefix);
+    return std::make_unique<RedisStore>(
+        std::make_shared<RedisClient>(*parse_redis_url(settings.url), settings.timeout), settings.prefix);
 }
 
 }  // namespace

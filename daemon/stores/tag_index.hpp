@@ -14,9 +14,11 @@ namespace larder::daemon {
 class TagIndex {
 public:
     // Past `most_keys` the one that expires first is forgotten.
-    explicit TagIndex(std::size_t most_keys, UnixClock clock = unix_ms) : most_keys_(most_keys), clock_(std::move(clock)) {}
+    explicit TagIndex(std::size_t most_keys, UnixClock clock = unix_ms)
+        : most_keys_(most_keys), clock_(std::move(clock)) {}
 
-    void add(std::string_view key, const std::vector<std::uint64_t>& hashes, std::string_view policy, std::chrono::milliseconds lifetime);
+    void add(std::string_view key, const std::vector<std::uint64_t>& hashes, std::string_view policy,
+             std::chrono::milliseconds lifetime);
     void forget(std::string_view key);
     std::vector<std::string> keys(std::uint64_t hash) const;
     std::string policy(std::string_view key) const;  // empty: unknown

@@ -20,7 +20,8 @@ void pass(std::chrono::milliseconds time);
 
 inline Claim claim_one(Queue& queue) {
     std::vector<Claim> claims = queue.claim(16);
-    if (claims.size() != 1) throw std::runtime_error("expected one job, got " + std::to_string(claims.size()));
+    if (claims.size() != 1)
+        throw std::runtime_error("expected one job, got " + std::to_string(claims.size()));
     return claims[0];
 }
 

@@ -24,7 +24,8 @@ public:
         }
         pid_ = fork();
         if (pid_ == 0) {
-            prctl(PR_SET_PDEATHSIG, SIGKILL);  // a failing assertion ends the test program without destructors
+            prctl(PR_SET_PDEATHSIG,
+                  SIGKILL);  // a failing assertion ends the test program without destructors
             if (freopen("/dev/null", "w", stdout) == nullptr) _exit(126);
             std::vector<char*> arguments;
             for (std::string& word : command) arguments.push_back(word.data());
@@ -76,12 +77,14 @@ private:
 };
 
 inline Server& redis_server() {
-    static Server server({"redis-server", "--bind", "127.0.0.1", "--port", "PORT", "--save", "", "--appendonly", "no", "--dir", "/tmp"});
+    static Server server({"redis-server", "--bind", "127.0.0.1", "--port", "PORT", "--save", "",
+                          "--appendonly", "no", "--dir", "/tmp"});
     return server;
 }
 
 inline Server& memcached_server() {
-    static Server server({"memcached", "-u", geteuid() == 0 ? "nobody" : "", "-l", "127.0.0.1", "-p", "PORT", "-U", "0", "-m", "64"});
+    static Server server({"memcached", "-u", geteuid() == 0 ? "nobody" : "", "-l", "127.0.0.1", "-p", "PORT",
+                          "-U", "0", "-m", "64"});
     return server;
 }
 

@@ -22,11 +22,18 @@ using namespace std::chrono_literals;
 std::unique_ptr<Store> make_store();
 
 inline std::string variant_of(const std::string& path) {
-    Variant variant{.method = "GET", .scheme = "http", .host = "h", .path = path, .query = {}, .cookies = {}, .headers = {}};
+    Variant variant{.method = "GET",
+                    .scheme = "http",
+                    .host = "h",
+                    .path = path,
+                    .query = {},
+                    .cookies = {},
+                    .headers = {}};
     return variant.encode();
 }
 
-inline std::string entry_of(const std::string& variant, std::uint64_t fence, std::int64_t created_ms, std::string_view body) {
+inline std::string entry_of(const std::string& variant, std::uint64_t fence, std::int64_t created_ms,
+                            std::string_view body) {
     EntryParts parts;
     parts.variant = variant;
     parts.fence = fence;

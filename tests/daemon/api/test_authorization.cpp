@@ -11,8 +11,9 @@ TEST(the_token_opens_as_bearer_or_as_password) {
 }
 
 TEST(nothing_else_does) {
-    for (const char* text : {"", "Bearer", "Bearer ", "Bearer 0123456789abcdeF", "Bearer 0123456789abcdef ", "bearer 0123456789abcdef",
-                             "0123456789abcdef", "Basic", "Basic !!!!", "Basic MDEyMzQ1Njc4OWFiY2RlZg==", "Basic OjAx", "Basic Og=="}) {
+    for (const char* text : {"", "Bearer", "Bearer ", "Bearer 0123456789abcdeF", "Bearer 0123456789abcdef ",
+                             "bearer 0123456789abcdef", "0123456789abcdef", "Basic", "Basic !!!!",
+                             "Basic MDEyMzQ1Njc4OWFiY2RlZg==", "Basic OjAx", "Basic Og=="}) {
         assert_false(is_authorized(text, "0123456789abcdef"));
     }
     assert_false(is_authorized("Bearer ", ""));

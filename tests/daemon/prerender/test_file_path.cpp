@@ -27,12 +27,15 @@ TEST(a_path_is_a_list_of_directories) {
 }
 
 TEST(no_path_leads_out_or_shares_a_file) {
-    for (const char* path : {"/..", "/../etc", "/a/../b", "/%2e%2e/", "/%2E./x", "/.", "/a/./b"}) assert_text_equal(below(path), "! the path has a dot segment");
-    for (const char* path : {"//", "/a//b", "//a"}) assert_text_equal(below(path), "! the path has an empty segment");
+    for (const char* path : {"/..", "/../etc", "/a/../b", "/%2e%2e/", "/%2E./x", "/.", "/a/./b"})
+        assert_text_equal(below(path), "! the path has a dot segment");
+    for (const char* path : {"//", "/a//b", "//a"})
+        assert_text_equal(below(path), "! the path has an empty segment");
     assert_text_equal(below("/a%2fb"), "! the path has an encoded slash");
     assert_text_equal(below("/a%00b"), "! the path has a control character");
     assert_text_equal(below("/a%0ab"), "! the path has a control character");
-    for (const char* path : {"/%", "/%4", "/%zz"}) assert_text_equal(below(path), "! the path has a malformed percent-encoding");
+    for (const char* path : {"/%", "/%4", "/%zz"})
+        assert_text_equal(below(path), "! the path has a malformed percent-encoding");
     assert_text_equal(below("/" + std::string(201, 'x')), "! a segment of the path is longer than 200 bytes");
     assert_text_equal(below("relative"), "! the path does not begin with a slash");
     assert_text_equal(below("/", "page=2"), "! a URL with a query has no file of its own");

@@ -46,7 +46,7 @@ TEST(a_file_replaces_the_one_before_and_leaves_nothing_else) {
     write_file(root, {"a", "b"}, "index.html", "new");
     assert_text_equal(content(root + "/a/b/index.html"), "new");
     assert_int_equal(std::distance(fs::directory_iterator(root + "/a/b"), fs::directory_iterator()), 1);
-    struct stat status{};
+    struct stat status {};
     stat((root + "/a/b/index.html").c_str(), &status);
     assert_int_equal(status.st_mode & 0777, 0644);
     fs::remove_all(root);

@@ -10,12 +10,15 @@ std::string why;
 }
 
 TEST(pages_and_nested_sitemaps_are_told_apart) {
-    auto map = parse_sitemap(R"(<?xml version="1.0"?><urlset xmlns="s" xmlns:i="t"><url><loc> http://a/?x=1&amp;y
-</loc><i:image><i:loc>http://a/image</i:loc></i:image></url><url><lastmod>2024</lastmod><loc>http://a/2</loc></url></urlset>)", 10, why);
+    auto map =
+        parse_sitemap(R"(<?xml version="1.0"?><urlset xmlns="s" xmlns:i="t"><url><loc> http://a/?x=1&amp;y
+</loc><i:image><i:loc>http://a/image</i:loc></i:image></url><url><lastmod>2024</lastmod><loc>http://a/2</loc></url></urlset>)",
+                      10, why);
     assert_int_equal(map->pages.size(), 2);
     assert_text_equal(map->pages[0], "http://a/?x=1&y");
     assert_text_equal(map->pages[1], "http://a/2");
-    auto index = parse_sitemap("<sitemapindex><sitemap><loc>http://a/1.xml</loc></sitemap></sitemapindex>", 10, why);
+    auto index =
+        parse_sitemap("<sitemapindex><sitemap><loc>http://a/1.xml</loc></sitemap></sitemapindex>", 10, why);
     assert_int_equal(index->pages.size(), 0);
     assert_text_equal(index->sitemaps[0], "http://a/1.xml");
 }
@@ -24,7 +27,8 @@ TEST(there_are_bounds) {
     std::string xml = "<urlset>";
     for (int i = 0; i < 100; i++) xml += "<url><loc>http://a/</loc></url>";
     assert_int_equal(parse_sitemap(xml + "</urlset>", 7, why)->pages.size(), 7);
-    auto longest = parse_sitemap("<urlset><url><loc>" + std::string(1'000'000, 'x') + "</loc></url></urlset>", 7, why);
+    auto longest =
+        parse_sitemap("<urlset><url><loc>" + std::string(1'000'000, 'x') + "</loc></url></urlset>", 7, why);
     assert_true(longest->pages[0].size() < 100'000);
 }
 
@@ -33,7 +37,10 @@ TEST(what_is_not_xml_is_refused_and_entities_fetch_nothing) {
     assert_true(why.starts_with("line 2: "));
     assert_false(parse_sitemap("<html><p>404</html>", 7, why).has_value());
     assert_false(parse_sitemap("", 7, why).has_value());
-    auto map = parse_sitemap("<!DOCTYPE u [<!ENTITY e SYSTEM \"file:///etc/passwd\">]><urlset><url><loc>a&e;b</loc></url></urlset>", 7, why);
+    auto map = parse_sitemap(
+        "<!DOCTYPE u [<!ENTITY e SYSTEM "
+        "\"file:///etc/passwd\">]><urlset><url><loc>a&e;b</loc></url></urlset>",
+        7, why);
     assert_true(!map || map->pages[0] == "ab");
 }
 

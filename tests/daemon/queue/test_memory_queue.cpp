@@ -21,7 +21,8 @@ void pass(std::chrono::milliseconds time) {
 
 TEST(a_queue_that_is_full_says_so) {
     auto queue = make_queue();
-    for (int i = 0; i < 100; i++) assert_word(queue->enqueue("k" + std::to_string(i), "job", 0ms, false), "new");
+    for (int i = 0; i < 100; i++)
+        assert_word(queue->enqueue("k" + std::to_string(i), "job", 0ms, false), "new");
     assert_word(queue->enqueue("one more", "job", 0ms, true), "full");
     assert_word(queue->enqueue("k7", "job", 0ms, false), "dup");
     queue->finish(queue->claim(1)[0].lease);

@@ -11,7 +11,8 @@ namespace larder::test {
 namespace {
 
 std::shared_ptr<RedisClient> client() {
-    return std::make_shared<RedisClient>(RedisAddress{{{"127.0.0.1", redis_server().port()}, ""}, "", "", 0}, 5s);
+    return std::make_shared<RedisClient>(RedisAddress{{{"127.0.0.1", redis_server().port()}, ""}, "", "", 0},
+                                         5s);
 }
 
 }  // namespace

@@ -9,7 +9,13 @@ using namespace larder::daemon;
 namespace {
 
 Variant page() {
-    return {.method = "GET", .scheme = "https", .host = "example.com", .path = "/a/../b", .query = "x=1", .cookies = {}, .headers = {}};
+    return {.method = "GET",
+            .scheme = "https",
+            .host = "example.com",
+            .path = "/a/../b",
+            .query = "x=1",
+            .cookies = {},
+            .headers = {}};
 }
 
 BackendSettings backend() {
@@ -20,7 +26,8 @@ BackendSettings backend() {
     return settings;
 }
 
-std::string text(const Variant& variant, const BackendSettings& settings = backend(), EsiMode esi = EsiMode::off) {
+std::string text(const Variant& variant, const BackendSettings& settings = backend(),
+                 EsiMode esi = EsiMode::off) {
     Policy policy;
     policy.esi = esi;
     const char* why = nullptr;
@@ -34,15 +41,18 @@ std::string text(const Variant& variant, const BackendSettings& settings = backe
 }  // namespace
 
 TEST(it_is_the_variant_and_nothing_else) {
-    assert_text_equal(text(page()), "/a/../b?x=1\nHost: example.com\nUser-Agent: larderd\nX-Forwarded-Proto: https\n");
+    assert_text_equal(text(page()),
+                      "/a/../b?x=1\nHost: example.com\nUser-Agent: larderd\nX-Forwarded-Proto: https\n");
 }
 
 TEST(kept_cookies_and_headers_are_sent) {
     Variant variant = page();
     variant.cookies = {{"lang", "de"}, {"theme", "dark"}};
     variant.headers = {{"accept-language", "de"}, {"user-agent", "phone"}, {"x-empty", ""}};
-    assert_text_equal(text(variant), "/a/../b?x=1\nHost: example.com\naccept-language: de\nuser-agent: phone\nx-empty: \nCookie: lang=de; theme=dark\n"
-                                     "X-Forwarded-Proto: https\n");
+    assert_text_equal(text(variant),
+                      "/a/../b?x=1\nHost: example.com\naccept-language: de\nuser-agent: phone\nx-empty: "
+                      "\nCookie: lang=de; theme=dark\n"
+                      "X-Forwarded-Proto: https\n");
 }
 
 TEST(the_backends_settings_apply) {
@@ -50,14 +60,16 @@ TEST(the_backends_settings_apply) {
     settings.host_header = "inside";
     settings.headers = {{"X-Key", "1"}};
     assert_text_equal(text(page(), settings, EsiMode::automatic),
-                      "/a/../b?x=1\nHost: inside\nUser-Agent: larderd\nX-Forwarded-Proto: https\nSurrogate-Capability: larder=\"ESI/1.0\"\nX-Key: 1\n");
+                      "/a/../b?x=1\nHost: inside\nUser-Agent: larderd\nX-Forwarded-Proto: "
+                      "https\nSurrogate-Capability: larder=\"ESI/1.0\"\nX-Key: 1\n");
 }
 
 TEST(a_hostile_variant_is_refused) {
     Variant variant = page();
     variant.method = "POST";
     assert_text_equal(text(variant), "refused: the variant's method is not GET");
-    for (const char* name : {"host", "cookie", "content-length", "transfer-encoding", "connection", "upgrade", "larder-route", "accept-encoding"}) {
+    for (const char* name : {"host", "cookie", "content-length", "transfer-encoding", "connection", "upgrade",
+                             "larder-route", "accept-encoding"}) {
         variant = page();
         variant.headers = {{name, "x"}};
         assert_text_equal(text(variant), "refused: the variant holds a header that must not be sent");
@@ -66,7 +78,8 @@ TEST(a_hostile_variant_is_refused) {
 
 TEST(the_first_backend_that_matches_renders) {
     Settings settings;
-    for (auto [name, host] : {std::pair("exact", "www.example.com"), std::pair("below", "*.example.com"), std::pair("port", "other.org:81")}) {
+    for (auto [name, host] : {std::pair("exact", "www.example.com"), std::pair("below", "*.example.com"),
+                              std::pair("port", "other.org:81")}) {
         BackendSettings& added = settings.backends.emplace_back(backend());
         added.name = name;
         added.hosts = {host};

@@ -42,30 +42,43 @@ TEST(few_settings_are_needed) {
 }
 
 TEST(durations_and_sizes_have_units) {
-    Settings settings = parse_settings(std::string(good) + "[queue]\nlease = \"1m\"\nretry_first = 2\n[render]\nmax_body = \"2m\"\n", "f");
+    Settings settings = parse_settings(
+        std::string(good) + "[queue]\nlease = \"1m\"\nretry_first = 2\n[render]\nmax_body = \"2m\"\n", "f");
     assert_int_equal(settings.queue.lease.count(), 60'000);
     assert_int_equal(settings.queue.retry_first.count(), 2000);
     assert_int_equal(settings.render.max_body.bytes, 2 << 20);
-    for (const char* text : {"", "s", "-1s", "1.5s", "1 s", "1w", "10msx", "99999999999999999999s", "999999999d"}) assert_false(parse_duration(text).has_value());
-    for (const char* text : {"", "k", "-1", "1kb", "99999999999999999g"}) assert_false(parse_size(text).has_value());
+    for (const char* text :
+         {"", "s", "-1s", "1.5s", "1 s", "1w", "10msx", "99999999999999999999s", "999999999d"})
+        assert_false(parse_duration(text).has_value());
+    for (const char* text : {"", "k", "-1", "1kb", "99999999999999999g"})
+        assert_false(parse_size(text).has_value());
 }
 
 TEST(errors_name_line_value_and_what_is_legal) {
-    assert_text_equal(wrong("[render]\nconcurrency = 0\n"), "f:9: render.concurrency: 0 is not legal; legal: a whole number, 1 to 4096");
+    assert_text_equal(wrong("[render]\nconcurrency = 0\n"),
+                      "f:9: render.concurrency: 0 is not legal; legal: a whole number, 1 to 4096");
     assert_text_equal(wrong("[render]\nconcurrency = \"many\"\n"),
                       "f:9: render.concurrency: 'many' is not legal; legal: a whole number, 1 to 4096");
-    assert_text_equal(wrong("[queue]\nlease = \"1w\"\n"), "f:9: queue.lease: '1w' is not legal; legal: a duration, \"2s\" to \"10m\"");
-    assert_text_equal(wrong("[log]\nlevel = \"loud\"\n"),
-                      "f:9: log.level: 'loud' is not legal; legal: a text, \"debug\", \"info\", \"warning\", \"error\"");
-    assert_text_equal(wrong("[api]\nlisten = \"9180\"\n"), "f:9: api.listen: '9180' is not legal; legal: a text, HOST:PORT or unix:/PATH");
+    assert_text_equal(wrong("[queue]\nlease = \"1w\"\n"),
+                      "f:9: queue.lease: '1w' is not legal; legal: a duration, \"2s\" to \"10m\"");
+    assert_text_equal(
+        wrong("[log]\nlevel = \"loud\"\n"),
+        "f:9: log.level: 'loud' is not legal; legal: a text, \"debug\", \"info\", \"warning\", \"error\"");
+    assert_text_equal(wrong("[api]\nlisten = \"9180\"\n"),
+                      "f:9: api.listen: '9180' is not legal; legal: a text, HOST:PORT or unix:/PATH");
 }
 
 TEST(unknown_names_are_errors) {
-    assert_text_equal(wrong("[log]\nlevle = \"info\"\n"), "f:9: unknown setting \"levle\" in [log]; legal: level, file");
-    assert_true(wrong("[logs]\n").starts_with("f:8: unknown section \"logs\"; legal: api, signing, queue, store, backend,"));
-    assert_true(wrong("log = 1\n").starts_with("f:8: unknown setting \"log\" in [backend]; legal: name, hosts,"));
+    assert_text_equal(wrong("[log]\nlevle = \"info\"\n"),
+                      "f:9: unknown setting \"levle\" in [log]; legal: level, file");
+    assert_true(
+        wrong("[logs]\n")
+            .starts_with("f:8: unknown section \"logs\"; legal: api, signing, queue, store, backend,"));
+    assert_true(
+        wrong("log = 1\n").starts_with("f:8: unknown setting \"log\" in [backend]; legal: name, hosts,"));
     assert_text_equal(wrong("[[log]]\n"), "f:8: \"log\" is not a section; legal: [log]");
-    assert_text_equal(wrong("[prerender]\n"), "f:8: \"prerender\" is not a list of sections; legal: [[prerender]]");
+    assert_text_equal(wrong("[prerender]\n"),
+                      "f:8: \"prerender\" is not a list of sections; legal: [[prerender]]");
 }
 
 TEST(all_that_is_wrong_is_told_at_once) {
@@ -74,29 +87,42 @@ TEST(all_that_is_wrong_is_told_at_once) {
 }
 
 TEST(missing_and_contradicting_settings_are_errors) {
-    assert_true(wrong("[[store]]\nurl = \"redis://a\"\n").starts_with("f:8: store.name is missing; legal: 1 to 64 letters"));
+    assert_true(wrong("[[store]]\nurl = \"redis://a\"\n")
+                    .starts_with("f:8: store.name is missing; legal: 1 to 64 letters"));
     assert_text_equal(wrong("[[store]]\nname = \"main\"\nurl = \"redis://a\"\n"),
                       "f:8: store.name: \"main\" is there twice; legal: a name of its own");
-    assert_text_equal(wrong("[warm]\nstore = \"other\"\n"), "f:8: warm.store: \"other\" is not a [[store]]; legal: \"main\"");
-    assert_text_equal(wrong("[[prerender]]\nname = \"p\"\n"), "f:8: prerender \"p\" names no page; legal: urls, or sitemap, or both");
-    assert_text_equal(wrong("[[prerender]]\nname = \"p\"\ndirectory = \"/d\"\nurls = [\"http://a/\", \"http://b/\"]\n"),
-                      "f:8: prerender.urls: \"http://b/\" is of another host than the first; legal with directory: one host");
+    assert_text_equal(wrong("[warm]\nstore = \"other\"\n"),
+                      "f:8: warm.store: \"other\" is not a [[store]]; legal: \"main\"");
+    assert_text_equal(wrong("[[prerender]]\nname = \"p\"\n"),
+                      "f:8: prerender \"p\" names no page; legal: urls, or sitemap, or both");
+    assert_text_equal(
+        wrong("[[prerender]]\nname = \"p\"\ndirectory = \"/d\"\nurls = [\"http://a/\", \"http://b/\"]\n"),
+        "f:8: prerender.urls: \"http://b/\" is of another host than the first; legal with directory: one "
+        "host");
     assert_text_equal(wrong("[[prerender]]\nname = \"p\"\ndirectory = \"/d\"\nurls = [\"http://a/?x\"]\n"),
-                      "f:8: prerender.urls: \"http://a/?x\": a URL with a query has no file of its own; legal with directory: plain paths");
-    assert_true(wrong("[queue]\nretry_first = \"1h\"\n").find("is below queue.retry_first; legal: at least \"1h\"") != std::string::npos);
+                      "f:8: prerender.urls: \"http://a/?x\": a URL with a query has no file of its own; "
+                      "legal with directory: plain paths");
+    assert_true(
+        wrong("[queue]\nretry_first = \"1h\"\n").find("is below queue.retry_first; legal: at least \"1h\"") !=
+        std::string::npos);
     try {
         parse_settings("", "f");
         assert_true(false);
     } catch (const SettingsError& error) {
-        assert_text_equal(error.what(), "f: there is no [[store]]; legal: at least one\nf: there is no [[backend]]; legal: at least one");
+        assert_text_equal(
+            error.what(),
+            "f: there is no [[store]]; legal: at least one\nf: there is no [[backend]]; legal: at least one");
     }
 }
 
 TEST(databases_are_checked_as_a_whole) {
-    std::string text = wrong("[[database]]\nprimary = { alias = \"default\", dsn = \"host=a\" }\n[[database.replica]]\nalias = \"default\"\ndsn = \"host=b\"\n");
+    std::string text = wrong(
+        "[[database]]\nprimary = { alias = \"default\", dsn = \"host=a\" }\n[[database.replica]]\nalias = "
+        "\"default\"\ndsn = \"host=b\"\n");
     assert_true(text.find("f:8: database.replica[0].alias ") != std::string::npos);
     assert_true(text.find("signing.key is missing, and databases are configured") != std::string::npos);
-    assert_true(wrong("[[database]]\nprimary = { alias = \"default\", dns = \"host=a\" }\n").find("f:9: database.primary: its value is not legal") != std::string::npos);
+    assert_true(wrong("[[database]]\nprimary = { alias = \"default\", dns = \"host=a\" }\n")
+                    .find("f:9: database.primary: its value is not legal") != std::string::npos);
 }
 
 TEST(what_is_no_toml_is_told_by_line) {
@@ -104,19 +130,27 @@ TEST(what_is_no_toml_is_told_by_line) {
 }
 
 TEST(secrets_are_not_repeated) {
-    assert_text_equal(wrong("[api]\ntoken = \"hush\"\n"), "f:9: api.token: its value is not legal; legal: a text, at least 16 visible characters, or empty");
-    assert_true(wrong("[[store]]\nname = \"s\"\nurl = \"redis://user:hush@\"\n").find("hush") == std::string::npos);
+    assert_text_equal(
+        wrong("[api]\ntoken = \"hush\"\n"),
+        "f:9: api.token: its value is not legal; legal: a text, at least 16 visible characters, or empty");
+    assert_true(wrong("[[store]]\nname = \"s\"\nurl = \"redis://user:hush@\"\n").find("hush") ==
+                std::string::npos);
 }
 
 TEST(urls_are_checked) {
-    for (const char* url : {"redis://h", "redis://h:1/2", "redis://u:p@h:1", "redis://[::1]:6379", "unix:/run/redis.sock"}) assert_true(parse_redis_url(url).has_value());
-    for (const char* url : {"redis://", "redis://h:x", "redis://h:99999", "redis://p@h", "redis://h/x", "redis://h/-1", "http://h", "unix:relative", "redis://[::1"}) {
+    for (const char* url :
+         {"redis://h", "redis://h:1/2", "redis://u:p@h:1", "redis://[::1]:6379", "unix:/run/redis.sock"})
+        assert_true(parse_redis_url(url).has_value());
+    for (const char* url : {"redis://", "redis://h:x", "redis://h:99999", "redis://p@h", "redis://h/x",
+                            "redis://h/-1", "http://h", "unix:relative", "redis://[::1"}) {
         assert_false(parse_redis_url(url).has_value());
     }
     assert_int_equal(parse_memcached_url("memcached://a,b:1,c")->size(), 3);
-    for (const char* url : {"memcached://", "memcached://a,", "memcached://a:b"}) assert_false(parse_memcached_url(url).has_value());
+    for (const char* url : {"memcached://", "memcached://a,", "memcached://a:b"})
+        assert_false(parse_memcached_url(url).has_value());
     assert_text_equal(parse_backend_url("http://Host:8000/")->origin, "http://Host:8000");
-    for (const char* url : {"http://h/path", "ftp://h", "h:80", "http://"}) assert_false(parse_backend_url(url).has_value());
+    for (const char* url : {"http://h/path", "ftp://h", "h:80", "http://"})
+        assert_false(parse_backend_url(url).has_value());
 }
 
 TEST(pages_are_taken_apart_as_variants_are) {
@@ -127,12 +161,15 @@ TEST(pages_are_taken_apart_as_variants_are) {
     assert_text_equal(page.query, "x=1&y");
     assert_text_equal(parse_page_url("http://h:8080?q")->path, "/");
     assert_text_equal(parse_page_url("http://h:8080")->host, "h:8080");
-    for (const char* url : {"/path", "ftp://h/", "http:///p", "http://h/#f", "http://h/a b", "http://h/\xc3\xa9", "http://u:p@h/"}) assert_false(parse_page_url(url).has_value());
+    for (const char* url : {"/path", "ftp://h/", "http:///p", "http://h/#f", "http://h/a b",
+                            "http://h/\xc3\xa9", "http://u:p@h/"})
+        assert_false(parse_page_url(url).has_value());
 }
 
 TEST(the_list_has_each_setting_with_its_default) {
     std::string list = list_settings();
-    assert_true(list.find("[queue]\tlease\tDuration\t\"15s\"\t\"2s\" to \"10m\"\trestart\t") != std::string::npos);
+    assert_true(list.find("[queue]\tlease\tDuration\t\"15s\"\t\"2s\" to \"10m\"\trestart\t") !=
+                std::string::npos);
     assert_true(list.find("[[backend]]\tconcurrency\tNumber\t4\t1 to 1024\tlive\t") != std::string::npos);
 }
 

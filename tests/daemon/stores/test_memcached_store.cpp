@@ -14,11 +14,15 @@ std::string prefix() {
     return "test" + std::to_string(++count) + ":";
 }
 
-std::vector<HostPort> servers() { return {{"127.0.0.1", memcached_server().port()}}; }
+std::vector<HostPort> servers() {
+    return {{"127.0.0.1", memcached_server().port()}};
+}
 
 }  // namespace
 
-std::unique_ptr<Store> make_store() { return std::make_unique<MemcachedStore>(servers(), 5s, prefix()); }
+std::unique_ptr<Store> make_store() {
+    return std::make_unique<MemcachedStore>(servers(), 5s, prefix());
+}
 
 TEST(a_purge_log_that_was_lost_purges_everything_older) {
     std::string name = prefix();
@@ -54,7 +58,9 @@ TEST(a_value_that_is_too_large_is_an_error) {
 
 TEST(the_index_forgets_what_expires_first_when_it_is_full) {
     TagIndex index(3);
-    for (auto [key, life] : {std::pair("a", 3000ms), std::pair("b", 1000ms), std::pair("c", 2000ms), std::pair("d", 4000ms)}) index.add(key, {1}, "p", life);
+    for (auto [key, life] :
+         {std::pair("a", 3000ms), std::pair("b", 1000ms), std::pair("c", 2000ms), std::pair("d", 4000ms)})
+        index.add(key, {1}, "p", life);
     assert_int_equal(index.size(), 3);
     assert_text_equal(index.policy("b"), "");
     assert_int_equal(index.keys(1).size(), 3);

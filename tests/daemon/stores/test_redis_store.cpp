@@ -8,7 +8,8 @@ namespace larder::test {
 
 namespace {
 std::shared_ptr<RedisClient> client() {
-    return std::make_shared<RedisClient>(RedisAddress{{{"127.0.0.1", redis_server().port()}, ""}, "", "", 0}, 5s);
+    return std::make_shared<RedisClient>(RedisAddress{{{"127.0.0.1", redis_server().port()}, ""}, "", "", 0},
+                                         5s);
 }
 }  // namespace
 
@@ -23,7 +24,8 @@ TEST(nothing_that_can_be_evicted_lives_for_ever) {
     store->index("b", {1}, policy_bytes(), 1h);
     store->index("c", {1}, policy_bytes(), 1s);
     store->put("a", entry_of(variant_of("/"), 1, 1, ""), 1min);
-    for (const char* key : {"test:e:a", "test:p:a", "test:t:0000000000000001"}) assert_true(client()->command({"PTTL", key}).integer() > 0);
+    for (const char* key : {"test:e:a", "test:p:a", "test:t:0000000000000001"})
+        assert_true(client()->command({"PTTL", key}).integer() > 0);
     assert_true(client()->command({"PTTL", "test:t:0000000000000001"}).integer() > 3'500'000);
 }
 
