@@ -582,6 +582,87 @@ TEST(a_domain_is_the_same_in_every_process_and_after_a_reload) {
     assert_true(first.zone.domain_of(0) > 0);
 }
 
+// ---- assembled pages
+
+struct Assembled : Fixture {
+    // Page 1 with fragments 2 and 3, assembled.
+    Assembled() {
+        set_up();
+        assert_true(assembled());
+    }
+    void set_up() {
+        for (unsigned number : {1u, 2u, 3u}) put({.number = number, .size = 500, .tags = {"t"}}, 1);
+        keep();
+    }
+    void keep() {
+        std::vector<Zone::Part> parts;
+        for (unsigned number : {2u, 3u}) parts.push_back({key_number(number), look(number).version});
+        zone.keep_assembled(key_number(1), look(1).version, page.prefix, page.body, parts);
+    }
+    bool assembled(std::int64_t now_ms = t0) {
+        Found found = zone.find(key_number(1), now_ms, true);
+        if (found.assembled)
+            assert_text_equal(found.entry, page.bytes());
+        else if (found.hold != 0)
+            assert_true(is_version_of(1, found.entry));
+        zone.release(found.hold);
+        return found.assembled;
+    }
+    Made page = make({.number = 1, .version = 99, .size = 1500});
+};
+
+TEST(an_assembled_page_is_given_to_who_can_take_it) {
+    Assembled f;
+    Found plain = f.find(1);
+    assert_false(plain.assembled);
+    assert_text_equal(plain.entry, make({.number = 1, .size = 500, .tags = {"t"}}).bytes());
+    f.zone.release(plain.hold);
+    assert_true(f.assembled(t0 + 999));
+}
+
+TEST(an_assembled_page_ends_with_any_of_its_parts) {
+    for (unsigned number : {1u, 2u, 3u}) {
+        Assembled replaced;
+        replaced.put({.number = number, .version = 2, .created_ms = t0 + 1}, 1);
+        assert_false(replaced.assembled());
+        Assembled forgotten;
+        forgotten.zone.forget(key_number(number));
+        assert_false(forgotten.assembled());
+        Assembled changed;
+        changed.zone.changed(key_number(number));
+        assert_false(changed.assembled());
+        Assembled purged;
+        purged.zone.purge(1, url_tag_hash("example.org", "/" + std::to_string(number)), PurgeMode::soft,
+                          sequence0, t0);
+        assert_false(purged.assembled());
+    }
+}
+
+TEST(an_assembled_page_is_believed_no_longer_than_its_parts) {
+    Assembled f;
+    assert_false(f.assembled(t0 + 1000));  // untold: the store is to be asked
+    Assembled told;
+    told.zone.set_told(1, true);
+    told.set_up();
+    assert_true(told.assembled(t0 + 9999));
+    assert_false(told.assembled(t0 + 10'000));
+    Assembled near;
+    near.zone.set_coherence({.told_ms = 1'000'000, .untold_ms = 1'000'000});
+    near.put({.number = 3, .life = {t0, 5000, 5000, 5000}, .created_ms = t0 + 1}, 1);
+    near.keep();
+    assert_true(near.assembled(t0 + 4999));
+    assert_false(near.assembled(t0 + 5000));
+}
+
+TEST(a_page_assembled_from_what_is_no_longer_there_is_not_kept) {
+    Assembled f;
+    auto version = f.look(1).version;
+    f.put({.number = 1, .version = 2, .created_ms = t0 + 1}, 1);
+    f.zone.keep_assembled(key_number(1), version, f.page.prefix, f.page.body, {});
+    f.zone.keep_assembled(key_number(77), 1, f.page.prefix, f.page.body, {});
+    assert_false(f.assembled());
+}
+
 // ---- any order
 
 TEST(random_operations_keep_everything_linked_and_every_byte_right) {

@@ -133,6 +133,8 @@ inline bool is_version_of(unsigned number, std::string_view bytes) {
     auto entry = EntryView::parse(bytes, &why);
     if (!entry) return false;
     std::string_view body = entry->body();
+    if (Variant::parse(entry->variant(), &why)->path != "/" + std::to_string(number)) return false;
+    if (body.find_first_not_of('.') == body.npos) return true;  // too short to say which version
     unsigned long long its_number = 0, version = 0, size = 0;
     std::string head(body.substr(0, 60));
     if (std::sscanf(head.c_str(), "%llu:%llu:%llu|", &its_number, &version, &size) != 3) return false;
