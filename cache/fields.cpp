@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <map>
 
 namespace larder {
 
@@ -205,13 +206,13 @@ private:
     bool take_string() {
         take_char('"');
         while (!rest_.empty()) {
-            char c = rest_.front();
+            auto c = static_cast<unsigned char>(rest_.front());
             rest_.remove_prefix(1);
             if (c == '"') return true;
             if (c == '\\') {
                 if (rest_.empty() || (rest_.front() != '"' && rest_.front() != '\\')) return false;
                 rest_.remove_prefix(1);
-            } else if (c < 0x20 || c == 0x7f) {
+            } else if (c < 0x20 || c >= 0x7f) {
                 return false;
             }
         }
@@ -236,7 +237,7 @@ public:
     explicit DateParser(std::string_view text) : rest_(text) {}
 
     bool literal(std::string_view expected) {
-        if (rest_.substr(0, expected.size()) != expected) return false;
+        if (!equals_ignore_case(rest_.substr(0, expected.size()), expected)) return false;
         rest_.remove_prefix(expected.size());
         return true;
     }
@@ -262,6 +263,7 @@ public:
         return false;
     }
 
+    bool zone() { return literal(" GMT") || literal(" UTC"); }
     bool at_end() const { return rest_.empty(); }
 
 private:
@@ -274,6 +276,12 @@ constexpr std::array<std::string_view, 7> short_days = {"Sun", "Mon", "Tue", "We
 constexpr std::array<std::string_view, 7> long_days = {"Sunday",   "Monday", "Tuesday", "Wednesday",
                                                        "Thursday", "Friday", "Saturday"};
 
+unsigned days_in(unsigned year, unsigned month) {
+    constexpr std::array<unsigned, 12> days = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return days[month] + (leap && month == 1 ? 1 : 0);
+}
+
 struct DateFields {
     unsigned weekday = 0, day = 0, month = 0, year = 0, hour = 0, minute = 0, second = 0;
 
@@ -282,7 +290,8 @@ struct DateFields {
                p.number(2, second);
     }
     std::optional<std::int64_t> unix_seconds() const {
-        if (day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60) return std::nullopt;
+        if (day < 1 || day > days_in(year, month) || hour > 23 || minute > 59 || second > 60)
+            return std::nullopt;
         return days_from_civil(year, month + 1, day) * 86400 + hour * 3600 + minute * 60 + second;
     }
 };
@@ -290,13 +299,13 @@ struct DateFields {
 bool imf_fixdate(DateParser p, DateFields& f) {  // Sun, 06 Nov 1994 08:49:37 GMT
     return p.one_of(short_days, f.weekday) && p.literal(", ") && p.number(2, f.day) && p.literal(" ") &&
            p.one_of(months, f.month) && p.literal(" ") && p.number(4, f.year) && p.literal(" ") &&
-           f.time(p) && p.literal(" GMT") && p.at_end();
+           f.time(p) && p.zone() && p.at_end();
 }
 
 bool rfc850_date(DateParser p, DateFields& f) {  // Sunday, 06-Nov-94 08:49:37 GMT
     if (!(p.one_of(long_days, f.weekday) && p.literal(", ") && p.number(2, f.day) && p.literal("-") &&
           p.one_of(months, f.month) && p.literal("-") && p.number(2, f.year) && p.literal(" ") && f.time(p) &&
-          p.literal(" GMT") && p.at_end())) {
+          p.zone() && p.at_end())) {
         return false;
     }
     f.year += f.year < 70 ? 2000 : 1900;
@@ -320,6 +329,14 @@ std::string_view trim_ows(std::string_view text) {
     auto first = text.find_first_not_of(" \t");
     if (first == std::string_view::npos) return {};
     return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+std::size_t closing_quote(std::string_view text, std::size_t open) {
+    for (std::size_t i = open + 1; i < text.size(); i++) {
+        if (text[i] == '"') return i;
+        if (text[i] == '\\') i++;
+    }
+    return std::string_view::npos;
 }
 
 std::optional<std::int64_t> parse_delta_seconds(std::string_view text) {
@@ -362,19 +379,17 @@ void add_surrogate_control(std::string_view field, CacheDirectives& into) {
 }
 
 std::optional<CacheDirectives> parse_targeted_cache_control(std::string_view joined) {
+    std::map<std::string_view, std::string_view> members;
+    bool well_formed = DictionaryParser(joined).parse(
+        [&](std::string_view key, std::string_view item) { members[key] = item; });
+    if (!well_formed || members.empty()) return std::nullopt;
     CacheDirectives directives;
-    bool valid_arguments = true;
-    bool well_formed = DictionaryParser(joined).parse([&](std::string_view key, std::string_view item) {
-        if (item == "?0") return;
+    for (auto [key, item] : members) {
         bool numeric = key == "max-age" || key == "s-maxage" || key == "stale-while-revalidate" ||
                        key == "stale-if-error";
-        if (numeric && !parse_delta_seconds(item)) {
-            valid_arguments = false;
-            return;
-        }
-        add_directive({key, numeric ? item : std::string_view{}}, directives);
-    });
-    if (!well_formed || !valid_arguments) return std::nullopt;
+        if (numeric && !parse_delta_seconds(item)) return std::nullopt;
+        if (item != "?0") add_directive({key, numeric ? item : std::string_view{}}, directives);
+    }
     return directives;
 }
 

@@ -12,14 +12,15 @@ bool equals_ignore_case(std::string_view a, std::string_view b);
 std::string_view trim_ows(std::string_view text);  // optional white space of RFC 9110 section 5.6.3
 
 // Calls f(element) for each element of a comma-separated list (RFC 9110 section 5.6.1), quoted strings kept whole,
-// empty elements skipped.
+// empty elements skipped. A quote that never ends quotes nothing: no element hides behind it.
 template <typename F>
 void each_list_element(std::string_view list, F&& f);
 
 // delta-seconds (RFC 9111 section 1.2.2): digits only; larger than 2^31 counts as 2^31. Nothing if malformed.
 std::optional<std::int64_t> parse_delta_seconds(std::string_view text);
 
-// An HTTP-date in any of its three forms (RFC 9110 section 5.6.7) as Unix seconds; nothing for anything else.
+// An HTTP-date in any of its three forms (RFC 9110 section 5.6.7) as Unix seconds; nothing for anything else. In any case and
+// also in "UTC" (RFC 9111 section 4.2). Years of two digits are 1970 to 2069.
 std::optional<std::int64_t> parse_http_date(std::string_view text);
 
 // What Cache-Control, Surrogate-Control or CDN-Cache-Control said. The first of duplicate directives counts
@@ -40,24 +41,25 @@ void add_cache_control(std::string_view field, CacheDirectives& into);
 // addressed to another surrogate (";name" other than larder) are skipped.
 void add_surrogate_control(std::string_view field, CacheDirectives& into);
 // A targeted field, all its lines joined by commas, is a Structured Fields Dictionary (RFC 9213 section 2.1, RFC 8941
-// section 3.2): malformed means ignored, hence nothing.
+// section 3.2): empty or malformed means ignored, hence nothing. The last of duplicates counts.
 std::optional<CacheDirectives> parse_targeted_cache_control(std::string_view joined);
+
+// Where the quoted string that begins at `open` ends; npos if it doesn't.
+std::size_t closing_quote(std::string_view text, std::size_t open);
 
 template <typename F>
 void each_list_element(std::string_view list, F&& f) {
     std::size_t start = 0;
-    bool quoted = false;
+    bool quotes_end = true;
     for (std::size_t i = 0; i <= list.size(); i++) {
         if (i < list.size()) {
-            char c = list[i];
-            if (quoted && c == '\\') {
-                i++;
-                continue;
+            if (list[i] == '"' && quotes_end) {
+                auto close = closing_quote(list, i);
+                quotes_end = close != std::string_view::npos;
+                if (quotes_end) i = close;
             }
-            if (c == '"') quoted = !quoted;
-            if (quoted || c != ',') continue;
+            if (list[i] != ',') continue;
         }
-        if (i > list.size()) i = list.size();
         std::string_view element = trim_ows(list.substr(start, i - start));
         if (!element.empty()) f(element);
         start = i + 1;
