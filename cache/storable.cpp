@@ -13,6 +13,9 @@ namespace larder {
 namespace {
 
 constexpr std::int64_t second_ms = 1000;
+// The longest lifetime, as of delta-seconds (RFC 9111 section 1.2.2), and the longest name of a tag or header in an entry.
+constexpr std::int64_t longest_s = std::int64_t{1} << 31;
+constexpr std::size_t longest_name = 65535;
 
 template <std::size_t N>
 bool is_one_of(std::string_view name, const std::array<std::string_view, N>& names) {
@@ -47,7 +50,7 @@ constexpr std::array<std::string_view, 18> unstored_fields = {"Connection",
 struct Steering {
     CacheDirectives surrogate, cache_control;
     std::string targeted;
-    bool has_surrogate = false, has_targeted = false, has_cache_control = false;
+    bool has_surrogate = false, has_targeted = false;
     std::string_view expires, date, age, content_type;
     bool has_expires = false;
     bool set_cookie = false, content_range = false, coded = false;
@@ -59,7 +62,7 @@ void add_tags(std::string_view field, std::string_view separators, std::vector<s
         auto end = std::min(field.find_first_of(separators, at), field.size());
         std::string_view tag = trim_ows(field.substr(at, end - at));
         at = end + 1;
-        if (tag.empty() || tags.size() == max_entry_tags) continue;
+        if (tag.empty() || tags.size() > max_entry_tags) continue;
         if (std::find(tags.begin(), tags.end(), tag) == tags.end()) tags.push_back(tag);
     }
 }
@@ -69,7 +72,6 @@ Steering gather(const Answer& answer) {
     for (const NamedValue& field : answer.headers) {
         auto is = [&field](std::string_view name) { return equals_ignore_case(field.name, name); };
         if (is("Cache-Control")) {
-            s.has_cache_control = true;
             add_cache_control(field.value, s.cache_control);
         } else if (is("Surrogate-Control")) {
             s.has_surrogate = true;
@@ -84,7 +86,8 @@ Steering gather(const Answer& answer) {
         } else if (is("Date")) {
             s.date = field.value;
         } else if (is("Age")) {
-            s.age = trim_ows(field.value);
+            // The first member of the first line (RFC 9111 section 5.1).
+            if (s.age.empty()) s.age = trim_ows(field.value.substr(0, field.value.find(',')));
         } else if (is("Content-Type")) {
             s.content_type = field.value;
         } else if (is("Content-Encoding")) {
@@ -138,29 +141,23 @@ std::int64_t expires_seconds(const Steering& s, std::int64_t response_ms) {
 Freshness freshness(const Policy& policy, const Answer& answer, const Steering& s) {
     const ValidRule* rule = rule_for(policy, answer.status);
     Freshness f;
-    f.directives = s.cache_control;
-    if (policy.valid_overrides && rule != nullptr) {
-        f.known = true;
-        f.seconds = rule->fresh_s;
-        return f;
-    }
+    bool by_expires = false;
     if (s.has_surrogate && (s.surrogate.says_lifetime() || s.surrogate.forbids())) {
         f.directives = s.surrogate;
     } else if (auto targeted = s.has_targeted ? parse_targeted_cache_control(s.targeted) : std::nullopt) {
         f.directives = *targeted;
-    } else if (!s.has_cache_control || !s.cache_control.says_lifetime()) {
-        if (s.has_expires) {
-            f.known = true;
-            f.seconds = expires_seconds(s, answer.response_ms);
-            return f;
-        }
+    } else {
+        f.directives = s.cache_control;
+        by_expires = s.has_expires && !s.cache_control.says_lifetime();
     }
-    if (f.directives.says_lifetime()) {
-        f.known = true;
-        f.seconds = f.directives.s_maxage.value_or(f.directives.max_age.value_or(0));
-    } else if (rule != nullptr) {
-        f.known = true;
+    bool by_answer = by_expires || f.directives.says_lifetime();
+    if (rule != nullptr && (policy.valid_overrides || !by_answer)) {
+        f.known = rule->fresh_s > 0;
         f.seconds = rule->fresh_s;
+    } else if (by_answer) {
+        f.known = true;
+        f.seconds = by_expires ? expires_seconds(s, answer.response_ms)
+                               : f.directives.s_maxage.value_or(f.directives.max_age.value_or(0));
     }
     return f;
 }
@@ -180,6 +177,7 @@ std::int64_t generated_at_ms(const Answer& answer, const Steering& s) {
 }
 
 const char* refusal(const Answer& answer, const Steering& s, const Freshness& f) {
+    if (answer.status > 599) return "status";
     if (answer.status < 200 || answer.status == 206 || answer.status == 304 || s.content_range)
         return "partial";
     if (s.set_cookie) return "set-cookie";
@@ -206,10 +204,11 @@ const char* refusal(const Answer& answer, const Steering& s, const Freshness& f)
 Lifetime lifetime(const Policy& policy, const Answer& answer, const Steering& s, const Freshness& f) {
     Lifetime life;
     life.base_ms = generated_at_ms(answer, s);
-    life.fresh_ms = f.seconds * second_ms;
+    auto span_ms = [](std::int64_t seconds) { return std::min(seconds, longest_s) * second_ms; };
+    life.fresh_ms = span_ms(f.seconds);
     if (policy.never_stale || f.directives.must_revalidate || f.directives.proxy_revalidate) return life;
-    life.while_ms = f.directives.stale_while_revalidate.value_or(policy.while_s) * second_ms;
-    life.error_ms = f.directives.stale_if_error.value_or(policy.error_s) * second_ms;
+    life.while_ms = span_ms(f.directives.stale_while_revalidate.value_or(policy.while_s));
+    life.error_ms = span_ms(f.directives.stale_if_error.value_or(policy.error_s));
     return life;
 }
 
@@ -217,6 +216,16 @@ bool is_stored(const NamedValue& field, const std::vector<std::string_view>& con
     if (is_one_of(field.name, unstored_fields) || is_larder_field(field.name)) return false;
     return std::none_of(connection.begin(), connection.end(),
                         [&field](std::string_view name) { return equals_ignore_case(field.name, name); });
+}
+
+const char* excess(const std::vector<NamedValue>& headers, const std::vector<std::string_view>& tags) {
+    if (headers.size() > max_entry_headers) return "too-many-headers";
+    if (tags.size() > max_entry_tags) return "too-many-tags";
+    auto too_long = [](std::string_view name) { return name.size() > longest_name; };
+    if (std::any_of(tags.begin(), tags.end(), too_long)) return "too-long-tag";
+    if (std::any_of(headers.begin(), headers.end(), [&](const NamedValue& h) { return too_long(h.name); }))
+        return "too-long-name";
+    return nullptr;
 }
 
 }  // namespace
@@ -236,7 +245,7 @@ Storability storability(const Policy& policy, const Answer& answer) {
     }
     Freshness f = freshness(policy, answer, s);
     const char* refused = refusal(answer, s, f);
-    if (refused == nullptr && result.headers.size() > max_entry_headers) refused = "too-many-headers";
+    if (refused == nullptr) refused = excess(result.headers, s.tags);
     if (refused != nullptr) {
         result.reason = refused;
         return result;

@@ -34,7 +34,9 @@ struct Storability {
     bool esi = false;         // compile the body as ESI, stored or not
     std::vector<NamedValue>
         headers;  // to store and to send: hop-by-hop, surrogate and Larder-* fields removed
-    std::vector<std::string_view> tags;  // surrogate keys, at most max_entry_tags, without duplicates
+    std::vector<std::string_view>
+        tags;  // surrogate keys without duplicates; a page with too many is not stored, as a purge
+               // could not find it
 };
 
 // Views in the result point into `answer`.
