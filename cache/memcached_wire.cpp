@@ -1,7 +1,9 @@
 // A reader that never believes a length it can't check.
 #include "memcached_wire.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <optional>
 
 namespace larder {
 
@@ -23,6 +25,20 @@ MemcachedReply::Kind kind_of(std::string_view line) {
     return Kind::error;
 }
 
+// What precedes the first space, which goes too.
+std::string_view take_field(std::string_view& line) {
+    std::string_view field = line.substr(0, line.find(' '));
+    line.remove_prefix(std::min(line.size(), field.size() + 1));
+    return field;
+}
+
+std::optional<std::size_t> parse_number(std::string_view text) {
+    std::size_t value = 0;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
 }  // namespace
 
 void MemcachedReader::feed(std::string_view bytes) {
@@ -36,7 +52,8 @@ void MemcachedReader::feed(std::string_view bytes) {
 MemcachedReader::Next MemcachedReader::next(MemcachedReply& reply) {
     std::string_view rest = std::string_view(buffer_).substr(at_);
     auto end = rest.find("\r\n");
-    if (end == std::string_view::npos) return rest.size() > max_line ? Next::broken : Next::need_more;
+    if (end == std::string_view::npos && rest.size() <= max_line + 1) return Next::need_more;
+    if (end > max_line) return Next::broken;  // npos too
     std::string_view line = rest.substr(0, end);
     if (starts_with(line, "VALUE ")) return take_value(line, end + 2, reply);
     reply.kind = kind_of(line);
@@ -52,11 +69,12 @@ MemcachedReader::Next MemcachedReader::next(MemcachedReply& reply) {
 // VALUE <key> <flags> <bytes>\r\n<data>\r\nEND\r\n
 MemcachedReader::Next MemcachedReader::take_value(std::string_view line, std::size_t line_end,
                                                   MemcachedReply& reply) {
-    auto space = line.rfind(' ');
-    std::size_t size = 0;
-    const char* digits = line.data() + space + 1;
-    auto [parsed, error] = std::from_chars(digits, line.data() + line.size(), size);
-    if (error != std::errc() || parsed != line.data() + line.size() || size > max_value_) return Next::broken;
+    std::string_view fields = line.substr(line.find(' ') + 1);
+    std::string_view key = take_field(fields);
+    auto flags = parse_number(take_field(fields));
+    auto announced = parse_number(fields);
+    if (key.empty() || !flags || !announced || *announced > max_value_) return Next::broken;
+    std::size_t size = *announced;
     constexpr std::string_view tail = "\r\nEND\r\n";
     std::string_view rest = std::string_view(buffer_).substr(at_);
     if (rest.size() - line_end < size + tail.size()) return Next::need_more;
@@ -87,7 +105,7 @@ void memcached_delete(std::string& out, std::string_view key) {
 
 std::int64_t memcached_expiry(std::int64_t ttl_ms, std::int64_t now_ms) {
     constexpr std::int64_t longest_relative_s = 30LL * 86400;
-    std::int64_t ttl_s = (ttl_ms + 999) / 1000;
+    std::int64_t ttl_s = ttl_ms / 1000 + (ttl_ms % 1000 > 0 ? 1 : 0);
     if (ttl_s < 1) return 1;
     return ttl_s <= longest_relative_s ? ttl_s : now_ms / 1000 + ttl_s;
 }
