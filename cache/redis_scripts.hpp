@@ -6,7 +6,9 @@
 //   PREFIXp:KEY              string  the entry's policy (write_policy), with the entry's TTL: for jobs that a purge makes
 //   PREFIX{purge}sequence    string  sequence of the newest purge
 //   PREFIX{purge}log         zset    score: sequence, member: "TAGHASH:s" or "TAGHASH:h" (soft, hard), or "floor"
-//   PREFIX{purge}pending     list    purges whose regeneration the daemon has yet to queue: "SEQUENCE TAGHASH POSITION"
+//   PREFIX{purge}pending     list    purges whose regeneration the daemon has yet to queue: "SEQUENCE TAGHASH POSITION",
+//                                    newest 10000: without a daemon nobody takes them
+//   PREFIX{purge}positions   hash    database -> newest commit position that any purge came with, "NAME/TIMELINE/LSN"
 //   PREFIX{queue}due         zset    score: due time in ms (lower for priority), member: KEY
 //   PREFIX{queue}jobs        hash    KEY -> encoded job
 //   PREFIX{queue}running     zset    score: lease deadline in ms, member: KEY
@@ -19,7 +21,7 @@
 
 namespace larder::redis_scripts {
 
-// KEYS: sequence, log, pending. ARGV: position, "1" to have the entries regenerated, mode "s" or "h", then TAGHASH...
+// KEYS: sequence, log, pending, positions. ARGV: position, "1" to have the entries regenerated, mode "s" or "h", then TAGHASH...
 // Returns the sequence as a string (a Lua number would lose digits in the reply).
 inline constexpr char purge[] = R"lua(
 local t = redis.call('TIME')
@@ -28,11 +30,23 @@ local last = tonumber(redis.call('GET', KEYS[1]) or '0')
 local seq = now > last and now or last + 1
 local text = string.format('%.0f', seq)
 redis.call('SET', KEYS[1], text)
+local function parts(position)
+  local name, timeline, lsn = position:match('^([^/]+)/(%d+)/(%x+)$')
+  if name then return name, tonumber(timeline), tonumber(lsn, 16) end
+end
+local name, timeline, lsn = parts(ARGV[1])
+if name then
+  local _, old_timeline, old_lsn = parts(redis.call('HGET', KEYS[4], name) or '')
+  if not old_timeline or timeline > old_timeline or (timeline == old_timeline and lsn > old_lsn) then
+    redis.call('HSET', KEYS[4], name, ARGV[1])
+  end
+end
 for i = 4, #ARGV do
   if ARGV[3] == 'h' then redis.call('ZREM', KEYS[2], ARGV[i] .. ':s') end
   redis.call('ZADD', KEYS[2], text, ARGV[i] .. ':' .. ARGV[3])
   if ARGV[2] == '1' then redis.call('RPUSH', KEYS[3], text .. ' ' .. ARGV[i] .. ' ' .. ARGV[1]) end
 end
+redis.call('LTRIM', KEYS[3], -10000, -1)
 local over = redis.call('ZCARD', KEYS[2]) - 10000
 if over > 0 then
   local gone = redis.call('ZRANGE', KEYS[2], over - 1, over - 1, 'WITHSCORES')

@@ -119,6 +119,10 @@ bool MemcachedClient::replace(const std::string& key, std::string_view value,
            });
 }
 
+void MemcachedClient::remove(const std::string& key) {
+    run(key, [&](memcached_st* handle) { return memcached_delete(handle, key.data(), key.size(), 0); });
+}
+
 bool MemcachedClient::append(const std::string& key, std::string_view value) {
     return MEMCACHED_SUCCESS == run(key, [&](memcached_st* handle) {
                return memcached_append(handle, key.data(), key.size(), value.data(), value.size(), 0, 0);

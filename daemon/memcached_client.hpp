@@ -39,6 +39,7 @@ public:
     // False: it was changed, or is gone, since `cas` was read.
     bool replace(const std::string& key, std::string_view value, std::chrono::milliseconds lifetime,
                  std::uint64_t cas);
+    void remove(const std::string& key);
     // False: there is none.
     bool append(const std::string& key, std::string_view value);
 

@@ -560,6 +560,7 @@ char* merge_loc(ngx_conf_t* cf, void* parent, void* child) {
         own.cookies.merge(outer.cookies, {});
         own.headers.merge(outer.headers, {});
         own.query.merge(outer.query, {});
+        if (own.valid.own && !own.valid_overrides.own) own.valid_overrides.own = false;
         own.valid.merge(outer.valid, {});
         own.valid_overrides.merge(outer.valid_overrides, false);
         own.stale.merge(outer.stale, {});

@@ -32,6 +32,8 @@ ngx_int_t go_past(ngx_http_request_t* r, Ctx* ctx, Status status) {
     ctx->status = status;
     // A fragment's answer, and one with ESI, is captured even when nothing is cached.
     bool captured = ctx->role == Role::fragment || ctx->conf->policy.esi != EsiMode::off;
+    // A part of a page's source, or word that it did not change, makes no page.
+    if (ctx->conf->policy.esi == EsiMode::on) strip_conditions(r);
     return captured ? start_fill(r, ctx) : NGX_DECLINED;
 }
 
@@ -110,7 +112,8 @@ ngx_int_t wait_for_fill(ngx_http_request_t* r, Ctx* ctx) {
 }
 
 ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
-    if (r->method == NGX_HTTP_HEAD) {  // nothing to store in its answer
+    // Nothing to store in the answer to a HEAD, nor to a subrequest of which nginx wants the status alone (auth_request, mirror).
+    if (r->method == NGX_HTTP_HEAD || r->header_only) {
         ctx->status = Status::miss;
         return NGX_DECLINED;
     }
@@ -137,11 +140,12 @@ ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
 ngx_int_t look(ngx_http_request_t* r, Ctx* ctx) {
     const Where& where = ctx->conf->where.value();
     bool check_store = true;
-    if (ctx->entry.empty() && ctx->uses_near()) {
+    // Who waited for another's fill looks again, even with an entry for the worst case in hand.
+    if ((ctx->entry.empty() || ctx->waited) && ctx->uses_near()) {
         // A fragment goes into a page as it is stored, so that the page knows its parts.
         bool assembled = ctx->role == Role::client && r == r->main;
         near_cache::Found found = zone().find(ctx->key, now_ms(), assembled);
-        ctx->take(found);
+        if (found.hold != 0 || ctx->hold != 0) ctx->take(found);
         if (found.pass && ctx->entry.empty()) return go_past(r, ctx, Status::pass);
         check_store = ctx->entry.empty() || found.check_store;
     }
@@ -175,6 +179,13 @@ ngx_int_t again(ngx_http_request_t* r, Ctx* ctx) {
         r->err_status = 0;
         return serve_entry(r, ctx, Status::error_stale);
     }
+    // Where a redirect leads has its own say; and what error_page puts in a page's place is not the page.
+    if (ctx->fill != nullptr && ctx->fill->reduced && (!loc_conf(r)->enabled() || r->error_page)) {
+        restore_request(r, ctx);
+        end_fill_lock(ctx);
+        ctx->status = Status::pass;
+        ctx->detail = r->error_page ? "error-page" : "larder-off";
+    }
     return NGX_DECLINED;
 }
 
@@ -206,6 +217,7 @@ ngx_int_t lookup(ngx_http_request_t* r) {
     }
     if (ctx->conf == nullptr) {  // a fragment, in its location for the first time
         ctx->conf = loc_conf(r);
+        strip_conditions(r);
         return begin(r, ctx);
     }
     return look(r, ctx);
@@ -245,8 +257,10 @@ bool Ctx::uses_near() const {
 void Ctx::take(const near_cache::Found& found) {
     drop_entry();
     if (found.hold == 0) return;
-    // Two variants with the same key are beyond reach, but a wrong page is beyond repair.
-    if (EntryView::trusted(found.entry).variant() != view(variant)) {
+    // Two variants with the same key are beyond reach, but a wrong page is beyond repair. Nor is an entry ours that came
+    // from the store this location had before a reload: that store's purges don't tell of it.
+    if (found.domain != conf->where.value().domain() ||
+        EntryView::trusted(found.entry).variant() != view(variant)) {
         zone().release(found.hold);
         return;
     }

@@ -54,7 +54,8 @@ bool add_entry_header(ngx_http_request_t* r, std::string_view name, std::string_
             if (equals_ignore_case(name, "Expires")) r->headers_out.expires = header;
             break;
         case 8:
-            if (equals_ignore_case(name, "Location")) r->headers_out.location = header;
+            // nginx makes a path absolute, with its own idea of scheme and port, but not one that came from an upstream.
+            if (equals_ignore_case(name, "Location") && value.substr(0, 1) != "/") r->headers_out.location = header;
             break;
         case 13:
             if (equals_ignore_case(name, "Cache-Control")) return add_cache_control(r, header);

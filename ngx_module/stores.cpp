@@ -90,8 +90,8 @@ void purge_redis(Link& link, const StoreConf& store, const PurgeRequest& purge,
         words.append("$").append(std::to_string(word.size())).append("\r\n").append(word).append("\r\n");
         count++;
     };
-    for (std::string_view word : {"EVAL", redis_scripts::purge, "3"}) add(word);
-    for (const char* name : {"{purge}sequence", "{purge}log", "{purge}pending"}) add(names + name);
+    for (std::string_view word : {"EVAL", redis_scripts::purge, "4"}) add(word);
+    for (const char* name : {"{purge}sequence", "{purge}log", "{purge}pending", "{purge}positions"}) add(names + name);
     add(purge.position);
     add(purge.regenerate ? "1" : "0");
     add(purge.mode == PurgeMode::hard ? "h" : "s");

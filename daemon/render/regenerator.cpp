@@ -9,6 +9,7 @@
 #include "cache/key.hpp"
 #include "cache/storable.hpp"
 #include "daemon/queue/backoff.hpp"
+#include "daemon/replicas/decide/position.hpp"
 #include "daemon/render/plan.hpp"
 #include "daemon/render/random.hpp"
 
@@ -135,6 +136,9 @@ void Regenerator::call(const Shared& render) {
         render->request.timeout = std::chrono::milliseconds(deadline - now);
         // The job is younger than the purges it knows of, and so is its render.
         render->fence = std::max(render->store->newest_purge(), render->job.fence);
+        // It claims to know those purges, so it must read what they were made for, whatever the job was made for.
+        for (const std::string& position : render->store->newest_positions())
+            render->job.position = replicas::later_position(render->job.position, position);
         if (parts_.router) {
             Route route = parts_.router(render->job, render->variant, deadline);
             if (route.hold) {
@@ -178,7 +182,7 @@ void Regenerator::commit(const Shared& render) {
     };
     answer.authorized = answer.variant_holds("authorization");
     Storability storability = larder::storability(render->job.policy, answer);
-    if (!storability.store) return end(render, Outcome::unstorable, storability.reason);
+    if (!storability.store) return withdraw(render, storability.reason);
     std::string plan, why;
     if (!compile_plan(storability, render->job.policy, got.body, plan, why))
         return end(render, Outcome::unstorable, why);
@@ -197,6 +201,19 @@ void Regenerator::commit(const Shared& render) {
     store_entry(render, build_entry(parts));
 }
 
+// The backend no longer gives out this page to everybody: what is stored of it must not be served for as long as its contract
+// would allow. A hard purge of the URL is what every near cache understands; other variants of it are made anew.
+void Regenerator::withdraw(const Shared& render, const std::string& why) {
+    const std::string& key = render->claim.lease.key;
+    if (render->store->get_start(key, sizeof(EntryHead))) {
+        std::uint64_t url = url_tag_hash(render->variant.host, render->variant.path);
+        render->store->remove(key);
+        render->store->forget(key, url);
+        render->store->purge({url}, PurgeMode::hard, "");
+    }
+    end(render, Outcome::unstorable, why);
+}
+
 void Regenerator::store_entry(const Shared& render, const std::string& bytes) {
     const char* why = nullptr;
     auto entry = EntryView::parse(bytes, &why);  // whatever a reader would refuse is not written
@@ -212,7 +229,6 @@ void Regenerator::store_entry(const Shared& render, const std::string& bytes) {
         Job again = render->job;
         again.reason = JobReason::purge;
         again.fence = purge.sequence;
-        again.position = purge.position;
         again.enqueued_ms = unix_ms();
         parts_.queue.run_again(render->claim.lease, encode_job(again));
     }

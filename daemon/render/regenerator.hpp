@@ -50,6 +50,7 @@ private:
     void enter_gate(const Shared& render);
     void call(const Shared& render);
     void commit(const Shared& render);
+    void withdraw(const Shared& render, const std::string& why);
     void store_entry(const Shared& render, const std::string& bytes);
     void end(const Shared& render, Outcome outcome, const std::string& why);
     void fail(const Shared& render, const std::string& why);

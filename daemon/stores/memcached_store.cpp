@@ -8,6 +8,7 @@
 #include "cache/bytes.hpp"
 #include "cache/entry.hpp"
 #include "cache/key.hpp"
+#include "daemon/replicas/decide/position.hpp"
 #include "cache/memcached_names.hpp"
 
 namespace larder::daemon {
@@ -79,6 +80,20 @@ std::uint64_t MemcachedStore::newest_purge() {
     return newest;
 }
 
+// Of purges made by this daemon: memcached has no room for others'.
+std::vector<std::string> MemcachedStore::newest_positions() {
+    std::lock_guard lock(mutex_);
+    std::vector<std::string> positions;
+    for (const auto& [sequence, position] : positions_) {
+        auto same = std::find_if(positions.begin(), positions.end(), [&](const std::string& known) {
+            return replicas::same_database(known, position);
+        });
+        if (same == positions.end()) positions.push_back(position);
+        else *same = replicas::later_position(*same, position);
+    }
+    return positions;
+}
+
 PurgeSeen MemcachedStore::purges_since(std::uint64_t fence, const std::vector<std::uint64_t>& hashes) {
     PurgeSeen seen;
     for (const Record& record : read_log()) {
@@ -87,9 +102,6 @@ PurgeSeen MemcachedStore::purges_since(std::uint64_t fence, const std::vector<st
         seen.sequence = std::max(seen.sequence, record.sequence);
         if (seen.mode != PurgeMode::hard) seen.mode = record.mode;
     }
-    std::lock_guard lock(mutex_);
-    auto position = positions_.find(seen.sequence);
-    if (position != positions_.end()) seen.position = position->second;
     return seen;
 }
 
@@ -112,6 +124,11 @@ bool MemcachedStore::put(std::string_view key, std::string_view entry, std::chro
         if (old ? client_.replace(name, entry, lifetime, old->cas) : client_.add(name, entry, lifetime))
             return true;
     }
+}
+
+void MemcachedStore::remove(std::string_view key) {
+    client_.remove(prefix_ + "e:" + std::string(key));
+    tags_.forget(key);
 }
 
 void MemcachedStore::index(std::string_view key, const std::vector<std::uint64_t>& hashes,

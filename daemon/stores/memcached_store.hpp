@@ -20,10 +20,12 @@ public:
                    const std::string& prefix);
 
     std::uint64_t newest_purge() override;
+    std::vector<std::string> newest_positions() override;
     PurgeSeen purges_since(std::uint64_t fence, const std::vector<std::uint64_t>& hashes) override;
     std::optional<std::string> get(std::string_view key) override;
     std::optional<std::string> get_start(std::string_view key, std::size_t size) override;
     bool put(std::string_view key, std::string_view entry, std::chrono::milliseconds lifetime) override;
+    void remove(std::string_view key) override;
     void index(std::string_view key, const std::vector<std::uint64_t>& hashes, std::string_view policy,
                std::chrono::milliseconds lifetime) override;
     void forget(std::string_view key, std::uint64_t hash) override;

@@ -13,7 +13,6 @@ namespace larder::daemon {
 namespace {
 
 constexpr char walker_lease_ms[] = "5000";
-constexpr char walked_positions[] = "-10001";  // ZREMRANGEBYRANK's end that leaves the newest 10000
 
 std::uint64_t to_number(std::string_view text) {
     std::uint64_t value = 0;
@@ -56,6 +55,13 @@ std::uint64_t RedisStore::newest_purge() {
     return to_number(redis_->command({"GET", sequence_}).text());
 }
 
+std::vector<std::string> RedisStore::newest_positions() {
+    RedisReply reply = redis_->command({"HVALS", positions_});
+    std::vector<std::string> positions;
+    for (std::size_t i = 0; i < reply.size(); i++) positions.emplace_back(reply.text(i));
+    return positions;
+}
+
 PurgeSeen RedisStore::purges_since(std::uint64_t fence, const std::vector<std::uint64_t>& hashes) {
     PurgeSeen seen;
     RedisReply log =
@@ -66,11 +72,6 @@ PurgeSeen RedisStore::purges_since(std::uint64_t fence, const std::vector<std::u
         if (seen.mode != PurgeMode::hard)
             seen.mode = log.text(i).ends_with(":h") ? PurgeMode::hard : PurgeMode::soft;
     }
-    if (seen.sequence == 0) return seen;
-    std::string score = std::to_string(seen.sequence);
-    RedisReply positions = redis_->command({"ZRANGEBYSCORE", positions_, score, score, "LIMIT", "0", "1"});
-    if (positions.size() > 0 && positions.text(0).size() > score.size())
-        seen.position = positions.text(0).substr(score.size() + 1);
     return seen;
 }
 
@@ -88,6 +89,11 @@ std::optional<std::string> RedisStore::get_start(std::string_view key, std::size
 bool RedisStore::put(std::string_view key, std::string_view entry, std::chrono::milliseconds lifetime) {
     static const RedisScript script(redis_scripts::put_entry);
     return redis_->eval(script, {prefix_ + "e:" + std::string(key)}, {entry, ms(lifetime)}).integer() == 1;
+}
+
+void RedisStore::remove(std::string_view key) {
+    redis_->command({"DEL", prefix_ + "e:" + std::string(key)});
+    redis_->command({"DEL", prefix_ + "p:" + std::string(key)});
 }
 
 void RedisStore::index(std::string_view key, const std::vector<std::uint64_t>& hashes,
@@ -127,7 +133,7 @@ std::uint64_t RedisStore::purge(const std::vector<std::uint64_t>& hashes, PurgeM
     std::vector<std::string_view> arguments{position, "1", mode == PurgeMode::hard ? "h" : "s"};
     arguments.insert(arguments.end(), texts.begin(), texts.end());
     return to_number(
-        redis_->eval(script, {sequence_, log_, pending_}, RedisClient::Arguments(arguments)).text());
+        redis_->eval(script, {sequence_, log_, pending_, positions_}, RedisClient::Arguments(arguments)).text());
 }
 
 bool RedisStore::is_walker() {
@@ -146,10 +152,6 @@ std::optional<Purge> RedisStore::pending() {
         std::size_t rest = space + 17;
         if (hash && text.size() >= rest) {
             Purge purge{to_number(text), *hash, std::string(text.size() > rest ? text.substr(rest + 1) : "")};
-            std::string sequence = std::to_string(purge.sequence);
-            // Written before the index is walked: a render that is not in the index yet finds it after its put.
-            redis_->command({"ZADD", positions_, sequence, sequence + " " + purge.position});
-            redis_->command({"ZREMRANGEBYRANK", positions_, "0", walked_positions});
             return purge;
         }
         redis_->command({"LREM", pending_, "1", text});

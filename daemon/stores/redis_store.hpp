@@ -2,7 +2,6 @@
 // by a purge, only by its next visitor. Beside the shared names there are:
 //
 //   PREFIX{purge}walker        string  name of the daemon that turns pending purges into jobs, with a TTL
-//   PREFIX{purge}positions     zset    score: sequence, member: "SEQUENCE POSITION", newest 10000
 #pragma once
 
 #include "daemon/redis_client.hpp"
@@ -15,10 +14,12 @@ public:
     RedisStore(std::shared_ptr<RedisClient> redis, const std::string& prefix);
 
     std::uint64_t newest_purge() override;
+    std::vector<std::string> newest_positions() override;
     PurgeSeen purges_since(std::uint64_t fence, const std::vector<std::uint64_t>& hashes) override;
     std::optional<std::string> get(std::string_view key) override;
     std::optional<std::string> get_start(std::string_view key, std::size_t size) override;
     bool put(std::string_view key, std::string_view entry, std::chrono::milliseconds lifetime) override;
+    void remove(std::string_view key) override;
     void index(std::string_view key, const std::vector<std::uint64_t>& hashes, std::string_view policy,
                std::chrono::milliseconds lifetime) override;
     void forget(std::string_view key, std::uint64_t hash) override;

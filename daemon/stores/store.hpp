@@ -29,7 +29,6 @@ struct Purge {
 struct PurgeSeen {
     std::uint64_t sequence = 0;  // of the newest purge that concerns the entry; 0: none
     PurgeMode mode = PurgeMode::none;
-    std::string position;
 
     PurgeMark mark() const { return {mode, static_cast<std::int64_t>(sequence / 1000)}; }
 };
@@ -41,6 +40,9 @@ public:
 
     // The newest purge that a render which begins now has seen, if not a little more; 0: there was none.
     virtual std::uint64_t newest_purge() = 0;
+    // The newest commit position, for each database, that any purge came with. To claim newest_purge() as its fence, a
+    // render must read from servers that have replayed them: ask for it after newest_purge().
+    virtual std::vector<std::string> newest_positions() = 0;
     // The newest purge after `fence` that names one of the hashes; a log that was cut short counts as naming all of them.
     virtual PurgeSeen purges_since(std::uint64_t fence, const std::vector<std::uint64_t>& hashes) = 0;
 
@@ -50,6 +52,9 @@ public:
     virtual std::optional<std::string> get_start(std::string_view key, std::size_t size) = 0;
     // Stores for `lifetime` unless what is there saw more purges, or as many and is younger. False: kept the other one.
     virtual bool put(std::string_view key, std::string_view entry, std::chrono::milliseconds lifetime) = 0;
+
+    // Drops the entry and its policy.
+    virtual void remove(std::string_view key) = 0;
 
     // Notes the key under the hashes of its tags and URL, and its policy (as write_policy makes it), for at least `lifetime`.
     virtual void index(std::string_view key, const std::vector<std::uint64_t>& hashes,

@@ -422,6 +422,7 @@ Found Zone::find(const Key& key, std::int64_t now_ms, bool assembled) {
     }
     found.entry = {block(shown).bytes(), block(shown).entry_size};
     found.version = n.version;
+    found.domain = b.domain;
     return found;
 }
 
@@ -510,7 +511,10 @@ std::uint64_t Zone::insert(const Key& key, unsigned domain, std::string_view pre
             bool older = false;
             if (n.entry != 0) {
                 const Block& present = block(n.entry);
-                older = present.fence > head.fence || (present.fence == head.fence && present.created_ms > head.created_ms);
+                // Another store's fences mean something else: then the location's store has changed.
+                older = present.domain == domain &&
+                        (present.fence > head.fence ||
+                         (present.fence == head.fence && present.created_ms > head.created_ms));
             }
             // One too large takes the old one's place too: that would be stale for as long as the page is so large.
             if ((held != 0 || prefix.size() + body.size() >= max_block_bytes()) && !older) drop_entry(n);

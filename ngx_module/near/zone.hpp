@@ -66,6 +66,7 @@ struct Found {
     bool check_store = false;    // the store may have a newer one: told so, or not asked for long
     bool pass = false;           // known not to be storable: ask the backend, don't wait for each other
     std::uint64_t version = 0;   // of the entry in this zone; another value means another entry
+    unsigned domain = 0;         // where the entry came from
     bool assembled = false;      // `entry` is the page with its fragments in place
 };
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <tuple>
 
 namespace larder::replicas {
 
@@ -46,6 +47,19 @@ std::optional<Position> parse_position(std::string_view text) {
     auto lsn = parse_number<Lsn>(text.substr(second + 1), 16, 16);
     if (!is_name(node) || !timeline || !lsn) return std::nullopt;
     return Position{node, *timeline, *lsn};
+}
+
+bool same_database(std::string_view a, std::string_view b) {
+    auto first = parse_position(a), second = parse_position(b);
+    return first && second && first->node == second->node;
+}
+
+std::string later_position(std::string_view a, std::string_view b) {
+    auto first = parse_position(a), second = parse_position(b);
+    if (!first) return std::string(second ? b : a);
+    if (!second || first->node != second->node) return std::string(a);
+    bool second_is_later = std::tie(second->timeline, second->lsn) > std::tie(first->timeline, first->lsn);
+    return std::string(second_is_later ? b : a);
 }
 
 Lsn end_of_last_record(Lsn insert_position, const WalLayout& layout) {

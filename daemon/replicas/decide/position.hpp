@@ -27,6 +27,12 @@ struct Position {
 // (1 to 16 digits). Nothing for any other text.
 std::optional<Position> parse_position(std::string_view text);
 
+// Whether both are positions, and of the same name.
+bool same_database(std::string_view a, std::string_view b);
+// Of two positions of the same database the one that is later: by timeline, then LSN. A text that is no position loses; of
+// different databases, `a` wins.
+std::string later_position(std::string_view a, std::string_view b);
+
 // How a server lays out its log, in bytes.
 struct WalLayout {
     std::uint64_t page = 8192;           // wal_block_size
