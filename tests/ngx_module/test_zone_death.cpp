@@ -165,7 +165,8 @@ void die_often(unsigned kills, const std::function<void(Zone&, Random&, Shared&)
             std::uint64_t sequence = shared.acknowledged[tag];
             if (sequence == 0) continue;
             std::string name = std::to_string(tag);
-            std::string bytes = make({.fence = sequence - 1, .tags = {name}}).bytes();
+            std::string bytes =
+                make({.life = {t0, 100'000'000, 1000, 1000}, .fence = sequence - 1, .tags = {name}}).bytes();
             assert_true(world.zone.judge_foreign(EntryView::trusted(bytes), 1, t0 + 1'000'000) !=
                         Verdict::fresh);
         }
