@@ -1,0 +1,39 @@
+# A page that the site no longer gives to everybody is taken back everywhere: not served stale for as long as its contract
+# would allow. And a render that claims to know a purge has read the write that caused it.
+use Larder::Test;
+use Larder::Test::Daemon;
+
+my $t       = Larder::Test->new;
+my $backend = $t->backend;
+my $redis   = $t->redis;
+$t->nginx(<<'CONF');
+    larder_zone 8m;
+    larder_store main redis://@redis@;
+    larder_daemon redis://@redis@;
+    server {
+        listen @nginx@;
+        server_name example.com;
+        location / { larder main; proxy_pass http://@backend@; proxy_set_header Host $host; }
+        location = /larder_purge { larder_purge; }
+    }
+CONF
+my $d  = Larder::Test::Daemon->start($t);
+my @as = (headers => [Host => 'example.com']);
+
+for my $taken ([private => {headers => [['Cache-Control', 'private']], body => 'mine {n}'}], [gone => {status => 404, body => 'no {n}'}]) {
+    my ($how, $rule) = @$taken;
+    $backend->set("/$how" => {headers => [['Cache-Control', 'max-age=600'], ['Surrogate-Key', $how]], body => 'everybody'});
+    $t->get("/$how", @as);
+    ok $t->await(sub { $t->get("/$how", @as)->larder eq 'HIT' && $redis->cli('KEYS', 'larder:e:*') }), "$how: a page for everybody";
+    $backend->set("/$how" => $rule);
+    $t->purge("tag=$how", @as);
+    ok $t->await(sub { $t->get("/$how", @as)->body =~ /^(mine|no) / }), "$how: then it is not, and nobody gets the old one";
+    ok $t->await(sub { !grep { /^larder:e:/ } split /\n/, $redis->cli('KEYS', '*') }), "$how: ... which is in no store";
+}
+
+$t->purge("tag=x&position=$_", @as) for 'default/1/16B3748', 'default/1/FFF', 'nonsense', 'default/1/16B3740';
+is $redis->cli('HGET', 'larder:{purge}positions', 'default'), 'default/1/16B3748', 'the newest position of all purges is kept';
+$t->purge('tag=x&position=default/2/10', @as);
+is $redis->cli('HGET', 'larder:{purge}positions', 'default'), 'default/2/10', '... of the newest timeline';
+
+done_testing;
