@@ -137,7 +137,7 @@ private:
 
 const char* counter_name(Counter counter) {
     static constexpr const char* names[] = {
-        "hit",         "stale",        "miss",        "coalesced",   "bypass",         "pass",        "prerendered", "error_stale",
+        "hit",         "stale",        "miss",        "coalesced",   "bypass",         "pass", "error_stale",
         "error",       "store_hit",    "store_miss",  "store_error", "store_skipped",  "stored",      "unstorable",  "jobs_queued",
         "jobs_duplicate", "jobs_failed", "inline_refreshes", "purges", "bad_entries", "evictions", "recoveries"};
     static_assert(std::size(names) == static_cast<std::size_t>(Counter::count));
@@ -495,7 +495,7 @@ Hold Zone::make_block(unsigned domain, std::span<const std::uint64_t> hashes, st
 }
 
 std::uint64_t Zone::insert(const Key& key, unsigned domain, std::string_view prefix, std::string_view body,
-                           std::int64_t now_ms, bool* stored) {
+                           std::int64_t now_ms, bool* stored, bool ends_fill) {
     std::vector<std::uint64_t> hashes;
     each_purge_hash(EntryView::trusted(prefix), [&hashes](std::uint64_t hash) { hashes.push_back(hash); });
     const EntryHead head = EntryView::trusted(prefix).head();
@@ -529,7 +529,7 @@ std::uint64_t Zone::insert(const Key& key, unsigned domain, std::string_view pre
                 root().epoch++;
                 if (stored != nullptr) *stored = true;
             }
-            waiters = end_fill(n);
+            if (ends_fill) waiters = end_fill(n);
         }
     }
     release(held);

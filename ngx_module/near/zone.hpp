@@ -34,7 +34,7 @@ public:
 
 // What nginx counts. Values only grow.
 enum class Counter : unsigned {
-    hit, stale, miss, coalesced, bypass, pass, prerendered, error_stale, error,
+    hit, stale, miss, coalesced, bypass, pass, error_stale, error,
     store_hit, store_miss, store_error, store_skipped,
     stored, unstorable, jobs_queued, jobs_duplicate, jobs_failed, inline_refreshes, purges, bad_entries, evictions, recoveries,
     count
@@ -118,9 +118,10 @@ public:
     Fill claim_fill(const Key& key, unsigned worker, std::int64_t now_ms, std::int64_t lease_ms);
 
     // Puts an entry there (already checked; prefix followed by body is the whole entry), unless a younger one is there.
-    // Ends a fill. Returns the workers that wait for it, as a bit mask. `stored` tells whether it fitted.
+    // `stored` tells whether it fitted. Ends a fill (unless `ends_fill` is false: a stale entry that comes from the store is not
+    // what others wait for). Returns the workers that wait for that, as a bit mask.
     std::uint64_t insert(const Key& key, unsigned domain, std::string_view prefix, std::string_view body, std::int64_t now_ms,
-                         bool* stored = nullptr);
+                         bool* stored = nullptr, bool ends_fill = true);
     // Remembers for `for_ms` that answers for this key can't be stored. Ends a fill.
     std::uint64_t pass(const Key& key, std::int64_t now_ms, std::int64_t for_ms);
     // Drops the entry: the backend has taken its page back.
