@@ -35,9 +35,9 @@ ListIndex list_at_least(std::uint32_t units) {
 
 }  // namespace
 
-struct Arena::Header {  // 16 bytes before a block's memory
-    std::uint32_t size;           // in units, header included; used_bit
-    std::uint32_t previous_size;  // of the block just before, in units; 0 for the first
+struct Arena::Header {                       // 16 bytes before a block's memory
+    std::uint32_t size;                      // in units, header included; used_bit
+    std::uint32_t previous_size;             // of the block just before, in units; 0 for the first
     std::uint32_t next_free, previous_free;  // while free
 
     std::uint32_t units() const { return size & ~used_bit; }
@@ -194,7 +194,8 @@ bool Arena::consistent() const {
     bool previous_free = false;
     for (Ref block = first_block(); block != 0; block = next_of(block)) {
         const Header& h = header(block);
-        if (h.units() < min_units || h.previous_size != previous || (previous_free && !h.used())) return false;
+        if (h.units() < min_units || h.previous_size != previous || (previous_free && !h.used()))
+            return false;
         if (block - 1 + h.units() > end()) return false;
         previous = h.units();
         previous_free = !h.used();
@@ -217,7 +218,8 @@ bool Arena::free_lists_hold(std::uint64_t blocks) const {
             for (Ref block = c.heads[first][second]; block != 0; block = header(block).next_free) {
                 const Header& h = header(block);
                 auto [its_first, its_second] = list_of(h.units());
-                if (h.used() || h.previous_free != previous || its_first != first || its_second != second) return false;
+                if (h.used() || h.previous_free != previous || its_first != first || its_second != second)
+                    return false;
                 if (blocks-- == 0) return false;
                 previous = block;
             }

@@ -16,14 +16,16 @@ namespace larder::near_cache {
 using Ref = std::uint32_t;
 inline constexpr std::size_t arena_unit = 16;
 inline constexpr std::size_t min_arena_bytes = 4096;
-inline constexpr std::size_t max_arena_bytes = std::size_t{1} << 35;  // less a unit: a block's length has 31 bits
+inline constexpr std::size_t max_arena_bytes = std::size_t{1}
+                                               << 35;  // less a unit: a block's length has 31 bits
 
 class Arena {
 public:
     // `memory` is 16-byte aligned, of at least min_arena_bytes (what exceeds the largest arena stays unused), zero or whatever
     // an earlier Arena at the same place left. Attaching touches nothing.
     Arena(void* memory, std::size_t size)
-        : base_(static_cast<char*>(memory)), size_(std::min(size, max_arena_bytes - 1) / arena_unit * arena_unit) {}
+        : base_(static_cast<char*>(memory)),
+          size_(std::min(size, max_arena_bytes - 1) / arena_unit * arena_unit) {}
 
     // Makes everything free, apart from the blocks `kept` (as returned by allocate; each once, any order), whose contents stay.
     void reset(std::span<Ref> kept = {});
