@@ -77,6 +77,7 @@ ngx_int_t retry_in_full(ngx_http_request_t* r, Ctx* ctx) {
     ctx->fill = std::make_unique<Fill>();
     ctx->fill->request_ms = now_ms();
     ctx->status = Status::pass;
+    if (ctx->conf->policy.esi == EsiMode::on) strip_conditions(r);
     clear_response_headers(r);
     r->main->count++;
     ngx_http_finalize_request(r, r->content_handler(r));

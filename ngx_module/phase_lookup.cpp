@@ -63,7 +63,9 @@ void answer_from_store(Ctx* ctx, StoreAnswer answer) {
     if (ctx->uses_near()) {
         std::string_view bytes = entry->bytes();
         std::string_view body = entry->body();
-        zone().insert(ctx->key, domain, bytes.substr(0, bytes.size() - body.size()), body, now_ms());
+        bool fresh = zone().judge_foreign(*entry, domain, now_ms()) == Verdict::fresh;
+        wake_workers(zone().insert(ctx->key, domain, bytes.substr(0, bytes.size() - body.size()), body, now_ms(),
+                                   nullptr, fresh));
         ctx->drop_entry();
         near_cache::Found found = zone().find(ctx->key, now_ms());
         ctx->take(found);

@@ -104,6 +104,8 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx);
 void restore_request(ngx_http_request_t* r, Ctx* ctx);
 // Removes Larder-* request headers, which only Larder's own parts may send.
 void strip_larder_request_headers(ngx_http_request_t* r);
+// Removes Range and the If-* headers: a page's client means the page by them, not its fragments.
+void strip_conditions(ngx_http_request_t* r);
 
 // ---- phase_lookup.cpp
 ngx_int_t lookup_handler(ngx_http_request_t* r);

@@ -196,6 +196,75 @@ ngx_table_elt_t* push_header(ngx_http_request_t* r, ngx_list_t* list, std::strin
     return header;
 }
 
+// Removes the headers of whose names, in lower case, `named` is true.
+template <typename F>
+void remove_headers(ngx_http_request_t* r, F&& named) {
+    auto is_one = [&named](const ngx_table_elt_t& header) {
+        return header.lowcase_key != nullptr &&
+               named({reinterpret_cast<const char*>(header.lowcase_key), header.key.len});
+    };
+    const ngx_http_headers_in_t given = r->headers_in;
+    bool any = false;
+    each_request_header(given, [&](const ngx_table_elt_t& header) {
+        any = is_one(header);
+        return !any;
+    });
+    if (!any) return;
+    // An nginx list can't lose elements: make another. Typed pointers into the old one stay valid.
+    ngx_list_t* kept = &r->headers_in.headers;
+    bool ok = ngx_list_init(kept, r->pool, 16, sizeof(ngx_table_elt_t)) == NGX_OK;
+    each_request_header(given, [&](const ngx_table_elt_t& header) {
+        if (is_one(header)) return ok;
+        auto* copied = ok ? static_cast<ngx_table_elt_t*>(ngx_list_push(kept)) : nullptr;
+        ok = copied != nullptr;
+        if (ok) *copied = header;
+        return ok;
+    });
+    if (!ok) throw std::bad_alloc();
+}
+
+// Variables that nginx takes from the request's headers and target, and then remembers.
+bool is_of_request(std::string_view name) {
+    return name.substr(0, 5) == "http_" || name.substr(0, 7) == "cookie_" || name == "request_uri" ||
+           name == "content_type" || name == "proxy_add_x_forwarded_for";
+}
+
+// A subrequest shares its variables with the page and the page's other fragments, which are not reduced along with it.
+void own_variables(ngx_http_request_t* r) {
+    auto* core =
+        static_cast<ngx_http_core_main_conf_t*>(ngx_http_get_module_main_conf(r, ngx_http_core_module));
+    std::size_t bytes = core->variables.nelts * sizeof(ngx_http_variable_value_t);
+    auto* own = static_cast<ngx_http_variable_value_t*>(ngx_palloc(r->pool, bytes));
+    if (own == nullptr) throw std::bad_alloc();
+    ngx_memcpy(own, r->variables, bytes);
+    r->variables = own;
+}
+
+// What was remembered of the request as it was before must not be said of what it is now: neither may the backend see what the
+// variant does not hold, because an `if` looked at it, nor the access log lack what the client sent.
+void recompute_variables(ngx_http_request_t* r) {
+    auto* core =
+        static_cast<ngx_http_core_main_conf_t*>(ngx_http_get_module_main_conf(r, ngx_http_core_module));
+    auto* definitions = static_cast<ngx_http_variable_t*>(core->variables.elts);
+    for (ngx_uint_t i = 0; i < core->variables.nelts; i++) {
+        if (is_of_request(view(definitions[i].name))) r->variables[i].valid = r->variables[i].not_found = 0;
+    }
+    // Then those that the configuration computes from others, such as a map. What it only sets (set, captures,
+    // auth_request_set) can't be computed again: it has its index for data, or its handler finds nothing.
+    std::vector<ngx_uint_t> computed;
+    for (ngx_uint_t i = 0; i < core->variables.nelts; i++) {
+        const ngx_http_variable_t& definition = definitions[i];
+        if ((definition.flags & NGX_HTTP_VAR_CHANGEABLE) == 0 || definition.get_handler == nullptr ||
+            definition.set_handler != nullptr || definition.data == i)
+            continue;
+        ngx_http_variable_value_t value{};
+        if (!r->variables[i].valid ||
+            (definition.get_handler(r, &value, definition.data) == NGX_OK && value.valid))
+            computed.push_back(i);
+    }
+    for (ngx_uint_t i : computed) r->variables[i].valid = r->variables[i].not_found = 0;
+}
+
 // Whether the client sent anything about itself that the variant does not hold and a backend might look at.
 bool withholds(ngx_http_request_t* r, const Variant& variant) {
     static constexpr std::string_view plain[] = {
@@ -288,10 +357,15 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
     reduced.keep_alive_n = -1;
     reduced.connection_type = r->headers_in.connection_type;
     r->headers_in = reduced;
+    // Lists know where their last part is: this one has moved.
+    ngx_list_t& moved = r->headers_in.headers;
+    if (moved.last == &reduced.headers.part) moved.last = &moved.part;
     r->args = copy(r->pool, variant->query);
     // proxy_pass sends the raw URI as long as this says it is valid: send the variant's spelling instead.
     r->unparsed_uri = copy(r->pool, variant->target());
     r->valid_unparsed_uri = 0;
+    if (r != r->main) own_variables(r);
+    recompute_variables(r);
 }
 
 void restore_request(ngx_http_request_t* r, Ctx* ctx) {
@@ -301,34 +375,22 @@ void restore_request(ngx_http_request_t* r, Ctx* ctx) {
     r->headers_in = fill.client_headers;
     r->args = fill.client_args;
     r->unparsed_uri = fill.client_unparsed_uri;
-    r->valid_unparsed_uri = fill.client_valid_unparsed_uri;
+    // After an internal redirect the target is no longer what the client asked for.
+    r->valid_unparsed_uri = fill.client_valid_unparsed_uri && !r->internal;
+    recompute_variables(r);
 }
 
 void strip_larder_request_headers(ngx_http_request_t* r) {
-    auto is_ours = [](const ngx_table_elt_t& header) {
-        return header.key.len > 7 &&
-               ngx_strncasecmp(header.key.data, reinterpret_cast<u_char*>(const_cast<char*>("larder-")), 7) ==
-                   0;
-    };
-    bool any = false;
-    each_request_header(r->headers_in, [&](const ngx_table_elt_t& header) {
-        any = is_ours(header);
-        return !any;
+    remove_headers(r, [](std::string_view lower_name) { return lower_name.substr(0, 7) == "larder-"; });
+}
+
+void strip_conditions(ngx_http_request_t* r) {
+    remove_headers(r, [](std::string_view lower_name) {
+        return lower_name == "range" || lower_name.substr(0, 3) == "if-";
     });
-    if (!any) return;
-    // An nginx list can't lose elements: make another. Typed pointers into the old one stay valid, none is to a Larder-* field.
-    ngx_list_t kept;
-    if (ngx_list_init(&kept, r->pool, 16, sizeof(ngx_table_elt_t)) != NGX_OK) throw std::bad_alloc();
-    bool failed = false;
-    each_request_header(r->headers_in, [&](const ngx_table_elt_t& header) {
-        if (is_ours(header)) return true;
-        auto* copied = static_cast<ngx_table_elt_t*>(ngx_list_push(&kept));
-        failed = copied == nullptr;
-        if (!failed) *copied = header;
-        return !failed;
-    });
-    if (failed) throw std::bad_alloc();
-    r->headers_in.headers = kept;
+    ngx_http_headers_in_t& headers = r->headers_in;
+    headers.range = headers.if_range = headers.if_match = headers.if_none_match = nullptr;
+    headers.if_modified_since = headers.if_unmodified_since = nullptr;
 }
 
 }  // namespace larder::ngx

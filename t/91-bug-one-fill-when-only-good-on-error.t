@@ -1,0 +1,40 @@
+# Many come for a page of which only a copy for errors is left: the backend renders it once, and all get the new one.
+use Larder::Test;
+
+my $t       = Larder::Test->new;
+my $backend = $t->backend;
+$t->redis;
+$t->nginx(<<'CONF', workers => 2);
+    larder_zone 8m;
+    larder_store main redis://@redis@;
+    larder_valid 1m;
+    larder_stale while=0s error=1h;
+    server {
+        listen @nginx@;
+        location = /larder_purge { larder_purge; }
+        location /near/ { larder near; proxy_pass http://@backend@; }
+        location /both/ { larder main; proxy_pass http://@backend@; }
+    }
+CONF
+
+for my $path (qw(/near/page /both/page)) {
+    $t->get($path);
+    ok $t->await(sub { $t->get($path)->larder eq 'HIT' }), "$path: kept";
+    is $t->purge("url=$path")->status, 200, "$path: ... and purged";
+    $backend->set($path => {delay => 0.4, body => 'new {n}'});
+    my @answers = $t->many(30, $path);
+    is $backend->count($path), 2, "$path: rendered once for thirty";
+    is scalar(grep { $_->body eq 'new 2' } @answers), 30, "$path: all got the new one";
+}
+
+# The store is asked whether it has a newer one: it has the same.
+for my $path (qw(/near/old /both/old)) {
+    $backend->set($path => {headers => [['Cache-Control', 'max-age=1']]});
+    $t->get($path);
+    $backend->set($path => {delay => 0.4, body => 'new {n}'});
+    sleep 2;
+    my @answers = $t->many(30, $path);
+    is $backend->count($path), 2, "$path: rendered once for thirty";
+    is scalar(grep { $_->body eq 'new 2' } @answers), 30, "$path: all got the new one";
+}
+done_testing;
