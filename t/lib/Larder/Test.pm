@@ -256,10 +256,11 @@ sub uwsgi {
     my ($self, %o) = @_;
     my $name = $o{name} || 'uwsgi';
     my @user = $> == 0 ? ('--uid', 'nobody', '--gid', 'nogroup') : ();
+    my $site = $self->file("$name.py", $self->read_file("$root/tests/fakes/wsgi.py"));    # nobody may not see a checkout in /root
     return $self->_start(
         'Larder::Test::Server', $name,
         command     => ['uwsgi', '--plugin', 'python3', '--socket', $self->address($name), '--master', '--need-app',
-            '--die-on-term', '--processes', 1, '--disable-logging', '--wsgi-file', "$root/tests/fakes/wsgi.py", @user],
+            '--die-on-term', '--processes', 1, '--disable-logging', '--wsgi-file', $site, @user],
         stop_signal => 'TERM',
     );
 }
