@@ -84,7 +84,7 @@ void Follower::poll() {
     if (store_.endpoint.kind == StoreKind::memcached) {
         memcached_get(command, store_.endpoint.prefix + "purges");
     } else {
-        std::string after = "(" + std::to_string(zone().last_purge(store_.domain));
+        std::string after = "(" + std::to_string(zone().log_read(store_.domain));
         redis_command(command,
                       {"ZRANGEBYSCORE", store_.endpoint.prefix + "{purge}log", after, "+inf", "WITHSCORES"});
     }
@@ -109,8 +109,10 @@ void Follower::poll() {
 void Follower::take_redis_log(const Reply* reply) {
     if (reply->kind != Reply::Kind::array) return;
     for (std::size_t i = 0; i + 1 < reply->tree->elements; i += 2) {
-        if (auto sequence = parse_number(text_of(reply->tree->element[i + 1])))
-            apply(store_.domain, text_of(reply->tree->element[i]), *sequence);
+        auto sequence = parse_number(text_of(reply->tree->element[i + 1]));
+        if (!sequence) continue;
+        apply(store_.domain, text_of(reply->tree->element[i]), *sequence);
+        zone().set_log_read(store_.domain, *sequence);  // they come in order
     }
 }
 

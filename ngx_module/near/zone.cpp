@@ -17,6 +17,7 @@ namespace larder::near_cache {
 namespace {
 
 constexpr std::uint64_t zone_magic = 0x31656e6f5a72644c;
+constexpr std::int64_t clock_tolerance_ms = 10'000;  // between machines
 constexpr std::int64_t touch_interval_ms = 1000;  // how exact "least recently used" is
 
 std::size_t aligned(std::size_t bytes) {
@@ -60,7 +61,7 @@ struct Zone::Root {
     std::uint64_t epoch;     // raised whenever anything that an assembled page may rest on changes
     struct Domain {
         std::uint64_t identity;
-        std::atomic<std::uint64_t> last_purge;
+        std::atomic<std::uint64_t> last_purge, log_read;
         std::uint64_t purges;  // how often we heard of one; sequences needn't come in order
         std::uint64_t last_hard;
         std::uint64_t soft_floor, hard_floor;
@@ -698,7 +699,10 @@ std::uint64_t Zone::purge(unsigned domain, std::uint64_t tag, PurgeMode mode, st
     Root& r = root();
     Root::Domain& d = r.domains[domain];
     std::uint64_t last = d.last_purge.load(std::memory_order_relaxed);
-    if (sequence == 0) sequence = std::max(last + 1, static_cast<std::uint64_t>(now_ms) * 1000);
+    if (sequence == 0) {
+        std::int64_t drawn_ms = domain == 0 ? now_ms : now_ms - clock_tolerance_ms;
+        sequence = std::max(last + 1, static_cast<std::uint64_t>(std::max<std::int64_t>(drawn_ms, 0)) * 1000);
+    }
     if (r.purges >= r.purge_count / 4 * 3) trim_purges();
     PurgeSlot* slot = purge_slot(domain, tag, true);
     if (slot->empty()) r.purges++;
@@ -718,6 +722,14 @@ void Zone::raise_floor(unsigned domain, std::uint64_t sequence) {
     d.purges++;
     root().epoch++;
     if (sequence > d.last_purge.load(std::memory_order_relaxed)) d.last_purge.store(sequence, std::memory_order_relaxed);
+}
+
+std::uint64_t Zone::log_read(unsigned domain) const {
+    return root().domains[domain].log_read.load(std::memory_order_relaxed);
+}
+
+void Zone::set_log_read(unsigned domain, std::uint64_t sequence) {
+    root().domains[domain].log_read.store(sequence, std::memory_order_relaxed);
 }
 
 std::uint64_t Zone::last_purge(unsigned domain) const {

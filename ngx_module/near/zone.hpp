@@ -136,13 +136,18 @@ public:
     // Whether `domain`'s store tells us about changes. Losing that makes every entry of it due for a check.
     void set_told(unsigned domain, bool told);
 
-    // Purges. Sequences are those of the domain's store; 0 as `sequence` draws the next one of this zone's own clock.
+    // Purges. Sequences are those of the domain's store; 0 as `sequence` draws one by this machine's clock (for a
+    // store that can't be asked, well behind it: the store's clock may be behind, too).
     // Returns the sequence.
     std::uint64_t purge(unsigned domain, std::uint64_t tag, PurgeMode mode, std::uint64_t sequence, std::int64_t now_ms);
     // Everything whose render knew no purge from `sequence` on counts as purged (softly).
     void raise_floor(unsigned domain, std::uint64_t sequence);
     // The newest purge known: what an entry whose render begins now has as its fence. Takes no lock.
     std::uint64_t last_purge(unsigned domain) const;
+    // Up to which sequence the store's log was read: not the same as the newest purge known, as some are made here, and
+    // older ones from elsewhere may come to be read after them. Take no lock.
+    std::uint64_t log_read(unsigned domain) const;
+    void set_log_read(unsigned domain, std::uint64_t sequence);
 
     // Releases what processes that no longer exist had held, locks and leases too. Returns the workers that waited for those.
     std::uint64_t sweep(const std::function<bool(int)>& alive);
