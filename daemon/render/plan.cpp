@@ -29,6 +29,7 @@ bool compile_plan(const Storability& storability, const Policy& policy, std::str
     esi::CompileOptions options;
     options.limits.document_bytes = policy.max_body;
     options.limits.includes = policy.esi_max_includes;
+    options.syntax = esi::syntax_of(header(storability.headers, "content-type"));
     esi::CompileResult result = esi::compile(body, options);
     if (result.too_large) {
         why = "an ESI document is too large";
