@@ -14,8 +14,6 @@ namespace larder {
 
 inline constexpr std::string_view route_salt = "larder.route";
 inline constexpr std::string_view pin_salt = "larder.pin";
-inline constexpr std::string_view fragment_salt = "larder.frag";
-inline constexpr std::string_view purge_salt = "larder.purge";
 inline constexpr std::size_t min_signing_key_bytes = 16;
 
 class Signer {

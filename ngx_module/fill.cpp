@@ -60,20 +60,9 @@ bool is_not_http(ngx_http_request_t* r) {
     return r->upstream != nullptr && r->http_version == NGX_HTTP_VERSION_9 && r->http_protocol.len != 0;
 }
 
-bool operator_forbids(ngx_http_request_t* r, const Ctx* ctx) {
-    const auto& conditions = ctx->conf->no_store.value();
-    return std::any_of(conditions.begin(), conditions.end(), [r](const ngx_http_complex_value_t& condition) {
-        ngx_str_t value;
-        return ngx_http_complex_value(r, const_cast<ngx_http_complex_value_t*>(&condition), &value) ==
-                   NGX_OK &&
-               value.len != 0 && view(value) != "0";
-    });
-}
-
 // The answer can't be shared, and the backend did not see all of the request: ask again with all of it. From here on the key
 // is known to be personal, so this happens once a minute at most.
 ngx_int_t retry_in_full(ngx_http_request_t* r, Ctx* ctx) {
-    ctx->retried = true;
     ctx->fill = std::make_unique<Fill>();
     ctx->fill->request_ms = now_ms();
     ctx->status = Status::pass;
@@ -223,7 +212,6 @@ void store(Ctx* ctx) {
     fill.locked = false;
     if (where.store != nullptr) put_entry(*where.store, ctx->key, prefix, fill.body, ctx->conf->policy);
     wake_workers(waiters);
-    ctx->stored = true;
     count(near_cache::Counter::stored);
 }
 
@@ -282,7 +270,7 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
     if (ctx->role == Role::fragment) fill.for_page = true;
     if (reduced) {
         fill.decision = storability(ctx->conf->policy, gather_answer(r, ctx));
-        fill.for_store = fill.decision.store && !operator_forbids(r, ctx);
+        fill.for_store = fill.decision.store && !any_true(r, ctx->conf->no_store.value());
         fill.for_page = fill.for_page || (fill.decision.esi && ctx->role == Role::client);
         if (fill.decision.store && !fill.for_store) {  // says something about this request alone
             ctx->detail = "larder_no_store";

@@ -23,6 +23,7 @@
 
 namespace larder::ngx {
 
+class Page;
 struct Document;
 
 // One URL being fetched for a page; several places may want it.
@@ -474,8 +475,7 @@ void fragment_from_entry(Ctx* ctx) {
 }
 
 ngx_int_t start_page(ngx_http_request_t* r, Ctx* ctx, std::string_view document, std::string_view plan) {
-    ctx->page = make<Page>(r->pool, r, ctx, document, plan);
-    return ctx->page->start();
+    return make<Page>(r->pool, r, ctx, document, plan)->start();
 }
 
 }  // namespace larder::ngx

@@ -19,15 +19,6 @@ constexpr std::int64_t fill_lease_ms = 60'000;
 
 ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx);
 
-bool any_true(ngx_http_request_t* r, const std::vector<ngx_http_complex_value_t>& conditions) {
-    return std::any_of(conditions.begin(), conditions.end(), [r](const ngx_http_complex_value_t& condition) {
-        ngx_str_t value;
-        return ngx_http_complex_value(r, const_cast<ngx_http_complex_value_t*>(&condition), &value) ==
-                   NGX_OK &&
-               value.len != 0 && view(value) != "0";
-    });
-}
-
 ngx_int_t go_past(ngx_http_request_t* r, Ctx* ctx, Status status) {
     ctx->status = status;
     // A fragment's answer, and one with ESI, is captured even when nothing is cached.
@@ -64,8 +55,8 @@ void answer_from_store(Ctx* ctx, StoreAnswer answer) {
         std::string_view bytes = entry->bytes();
         std::string_view body = entry->body();
         bool fresh = zone().judge_foreign(*entry, domain, now_ms()) == Verdict::fresh;
-        wake_workers(zone().insert(ctx->key, domain, bytes.substr(0, bytes.size() - body.size()), body, now_ms(),
-                                   nullptr, fresh));
+        wake_workers(zone().insert(ctx->key, domain, bytes.substr(0, bytes.size() - body.size()), body,
+                                   now_ms(), nullptr, fresh));
         ctx->drop_entry();
         near_cache::Found found = zone().find(ctx->key, now_ms());
         ctx->take(found);
@@ -254,6 +245,15 @@ const char* status_text(Status status) {
 bool Ctx::uses_near() const {
     const Where& where = conf->where.value();
     return where.near || where.store == nullptr || !is_available(*where.store);
+}
+
+bool any_true(ngx_http_request_t* r, const std::vector<ngx_http_complex_value_t>& conditions) {
+    return std::any_of(conditions.begin(), conditions.end(), [r](const ngx_http_complex_value_t& condition) {
+        ngx_str_t value;
+        return ngx_http_complex_value(r, const_cast<ngx_http_complex_value_t*>(&condition), &value) ==
+                   NGX_OK &&
+               value.len != 0 && view(value) != "0";
+    });
 }
 
 void Ctx::take(const near_cache::Found& found) {

@@ -17,7 +17,6 @@
 
 namespace larder::ngx {
 
-class Page;
 struct Fetch;
 
 enum class Role : std::uint8_t {
@@ -59,9 +58,7 @@ struct Ctx {
     bool eligible = false;         // has a variant
     bool asked_store = false;
     bool served = false;   // the answer comes from `entry`
-    bool retried = false;  // sent again in full after it proved unstorable
     bool waited = false;
-    bool stored = false;
     bool suspended = false;
     Key key;
     ngx_str_t variant{};  // encoded
@@ -71,10 +68,7 @@ struct Ctx {
     Verdict verdict = Verdict::dead;
     std::string store_bytes;  // an entry fresh from the store
     std::unique_ptr<Fill> fill;
-    Page* page = nullptr;     // the page being assembled for this request
-    Page* part_of = nullptr;  // fragment: of this page ...
-    Fetch* fetch = nullptr;   // ... for this include
-    unsigned esi_depth = 0;
+    Fetch* fetch = nullptr;          // fragment: the include it is for
     ngx_event_t timer{};  // while waiting
     ngx_http_request_t* request = nullptr;
     std::shared_ptr<bool> alive =
@@ -90,6 +84,9 @@ struct Ctx {
 // The request's context; null when Larder has nothing to do with it. Survives internal redirects.
 Ctx* ctx_of(ngx_http_request_t* r);
 Ctx* new_ctx(ngx_http_request_t* r, const LocConf* conf, Role role);
+
+// Whether one of the conditions of larder_bypass or larder_no_store holds: is neither empty nor "0".
+bool any_true(ngx_http_request_t* r, const std::vector<ngx_http_complex_value_t>& conditions);
 
 // Lets a request that returned NGX_AGAIN from the lookup run on.
 void resume(Ctx* ctx);

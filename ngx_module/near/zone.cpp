@@ -573,11 +573,6 @@ std::uint64_t Zone::abandon(const Key& key) {
     return ref != 0 ? end_fill(node(ref)) : 0;
 }
 
-void Zone::checked(const Key& key, std::int64_t now_ms) {
-    Guard guard(*this);
-    if (Ref ref = find_node(key)) node(ref).checked_ms = now_ms;
-}
-
 void Zone::changed(const Key& key) {
     Guard guard(*this);
     if (Ref ref = find_node(key)) {

@@ -129,8 +129,6 @@ public:
     // Ends a fill without a result.
     std::uint64_t abandon(const Key& key);
 
-    // The store was asked and had nothing newer.
-    void checked(const Key& key, std::int64_t now_ms);
     // The store says that this entry changed there.
     void changed(const Key& key);
     // Whether `domain`'s store tells us about changes. Losing that makes every entry of it due for a check.
