@@ -34,6 +34,7 @@ struct Refresh {
     ngx_http_conf_ctx_t* server;
     ngx_http_addr_conf_t* address;
     ngx_listening_t* listening;
+    std::string local;  // sockaddr that the client connected to
     std::string server_name;
     bool https;
 };
@@ -62,6 +63,11 @@ Refresh describe(ngx_http_request_t* r, Ctx* ctx) {
         static_cast<ngx_http_core_srv_conf_t*>(ngx_http_get_module_srv_conf(r, ngx_http_core_module))->ctx;
     refresh.address = r->main->http_connection->addr_conf;  // subrequests have none
     refresh.listening = r->connection->listening;
+    ngx_connection_t* c = r->connection;
+    // This asks the kernel if nginx listens on all addresses.
+    if (ngx_connection_local_sockaddr(c, nullptr, 0) == NGX_OK) {
+        refresh.local.assign(reinterpret_cast<const char*>(c->local_sockaddr), c->local_socklen);
+    }
     refresh.server_name = view(r->headers_in.server);
     refresh.https = variant->scheme == "https";
     return refresh;
@@ -84,6 +90,16 @@ struct OtherEnd {
     ~OtherEnd() { close(fd); }
 };
 
+// Nothing ever comes, but when worker_shutdown_timeout has passed nginx says so here.
+void on_connection_event(ngx_event_t* event) {
+    auto* c = static_cast<ngx_connection_t*>(event->data);
+    if (!c->close) return;
+    auto* r = static_cast<ngx_http_request_t*>(c->data);
+    r->main->count++;  // what it waits for lets go of it on the way
+    ngx_http_finalize_request(r, NGX_ERROR);
+    ngx_http_run_posted_requests(c);
+}
+
 ngx_connection_t* open_connection(const Refresh& refresh) {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) return nullptr;
@@ -100,7 +116,10 @@ ngx_connection_t* open_connection(const Refresh& refresh) {
     auto* log = static_cast<ngx_log_t*>(ngx_pcalloc(pool, sizeof(ngx_log_t)));
     auto* log_context = static_cast<ngx_http_log_ctx_t*>(ngx_pcalloc(pool, sizeof(ngx_http_log_ctx_t)));
     auto* address = static_cast<sockaddr_un*>(ngx_pcalloc(pool, sizeof(sockaddr_un)));
-    if (log == nullptr || log_context == nullptr || address == nullptr) throw std::bad_alloc();
+    auto* local = static_cast<sockaddr*>(ngx_pcalloc(pool, sizeof(sockaddr_storage)));
+    if (log == nullptr || log_context == nullptr || address == nullptr || local == nullptr)
+        throw std::bad_alloc();
+    ngx_memcpy(local, refresh.local.data(), refresh.local.size());
     *log = *ngx_cycle->log;
     log->connection = c->number = ngx_atomic_fetch_add(ngx_connection_counter, 1);
     log->data = log_context;
@@ -112,14 +131,18 @@ ngx_connection_t* open_connection(const Refresh& refresh) {
     c->socklen = sizeof(sa_family_t);
     c->addr_text = ngx_string("unix:");
     c->listening = refresh.listening;
-    c->local_sockaddr = refresh.listening->sockaddr;
-    c->local_socklen = refresh.listening->socklen;
+    c->local_sockaddr = local;
+    c->local_socklen = static_cast<socklen_t>(refresh.local.size());
     c->type = SOCK_STREAM;
+    // These are of TCP alone.
+    c->tcp_nodelay = NGX_TCP_NODELAY_DISABLED;
+    c->tcp_nopush = NGX_TCP_NOPUSH_DISABLED;
     c->recv = ngx_recv;
     c->send = ngx_send;
     c->recv_chain = ngx_recv_chain;
     c->send_chain = ngx_send_chain;
-    c->read->handler = c->write->handler = [](ngx_event_t*) {};
+    c->read->handler = on_connection_event;
+    c->write->handler = [](ngx_event_t*) {};
     c->write->ready = 1;
 #if (NGX_STAT_STUB)
     ngx_atomic_fetch_add(ngx_stat_active, 1);  // closing takes it off again
