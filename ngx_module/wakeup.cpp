@@ -3,6 +3,7 @@
 
 #include <sys/eventfd.h>
 
+#include <algorithm>
 #include <unordered_map>
 #include <vector>
 
@@ -15,7 +16,9 @@ namespace larder::ngx {
 
 namespace {
 
-std::vector<int> wakeup_fds;  // one per worker; those of the newest configuration
+// One per worker, by number. They stay the same over reloads: a fill in an old worker has new ones waiting, and the other way
+// round.
+std::vector<int> wakeup_fds;
 ngx_connection_t* own;
 
 struct KeyHash {
@@ -35,8 +38,10 @@ void wake_waiting() {
 
 void on_wakeup(ngx_event_t* event) {
     auto* connection = static_cast<ngx_connection_t*>(event->data);
+    // Where each write is an event of its own, the count is left alone: another worker of this number, before or after a
+    // reload, might find nothing. It overflows in some hundred thousand years.
     std::uint64_t times;
-    while (read(connection->fd, &times, sizeof times) > 0) {
+    while ((ngx_event_flags & NGX_USE_CLEAR_EVENT) == 0 && read(connection->fd, &times, sizeof times) > 0) {
     }
     guarded(event->log, "wake-up", 0, [] {
         wake_waiting();
@@ -54,11 +59,10 @@ void close_fds() {
 
 ngx_int_t prepare_wakeups(ngx_cycle_t* cycle) {
     if (ngx_test_config) return NGX_OK;
-    // Workers of the configuration before keep theirs: they inherited them.
-    close_fds();
     auto* core = reinterpret_cast<ngx_core_conf_t*>(ngx_get_conf(cycle->conf_ctx, ngx_core_module));
     ngx_int_t workers = core->worker_processes > 0 ? core->worker_processes : 1;
-    for (ngx_int_t i = 0; i < workers; i++) {
+    while (wakeup_fds.size() <
+           std::min<std::size_t>(static_cast<std::size_t>(workers), near_cache::max_workers)) {
         int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
         if (fd == -1) {
             ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_errno, "eventfd() failed");
