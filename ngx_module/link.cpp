@@ -24,6 +24,7 @@ class RedisWire final : public Wire {
 public:
     RedisWire() : reader_(redisReaderCreate()) {
         if (reader_ == nullptr) throw std::bad_alloc();
+        reader_->maxbuf = 0;  // keep the buffer however large it has become
     }
     ~RedisWire() override {
         freeReplyObject(reply_);
@@ -295,11 +296,26 @@ void Link::read() {
         if (got == NGX_AGAIN) break;
         if (got <= 0) return close(got == 0 ? "it closed the connection" : "can't receive");
         last_read_ = ngx_current_msec;
-        wire_->feed({read_buffer, static_cast<std::size_t>(got)});
+        if (!take({read_buffer, static_cast<std::size_t>(got)})) return;
         if (static_cast<std::size_t>(got) < sizeof read_buffer && !connection_->read->ready) break;
     }
     if (ngx_handle_read_event(connection_->read, 0) != NGX_OK) return close("can't wait for the socket");
-    take_replies();
+    schedule_timer();
+    if (state_ == State::up) failures_ = 0;
+}
+
+// False when the link was closed over it.
+bool Link::take(std::string_view bytes) {
+    // hiredis moves what is left in its buffer after each reply: in small helpings that is little.
+    constexpr std::size_t helping = 4096;
+    ngx_connection_t* connection = connection_;
+    while (!bytes.empty() && connection_ == connection) {
+        std::size_t size = std::min(bytes.size(), helping);
+        wire_->feed(bytes.substr(0, size));
+        bytes.remove_prefix(size);
+        take_replies();
+    }
+    return connection_ == connection;
 }
 
 void Link::take_replies() {
@@ -326,8 +342,6 @@ void Link::take_replies() {
         }
         if (connection_ != connection) return;  // a handler ended it
     }
-    schedule_timer();
-    if (state_ == State::up) failures_ = 0;
 }
 
 void Link::read_event(ngx_event_t* event) {

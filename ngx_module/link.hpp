@@ -87,6 +87,7 @@ private:
     void close(const char* why);
     void flush();
     void read();
+    bool take(std::string_view bytes);
     void take_replies();
     void schedule_timer();
     ngx_msec_int_t patience_left() const;
