@@ -126,7 +126,7 @@ void VariantWriter::text(std::string_view value) {
     }
     auto length = static_cast<std::uint16_t>(value.size());
     std::memcpy(at_, &length, sizeof length);
-    std::memcpy(at_ + sizeof length, value.data(), value.size());
+    if (!value.empty()) std::memcpy(at_ + sizeof length, value.data(), value.size());
     at_ += sizeof length + value.size();
 }
 
