@@ -357,16 +357,53 @@ private:
             request_->buffered &= 0xf & ~larder_buffered;
             waiting_ = false;
             ngx_http_finalize_request(request_, rc);  // `this` may be gone now
+        } else {
+            wait_for_client(request_);
         }
         ngx_http_run_posted_requests(c);
     }
 
     static void on_event(ngx_event_t* event) {
         auto* page = static_cast<Page*>(event->data);
-        guarded(event->log, "page assembly", 0, [page] {
+        ngx_http_request_t* r = page->request_;
+        ngx_connection_t* c = r->connection;
+        bool done = guarded(event->log, "page assembly", false, [page] {
             page->work();
-            return 0;
+            return true;
         });
+        if (done) return;
+        ngx_http_finalize_request(r, NGX_ERROR);
+        ngx_http_run_posted_requests(c);
+    }
+
+    // Between two parts: what the client has not taken yet is its affair and has send_timeout, the fragments have times of
+    // their own.
+    static void wait_for_client(ngx_http_request_t* r) {
+        ngx_connection_t* c = r->connection;
+        if (r != c->data) return;  // another part of the answer is being sent
+        r->write_event_handler = on_writable;
+        if (c->write->delayed) return;  // by limit_rate
+        if (!c->buffered) {
+            if (c->write->timer_set) ngx_del_timer(c->write);
+            return;
+        }
+        auto* core =
+            static_cast<ngx_http_core_loc_conf_t*>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
+        ngx_add_timer(c->write, core->send_timeout);
+        if (ngx_handle_write_event(c->write, core->send_lowat) != NGX_OK)
+            ngx_http_finalize_request(r, NGX_ERROR);
+    }
+
+    static void on_writable(ngx_http_request_t* r) {
+        ngx_connection_t* c = r->connection;
+        if (c->write->timedout) {
+            ngx_log_error(NGX_LOG_INFO, c->log, NGX_ETIMEDOUT, "client timed out");
+            c->timedout = 1;
+            return ngx_http_finalize_request(r, NGX_HTTP_REQUEST_TIME_OUT);
+        }
+        if (!c->write->delayed && ngx_http_output_filter(r, nullptr) == NGX_ERROR)
+            return ngx_http_finalize_request(r, NGX_ERROR);
+        wait_for_client(r);
     }
 
     static void on_timeout(ngx_event_t* event) {
