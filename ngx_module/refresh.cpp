@@ -44,6 +44,10 @@ unsigned running;
 ngx_event_t start_event;
 
 void schedule() {
+    if (ngx_exiting) {  // a worker that has to end leaves them to the others
+        for (const Refresh& refresh : queue) zone().postpone_refresh(refresh.key, now_ms());
+        return queue.clear();
+    }
     if (running < max_running && !queue.empty()) {
         ngx_post_event(&start_event, &ngx_posted_events);
     }
