@@ -202,16 +202,19 @@ void store(Ctx* ctx) {
     parts.body = fill.body;
     std::string prefix = entry_prefix(parts);
     const Where& where = ctx->conf->where.value();
-    std::uint64_t waiters;
-    if (ctx->uses_near()) {
-        waiters = zone().insert(ctx->key, where.domain(), prefix, fill.body, now_ms());
-    } else {
-        waiters = zone().abandon(ctx->key);
-        zone().postpone_refresh(ctx->key, 0);
-    }
+    auto put = [&](std::function<void()> handler) {
+        return where.store != nullptr &&
+               put_entry(*where.store, ctx->key, prefix, fill.body, ctx->conf->policy, std::move(handler));
+    };
     fill.locked = false;
-    if (where.store != nullptr) put_entry(*where.store, ctx->key, prefix, fill.body, ctx->conf->policy);
-    wake_workers(waiters);
+    if (ctx->uses_near()) {
+        wake_workers(zone().insert(ctx->key, where.domain(), prefix, fill.body, now_ms()));
+        put([] {});
+    } else {  // the others look for it in the store, so once it is there
+        zone().postpone_refresh(ctx->key, 0);
+        auto end_fill = [key = ctx->key] { wake_workers(zone().abandon(key)); };
+        if (!put(end_fill)) end_fill();
+    }
     count(near_cache::Counter::stored);
 }
 

@@ -54,7 +54,8 @@ std::string entry_name(const StoreConf& store, const Key& key) {
 void ignore_reply(const Reply*) {}
 
 void put_redis(Link& link, const StoreConf& store, const Key& key, const EntryView& entry_head,
-               std::string_view prefix, std::string_view body, std::int64_t ttl_ms, const Policy& policy) {
+               std::string_view prefix, std::string_view body, std::int64_t ttl_ms, const Policy& policy,
+               ReplyHandler handler) {
     const std::string& names = store.endpoint.prefix;
     std::string ttl = std::to_string(ttl_ms), key_text = key.text(), commands, policy_bytes;
     unsigned count = 0;
@@ -71,7 +72,7 @@ void put_redis(Link& link, const StoreConf& store, const Key& key, const EntryVi
     entry.reserve(prefix.size() + body.size());
     entry.append(prefix).append(body);
     redis_command(commands, {"EVAL", redis_scripts::put_entry, "1", names + "e:" + key_text, entry, ttl});
-    link.send(commands, count + 1, ignore_reply);
+    link.send(commands, count + 1, std::move(handler));
 }
 
 std::optional<std::uint64_t> parse_sequence(std::string_view text) {
@@ -91,7 +92,8 @@ void purge_redis(Link& link, const StoreConf& store, const PurgeRequest& purge,
         count++;
     };
     for (std::string_view word : {"EVAL", redis_scripts::purge, "4"}) add(word);
-    for (const char* name : {"{purge}sequence", "{purge}log", "{purge}pending", "{purge}positions"}) add(names + name);
+    for (const char* name : {"{purge}sequence", "{purge}log", "{purge}pending", "{purge}positions"})
+        add(names + name);
     add(purge.position);
     add(purge.regenerate ? "1" : "0");
     add(purge.mode == PurgeMode::hard ? "h" : "s");
@@ -151,19 +153,23 @@ bool get_entry(const StoreConf& store, const Key& key, std::function<void(StoreA
     return true;
 }
 
-void put_entry(const StoreConf& store, const Key& key, std::string_view prefix, std::string_view body,
-               const Policy& policy) {
+bool put_entry(const StoreConf& store, const Key& key, std::string_view prefix, std::string_view body,
+               const Policy& policy, std::function<void()> handler) {
     Link* link = link_to(store);
-    if (link == nullptr || !link->available()) return;
+    if (link == nullptr || !link->available()) return false;
     EntryView head = EntryView::trusted(prefix);
     std::int64_t ttl_ms = head.head().life.dead_at_ms() - now_ms();
-    if (ttl_ms <= 0) return;
-    if (store.endpoint.kind == StoreKind::redis)
-        return put_redis(*link, store, key, head, prefix, body, ttl_ms, policy);
-    if (prefix.size() + body.size() > max_memcached_item - 1024) return;
+    if (ttl_ms <= 0) return false;
+    auto answered = [handler = std::move(handler)](const Reply*) { handler(); };
+    if (store.endpoint.kind == StoreKind::redis) {
+        put_redis(*link, store, key, head, prefix, body, ttl_ms, policy, std::move(answered));
+        return true;
+    }
+    if (prefix.size() + body.size() > max_memcached_item - 1024) return false;
     std::string command;
     memcached_store(command, "set", entry_name(store, key), memcached_expiry(ttl_ms, now_ms()), prefix, body);
-    link->send(command, 1, ignore_reply);
+    link->send(command, 1, std::move(answered));
+    return true;
 }
 
 void forget_entry(const StoreConf& store, const Key& key) {

@@ -13,11 +13,12 @@ $t->nginx(<<'CONF', workers => 2);
         listen @nginx@;
         location = /larder_purge { larder_purge; }
         location /near/ { larder near; proxy_pass http://@backend@; }
+        location /store/ { larder main near=off; proxy_pass http://@backend@; }
         location /both/ { larder main; proxy_pass http://@backend@; }
     }
 CONF
 
-for my $path (qw(/near/page /both/page)) {
+for my $path (qw(/near/page /both/page /store/page)) {
     $t->get($path);
     ok $t->await(sub { $t->get($path)->larder eq 'HIT' }), "$path: kept";
     is $t->purge("url=$path")->status, 200, "$path: ... and purged";
@@ -28,7 +29,7 @@ for my $path (qw(/near/page /both/page)) {
 }
 
 # The store is asked whether it has a newer one: it has the same.
-for my $path (qw(/near/old /both/old)) {
+for my $path (qw(/near/old /both/old /store/old)) {
     $backend->set($path => {headers => [['Cache-Control', 'max-age=1']]});
     $t->get($path);
     $backend->set($path => {delay => 0.4, body => 'new {n}'});
