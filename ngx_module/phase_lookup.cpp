@@ -85,8 +85,8 @@ void wait_over(ngx_event_t* event) {
     auto* ctx = static_cast<Ctx*>(event->data);
     guarded(event->log, "end of a wait", 0, [ctx] {
         ctx->detail = "lock-timeout";
-        stop_waiting(ctx);
-        resume(ctx);
+        // Woken before, it may be asking the store by now: that will resume it.
+        if (stop_waiting(ctx)) resume(ctx);
         return 0;
     });
 }

@@ -99,15 +99,16 @@ void start_waiting(Ctx* ctx) {
     waiting.emplace(ctx->key, ctx);
 }
 
-void stop_waiting(Ctx* ctx) {
-    if (!ctx->waited) return;
+bool stop_waiting(Ctx* ctx) {
+    if (!ctx->waited) return false;
     auto [first, last] = waiting.equal_range(ctx->key);
     for (auto it = first; it != last; ++it) {
         if (it->second == ctx) {
             waiting.erase(it);
-            return;
+            return true;
         }
     }
+    return false;
 }
 
 void wake_workers(std::uint64_t workers) {

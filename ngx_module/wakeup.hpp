@@ -16,7 +16,7 @@ void start_wakeups(ngx_cycle_t* cycle);
 void stop_wakeups();
 
 void start_waiting(Ctx* ctx);
-void stop_waiting(Ctx* ctx);  // also when it doesn't
+bool stop_waiting(Ctx* ctx);  // false when it doesn't
 
 // `workers`: a bit mask, as the near cache gives it.
 void wake_workers(std::uint64_t workers);
