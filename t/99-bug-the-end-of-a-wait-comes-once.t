@@ -40,7 +40,7 @@ my $asked = sub { my $n = () = $t->read_file($t->dir . '/store.out') =~ /asked/g
 $backend->set('/page' => {hold => 1});
 my $first = $visitor->();
 ok $t->await(sub { ($backend->stats->{paths}{'/page'}{active} // 0) == 1 }), 'one visitor fetches';
-$backend->set('/page' => {delay => 0.5});
+$backend->set('/page' => {delay => 2});
 my $second = $visitor->();
 ok $t->await(sub { $asked->() == 2 }), 'another finds nothing in the store';
 $t->file('thinks', '');
