@@ -1,9 +1,9 @@
 // Building and checking entries.
-#include "entry.hpp"
+#include "cache/entry.hpp"
 
 #include <algorithm>
 
-#include "key.hpp"
+#include "cache/request/key.hpp"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>

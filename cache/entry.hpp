@@ -4,7 +4,7 @@
 //   EntryHead | variant | tags | headers | plan | body
 //   tags:    n × text16, names of the surrogate keys
 //   headers: n × (text16 name, text32 value), as the backend sent them, less those that must not be stored
-//   plan:    compiled ESI plan over the body (edge_includes/plan.hpp); empty when the body has no ESI
+//   plan:    compiled ESI plan over the body (edge_includes/plan/plan.hpp); empty when the body has no ESI
 // Stores are outside: EntryView::parse checks every length and both checksums before anything is believed.
 #pragma once
 
@@ -15,8 +15,8 @@
 #include <string_view>
 #include <vector>
 
-#include "variant.hpp"
-#include "verdict.hpp"
+#include "cache/request/variant.hpp"
+#include "cache/response/verdict.hpp"
 
 namespace larder {
 
@@ -102,7 +102,7 @@ void each_purge_hash(const EntryView& entry, const std::function<void(std::uint6
 
 }  // namespace larder
 
-#include "bytes.hpp"
+#include "cache/bytes.hpp"
 
 namespace larder {
 

@@ -1,9 +1,9 @@
 // The job's encoding.
-#include "job.hpp"
+#include "cache/job.hpp"
 
-#include "bytes.hpp"
-#include "variant.hpp"
-#include "verdict.hpp"
+#include "cache/bytes.hpp"
+#include "cache/request/variant.hpp"
+#include "cache/response/verdict.hpp"
 
 namespace larder {
 

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "policy.hpp"
+#include "cache/response/policy.hpp"
 
 namespace larder {
 

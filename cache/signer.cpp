@@ -1,5 +1,5 @@
 // Django's TimestampSigner in OpenSSL terms.
-#include "signer.hpp"
+#include "cache/signer.hpp"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>

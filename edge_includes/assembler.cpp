@@ -9,7 +9,7 @@
 #include <new>
 #include <vector>
 
-#include "edge_includes/expression.hpp"
+#include "edge_includes/expression/expression.hpp"
 
 namespace larder::esi {
 

@@ -23,8 +23,8 @@
 #include <memory>
 #include <string_view>
 
-#include "edge_includes/environment.hpp"
-#include "edge_includes/plan.hpp"
+#include "edge_includes/expression/environment.hpp"
+#include "edge_includes/plan/plan.hpp"
 
 namespace larder::esi {
 

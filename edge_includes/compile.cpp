@@ -8,8 +8,8 @@
 #include <array>
 #include <unordered_set>
 
-#include "edge_includes/draft.hpp"
-#include "edge_includes/expression.hpp"
+#include "edge_includes/plan/draft.hpp"
+#include "edge_includes/expression/expression.hpp"
 #include "edge_includes/scanner.hpp"
 #include "edge_includes/tags.hpp"
 #include "edge_includes/text.hpp"

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "edge_includes/environment.hpp"
+#include "edge_includes/expression/environment.hpp"
 
 namespace larder::esi {
 

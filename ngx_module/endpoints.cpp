@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "ngx_module/pool.hpp"
-#include "ngx_module/request.hpp"
-#include "ngx_module/shared_zone.hpp"
-#include "ngx_module/stores.hpp"
+#include "ngx_module/request/request.hpp"
+#include "ngx_module/near/shared_zone.hpp"
+#include "ngx_module/stores/stores.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {

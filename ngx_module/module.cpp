@@ -1,10 +1,10 @@
 // The two nginx modules, their phases, and what starts and stops with each worker.
 #include "ngx_module/module.hpp"
 
-#include "ngx_module/config.hpp"
+#include "ngx_module/directives/config.hpp"
 #include "ngx_module/pool.hpp"
-#include "ngx_module/request.hpp"
-#include "ngx_module/shared_zone.hpp"
+#include "ngx_module/request/request.hpp"
+#include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/variables.hpp"
 #include "ngx_module/worker.hpp"
 

@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "ngx_module/pool.hpp"
-#include "ngx_module/request.hpp"
-#include "ngx_module/shared_zone.hpp"
+#include "ngx_module/request/request.hpp"
+#include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {

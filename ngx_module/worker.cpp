@@ -3,9 +3,9 @@
 
 #include <csignal>
 
-#include "ngx_module/refresh.hpp"
-#include "ngx_module/shared_zone.hpp"
-#include "ngx_module/stores.hpp"
+#include "ngx_module/request/refresh.hpp"
+#include "ngx_module/near/shared_zone.hpp"
+#include "ngx_module/stores/stores.hpp"
 
 namespace larder::ngx {
 

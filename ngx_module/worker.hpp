@@ -1,9 +1,9 @@
 // What starts and stops with a worker.
 #pragma once
 
-#include "ngx_module/config.hpp"
+#include "ngx_module/directives/config.hpp"
 #include "ngx_module/ngx.hpp"
-#include "ngx_module/wakeup.hpp"
+#include "ngx_module/near/wakeup.hpp"
 
 namespace larder::ngx {
 

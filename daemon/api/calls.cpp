@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "body.hpp"
-#include "cache/key.hpp"
+#include "cache/request/key.hpp"
 #include "daemon/queue/new_job.hpp"
 #include "daemon/replicas/decide/position.hpp"
 #include "daemon/stores/entry_start.hpp"

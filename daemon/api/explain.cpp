@@ -4,7 +4,7 @@
 
 #include "body.hpp"
 #include "cache/entry.hpp"
-#include "cache/key.hpp"
+#include "cache/request/key.hpp"
 #include "calls.hpp"
 #include "daemon/queue/new_job.hpp"
 #include "daemon/render/request.hpp"

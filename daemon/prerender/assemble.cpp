@@ -4,7 +4,7 @@
 #include <deque>
 #include <map>
 
-#include "cache/fields.hpp"
+#include "cache/response/fields.hpp"
 #include "edge_includes/assembler.hpp"
 #include "edge_includes/include_url.hpp"
 

@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "cache/entry.hpp"
-#include "cache/key.hpp"
+#include "cache/request/key.hpp"
 #include "daemon/queue/new_job.hpp"
 #include "daemon/stores/entry_start.hpp"
 

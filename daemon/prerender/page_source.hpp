@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "cache/policy.hpp"
+#include "cache/response/policy.hpp"
 #include "daemon/clock.hpp"
 #include "daemon/queue/queue.hpp"
 #include "daemon/settings/address.hpp"

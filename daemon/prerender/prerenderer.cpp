@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "assemble.hpp"
-#include "cache/fields.hpp"
+#include "cache/response/fields.hpp"
 #include "daemon/queue/new_job.hpp"
 #include "daemon/render/request.hpp"
 #include "file_path.hpp"

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "cache/job.hpp"
-#include "cache/key.hpp"
+#include "cache/request/key.hpp"
 
 namespace larder::daemon {
 

@@ -1,7 +1,7 @@
 // Making jobs.
 #include "new_job.hpp"
 
-#include "cache/key.hpp"
+#include "cache/request/key.hpp"
 #include "daemon/clock.hpp"
 #include "daemon/queue/priority.hpp"
 

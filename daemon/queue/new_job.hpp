@@ -4,7 +4,7 @@
 #include <string>
 
 #include "cache/job.hpp"
-#include "cache/variant.hpp"
+#include "cache/request/variant.hpp"
 #include "daemon/queue/queue.hpp"
 #include "daemon/settings/address.hpp"
 #include "daemon/settings/settings.hpp"

@@ -6,7 +6,7 @@
 #include <random>
 #include <thread>
 
-#include "cache/redis_scripts.hpp"
+#include "cache/wire/redis_scripts.hpp"
 #include "scripts.hpp"
 
 namespace larder::daemon {

@@ -1,4 +1,4 @@
-// The queue for all machines, in Redis. Keys and the enqueue script are in cache/redis_scripts.hpp, the rest in scripts.hpp.
+// The queue for all machines, in Redis. Keys and the enqueue script are in cache/wire/redis_scripts.hpp, the rest in scripts.hpp.
 #pragma once
 
 #include <atomic>

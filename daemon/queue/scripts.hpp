@@ -1,6 +1,6 @@
 // The queue's Lua scripts that only the daemon runs. Each moves a job by one arrow of the state machine in queue.hpp.
 //
-// Beside the keys that cache/redis_scripts.hpp names:
+// Beside the keys that cache/wire/redis_scripts.hpp names:
 //   PREFIX{queue}owners      hash    KEY -> token of the lease. In `running` without an owner: waiting, or given up
 //   PREFIX{queue}buried      zset    score: when it was given up, in ms, member: KEY; says which of `dead` is oldest
 // Times are of Redis's clock, so that daemons whose clocks differ agree.

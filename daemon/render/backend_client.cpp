@@ -4,7 +4,7 @@
 #include <chrono>
 #include <stdexcept>
 
-#include "cache/fields.hpp"
+#include "cache/response/fields.hpp"
 
 namespace larder::daemon {
 

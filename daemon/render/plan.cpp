@@ -1,7 +1,7 @@
 // The compiler's limits come from the policy, so that nginx and the daemon compile alike.
 #include "plan.hpp"
 
-#include "cache/fields.hpp"
+#include "cache/response/fields.hpp"
 #include "edge_includes/compile.hpp"
 
 namespace larder::daemon {

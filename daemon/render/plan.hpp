@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "cache/storable.hpp"
+#include "cache/response/storable.hpp"
 
 namespace larder::daemon {
 

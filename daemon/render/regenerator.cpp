@@ -4,10 +4,10 @@
 #include <spdlog/spdlog.h>
 
 #include "cache/entry.hpp"
-#include "cache/fields.hpp"
+#include "cache/response/fields.hpp"
 #include "cache/job.hpp"
-#include "cache/key.hpp"
-#include "cache/storable.hpp"
+#include "cache/request/key.hpp"
+#include "cache/response/storable.hpp"
 #include "daemon/queue/backoff.hpp"
 #include "daemon/replicas/decide/position.hpp"
 #include "daemon/render/plan.hpp"

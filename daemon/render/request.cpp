@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <array>
 
-#include "cache/fields.hpp"
-#include "cache/storable.hpp"
+#include "cache/response/fields.hpp"
+#include "cache/response/storable.hpp"
 #include "daemon/settings/address.hpp"
 
 namespace larder::daemon {

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "cache/policy.hpp"
-#include "cache/variant.hpp"
+#include "cache/response/policy.hpp"
+#include "cache/request/variant.hpp"
 #include "daemon/settings/settings.hpp"
 
 namespace larder::daemon {

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "cache/job.hpp"
-#include "cache/variant.hpp"
+#include "cache/request/variant.hpp"
 
 namespace larder::daemon {
 

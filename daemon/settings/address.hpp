@@ -39,7 +39,7 @@ struct BackendAddress {
     std::string socket_path;  // empty: TCP
 };
 
-// A page's URL in the parts of a variant (cache/variant.hpp): host in lower case without its scheme's default port.
+// A page's URL in the parts of a variant (cache/request/variant.hpp): host in lower case without its scheme's default port.
 struct PageAddress {
     std::string scheme, host, path, query;
 };

@@ -3,8 +3,8 @@
 
 #include <cstring>
 
-#include "cache/key.hpp"
-#include "cache/variant.hpp"
+#include "cache/request/key.hpp"
+#include "cache/request/variant.hpp"
 
 namespace larder::daemon {
 

@@ -7,9 +7,9 @@
 
 #include "cache/bytes.hpp"
 #include "cache/entry.hpp"
-#include "cache/key.hpp"
+#include "cache/request/key.hpp"
 #include "daemon/replicas/decide/position.hpp"
-#include "cache/memcached_names.hpp"
+#include "cache/wire/memcached_names.hpp"
 
 namespace larder::daemon {
 

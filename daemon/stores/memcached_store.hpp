@@ -1,4 +1,4 @@
-// The store in memcached. Names: cache/memcached_names.hpp.
+// The store in memcached. Names: cache/wire/memcached_names.hpp.
 //
 // memcached has no sets: the index from tags to keys is in this daemon's memory and knows what it rendered itself. What
 // other daemons and nginx stored goes stale by a purge all the same, and is made again when it is next asked for.

@@ -5,8 +5,8 @@
 #include <random>
 
 #include "cache/bytes.hpp"
-#include "cache/key.hpp"
-#include "cache/redis_scripts.hpp"
+#include "cache/request/key.hpp"
+#include "cache/wire/redis_scripts.hpp"
 
 namespace larder::daemon {
 

@@ -1,4 +1,4 @@
-// The store in Redis. Names and shared scripts: cache/redis_scripts.hpp. An entry without a policy beside it isn't made again
+// The store in Redis. Names and shared scripts: cache/wire/redis_scripts.hpp. An entry without a policy beside it isn't made again
 // by a purge, only by its next visitor. Beside the shared names there are:
 //
 //   PREFIX{purge}walker        string  name of the daemon that turns pending purges into jobs, with a TTL

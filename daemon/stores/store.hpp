@@ -15,14 +15,14 @@
 #include <string_view>
 #include <vector>
 
-#include "cache/policy.hpp"
-#include "cache/verdict.hpp"
+#include "cache/response/policy.hpp"
+#include "cache/response/verdict.hpp"
 
 namespace larder::daemon {
 
 struct Purge {
     std::uint64_t sequence = 0;  // microseconds of Unix time: says when, too
-    std::uint64_t hash = 0;      // of the tag or URL (cache/key.hpp)
+    std::uint64_t hash = 0;      // of the tag or URL (cache/request/key.hpp)
     std::string position;        // database commit position that caused it; empty: unknown or none
 };
 

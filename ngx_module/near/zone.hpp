@@ -15,8 +15,8 @@
 #include <string_view>
 
 #include "cache/entry.hpp"
-#include "cache/key.hpp"
-#include "cache/verdict.hpp"
+#include "cache/request/key.hpp"
+#include "cache/response/verdict.hpp"
 #include "ngx_module/near/arena.hpp"
 
 namespace larder::near_cache {

@@ -6,7 +6,7 @@
 
 #include "cache/entry.hpp"
 #include "cache/job.hpp"
-#include "cache/variant.hpp"
+#include "cache/request/variant.hpp"
 #include "tests/cmocka.hpp"
 
 namespace larder::test {

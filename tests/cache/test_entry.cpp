@@ -4,8 +4,8 @@
 #include <cstring>
 #include <random>
 
-#include "cache/key.hpp"
-#include "samples.hpp"
+#include "cache/request/key.hpp"
+#include "tests/cache/samples.hpp"
 
 using namespace larder;
 using namespace larder::test;

@@ -3,7 +3,7 @@
 
 #include <random>
 
-#include "samples.hpp"
+#include "tests/cache/samples.hpp"
 
 using namespace larder;
 using namespace larder::test;

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "samples.hpp"
+#include "tests/cache/samples.hpp"
 
 using namespace larder;
 using namespace larder::test;

@@ -7,8 +7,8 @@
 
 #include "cache/bytes.hpp"
 #include "cache/entry.hpp"
-#include "cache/key.hpp"
-#include "cache/variant.hpp"
+#include "cache/request/key.hpp"
+#include "cache/request/variant.hpp"
 #include "daemon/clock.hpp"
 #include "daemon/stores/entry_start.hpp"
 #include "daemon/stores/store.hpp"

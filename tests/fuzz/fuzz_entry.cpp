@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "cache/entry.hpp"
-#include "cache/verdict.hpp"
+#include "cache/response/verdict.hpp"
 #include "tests/fuzz/expect.hpp"
 
 #define XXH_INLINE_ALL

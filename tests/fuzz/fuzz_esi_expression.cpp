@@ -1,7 +1,7 @@
 // Any text as an expression, any bytes as a packed one: valid or refused, and bounded when evaluated.
 #include <cstdint>
 
-#include "edge_includes/expression.hpp"
+#include "edge_includes/expression/expression.hpp"
 #include "tests/edge_includes/host.hpp"
 #include "tests/fuzz/expect.hpp"
 

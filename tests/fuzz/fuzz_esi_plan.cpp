@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "edge_includes/plan_bytes.hpp"
+#include "edge_includes/plan/plan_bytes.hpp"
 #include "tests/edge_includes/host.hpp"
 #include "tests/fuzz/expect.hpp"
 

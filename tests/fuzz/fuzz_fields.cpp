@@ -5,8 +5,8 @@
 #include <string>
 
 #include "cache/entry.hpp"
-#include "cache/fields.hpp"
-#include "cache/storable.hpp"
+#include "cache/response/fields.hpp"
+#include "cache/response/storable.hpp"
 #include "tests/fuzz/expect.hpp"
 
 using namespace larder;

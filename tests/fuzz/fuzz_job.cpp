@@ -2,7 +2,7 @@
 #include <cstdint>
 
 #include "cache/job.hpp"
-#include "cache/variant.hpp"
+#include "cache/request/variant.hpp"
 #include "tests/fuzz/expect.hpp"
 
 using namespace larder;

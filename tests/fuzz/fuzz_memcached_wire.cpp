@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "cache/memcached_wire.hpp"
+#include "cache/wire/memcached_wire.hpp"
 #include "tests/fuzz/expect.hpp"
 
 using namespace larder;

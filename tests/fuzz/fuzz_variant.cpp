@@ -1,7 +1,7 @@
 // Any bytes as a variant: refused with a reason, or exactly what its parts encode to.
 #include <cstdint>
 
-#include "cache/variant.hpp"
+#include "cache/request/variant.hpp"
 #include "tests/fuzz/expect.hpp"
 
 using namespace larder;

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <vector>
 
-#include "zone_world.hpp"
+#include "tests/ngx_module/zone_world.hpp"
 
 using namespace larder;
 using namespace larder::near_cache;

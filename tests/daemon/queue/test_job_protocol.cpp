@@ -2,8 +2,8 @@
 #include "daemon/queue/job_protocol.hpp"
 
 #include "cache/job.hpp"
-#include "cache/key.hpp"
-#include "cache/variant.hpp"
+#include "cache/request/key.hpp"
+#include "cache/request/variant.hpp"
 #include "daemon/queue/memory_queue.hpp"
 #include "tests/cmocka.hpp"
 

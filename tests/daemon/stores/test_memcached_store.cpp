@@ -1,7 +1,7 @@
 // The store in a real memcached keeps the contract.
 #include "daemon/stores/memcached_store.hpp"
 
-#include "cache/memcached_names.hpp"
+#include "cache/wire/memcached_names.hpp"
 #include "tests/daemon/servers.hpp"
 #include "tests/daemon/store_conformance.hpp"
 

@@ -1,0 +1,115 @@
+// SHA-256 through OpenSSL's EVP interface, with the digest fetched and the context made once per thread.
+#include "cache/request/key.hpp"
+
+#include <openssl/evp.h>
+
+#include <charconv>
+#include <memory>
+#include <stdexcept>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace larder {
+
+namespace {
+
+constexpr char base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+struct Sha256 {
+    EVP_MD* md = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    EVP_MD_CTX* context = EVP_MD_CTX_new();
+
+    Sha256() {
+        if (md == nullptr || context == nullptr) throw std::runtime_error("OpenSSL offers no SHA256");
+    }
+    ~Sha256() {
+        EVP_MD_CTX_free(context);
+        EVP_MD_free(md);
+    }
+    Sha256(const Sha256&) = delete;
+    Sha256& operator=(const Sha256&) = delete;
+};
+
+int base64url_value(char c) {
+    if (c >= 'A' && c <= 'Z') return c - 'A';
+    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+    if (c >= '0' && c <= '9') return c - '0' + 52;
+    if (c == '-') return 62;
+    if (c == '_') return 63;
+    return -1;
+}
+
+}  // namespace
+
+Key key_of(std::string_view encoded_variant) {
+    static thread_local Sha256 sha256;
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    if (EVP_DigestInit_ex2(sha256.context, sha256.md, nullptr) != 1 ||
+        EVP_DigestUpdate(sha256.context, encoded_variant.data(), encoded_variant.size()) != 1 ||
+        EVP_DigestFinal_ex(sha256.context, digest, nullptr) != 1) {
+        throw std::runtime_error("SHA256 failed");
+    }
+    Key key;
+    std::memcpy(key.bytes.data(), digest, key.bytes.size());
+    return key;
+}
+
+std::string Key::text() const {
+    std::string out;
+    out.reserve(22);
+    for (std::size_t i = 0; i < bytes.size(); i += 3) {
+        unsigned group = bytes[i] << 16u;
+        if (i + 1 < bytes.size()) group |= bytes[i + 1] << 8u;
+        if (i + 2 < bytes.size()) group |= bytes[i + 2];
+        std::size_t digits = i + 2 < bytes.size() ? 4 : 2;
+        for (std::size_t d = 0; d < digits; d++) out.push_back(base64url[(group >> (18 - 6 * d)) & 63u]);
+    }
+    return out;
+}
+
+std::optional<Key> Key::from_text(std::string_view text) {
+    if (text.size() != 22) return std::nullopt;
+    Key key;
+    std::uint32_t bits = 0;
+    unsigned held = 0;
+    std::size_t filled = 0;
+    for (char c : text) {
+        int value = base64url_value(c);
+        if (value < 0) return std::nullopt;
+        bits = bits << 6u | static_cast<unsigned>(value);
+        held += 6;
+        if (held >= 8) {
+            held -= 8;
+            key.bytes[filled++] = static_cast<unsigned char>(bits >> held & 255u);
+        }
+    }
+    if ((bits & 15u) != 0) return std::nullopt;  // the 4 bits beyond the 128th: one text per key
+    return key;
+}
+
+std::uint64_t tag_hash(std::string_view tag) {
+    return XXH3_64bits(tag.data(), tag.size());
+}
+
+std::uint64_t url_tag_hash(std::string_view host, std::string_view path) {
+    // Seeded apart from tag_hash, and by the host, so that no tag a backend sends can name a URL.
+    return XXH3_64bits_withSeed(path.data(), path.size(),
+                                XXH3_64bits_withSeed(host.data(), host.size(), 0x75726c));
+}
+
+std::string hash_text(std::uint64_t hash) {
+    char digits[16];
+    for (int i = 15; i >= 0; i--, hash >>= 4u) digits[i] = "0123456789abcdef"[hash & 15u];
+    return std::string(digits, sizeof digits);
+}
+
+std::optional<std::uint64_t> hash_from_text(std::string_view text) {
+    std::uint64_t value = 0;
+    if (text.size() != 16) return std::nullopt;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
+}  // namespace larder

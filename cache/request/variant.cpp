@@ -1,0 +1,160 @@
+// The variant's one encoding: written by the module and the daemon, parsed as hostile input by both.
+#include "cache/request/variant.hpp"
+
+#include "cache/bytes.hpp"
+
+namespace larder {
+
+namespace {
+
+bool is_printable_token(std::string_view text) {
+    for (unsigned char c : text) {
+        if (c <= 0x20 || c == 0x7f) return false;
+    }
+    return !text.empty();
+}
+
+// What we put into a request line or field must not be able to start another one (RFC 9112 section 11.1).
+bool has_control(std::string_view text) {
+    for (unsigned char c : text) {
+        if ((c < 0x20 && c != '\t') || c == 0x7f) return true;
+    }
+    return false;
+}
+
+bool read_pairs(ByteReader& in, std::vector<NamedValue>& pairs) {
+    auto count = in.integer<std::uint8_t>();
+    if (count > max_variant_pairs) return false;
+    pairs.reserve(count);
+    for (unsigned i = 0; i < count; i++) {
+        NamedValue pair;
+        pair.name = in.text16();
+        pair.value = in.text16();
+        if (!in.ok() || !is_printable_token(pair.name) || has_control(pair.value)) return false;
+        if (!pairs.empty() && !(pairs.back().name < pair.name)) return false;
+        pairs.push_back(pair);
+    }
+    return true;
+}
+
+}  // namespace
+
+std::optional<Variant> Variant::parse(std::string_view bytes, const char** why) {
+    *why = nullptr;
+    if (bytes.size() > max_variant_bytes) {
+        *why = "variant is longer than 16384 bytes";
+        return std::nullopt;
+    }
+    ByteReader in(bytes);
+    if (in.integer<std::uint8_t>() != variant_version) {
+        *why = "variant has an unknown version";
+        return std::nullopt;
+    }
+    Variant v;
+    v.method = in.text16();
+    v.scheme = in.text16();
+    v.host = in.text16();
+    v.path = in.text16();
+    v.query = in.text16();
+    if (!in.ok()) {
+        *why = "variant is truncated";
+        return std::nullopt;
+    }
+    if (!is_printable_token(v.method) || (v.scheme != "http" && v.scheme != "https") ||
+        !is_printable_token(v.host) || !is_printable_token(v.path) || v.path[0] != '/' ||
+        (!v.query.empty() && !is_printable_token(v.query))) {
+        *why = "variant has an invalid method, scheme, host, path or query";
+        return std::nullopt;
+    }
+    if (!read_pairs(in, v.cookies) || !read_pairs(in, v.headers)) {
+        *why = "variant has invalid, unsorted or too many cookies or headers";
+        return std::nullopt;
+    }
+    if (!in.at_end()) {
+        *why = "variant is truncated or has trailing bytes";
+        return std::nullopt;
+    }
+    return v;
+}
+
+std::string Variant::encode() const {
+    std::string bytes;
+    ByteWriter out(bytes);
+    out.integer(variant_version);
+    for (std::string_view part : {method, scheme, host, path, query}) out.text16(part);
+    for (const auto* pairs : {&cookies, &headers}) {
+        out.integer(static_cast<std::uint8_t>(pairs->size()));
+        for (const NamedValue& pair : *pairs) {
+            out.text16(pair.name);
+            out.text16(pair.value);
+        }
+    }
+    return bytes;
+}
+
+std::string Variant::url() const {
+    return std::string(scheme).append("://").append(host).append(target());
+}
+
+std::string Variant::target() const {
+    std::string text(path);
+    if (!query.empty()) text.append("?").append(query);
+    return text;
+}
+
+std::string Variant::cookie_field() const {
+    std::string text;
+    for (const NamedValue& cookie : cookies) {
+        if (!text.empty()) text.append("; ");
+        text.append(cookie.name).append("=").append(cookie.value);
+    }
+    return text;
+}
+
+void VariantWriter::byte(std::uint8_t value) {
+    if (at_ == end_) {
+        overflow_ = true;
+        return;
+    }
+    *at_++ = static_cast<char>(value);
+}
+
+void VariantWriter::text(std::string_view value) {
+    if (value.size() > 0xffff || static_cast<std::size_t>(end_ - at_) < value.size() + 2) {
+        overflow_ = true;
+        return;
+    }
+    auto length = static_cast<std::uint16_t>(value.size());
+    std::memcpy(at_, &length, sizeof length);
+    if (!value.empty()) std::memcpy(at_ + sizeof length, value.data(), value.size());
+    at_ += sizeof length + value.size();
+}
+
+void VariantWriter::start(std::string_view method, std::string_view scheme, std::string_view host,
+                          std::string_view path, std::string_view query) {
+    byte(variant_version);
+    for (std::string_view part : {method, scheme, host, path, query}) text(part);
+}
+
+void VariantWriter::start_pairs() {
+    count_at_ = at_;
+    byte(0);
+}
+
+void VariantWriter::pair(std::string_view name, std::string_view value) {
+    if (overflow_) return;
+    if (static_cast<std::uint8_t>(*count_at_) == max_variant_pairs) {
+        overflow_ = true;
+        return;
+    }
+    ++*count_at_;
+    text(name);
+    text(value);
+}
+
+std::optional<std::string_view> VariantWriter::finish() const {
+    if (overflow_) return std::nullopt;
+    return std::string_view(begin_, static_cast<std::size_t>(at_ - begin_));
+}
+
+}  // namespace larder

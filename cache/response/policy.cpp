@@ -1,0 +1,49 @@
+// The policy's encoding inside a job.
+#include "cache/response/policy.hpp"
+
+#include "cache/bytes.hpp"
+
+namespace larder {
+
+void write_policy(ByteWriter& out, const Policy& policy) {
+    out.integer(static_cast<std::uint8_t>(policy.valid.size()));
+    for (const ValidRule& rule : policy.valid) {
+        out.integer(rule.status);
+        out.integer(rule.fresh_s);
+    }
+    out.integer(static_cast<std::uint8_t>(policy.valid_overrides));
+    out.integer(static_cast<std::uint8_t>(policy.never_stale));
+    out.integer(policy.while_s);
+    out.integer(policy.error_s);
+    out.integer(static_cast<std::uint8_t>(policy.esi));
+    out.integer(policy.max_body);
+    out.integer(policy.esi_max_includes);
+    out.integer(policy.esi_max_depth);
+}
+
+std::optional<Policy> read_policy(ByteReader& in) {
+    Policy policy;
+    auto rules = in.integer<std::uint8_t>();
+    if (rules > max_valid_rules) return std::nullopt;
+    for (unsigned i = 0; i < rules && in.ok(); i++) {
+        ValidRule rule;
+        rule.status = in.integer<std::uint16_t>();
+        rule.fresh_s = in.integer<std::uint32_t>();
+        policy.valid.push_back(rule);
+    }
+    auto overrides = in.integer<std::uint8_t>();
+    auto never_stale = in.integer<std::uint8_t>();
+    policy.while_s = in.integer<std::uint32_t>();
+    policy.error_s = in.integer<std::uint32_t>();
+    auto esi = in.integer<std::uint8_t>();
+    policy.max_body = in.integer<std::uint32_t>();
+    policy.esi_max_includes = in.integer<std::uint16_t>();
+    policy.esi_max_depth = in.integer<std::uint8_t>();
+    if (!in.ok() || overrides > 1 || never_stale > 1 || esi > 2) return std::nullopt;
+    policy.valid_overrides = overrides == 1;
+    policy.never_stale = never_stale == 1;
+    policy.esi = static_cast<EsiMode>(esi);
+    return policy;
+}
+
+}  // namespace larder

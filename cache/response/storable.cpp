@@ -1,0 +1,259 @@
+// Storability and freshness, in the order in which RFC 9111 section 3 asks its questions.
+#include "cache/response/storable.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "cache/entry.hpp"
+#include "cache/response/fields.hpp"
+
+namespace larder {
+
+namespace {
+
+constexpr std::int64_t second_ms = 1000;
+// The longest lifetime, as of delta-seconds (RFC 9111 section 1.2.2), and the longest name of a tag or header in an entry.
+constexpr std::int64_t longest_s = std::int64_t{1} << 31;
+constexpr std::size_t longest_name = 65535;
+
+template <std::size_t N>
+bool is_one_of(std::string_view name, const std::array<std::string_view, N>& names) {
+    return std::any_of(names.begin(), names.end(),
+                       [name](std::string_view n) { return equals_ignore_case(name, n); });
+}
+
+constexpr std::array<std::string_view, 7> steering_fields = {
+    "Surrogate-Control", "CDN-Cache-Control", "Surrogate-Key", "Cache-Tag", "Cache-Tags", "xkey",
+    "X-Cache-Tags"};
+// Hop-by-hop (RFC 9110 section 7.6.1), made anew by whoever serves, or never to be shared.
+constexpr std::array<std::string_view, 18> unstored_fields = {"Connection",
+                                                              "Keep-Alive",
+                                                              "Proxy-Connection",
+                                                              "Proxy-Authenticate",
+                                                              "Proxy-Authentication-Info",
+                                                              "TE",
+                                                              "Trailer",
+                                                              "Transfer-Encoding",
+                                                              "Upgrade",
+                                                              "Content-Length",
+                                                              "Date",
+                                                              "Age",
+                                                              "Set-Cookie",
+                                                              "Accept-Ranges",
+                                                              "Cache-Status",
+                                                              "X-Accel-Redirect",
+                                                              "X-Accel-Expires",
+                                                              "X-Accel-Buffering"};
+
+// The field lines that steer caching, gathered in one pass.
+struct Steering {
+    CacheDirectives surrogate, cache_control;
+    std::string targeted;
+    bool has_surrogate = false, has_targeted = false;
+    std::string_view expires, date, age, content_type;
+    bool has_expires = false;
+    bool set_cookie = false, content_range = false, coded = false;
+    std::vector<std::string_view> vary, connection, tags;
+};
+
+void add_tags(std::string_view field, std::string_view separators, std::vector<std::string_view>& tags) {
+    for (std::size_t at = 0; at < field.size();) {
+        auto end = std::min(field.find_first_of(separators, at), field.size());
+        std::string_view tag = trim_ows(field.substr(at, end - at));
+        at = end + 1;
+        if (tag.empty() || tags.size() > max_entry_tags) continue;
+        if (std::find(tags.begin(), tags.end(), tag) == tags.end()) tags.push_back(tag);
+    }
+}
+
+Steering gather(const Answer& answer) {
+    Steering s;
+    for (const NamedValue& field : answer.headers) {
+        auto is = [&field](std::string_view name) { return equals_ignore_case(field.name, name); };
+        if (is("Cache-Control")) {
+            add_cache_control(field.value, s.cache_control);
+        } else if (is("Surrogate-Control")) {
+            s.has_surrogate = true;
+            add_surrogate_control(field.value, s.surrogate);
+        } else if (is("CDN-Cache-Control")) {
+            if (s.has_targeted) s.targeted.append(", ");
+            s.has_targeted = true;
+            s.targeted.append(field.value);
+        } else if (is("Expires")) {
+            if (!s.has_expires) s.expires = field.value;
+            s.has_expires = true;
+        } else if (is("Date")) {
+            s.date = field.value;
+        } else if (is("Age")) {
+            // The first member of the first line (RFC 9111 section 5.1).
+            if (s.age.empty()) s.age = trim_ows(field.value.substr(0, field.value.find(',')));
+        } else if (is("Content-Type")) {
+            s.content_type = field.value;
+        } else if (is("Content-Encoding")) {
+            s.coded = s.coded || !equals_ignore_case(trim_ows(field.value), "identity");
+        } else if (is("Content-Range")) {
+            s.content_range = true;
+        } else if (is("Set-Cookie")) {
+            s.set_cookie = true;
+        } else if (is("Vary")) {
+            each_list_element(field.value, [&s](std::string_view name) { s.vary.push_back(name); });
+        } else if (is("Connection")) {
+            each_list_element(field.value, [&s](std::string_view name) { s.connection.push_back(name); });
+        } else if (is("Surrogate-Key") || is("xkey")) {
+            add_tags(field.value, " \t", s.tags);
+        } else if (is("Cache-Tag") || is("Cache-Tags") || is("X-Cache-Tags")) {
+            add_tags(field.value, ",", s.tags);
+        }
+    }
+    return s;
+}
+
+bool is_textual(std::string_view content_type) {
+    std::string_view type = trim_ows(content_type.substr(0, content_type.find(';')));
+    return equals_ignore_case(type.substr(0, 5), "text/") ||
+           equals_ignore_case(type, "application/xhtml+xml") || equals_ignore_case(type, "application/xml") ||
+           equals_ignore_case(type, "application/json");
+}
+
+const ValidRule* rule_for(const Policy& policy, std::uint16_t status) {
+    for (const ValidRule& rule : policy.valid) {
+        bool usual = status == 200 || status == 301 || status == 302;
+        if (rule.status == status || rule.status == 1 || (rule.status == 0 && usual)) return &rule;
+    }
+    return nullptr;
+}
+
+// Which field decides, and what it says.
+struct Freshness {
+    bool known = false;
+    std::int64_t seconds = 0;
+    CacheDirectives directives;  // of the deciding field
+};
+
+std::int64_t expires_seconds(const Steering& s, std::int64_t response_ms) {
+    auto expires = parse_http_date(trim_ows(s.expires));
+    if (!expires) return 0;  // RFC 9111 section 5.3: invalid means already expired
+    std::int64_t generated = parse_http_date(trim_ows(s.date)).value_or(response_ms / second_ms);
+    return std::max<std::int64_t>(0, *expires - generated);
+}
+
+Freshness freshness(const Policy& policy, const Answer& answer, const Steering& s) {
+    const ValidRule* rule = rule_for(policy, answer.status);
+    Freshness f;
+    bool by_expires = false;
+    if (s.has_surrogate && (s.surrogate.says_lifetime() || s.surrogate.forbids())) {
+        f.directives = s.surrogate;
+    } else if (auto targeted = s.has_targeted ? parse_targeted_cache_control(s.targeted) : std::nullopt) {
+        f.directives = *targeted;
+    } else {
+        f.directives = s.cache_control;
+        by_expires = s.has_expires && !s.cache_control.says_lifetime();
+    }
+    bool by_answer = by_expires || f.directives.says_lifetime();
+    if (rule != nullptr && (policy.valid_overrides || !by_answer)) {
+        f.known = rule->fresh_s > 0;
+        f.seconds = rule->fresh_s;
+    } else if (by_answer) {
+        f.known = true;
+        f.seconds = by_expires ? expires_seconds(s, answer.response_ms)
+                               : f.directives.s_maxage.value_or(f.directives.max_age.value_or(0));
+    }
+    return f;
+}
+
+// RFC 9111 section 4.2.3, with the backend's clock believed only where it makes the answer older.
+std::int64_t generated_at_ms(const Answer& answer, const Steering& s) {
+    std::int64_t apparent_age_ms = 0;
+    if (auto date = parse_http_date(trim_ows(s.date))) {
+        // The Date field has whole seconds: a second of apparent age is rounding.
+        apparent_age_ms = std::max<std::int64_t>(0, answer.response_ms - (*date + 1) * second_ms);
+    }
+    std::int64_t corrected_age_ms = 0;
+    if (auto age = parse_delta_seconds(s.age)) {
+        corrected_age_ms = *age * second_ms + (answer.response_ms - answer.request_ms);
+    }
+    return std::max<std::int64_t>(0, answer.response_ms - std::max(apparent_age_ms, corrected_age_ms));
+}
+
+const char* refusal(const Answer& answer, const Steering& s, const Freshness& f) {
+    if (answer.status > 599) return "status";
+    if (answer.status < 200 || answer.status == 206 || answer.status == 304 || s.content_range)
+        return "partial";
+    if (s.set_cookie) return "set-cookie";
+    if (f.directives.no_store) return "no-store";
+    if (f.directives.is_private) return "private";
+    if (f.directives.no_cache) return "no-cache";
+    const CacheDirectives& d = f.directives;
+    if (answer.authorized && !d.is_public && !d.s_maxage && !d.must_revalidate) return "authorization";
+    for (std::string_view name : s.vary) {
+        if (name == "*") return "vary-star";
+        if (equals_ignore_case(name, "Cookie") || equals_ignore_case(name, "Accept-Encoding")) continue;
+        std::string lower_name(name);
+        std::transform(lower_name.begin(), lower_name.end(), lower_name.begin(),
+                       [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+        if (!answer.variant_holds || !answer.variant_holds(lower_name)) return "vary";
+    }
+    if (s.coded) return "content-encoding";
+    if (!f.known) return "no-lifetime";
+    if (f.seconds == 0 && d.stale_while_revalidate.value_or(0) == 0 && d.stale_if_error.value_or(0) == 0)
+        return "not-fresh";
+    return nullptr;
+}
+
+Lifetime lifetime(const Policy& policy, const Answer& answer, const Steering& s, const Freshness& f) {
+    Lifetime life;
+    life.base_ms = generated_at_ms(answer, s);
+    auto span_ms = [](std::int64_t seconds) { return std::min(seconds, longest_s) * second_ms; };
+    life.fresh_ms = span_ms(f.seconds);
+    if (policy.never_stale || f.directives.must_revalidate || f.directives.proxy_revalidate) return life;
+    life.while_ms = span_ms(f.directives.stale_while_revalidate.value_or(policy.while_s));
+    life.error_ms = span_ms(f.directives.stale_if_error.value_or(policy.error_s));
+    return life;
+}
+
+bool is_stored(const NamedValue& field, const std::vector<std::string_view>& connection) {
+    if (is_one_of(field.name, unstored_fields) || is_larder_field(field.name)) return false;
+    return std::none_of(connection.begin(), connection.end(),
+                        [&field](std::string_view name) { return equals_ignore_case(field.name, name); });
+}
+
+const char* excess(const std::vector<NamedValue>& headers, const std::vector<std::string_view>& tags) {
+    if (headers.size() > max_entry_headers) return "too-many-headers";
+    if (tags.size() > max_entry_tags) return "too-many-tags";
+    auto too_long = [](std::string_view name) { return name.size() > longest_name; };
+    if (std::any_of(tags.begin(), tags.end(), too_long)) return "too-long-tag";
+    if (std::any_of(headers.begin(), headers.end(), [&](const NamedValue& h) { return too_long(h.name); }))
+        return "too-long-name";
+    return nullptr;
+}
+
+}  // namespace
+
+bool is_larder_field(std::string_view name) {
+    return is_one_of(name, steering_fields) || equals_ignore_case(name.substr(0, 7), "Larder-");
+}
+
+Storability storability(const Policy& policy, const Answer& answer) {
+    Steering s = gather(answer);
+    Storability result;
+    result.esi =
+        !s.coded && (policy.esi == EsiMode::on ? is_textual(s.content_type)
+                                               : policy.esi == EsiMode::automatic && s.surrogate.esi);
+    for (const NamedValue& field : answer.headers) {
+        if (is_stored(field, s.connection)) result.headers.push_back(field);
+    }
+    Freshness f = freshness(policy, answer, s);
+    const char* refused = refusal(answer, s, f);
+    if (refused == nullptr) refused = excess(result.headers, s.tags);
+    if (refused != nullptr) {
+        result.reason = refused;
+        return result;
+    }
+    result.store = true;
+    result.life = lifetime(policy, answer, s, f);
+    result.tags = std::move(s.tags);
+    return result;
+}
+
+}  // namespace larder

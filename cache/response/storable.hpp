@@ -1,0 +1,49 @@
+// May this answer be stored, and for how long? RFC 9111 sections 3 and 4.2, RFC 5861, RFC 9213 and the Edge Architecture
+// Specification's Surrogate-Control. The same decision in nginx and in the daemon.
+//
+// Precedence of freshness: Surrogate-Control, then CDN-Cache-Control, then Cache-Control, then Expires, then the policy;
+// a field that says something about storing or freshness silences those after it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include "cache/request/variant.hpp"
+#include "cache/response/policy.hpp"
+#include "cache/response/verdict.hpp"
+
+namespace larder {
+
+// A final answer to a GET, as the backend sent it.
+struct Answer {
+    std::uint16_t status = 0;
+    std::vector<NamedValue> headers;  // field lines in order; names in any case
+    std::int64_t request_ms = 0;      // Unix time the request was sent
+    std::int64_t response_ms = 0;     // Unix time the header section was received
+    bool authorized = false;          // the request carried Authorization
+    // Whether the variant holds this request header (lower-case name). Cookie and Accept-Encoding need not be named here.
+    std::function<bool(std::string_view)> variant_holds;
+};
+
+struct Storability {
+    bool store = false;
+    const char* reason = "";  // a short word for logs and Cache-Status detail, e.g. "set-cookie", "private"
+    Lifetime life;            // valid when store
+    bool esi = false;         // compile the body as ESI, stored or not
+    std::vector<NamedValue>
+        headers;  // to store and to send: hop-by-hop, surrogate and Larder-* fields removed
+    std::vector<std::string_view>
+        tags;  // surrogate keys without duplicates; a page with too many is not stored, as a purge
+               // could not find it
+};
+
+// Views in the result point into `answer`.
+Storability storability(const Policy& policy, const Answer& answer);
+
+// True for fields that steer Larder (Surrogate-Control, Surrogate-Key, CDN-Cache-Control, Cache-Tag, xkey, Larder-* ...):
+// they never reach a client. Name in any case.
+bool is_larder_field(std::string_view name);
+
+}  // namespace larder

@@ -1,0 +1,120 @@
+// What the directives set: one MainConf, and a LocConf for each http, server and location block.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cache/response/policy.hpp"
+#include "ngx_module/near/zone.hpp"
+#include "ngx_module/ngx.hpp"
+
+namespace larder::ngx {
+
+enum class StoreKind : std::uint8_t { redis, memcached, larderd };
+
+// Where a store or a job queue is.
+struct Endpoint {
+    StoreKind kind = StoreKind::redis;
+    std::string url;       // as configured, password masked
+    ngx_addr_t address{};  // resolved when the configuration was read
+    std::string user, password;
+    unsigned database = 0;
+    ngx_msec_t timeout = 100;  // for an answer
+    std::string prefix = "larder:";
+};
+
+struct StoreConf {
+    std::string name;
+    unsigned domain = 0;  // its number in the near cache, from 1; known once the worker has started
+    Endpoint endpoint;
+
+    std::uint64_t identity() const;  // the same after a reload as long as URL and prefix are
+};
+
+struct CookieRule {
+    std::string name;
+    bool presence = false;  // only whether it is there counts; else its value
+};
+
+struct QueryRule {
+    enum class Kind : std::uint8_t { verbatim, keep, drop, none };
+    Kind kind = Kind::verbatim;
+    bool sort = false;
+    std::vector<std::string> names;  // keep, drop: exact, or a prefix followed by '*'
+};
+
+enum class RefreshMode : std::uint8_t { daemon, in_worker, off };
+
+struct MainConf {
+    ngx_shm_zone_t* zone = nullptr;
+    std::deque<StoreConf> stores;  // locations point at them
+    std::optional<Endpoint> daemon;
+    bool used = false;                                            // some location caches
+    ngx_int_t scheme_index = NGX_ERROR, https_index = NGX_ERROR;  // of the variables
+
+    const StoreConf* store(std::string_view name) const;
+};
+
+// Set by a directive here, or inherited.
+template <typename T>
+struct Setting {
+    std::optional<T> own;
+
+    void merge(const Setting& outer, T fallback) {
+        if (!own) own = outer.own ? *outer.own : std::move(fallback);
+    }
+    const T& value() const { return *own; }
+};
+
+struct Where {
+    bool on = false;
+    bool near = true;
+    const StoreConf* store = nullptr;  // null: the near cache alone
+
+    unsigned domain() const { return store != nullptr ? store->domain : 0; }
+};
+
+struct LocConf {
+    Setting<Where> where;
+    Setting<std::vector<CookieRule>> cookies;   // in byte order of names
+    Setting<std::vector<std::string>> headers;  // lower case, in byte order
+    Setting<QueryRule> query;
+    Setting<std::vector<ValidRule>> valid;
+    Setting<bool> valid_overrides;
+    struct Stale {
+        std::uint32_t while_s = 86400, error_s = 86400;
+        bool never = false;
+    };
+    Setting<Stale> stale;
+    struct Esi {
+        EsiMode mode = EsiMode::off;
+        std::uint8_t depth = 5;
+        std::uint16_t includes = 256;
+        std::size_t size = 1u << 20;  // bytes of one document, and of one fragment
+        ngx_msec_t timeout = 10'000;  // for a fragment that says no maxwait
+    };
+    Setting<Esi> esi;
+    Setting<std::vector<std::string>> esi_cookies;
+    Setting<std::vector<ngx_http_complex_value_t>> bypass, no_store;
+    Setting<RefreshMode> refresh;
+    Setting<ngx_msec_t> lock;         // how long a miss waits for another's fill; 0: not at all
+    Setting<std::uint32_t> max_size;  // bytes of a body
+    bool purge_endpoint = false;      // not inherited
+    ngx_str_t purge_token{};          // empty: none asked
+
+    Policy policy;  // the above, as the cache library wants it
+
+    bool enabled() const { return where.own && where.own->on; }
+};
+
+LocConf* loc_conf(ngx_http_request_t* r);
+MainConf* main_conf(ngx_http_request_t* r);
+MainConf* main_conf(ngx_cycle_t* cycle);
+
+extern ngx_command_t directives[];
+extern ngx_http_module_t module_context;
+
+}  // namespace larder::ngx

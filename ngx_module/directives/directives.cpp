@@ -1,0 +1,128 @@
+// The command table; creation and inheritance of the configuration.
+#include <algorithm>
+
+#include "cache/request/key.hpp"
+#include "ngx_module/directives/config.hpp"
+#include "ngx_module/directives/setters.hpp"
+#include "ngx_module/module.hpp"
+#include "ngx_module/near/shared_zone.hpp"
+#include "ngx_module/pool.hpp"
+
+namespace larder::ngx {
+
+namespace {
+
+constexpr std::size_t default_zone_bytes = 64u << 20;
+
+void* create_main(ngx_conf_t* cf) {
+    return guarded(cf->log, "configuration", static_cast<void*>(nullptr),
+                   [&]() -> void* { return make<MainConf>(cf->pool); });
+}
+
+void* create_loc(ngx_conf_t* cf) {
+    return guarded(cf->log, "configuration", static_cast<void*>(nullptr),
+                   [&]() -> void* { return make<LocConf>(cf->pool); });
+}
+
+char* merge_loc(ngx_conf_t* cf, void* parent, void* child) {
+    return guarded(cf->log, "configuration", static_cast<char*>(NGX_CONF_ERROR), [&]() -> char* {
+        auto& outer = *static_cast<LocConf*>(parent);
+        auto& own = *static_cast<LocConf*>(child);
+        own.where.merge(outer.where, {});
+        own.cookies.merge(outer.cookies, {});
+        own.headers.merge(outer.headers, {});
+        own.query.merge(outer.query, {});
+        if (own.valid.own && !own.valid_overrides.own) own.valid_overrides.own = false;
+        own.valid.merge(outer.valid, {});
+        own.valid_overrides.merge(outer.valid_overrides, false);
+        own.stale.merge(outer.stale, {});
+        own.esi.merge(outer.esi, {});
+        own.esi_cookies.merge(outer.esi_cookies, {});
+        own.bypass.merge(outer.bypass, {});
+        own.no_store.merge(outer.no_store, {});
+        own.refresh.merge(outer.refresh, RefreshMode::daemon);
+        own.lock.merge(outer.lock, 5000);
+        own.max_size.merge(outer.max_size, 1u << 20);
+
+        Policy& policy = own.policy;
+        policy.valid = own.valid.value();
+        policy.valid_overrides = own.valid_overrides.value();
+        policy.never_stale = own.stale.value().never;
+        policy.while_s = own.stale.value().while_s;
+        policy.error_s = own.stale.value().error_s;
+        policy.esi = own.esi.value().mode;
+        policy.max_body = own.max_size.value();
+        policy.esi_max_includes = own.esi.value().includes;
+        policy.esi_max_depth = own.esi.value().depth;
+        return NGX_CONF_OK;
+    });
+}
+
+char* init_main(ngx_conf_t* cf, void* conf) {
+    auto* main = static_cast<MainConf*>(conf);
+    if (main->used && main->zone == nullptr) {
+        ngx_log_error(NGX_LOG_NOTICE, cf->log, 0, "larder: no larder_zone, taking 64m for the near cache");
+        main->zone = add_shared_zone(cf, default_zone_bytes);
+        if (main->zone == nullptr) return static_cast<char*>(NGX_CONF_ERROR);
+    }
+    return NGX_CONF_OK;
+}
+
+// Setters may throw std::bad_alloc; nginx's frames must not see it.
+template <Setter setter>
+char* command(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
+    return guarded(cf->log, "configuration", static_cast<char*>(NGX_CONF_ERROR),
+                   [&] { return setter(cf, cmd, conf); });
+}
+
+constexpr ngx_uint_t everywhere = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF;
+
+template <Setter setter>
+constexpr ngx_command_t at_http(ngx_str_t name, ngx_uint_t takes) {
+    return {name, NGX_HTTP_MAIN_CONF | takes, command<setter>, NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr};
+}
+
+template <Setter setter>
+constexpr ngx_command_t at(ngx_uint_t contexts, ngx_str_t name, ngx_uint_t takes) {
+    return {name, contexts | takes, command<setter>, NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr};
+}
+
+}  // namespace
+
+const StoreConf* MainConf::store(std::string_view name) const {
+    auto found = std::find_if(stores.begin(), stores.end(),
+                              [name](const StoreConf& store) { return store.name == name; });
+    return found != stores.end() ? &*found : nullptr;
+}
+
+std::uint64_t StoreConf::identity() const {
+    return tag_hash(endpoint.url + " " + std::to_string(endpoint.database) + " " + endpoint.prefix);
+}
+
+ngx_command_t directives[] = {
+    at_http<set_zone>(ngx_string("larder_zone"), NGX_CONF_TAKE1),
+    at_http<set_store>(ngx_string("larder_store"), NGX_CONF_2MORE),
+    at_http<set_daemon>(ngx_string("larder_daemon"), NGX_CONF_1MORE),
+    at<set_larder>(everywhere, ngx_string("larder"), NGX_CONF_TAKE12),
+    at<set_cookie>(everywhere, ngx_string("larder_cookie"), NGX_CONF_TAKE2),
+    at<set_header>(everywhere, ngx_string("larder_header"), NGX_CONF_TAKE1),
+    at<set_query>(everywhere, ngx_string("larder_query"), NGX_CONF_1MORE),
+    at<set_valid>(everywhere, ngx_string("larder_valid"), NGX_CONF_1MORE),
+    at<set_stale>(everywhere, ngx_string("larder_stale"), NGX_CONF_1MORE),
+    at<set_esi>(everywhere, ngx_string("larder_esi"), NGX_CONF_1MORE),
+    at<set_esi_cookie>(everywhere, ngx_string("larder_esi_cookie"), NGX_CONF_1MORE),
+    at<set_bypass>(everywhere, ngx_string("larder_bypass"), NGX_CONF_1MORE),
+    at<set_no_store>(everywhere, ngx_string("larder_no_store"), NGX_CONF_1MORE),
+    at<set_refresh>(everywhere, ngx_string("larder_refresh"), NGX_CONF_TAKE1),
+    at<set_lock>(everywhere, ngx_string("larder_lock"), NGX_CONF_TAKE1),
+    at<set_max_size>(everywhere, ngx_string("larder_max_size"), NGX_CONF_TAKE1),
+    at<set_status_endpoint>(NGX_HTTP_LOC_CONF, ngx_string("larder_status"), NGX_CONF_NOARGS),
+    at<set_purge_endpoint>(NGX_HTTP_LOC_CONF, ngx_string("larder_purge"), NGX_CONF_NOARGS | NGX_CONF_TAKE1),
+    ngx_null_command,
+};
+
+ngx_http_module_t module_context = {
+    preconfigure, postconfigure, create_main, init_main, nullptr, nullptr, create_loc, merge_loc,
+};
+
+}  // namespace larder::ngx

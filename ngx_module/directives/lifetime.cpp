@@ -1,0 +1,125 @@
+// larder_valid, larder_stale and their kin: what is stored, for how long, and who makes it anew.
+#include "ngx_module/directives/arguments.hpp"
+#include "ngx_module/directives/config.hpp"
+#include "ngx_module/directives/setters.hpp"
+
+namespace larder::ngx {
+
+namespace {
+
+char* set_conditions(ngx_conf_t* cf, Setting<std::vector<ngx_http_complex_value_t>>& setting) {
+    if (!setting.own) setting.own.emplace();
+    auto* values = static_cast<ngx_str_t*>(cf->args->elts);
+    for (ngx_uint_t i = 1; i < cf->args->nelts; i++) {
+        ngx_http_complex_value_t value;
+        ngx_http_compile_complex_value_t compile{};
+        compile.cf = cf;
+        compile.value = &values[i];
+        compile.complex_value = &value;
+        if (ngx_http_compile_complex_value(&compile) != NGX_OK) return static_cast<char*>(NGX_CONF_ERROR);
+        setting.own->push_back(value);
+    }
+    return NGX_CONF_OK;
+}
+
+}  // namespace
+
+char* set_valid(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    auto* loc = static_cast<LocConf*>(conf);
+    auto args = arguments(cf);
+    if (!loc->valid.own) loc->valid.own.emplace();
+    if (args.back() == "override") {
+        loc->valid_overrides.own = true;
+        args.pop_back();
+        if (args.empty()) return refuse(cf, "override needs a time before it");
+    }
+    auto time = seconds(args.back());
+    if (!time) return refuse(cf, "invalid time " + quoted(args.back()) + ": " + legal_time);
+    args.pop_back();
+    auto& rules = *loc->valid.own;
+    if (rules.size() + args.size() + 1 > max_valid_rules)
+        return refuse(cf, "too many rules: at most 32 status codes");
+    if (args.empty()) rules.push_back({0, *time});
+    for (std::string_view code : args) {
+        if (code == "any") {
+            rules.push_back({1, *time});
+            continue;
+        }
+        auto status = number(code, 200, 599);
+        if (!status || *status == 206 || *status == 304) {
+            return refuse(cf, "invalid status code " + quoted(code) +
+                                  ": \"any\", or 200 to 599 other than 206 and 304");
+        }
+        rules.push_back({static_cast<std::uint16_t>(*status), *time});
+    }
+    return NGX_CONF_OK;
+}
+
+char* set_stale(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    auto* loc = static_cast<LocConf*>(conf);
+    if (loc->stale.own) return duplicate();
+    auto args = arguments(cf);
+    LocConf::Stale stale;
+    if (args.size() == 1 && args[0] == "never") {
+        stale.never = true;
+        loc->stale.own = stale;
+        return NGX_CONF_OK;
+    }
+    for (std::string_view argument : args) {
+        auto stale_while = named(argument, "while"), stale_error = named(argument, "error");
+        if (!stale_while && !stale_error)
+            return refuse(
+                cf, "invalid parameter " + quoted(argument) + ": while=TIME, error=TIME, or never alone");
+        auto time = seconds(stale_while ? *stale_while : *stale_error);
+        if (!time) return refuse(cf, "invalid time in " + quoted(argument) + ": " + legal_time);
+        (stale_while ? stale.while_s : stale.error_s) = *time;
+    }
+    loc->stale.own = stale;
+    return NGX_CONF_OK;
+}
+
+char* set_bypass(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    return set_conditions(cf, static_cast<LocConf*>(conf)->bypass);
+}
+
+char* set_no_store(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    return set_conditions(cf, static_cast<LocConf*>(conf)->no_store);
+}
+
+char* set_refresh(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    auto* loc = static_cast<LocConf*>(conf);
+    if (loc->refresh.own) return duplicate();
+    auto text = arguments(cf)[0];
+    if (text == "daemon")
+        loc->refresh.own = RefreshMode::daemon;
+    else if (text == "inline")
+        loc->refresh.own = RefreshMode::in_worker;
+    else if (text == "off")
+        loc->refresh.own = RefreshMode::off;
+    else
+        return refuse(cf, "invalid value " + quoted(text) + ": daemon, inline or off");
+    return NGX_CONF_OK;
+}
+
+char* set_lock(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    auto* loc = static_cast<LocConf*>(conf);
+    if (loc->lock.own) return duplicate();
+    auto text = arguments(cf)[0];
+    auto time = text == "off" ? std::optional<ngx_msec_t>(0) : milliseconds(text, 1, 600'000);
+    if (!time) return refuse(cf, "invalid value " + quoted(text) + ": off, or a time from 1ms to 10m");
+    loc->lock.own = *time;
+    return NGX_CONF_OK;
+}
+
+char* set_max_size(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    auto* loc = static_cast<LocConf*>(conf);
+    if (loc->max_size.own) return duplicate();
+    auto text = arguments(cf)[0];
+    auto size = bytes(text);
+    if (!size || *size == 0 || *size > (512u << 20))
+        return refuse(cf, "invalid size " + quoted(text) + ": a size from 1 to 512m");
+    loc->max_size.own = static_cast<std::uint32_t>(*size);
+    return NGX_CONF_OK;
+}
+
+}  // namespace larder::ngx

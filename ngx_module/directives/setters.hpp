@@ -1,0 +1,21 @@
+// The setters that the command table names, by what they are about. Each may throw std::bad_alloc.
+#pragma once
+
+#include "ngx_module/ngx.hpp"
+
+namespace larder::ngx {
+
+using Setter = char*(ngx_conf_t* cf, ngx_command_t* command, void* conf);
+
+// stores.cpp: where entries live
+Setter set_zone, set_store, set_daemon, set_larder;
+// key.cpp: what makes two requests the same
+Setter set_cookie, set_header, set_query;
+// lifetime.cpp: what is stored, for how long, and who makes it anew
+Setter set_valid, set_stale, set_bypass, set_no_store, set_refresh, set_lock, set_max_size;
+// esi.cpp: pages of fragments
+Setter set_esi, set_esi_cookie;
+// endpoints.cpp
+Setter set_status_endpoint, set_purge_endpoint;
+
+}  // namespace larder::ngx

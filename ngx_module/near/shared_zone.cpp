@@ -1,0 +1,85 @@
+// All pages of an nginx slab zone are taken for one near cache; the slab pool's own lock guards it, so that the master
+// unlocks it when a worker died holding it (ngx_unlock_mutexes).
+#include "ngx_module/near/shared_zone.hpp"
+
+#include <memory>
+
+#include "ngx_module/pool.hpp"
+
+namespace larder::ngx {
+
+namespace {
+
+class SlabLock final : public near_cache::Lock {
+public:
+    explicit SlabLock(ngx_slab_pool_t* pool) : pool_(pool) {}
+    void lock() override { ngx_shmtx_lock(&pool_->mutex); }
+    void unlock() override { ngx_shmtx_unlock(&pool_->mutex); }
+
+private:
+    ngx_slab_pool_t* pool_;
+};
+
+struct Attached {
+    SlabLock lock;
+    near_cache::Zone zone;
+
+    Attached(ngx_slab_pool_t* pool, void* memory, std::size_t size, bool fresh)
+        : lock(pool), zone(memory, size, lock, fresh) {}
+};
+
+std::unique_ptr<Attached> attached;
+
+struct Area {
+    void* memory;
+    std::size_t size;
+};
+
+// Where the near cache lies in the zone; kept in the slab pool's `data`, which survives a reload.
+Area* area_of(ngx_shm_zone_t* shm) {
+    return static_cast<Area*>(reinterpret_cast<ngx_slab_pool_t*>(shm->shm.addr)->data);
+}
+
+ngx_int_t init_shared_zone(ngx_shm_zone_t* shm, void* previous) {
+    auto* pool = reinterpret_cast<ngx_slab_pool_t*>(shm->shm.addr);
+    if (previous != nullptr) {  // a reload, same size: the contents stay
+        shm->data = previous;
+        return NGX_OK;
+    }
+    auto* area = static_cast<Area*>(ngx_slab_alloc(pool, sizeof(Area)));
+    if (area == nullptr) return NGX_ERROR;
+    area->size = pool->pfree * ngx_pagesize;
+    area->memory = ngx_slab_alloc(pool, area->size);
+    if (area->memory == nullptr) return NGX_ERROR;
+    pool->data = area;
+    shm->data = area;
+    return guarded(shm->shm.log, "near cache", static_cast<ngx_int_t>(NGX_ERROR), [&]() -> ngx_int_t {
+        Attached(pool, area->memory, area->size, true);
+        return NGX_OK;
+    });
+}
+
+}  // namespace
+
+ngx_shm_zone_t* add_shared_zone(ngx_conf_t* cf, std::size_t bytes) {
+    ngx_str_t name = ngx_string("larder");
+    ngx_shm_zone_t* shm = ngx_shared_memory_add(cf, &name, bytes, &ngx_http_larder_module);
+    if (shm != nullptr) shm->init = init_shared_zone;
+    return shm;
+}
+
+void attach_zone(ngx_shm_zone_t* shm) {
+    Area* area = area_of(shm);
+    attached = std::make_unique<Attached>(reinterpret_cast<ngx_slab_pool_t*>(shm->shm.addr), area->memory,
+                                          area->size, false);
+}
+
+near_cache::Zone& zone() {
+    return attached->zone;
+}
+
+bool has_zone() {
+    return attached != nullptr;
+}
+
+}  // namespace larder::ngx

@@ -1,0 +1,78 @@
+// When an assembled page may be kept, and how it is made an entry.
+#include "ngx_module/page/assembled.hpp"
+
+#include <algorithm>
+
+#include "cache/entry.hpp"
+#include "cache/response/fields.hpp"
+#include "ngx_module/near/shared_zone.hpp"
+#include "ngx_module/text.hpp"
+
+namespace larder::ngx {
+
+namespace {
+
+// nginx's rewrite module keeps its location configuration to itself; its first field is the array of codes, null when the
+// block has no rewrite, if, set or return.
+ngx_array_t* rewrite_codes(void** loc_conf) {
+    static const ngx_uint_t index = [] {
+        for (ngx_uint_t i = 0; ngx_cycle->modules[i] != nullptr; i++) {
+            if (ngx_strcmp(ngx_cycle->modules[i]->name, "ngx_http_rewrite_module") == 0)
+                return ngx_cycle->modules[i]->ctx_index;
+        }
+        return NGX_CONF_UNSET_UINT;
+    }();
+    return index != NGX_CONF_UNSET_UINT ? *static_cast<ngx_array_t**>(loc_conf[index]) : nullptr;
+}
+
+bool covers(const std::vector<CookieRule>& outer, const std::vector<CookieRule>& inner) {
+    return std::all_of(inner.begin(), inner.end(), [&outer](const CookieRule& rule) {
+        return std::any_of(outer.begin(), outer.end(), [&rule](const CookieRule& o) {
+            return o.name == rule.name && o.presence == rule.presence;
+        });
+    });
+}
+
+bool same(const std::vector<ngx_http_complex_value_t>& a, const std::vector<ngx_http_complex_value_t>& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [](const ngx_http_complex_value_t& x, const ngx_http_complex_value_t& y) {
+                          return x.value.data == y.value.data;
+                      });
+}
+
+}  // namespace
+
+bool is_shared_part(const LocConf& page, ngx_http_request_t* fragment, const LocConf& fragment_conf) {
+    auto* server =
+        static_cast<ngx_http_core_srv_conf_t*>(ngx_http_get_module_srv_conf(fragment, ngx_http_core_module));
+    if (rewrite_codes(fragment->loc_conf) != nullptr || rewrite_codes(server->ctx->loc_conf) != nullptr)
+        return false;
+    const auto& page_headers = page.headers.value();
+    const auto& fragment_headers = fragment_conf.headers.value();
+    return covers(page.cookies.value(), fragment_conf.cookies.value()) &&
+           std::includes(page_headers.begin(), page_headers.end(), fragment_headers.begin(),
+                         fragment_headers.end()) &&
+           same(page.bypass.value(), fragment_conf.bypass.value());
+}
+
+void keep_assembled_page(const Ctx& ctx, std::string_view text,
+                         std::span<const near_cache::Zone::Part> parts) {
+    EntryView page = EntryView::trusted(ctx.entry);
+    EntryParts assembled;
+    assembled.status = page.head().status;
+    assembled.created_ms = page.head().created_ms;
+    assembled.life = page.head().life;
+    assembled.fence = page.head().fence;
+    assembled.variant = page.variant();
+    page.each_header([&](std::string_view name, std::string_view value) {
+        // Validators of the template say nothing about the page.
+        if (!equals_ignore_case(name, "ETag") && !equals_ignore_case(name, "Last-Modified"))
+            assembled.headers.push_back({name, value});
+    });
+    std::string etag = "\"" + hash_text(tag_hash(text)) + "\"";
+    assembled.headers.push_back({"ETag", etag});
+    assembled.body = text;
+    zone().keep_assembled(ctx.key, ctx.version, entry_prefix(assembled), text, parts);
+}
+
+}  // namespace larder::ngx

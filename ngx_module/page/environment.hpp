@@ -1,0 +1,28 @@
+// What ESI expressions may know of an nginx request.
+#pragma once
+
+#include "edge_includes/expression/environment.hpp"
+#include "ngx_module/directives/config.hpp"
+#include "ngx_module/ngx.hpp"
+
+namespace larder::ngx {
+
+class RequestEnvironment final : public esi::Environment {
+public:
+    RequestEnvironment(ngx_http_request_t* r, const LocConf* conf) : request_(r), conf_(conf) {}
+
+    std::optional<std::string_view> cookie(std::string_view name) override;  // larder_esi_cookie's alone
+    std::optional<std::string_view> header(std::string_view name) override;
+    std::string_view query_string() override;
+    std::string_view host() override;
+    std::string_view method() override;
+    std::string_view path() override;
+    std::string_view scheme() override;
+    std::int64_t unix_time() override;
+
+private:
+    ngx_http_request_t* request_;
+    const LocConf* conf_;
+};
+
+}  // namespace larder::ngx

@@ -1,0 +1,350 @@
+// The fill: the reduced request goes to the backend, the answer is captured on its way to the client, judged, and stored.
+#include <algorithm>
+
+#include "edge_includes/compile.hpp"
+#include "ngx_module/page/page.hpp"
+#include "ngx_module/pool.hpp"
+#include "ngx_module/request/refresh.hpp"
+#include "ngx_module/request/request.hpp"
+#include "ngx_module/near/shared_zone.hpp"
+#include "ngx_module/stores/stores.hpp"
+#include "ngx_module/text.hpp"
+#include "ngx_module/near/wakeup.hpp"
+
+namespace larder::ngx {
+
+namespace {
+
+// How long a key whose answers can't be stored goes straight to the backend, in full and without waiting for others.
+constexpr std::int64_t pass_ms = 60'000;
+
+// What the content handler put into headers_out, as the backend sent it. Views are into the request's pool.
+Answer gather_answer(ngx_http_request_t* r, const Ctx* ctx) {
+    Answer answer;
+    answer.status = static_cast<std::uint16_t>(r->headers_out.status);
+    answer.request_ms = ctx->fill->request_ms;
+    answer.response_ms = now_ms();
+    for (ngx_list_part_t* part = &r->headers_out.headers.part; part != nullptr; part = part->next) {
+        auto* elements = static_cast<ngx_table_elt_t*>(part->elts);
+        for (ngx_uint_t i = 0; i < part->nelts; i++) {
+            if (elements[i].hash != 0)
+                answer.headers.push_back({view(elements[i].key), view(elements[i].value)});
+        }
+    }
+    if (r->headers_out.content_type.len != 0) {
+        std::string_view type = view(r->headers_out.content_type);
+        // nginx keeps the charset of a proxied answer apart from its type.
+        if (r->headers_out.charset.len != 0 && type.find("charset=") == std::string_view::npos) {
+            type = view(
+                copy(r->pool, std::string(type) + "; charset=" + std::string(view(r->headers_out.charset))));
+        }
+        answer.headers.push_back({"Content-Type", type});
+    }
+    if (r->headers_out.last_modified == nullptr &&
+        r->headers_out.last_modified_time != -1) {  // a static file
+        auto* text = static_cast<u_char*>(ngx_pnalloc(r->pool, sizeof("Mon, 28 Sep 1970 06:00:00 GMT")));
+        if (text == nullptr) throw std::bad_alloc();
+        u_char* end = ngx_http_time(text, r->headers_out.last_modified_time);
+        answer.headers.push_back(
+            {"Last-Modified", {reinterpret_cast<char*>(text), static_cast<std::size_t>(end - text)}});
+    }
+    const std::vector<std::string>& kept = ctx->conf->headers.value();
+    answer.variant_holds = [&kept](std::string_view name) {
+        return std::binary_search(kept.begin(), kept.end(), name);
+    };
+    return answer;
+}
+
+// nginx takes an answer without a status line for HTTP/0.9, and would pass on whatever it is.
+bool is_not_http(ngx_http_request_t* r) {
+    return r->upstream != nullptr && r->http_version == NGX_HTTP_VERSION_9 && r->http_protocol.len != 0;
+}
+
+// The answer can't be shared, and the backend did not see all of the request: ask again with all of it. From here on the key
+// is known to be personal, so this happens once a minute at most.
+ngx_int_t retry_in_full(ngx_http_request_t* r, Ctx* ctx) {
+    ctx->fill = std::make_unique<Fill>();
+    ctx->fill->request_ms = now_ms();
+    ctx->status = Status::pass;
+    if (ctx->conf->policy.esi == EsiMode::on) strip_conditions(r);
+    clear_response_headers(r);
+    r->main->count++;
+    ngx_http_finalize_request(r, r->content_handler(r));
+    return NGX_ERROR;  // for the upstream that was replaced: it finds itself finalized already
+}
+
+void end_with_pass(Ctx* ctx) {
+    wake_workers(zone().pass(ctx->key, now_ms(), pass_ms));
+    ctx->fill->locked = false;
+}
+
+// The backend failed, and something servable is at hand.
+bool can_fall_back(const Ctx* ctx) {
+    return ctx->role != Role::refresh && !ctx->entry.empty();
+}
+
+ngx_int_t fall_back(ngx_http_request_t* r, Ctx* ctx) {
+    ctx->status = Status::error_stale;
+    ctx->served = true;
+    end_fill_lock(ctx);
+    zone().postpone_refresh(ctx->key, now_ms() + refresh_retry_ms);
+    ctx->fill->swallow = true;
+    ctx->fill->for_page = ctx->fill->for_store = false;
+    if (ctx->role == Role::fragment) {
+        fragment_from_entry(ctx);
+        r->header_sent = 1;
+        return NGX_OK;
+    }
+    r->err_status = 0;
+    clear_response_headers(r);
+    if (!set_headers_from_entry(r, ctx)) return NGX_ERROR;
+    return next_header_filter(r);
+}
+
+void prepare_capture(ngx_http_request_t* r, Ctx* ctx) {
+    Fill& fill = *ctx->fill;
+    fill.expected = r->headers_out.content_length_n;
+    std::size_t limit = ctx->conf->policy.max_body;
+    if (fill.for_store && fill.expected > static_cast<std::int64_t>(limit)) {
+        fill.for_store = false;
+        ctx->detail = "too-large";
+        end_with_pass(ctx);
+    }
+    if (!fill.for_store && !fill.for_page) return;
+    r->filter_need_in_memory = 1;
+    if (fill.expected > 0)
+        fill.body.reserve(static_cast<std::size_t>(
+            std::min<std::int64_t>(fill.expected, static_cast<std::int64_t>(limit))));
+    // The whole answer is wanted, so the client gets it whole: conditions and ranges are for answers from the cache.
+    r->allow_ranges = 0;
+    r->headers_in.if_modified_since = r->headers_in.if_unmodified_since = nullptr;
+    r->headers_in.if_match = r->headers_in.if_none_match = nullptr;
+    r->headers_in.range = r->headers_in.if_range = nullptr;
+}
+
+void not_stored(ngx_http_request_t* r, Ctx* ctx) {
+    count(near_cache::Counter::unstorable);
+    if (ctx->fill->status >= NGX_HTTP_INTERNAL_SERVER_ERROR) {
+        end_fill_lock(ctx);
+        return;
+    }
+    // What we hold of it the backend no longer stands by.
+    zone().forget(ctx->key);
+    if (const StoreConf* store = ctx->conf->where.value().store) forget_entry(*store, ctx->key);
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0, "larder: not stored \"%V\": %s", &r->uri,
+                   ctx->detail);
+    end_with_pass(ctx);
+}
+
+ngx_int_t pass_header(ngx_http_request_t* r, Ctx* ctx) {
+    Fill& fill = *ctx->fill;
+    if (ctx->role != Role::client) {
+        fill.swallow = true;
+        r->header_sent = 1;
+        return NGX_OK;
+    }
+    strip_larder_response_headers(r);
+    if (fill.for_page) {
+        fill.swallow = true;
+        ngx_http_clear_content_length(r);
+        ngx_http_clear_last_modified(r);
+        ngx_http_clear_accept_ranges(r);
+        ngx_http_clear_etag(r);
+    }
+    return add_cache_status(r, ctx) ? next_header_filter(r) : NGX_ERROR;
+}
+
+void append(std::string& body, const ngx_buf_t* buffer) {
+    if (ngx_buf_in_memory(buffer))
+        body.append(reinterpret_cast<char*>(buffer->pos),
+                    static_cast<std::size_t>(buffer->last - buffer->pos));
+}
+
+void consume(ngx_chain_t* in) {
+    for (; in != nullptr; in = in->next) {
+        in->buf->pos = in->buf->last;
+        in->buf->file_pos = in->buf->file_last;
+    }
+}
+
+bool compile_plan(ngx_http_request_t* r, Ctx* ctx) {
+    Fill& fill = *ctx->fill;
+    esi::CompileOptions options;
+    options.limits.document_bytes = ctx->conf->esi.value().size;
+    options.limits.includes = ctx->conf->esi.value().includes;
+    options.syntax = esi::syntax_of(view(r->headers_out.content_type));
+    esi::CompileResult result = esi::compile(fill.body, options);
+    for (const esi::Report& report : result.reports) {
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0, "larder: ESI of \"%V\", line %uD: %s", &r->uri,
+                      report.line, report.text.c_str());
+    }
+    if (result.too_large)
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "larder: \"%V\" is larger than larder_esi size=%uz: sent as it is", &r->uri,
+                      ctx->conf->esi.value().size);
+    fill.plan = std::move(result.plan);
+    return !fill.plan.empty();
+}
+
+void store(Ctx* ctx) {
+    Fill& fill = *ctx->fill;
+    EntryParts parts;
+    parts.status = fill.status;
+    parts.render_ms =
+        static_cast<std::uint32_t>(std::clamp<std::int64_t>(now_ms() - fill.request_ms, 0, 0xffffffff));
+    parts.created_ms = fill.request_ms;
+    parts.life = fill.decision.life;
+    parts.fence = fill.fence;
+    parts.variant = view(ctx->variant);
+    parts.tags = fill.decision.tags;
+    parts.headers = fill.decision.headers;
+    parts.plan = fill.plan;
+    parts.body = fill.body;
+    std::string prefix = entry_prefix(parts);
+    const Where& where = ctx->conf->where.value();
+    auto put = [&](std::function<void()> handler) {
+        return where.store != nullptr &&
+               put_entry(*where.store, ctx->key, prefix, fill.body, ctx->conf->policy, std::move(handler));
+    };
+    fill.locked = false;
+    if (ctx->uses_near()) {
+        wake_workers(zone().insert(ctx->key, where.domain(), prefix, fill.body, now_ms()));
+        put([] {});
+    } else {  // the others look for it in the store, so once it is there
+        zone().postpone_refresh(ctx->key, 0);
+        auto end_fill = [key = ctx->key] { wake_workers(zone().abandon(key)); };
+        if (!put(end_fill)) end_fill();
+    }
+    count(near_cache::Counter::stored);
+}
+
+// All of the body is here.
+void finish(ngx_http_request_t* r, Ctx* ctx) {
+    Fill& fill = *ctx->fill;
+    fill.complete = fill.expected < 0 || fill.expected == static_cast<std::int64_t>(fill.body.size());
+    if (!fill.complete) {
+        ctx->detail = "incomplete";
+        end_fill_lock(ctx);
+        return;
+    }
+    if (fill.decision.esi) compile_plan(r, ctx);
+    if (fill.for_store) store(ctx);
+}
+
+}  // namespace
+
+void strip_larder_response_headers(ngx_http_request_t* r) {
+    for (ngx_list_part_t* part = &r->headers_out.headers.part; part != nullptr; part = part->next) {
+        auto* elements = static_cast<ngx_table_elt_t*>(part->elts);
+        for (ngx_uint_t i = 0; i < part->nelts; i++) {
+            if (is_larder_field(view(elements[i].key))) elements[i].hash = 0;
+        }
+    }
+}
+
+ngx_int_t start_fill(ngx_http_request_t* r, Ctx* ctx) {
+    ctx->fill = std::make_unique<Fill>();
+    Fill& fill = *ctx->fill;
+    fill.request_ms = now_ms();
+    if (ctx->eligible && ctx->status == Status::miss) {
+        fill.fence = fence_now(ctx->conf->where.value().store);
+        reduce_request(r, ctx);
+    }
+    return NGX_DECLINED;
+}
+
+void end_fill_lock(Ctx* ctx) {
+    if (ctx->fill == nullptr || !ctx->fill->locked) return;
+    ctx->fill->locked = false;
+    wake_workers(zone().abandon(ctx->key));
+}
+
+ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
+    Fill& fill = *ctx->fill;
+    bool reduced = fill.reduced;
+    restore_request(r, ctx);
+    if (is_not_http(r)) {
+        r->http_version = static_cast<ngx_uint_t>(r->http_major) * 1000 + r->http_minor;
+        r->headers_out.status = NGX_HTTP_BAD_GATEWAY;
+    }
+    fill.status = static_cast<std::uint16_t>(r->headers_out.status);
+    if (reduced && fill.status >= NGX_HTTP_INTERNAL_SERVER_ERROR && can_fall_back(ctx))
+        return fall_back(r, ctx);
+    if (ctx->role == Role::fragment) fill.for_page = true;
+    if (reduced) {
+        fill.decision = storability(ctx->conf->policy, gather_answer(r, ctx));
+        fill.for_store = fill.decision.store && !any_true(r, ctx->conf->no_store.value());
+        fill.for_page = fill.for_page || (fill.decision.esi && ctx->role == Role::client);
+        if (fill.decision.store && !fill.for_store) {  // says something about this request alone
+            ctx->detail = "larder_no_store";
+            end_fill_lock(ctx);
+        } else if (!fill.for_store) {
+            ctx->detail = fill.decision.reason;
+            not_stored(r, ctx);
+            bool could_differ = fill.withheld && r->upstream != nullptr && r->content_handler != nullptr;
+            if (could_differ && fill.status < NGX_HTTP_INTERNAL_SERVER_ERROR) return retry_in_full(r, ctx);
+        }
+    } else {  // sent in full: nothing is stored, but a page may still be assembled from it
+        fill.decision = storability(ctx->conf->policy, gather_answer(r, ctx));
+        fill.for_page =
+            fill.for_page || (fill.decision.esi && ctx->role == Role::client && r->method != NGX_HTTP_HEAD);
+    }
+    prepare_capture(r, ctx);
+    return pass_header(r, ctx);
+}
+
+// A page too large to be assembled goes out as it is: what was kept so far, then the rest.
+static ngx_int_t send_raw_page(ngx_http_request_t* r, Ctx* ctx, const ngx_chain_t* kept, ngx_chain_t* rest) {
+    Fill& fill = *ctx->fill;
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "larder: \"%V\" is larger than larder_esi size=%uz: sent as it is", &r->uri,
+                  ctx->conf->esi.value().size);
+    fill.for_page = fill.swallow = false;
+    ngx_buf_t* buffer = memory_buffer(r->pool, fill.body);
+    ngx_chain_t* chain = buffer != nullptr ? ngx_alloc_chain_link(r->pool) : nullptr;
+    if (chain == nullptr) return NGX_ERROR;
+    buffer->last_buf = kept->buf->last_buf;
+    buffer->last_in_chain = kept->buf->last_in_chain;
+    *chain = {buffer, rest};
+    return next_body_filter(r, chain);
+}
+
+ngx_int_t fill_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
+    Fill& fill = *ctx->fill;
+    bool last = false;
+    for (ngx_chain_t* link = in; link != nullptr; link = link->next) {
+        last = last || link->buf->last_buf || (r != r->main && link->buf->last_in_chain);
+        if (!fill.for_store && !fill.for_page) continue;
+        append(fill.body, link->buf);
+        if (fill.for_store && fill.body.size() > ctx->conf->policy.max_body) {
+            fill.for_store = false;
+            ctx->detail = "too-large";
+            end_with_pass(ctx);
+        }
+        if (fill.for_page && fill.body.size() > ctx->conf->esi.value().size) {
+            if (ctx->role == Role::client) {
+                ngx_chain_t* rest = link->next;
+                link->next = nullptr;
+                consume(in);
+                return send_raw_page(r, ctx, link, rest);
+            }
+            fill.for_page = false;
+        }
+        if (!fill.for_store && !fill.for_page) fill.body = {};
+    }
+    if (fill.swallow) consume(in);
+    if (last && (fill.for_store || fill.for_page)) {
+        finish(r, ctx);
+        if (fill.for_page && ctx->role == Role::client) {
+            ngx_int_t rc = start_page(r, ctx, fill.body, fill.plan);
+            if (rc != NGX_DONE) return rc;
+            r->buffered |= larder_buffered;  // nginx keeps the request until the page is whole
+            return NGX_OK;
+        }
+    }
+    if (last && ctx->served && ctx->role == Role::client)
+        return send_entry_body(r, ctx) == NGX_ERROR ? NGX_ERROR : NGX_OK;
+    return fill.swallow ? NGX_OK : next_body_filter(r, in);
+}
+
+}  // namespace larder::ngx

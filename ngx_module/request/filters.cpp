@@ -1,0 +1,55 @@
+// Our places in nginx's filter chains: headers before all others, bodies right after they are in memory.
+#include "ngx_module/pool.hpp"
+#include "ngx_module/request/request.hpp"
+#include "ngx_module/text.hpp"
+
+namespace larder::ngx {
+
+ngx_http_output_header_filter_pt next_header_filter;
+ngx_http_output_body_filter_pt next_body_filter;
+
+namespace {
+
+ngx_int_t filter_header(ngx_http_request_t* r) {
+    Ctx* ctx = ctx_of(r);
+    if (ctx == nullptr || ctx->served) return next_header_filter(r);
+    if (ctx->fill != nullptr) return fill_header(r, ctx);
+    strip_larder_response_headers(r);
+    return add_cache_status(r, ctx) ? next_header_filter(r) : NGX_ERROR;
+}
+
+}  // namespace
+
+ngx_int_t header_filter(ngx_http_request_t* r) {
+    return guarded(r->connection->log, "header filter", static_cast<ngx_int_t>(NGX_ERROR),
+                   [r] { return filter_header(r); });
+}
+
+ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) {
+    auto* ctx = static_cast<Ctx*>(ngx_http_get_module_ctx(r, ngx_http_larder_module));
+    if (ctx == nullptr || ctx->fill == nullptr || in == nullptr) return next_body_filter(r, in);
+    return guarded(r->connection->log, "body filter", static_cast<ngx_int_t>(NGX_ERROR),
+                   [&] { return fill_body(r, ctx, in); });
+}
+
+void install_header_filter() {
+    next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = header_filter;
+}
+
+void install_body_filter() {
+    next_body_filter = ngx_http_top_body_filter;
+    ngx_http_top_body_filter = body_filter;
+}
+
+ngx_buf_t* memory_buffer(ngx_pool_t* pool, std::string_view bytes) {
+    auto* buffer = static_cast<ngx_buf_t*>(ngx_calloc_buf(pool));
+    if (buffer == nullptr) return nullptr;
+    buffer->pos = reinterpret_cast<u_char*>(const_cast<char*>(bytes.data()));
+    buffer->last = buffer->pos + bytes.size();
+    buffer->memory = !bytes.empty();
+    buffer->sync = bytes.empty();
+    return buffer;
+}
+
+}  // namespace larder::ngx

@@ -1,0 +1,349 @@
+// The lookup, in the precontent phase: near cache, store, verdict; then answer, wait, or go on to the backend.
+#include <algorithm>
+
+#include "edge_includes/plan/plan.hpp"
+#include "ngx_module/pool.hpp"
+#include "ngx_module/request/refresh.hpp"
+#include "ngx_module/request/request.hpp"
+#include "ngx_module/near/shared_zone.hpp"
+#include "ngx_module/stores/stores.hpp"
+#include "ngx_module/text.hpp"
+#include "ngx_module/near/wakeup.hpp"
+
+namespace larder::ngx {
+
+namespace {
+
+// A fill lock ends when its fill does; when its worker dies, the next worker ends it. This is for what neither sees.
+constexpr std::int64_t fill_lease_ms = 60'000;
+
+ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx);
+
+ngx_int_t go_past(ngx_http_request_t* r, Ctx* ctx, Status status) {
+    ctx->status = status;
+    // A fragment's answer, and one with ESI, is captured even when nothing is cached.
+    bool captured = ctx->role == Role::fragment || ctx->conf->policy.esi != EsiMode::off;
+    // A part of a page's source, or word that it did not change, makes no page.
+    if (ctx->conf->policy.esi == EsiMode::on) strip_conditions(r);
+    return captured ? start_fill(r, ctx) : NGX_DECLINED;
+}
+
+void answer_from_store(Ctx* ctx, StoreAnswer answer) {
+    ctx->suspended = false;
+    if (answer.entry.empty()) {
+        count(answer.failed ? near_cache::Counter::store_error : near_cache::Counter::store_miss);
+        if (answer.failed && ctx->hold != 0) zone().changed(ctx->key);  // still to be asked
+        resume(ctx);
+        return;
+    }
+    const char* why = nullptr;
+    auto entry = EntryView::parse(answer.entry, &why);
+    if (entry && entry->variant() != view(ctx->variant)) why = "entry is another variant's";
+    if (entry && !entry->plan().empty() && why == nullptr)
+        esi::PlanView::parse(entry->plan(), entry->body().size(), &why);
+    if (why != nullptr) {
+        count(near_cache::Counter::bad_entries);
+        ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
+                      "larder: refused what store \"%s\" holds for %s: %s",
+                      ctx->conf->where.value().store->name.c_str(), ctx->key.text().c_str(), why);
+        resume(ctx);
+        return;
+    }
+    count(near_cache::Counter::store_hit);
+    unsigned domain = ctx->conf->where.value().domain();
+    if (ctx->uses_near()) {
+        std::string_view bytes = entry->bytes();
+        std::string_view body = entry->body();
+        bool fresh = zone().judge_foreign(*entry, domain, now_ms()) == Verdict::fresh;
+        wake_workers(zone().insert(ctx->key, domain, bytes.substr(0, bytes.size() - body.size()), body,
+                                   now_ms(), nullptr, fresh));
+        ctx->drop_entry();
+        near_cache::Found found = zone().find(ctx->key, now_ms());
+        ctx->take(found);
+    }
+    if (ctx->hold == 0) {
+        ctx->verdict = zone().judge_foreign(*entry, domain, now_ms());
+        if (ctx->verdict != Verdict::dead) {
+            ctx->store_bytes.assign(answer.entry);
+            ctx->entry = ctx->store_bytes;
+        }
+    }
+    resume(ctx);
+}
+
+bool ask_store(Ctx* ctx) {
+    ctx->asked_store = true;
+    const StoreConf* store = ctx->conf->where.value().store;
+    bool asked = get_entry(*store, ctx->key, [ctx, alive = ctx->alive](StoreAnswer answer) {
+        if (*alive) answer_from_store(ctx, answer);
+    });
+    if (!asked) count(near_cache::Counter::store_skipped);
+    return asked;
+}
+
+void wait_over(ngx_event_t* event) {
+    auto* ctx = static_cast<Ctx*>(event->data);
+    guarded(event->log, "end of a wait", 0, [ctx] {
+        ctx->detail = "lock-timeout";
+        // Woken before, it may be asking the store by now: that will resume it.
+        if (stop_waiting(ctx)) resume(ctx);
+        return 0;
+    });
+}
+
+ngx_int_t wait_for_fill(ngx_http_request_t* r, Ctx* ctx) {
+    if (!ctx->waited) {  // one deadline, however often it is woken for nothing
+        ctx->timer.handler = wait_over;
+        ctx->timer.data = ctx;
+        ctx->timer.log = r->connection->log;
+        ngx_add_timer(&ctx->timer, ctx->conf->lock.value());
+    }
+    ctx->waited = true;
+    ctx->asked_store = false;
+    start_waiting(ctx);
+    return suspend(r, ctx);
+}
+
+ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
+    // Nothing to store in the answer to a HEAD, nor to a subrequest of which nginx wants the status alone (auth_request, mirror).
+    if (r->method == NGX_HTTP_HEAD || r->header_only) {
+        ctx->status = Status::miss;
+        return NGX_DECLINED;
+    }
+    bool deadline_passed = ctx->waited && !ctx->timer.timer_set;
+    if (ctx->conf->lock.value() != 0 && !deadline_passed) {
+        switch (zone().claim_fill(ctx->key, static_cast<unsigned>(ngx_worker), now_ms(), fill_lease_ms)) {
+            case near_cache::Fill::wait:
+                return wait_for_fill(r, ctx);
+            case near_cache::Fill::pass:
+                return go_past(r, ctx, Status::pass);
+            case near_cache::Fill::mine:
+                break;
+        }
+        if (ctx->timer.timer_set) ngx_del_timer(&ctx->timer);
+        ctx->status = Status::miss;
+        ngx_int_t rc = start_fill(r, ctx);
+        ctx->fill->locked = true;
+        return rc;
+    }
+    ctx->status = Status::miss;
+    return start_fill(r, ctx);
+}
+
+ngx_int_t look(ngx_http_request_t* r, Ctx* ctx) {
+    const Where& where = ctx->conf->where.value();
+    bool check_store = true;
+    // Who waited for another's fill looks again, even with an entry for the worst case in hand.
+    if ((ctx->entry.empty() || ctx->waited) && ctx->uses_near()) {
+        // A fragment goes into a page as it is stored, so that the page knows its parts.
+        bool assembled = ctx->role == Role::client && r == r->main;
+        near_cache::Found found = zone().find(ctx->key, now_ms(), assembled);
+        if (found.hold != 0 || ctx->hold != 0) ctx->take(found);
+        if (found.pass && ctx->entry.empty()) return go_past(r, ctx, Status::pass);
+        check_store = ctx->entry.empty() || found.check_store;
+    }
+    if (where.store != nullptr && check_store && !ctx->asked_store && ask_store(ctx)) return suspend(r, ctx);
+    return decide(r, ctx);
+}
+
+ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx) {
+    if (!ctx->entry.empty()) {
+        if (ctx->timer.timer_set &&
+            (ctx->verdict == Verdict::fresh || ctx->verdict == Verdict::stale_while)) {
+            ngx_del_timer(&ctx->timer);
+        }
+        if (ctx->verdict == Verdict::fresh)
+            return serve_entry(r, ctx, ctx->waited ? Status::coalesced : Status::hit);
+        if (ctx->verdict == Verdict::stale_while) {
+            request_refresh(r, ctx);
+            return serve_entry(r, ctx, Status::stale);
+        }
+    }
+    return miss(r, ctx);
+}
+
+// A request that has gone to the backend comes back here by an internal redirect: try_files, error_page, X-Accel-Redirect.
+ngx_int_t again(ngx_http_request_t* r, Ctx* ctx) {
+    if (ctx->fill != nullptr && ctx->fill->reduced && r->err_status >= NGX_HTTP_INTERNAL_SERVER_ERROR &&
+        !ctx->entry.empty()) {
+        restore_request(r, ctx);
+        end_fill_lock(ctx);
+        ctx->fill.reset();
+        r->err_status = 0;
+        return serve_entry(r, ctx, Status::error_stale);
+    }
+    // Where a redirect leads has its own say; and what error_page puts in a page's place is not the page.
+    if (ctx->fill != nullptr && ctx->fill->reduced && (!loc_conf(r)->enabled() || r->error_page)) {
+        restore_request(r, ctx);
+        end_fill_lock(ctx);
+        ctx->status = Status::pass;
+        ctx->detail = r->error_page ? "error-page" : "larder-off";
+    }
+    return NGX_DECLINED;
+}
+
+ngx_int_t begin(ngx_http_request_t* r, Ctx* ctx) {
+    if (!ctx->conf->enabled()) return go_past(r, ctx, Status::pass);
+    if (!build_variant(r, ctx)) return go_past(r, ctx, Status::bypass);
+    if (any_true(r, ctx->conf->bypass.value())) {
+        ctx->detail = "larder_bypass";
+        return go_past(r, ctx, Status::bypass);
+    }
+    return look(r, ctx);
+}
+
+ngx_int_t lookup(ngx_http_request_t* r) {
+    Ctx* ctx = ctx_of(r);
+    if (ctx == nullptr) {
+        LocConf* conf = loc_conf(r);
+        if (!conf->enabled()) return NGX_DECLINED;
+        ctx = new_ctx(r, conf, Role::client);
+        strip_larder_request_headers(r);
+        return begin(r, ctx);
+    }
+    if (ctx->suspended) return NGX_AGAIN;  // an event that was not for us
+    if (ctx->fill != nullptr || ctx->served || ctx->status == Status::bypass || ctx->status == Status::pass)
+        return again(r, ctx);
+    if (ctx->role == Role::refresh) {
+        ctx->status = Status::miss;
+        return start_fill(r, ctx);
+    }
+    if (ctx->conf == nullptr) {  // a fragment, in its location for the first time
+        ctx->conf = loc_conf(r);
+        strip_conditions(r);
+        return begin(r, ctx);
+    }
+    return look(r, ctx);
+}
+
+}  // namespace
+
+const char* status_text(Status status) {
+    switch (status) {
+        case Status::none:
+            return "";
+        case Status::hit:
+            return "HIT";
+        case Status::stale:
+            return "STALE";
+        case Status::miss:
+            return "MISS";
+        case Status::coalesced:
+            return "COALESCED";
+        case Status::bypass:
+            return "BYPASS";
+        case Status::pass:
+            return "PASS";
+        case Status::error_stale:
+            return "ERROR-STALE";
+        case Status::error:
+            return "ERROR";
+    }
+    return "";
+}
+
+bool Ctx::uses_near() const {
+    const Where& where = conf->where.value();
+    return where.near || where.store == nullptr || !is_available(*where.store);
+}
+
+bool any_true(ngx_http_request_t* r, const std::vector<ngx_http_complex_value_t>& conditions) {
+    return std::any_of(conditions.begin(), conditions.end(), [r](const ngx_http_complex_value_t& condition) {
+        ngx_str_t value;
+        return ngx_http_complex_value(r, const_cast<ngx_http_complex_value_t*>(&condition), &value) ==
+                   NGX_OK &&
+               value.len != 0 && view(value) != "0";
+    });
+}
+
+void Ctx::take(const near_cache::Found& found) {
+    drop_entry();
+    if (found.hold == 0) return;
+    // Two variants with the same key are beyond reach, but a wrong page is beyond repair. Nor is an entry ours that came
+    // from the store this location had before a reload: that store's purges don't tell of it.
+    if (found.domain != conf->where.value().domain() ||
+        EntryView::trusted(found.entry).variant() != view(variant)) {
+        zone().release(found.hold);
+        return;
+    }
+    hold = found.hold;
+    version = found.version;
+    entry = found.entry;
+    verdict = found.verdict;
+}
+
+void Ctx::drop_entry() {
+    if (hold != 0) zone().release(hold);
+    hold = 0;
+    entry = {};
+    verdict = Verdict::dead;
+}
+
+Ctx::~Ctx() {
+    *alive = false;
+    if (timer.timer_set) ngx_del_timer(&timer);
+    stop_waiting(this);
+    end_fill_lock(this);
+    drop_entry();
+}
+
+Ctx* new_ctx(ngx_http_request_t* r, const LocConf* conf, Role role) {
+    Ctx* ctx = make<Ctx>(r->pool);
+    ctx->request = r;
+    ctx->conf = conf;
+    ctx->role = role;
+    ngx_http_set_ctx(r, ctx, ngx_http_larder_module);
+    return ctx;
+}
+
+Ctx* ctx_of(ngx_http_request_t* r) {
+    auto* ctx = static_cast<Ctx*>(ngx_http_get_module_ctx(r, ngx_http_larder_module));
+    if (ctx != nullptr || !(r->internal || r->filter_finalize)) return ctx;
+    // An internal redirect clears contexts; the pool still has ours (the requests of a page share one pool).
+    for (ngx_pool_cleanup_t* cleanup = r->pool->cleanup; cleanup != nullptr; cleanup = cleanup->next) {
+        if (cleanup->handler != cleanup_of<Ctx>()) continue;
+        auto* kept = static_cast<Ctx*>(cleanup->data);
+        if (kept->request != r) continue;
+        ngx_http_set_ctx(r, kept, ngx_http_larder_module);
+        return kept;
+    }
+    return nullptr;
+}
+
+ngx_int_t suspend(ngx_http_request_t* r, Ctx* ctx) {
+    ctx->suspended = true;
+    r->write_event_handler = ngx_http_request_empty_handler;
+    if (r == r->main && ctx->role == Role::client) r->read_event_handler = ngx_http_test_reading;
+    return NGX_AGAIN;
+}
+
+void resume(Ctx* ctx) {
+    ngx_http_request_t* r = ctx->request;
+    ngx_connection_t* c = r->connection;
+    ctx->suspended = false;
+    if (r == r->main) r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+    ngx_http_core_run_phases(r);
+    ngx_http_run_posted_requests(c);
+}
+
+ngx_int_t lookup_handler(ngx_http_request_t* r) {
+    // Whatever goes wrong in here, the site goes on without a cache.
+    return guarded(r->connection->log, "lookup", static_cast<ngx_int_t>(NGX_DECLINED),
+                   [r] { return lookup(r); });
+}
+
+// A refresh of ours has no client to authenticate or to limit: it skips preaccess and access.
+ngx_int_t skip_access_handler(ngx_http_request_t* r) {
+    Ctx* ctx = ctx_of(r);
+    if (ctx == nullptr || ctx->role != Role::refresh) return NGX_DECLINED;
+    auto* core =
+        static_cast<ngx_http_core_main_conf_t*>(ngx_http_get_module_main_conf(r, ngx_http_core_module));
+    ngx_http_phase_handler_t* handlers = core->phase_engine.handlers;
+    ngx_uint_t next = handlers[r->phase_handler].next;
+    if (handlers[next].checker == ngx_http_core_access_phase) next = handlers[next].next;
+    r->phase_handler = static_cast<ngx_int_t>(next) - 1;
+    return NGX_DECLINED;  // the checker adds one
+}
+
+}  // namespace larder::ngx

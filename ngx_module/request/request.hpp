@@ -1,0 +1,143 @@
+// What Larder knows of one request (or subrequest) while it runs.
+//
+// The life of it: lookup (phase_lookup.cpp) finds an entry or not; serve.cpp answers from one; fill (fill.cpp) sends the
+// request on in its reduced form, and captures the answer; page.cpp assembles ESI pages; refresh.cpp regenerates in the
+// background. docs/life-of-a-request.md tells it in order.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "cache/request/key.hpp"
+#include "cache/response/storable.hpp"
+#include "ngx_module/directives/config.hpp"
+#include "ngx_module/near/zone.hpp"
+#include "ngx_module/ngx.hpp"
+
+namespace larder::ngx {
+
+struct Fetch;
+
+enum class Role : std::uint8_t {
+    client,    // a request from outside, or another module's subrequest
+    fragment,  // ours, for an include: its answer goes to the page, not to the client
+    refresh,   // ours, without a client: its answer goes to the cache alone
+};
+
+enum class Status : std::uint8_t { none, hit, stale, miss, coalesced, bypass, pass, error_stale, error };
+const char* status_text(Status status);
+
+// A request on its way to the backend in its reduced form, and what comes back. Views are into the request's pool.
+struct Fill {
+    ngx_http_headers_in_t client_headers{};  // to be put back once the backend's answer is here
+    ngx_str_t client_args{}, client_unparsed_uri{};
+    bool client_valid_unparsed_uri = false;
+    bool reduced = false;   // ... is in force
+    bool withheld = false;  // the client sent cookies or headers that the variant does not hold
+    bool locked = false;    // we hold the key's fill lock
+
+    bool for_store = false;       // the body is kept to be stored,
+    bool for_page = false;        // ... or because a page needs it (it has ESI, or is a fragment)
+    bool swallow = false;         // the client gets nothing of it as it comes
+    bool complete = false;        // all of it was seen
+    std::int64_t request_ms = 0;  // Unix time
+    std::uint64_t fence = 0;
+    std::uint16_t status = 0;
+    std::int64_t expected = -1;  // bytes of body, if the backend said
+    Storability decision;
+    std::string body;
+    std::string plan;
+};
+
+struct Ctx {
+    const LocConf* conf = nullptr;
+    Role role = Role::client;
+    Status status = Status::none;
+    const char* detail = nullptr;  // for Cache-Status
+    bool eligible = false;         // has a variant
+    bool asked_store = false;
+    bool served = false;   // the answer comes from `entry`
+    bool waited = false;
+    bool suspended = false;
+    Key key;
+    ngx_str_t variant{};  // encoded
+    near_cache::Hold hold = 0;
+    std::uint64_t version = 0;  // of the held entry in the near cache
+    std::string_view entry;     // held, or in store_bytes
+    Verdict verdict = Verdict::dead;
+    std::string store_bytes;  // an entry fresh from the store
+    std::unique_ptr<Fill> fill;
+    Fetch* fetch = nullptr;          // fragment: the include it is for
+    ngx_event_t timer{};  // while waiting
+    ngx_http_request_t* request = nullptr;
+    std::shared_ptr<bool> alive =
+        std::make_shared<bool>(true);  // false once the request is gone: for late answers
+
+    ~Ctx();
+    // near=off is for stores that work: while one is down, the near cache stands in for it.
+    bool uses_near() const;
+    void take(const near_cache::Found& found);
+    void drop_entry();
+};
+
+// The request's context; null when Larder has nothing to do with it. Survives internal redirects.
+Ctx* ctx_of(ngx_http_request_t* r);
+Ctx* new_ctx(ngx_http_request_t* r, const LocConf* conf, Role role);
+
+// Whether one of the conditions of larder_bypass or larder_no_store holds: is neither empty nor "0".
+bool any_true(ngx_http_request_t* r, const std::vector<ngx_http_complex_value_t>& conditions);
+
+// Lets a request that returned NGX_AGAIN from the lookup run on.
+void resume(Ctx* ctx);
+// Stops running phases until resume(); notices a client that goes away.
+ngx_int_t suspend(ngx_http_request_t* r, Ctx* ctx);
+
+// ---- variant.cpp
+// Builds the variant and key. False when the request can't be cached; why in ctx->detail.
+bool build_variant(ngx_http_request_t* r, Ctx* ctx);
+// Puts the reduced request in place of the client's, for the content handler to send on.
+void reduce_request(ngx_http_request_t* r, Ctx* ctx);
+void restore_request(ngx_http_request_t* r, Ctx* ctx);
+// Removes Larder-* request headers, which only Larder's own parts may send.
+void strip_larder_request_headers(ngx_http_request_t* r);
+// Removes Range and the If-* headers: a page's client means the page by them, not its fragments.
+void strip_conditions(ngx_http_request_t* r);
+
+// ---- phase_lookup.cpp
+ngx_int_t lookup_handler(ngx_http_request_t* r);
+ngx_int_t skip_access_handler(ngx_http_request_t* r);
+
+// ---- serve.cpp
+// Answers from ctx->entry: the return value is the phase handler's.
+ngx_int_t serve_entry(ngx_http_request_t* r, Ctx* ctx, Status status);
+// Fills headers_out from the entry, Age and Cache-Status included. False when memory is short.
+bool set_headers_from_entry(ngx_http_request_t* r, Ctx* ctx);
+bool add_cache_status(ngx_http_request_t* r, Ctx* ctx);
+void clear_response_headers(ngx_http_request_t* r);
+// NGX_DONE: the page waits for fragments.
+ngx_int_t send_entry_body(ngx_http_request_t* r, Ctx* ctx);
+// A buffer over memory that nobody may write to; null when memory is short.
+ngx_buf_t* memory_buffer(ngx_pool_t* pool, std::string_view bytes);
+// Our bit in r->buffered: more will come.
+inline constexpr unsigned larder_buffered = 0x08;
+
+// ---- fill.cpp
+// Sends the request on to the backend and captures the answer: the return value is the phase handler's.
+ngx_int_t start_fill(ngx_http_request_t* r, Ctx* ctx);
+ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx);
+ngx_int_t fill_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in);
+// Removes the fields that steer Larder from the response.
+void strip_larder_response_headers(ngx_http_request_t* r);
+// Lets others fill, if we held the lock.
+void end_fill_lock(Ctx* ctx);
+
+// ---- filters
+extern ngx_http_output_header_filter_pt next_header_filter;
+extern ngx_http_output_body_filter_pt next_body_filter;
+ngx_int_t header_filter(ngx_http_request_t* r);
+ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in);
+void install_header_filter();
+void install_body_filter();
+
+}  // namespace larder::ngx

@@ -1,0 +1,185 @@
+// From an entry to a response.
+#include <algorithm>
+
+#include "cache/response/fields.hpp"
+#include "ngx_module/page/page.hpp"
+#include "ngx_module/request/request.hpp"
+#include "ngx_module/text.hpp"
+
+namespace larder::ngx {
+
+namespace {
+
+ngx_table_elt_t* push(ngx_http_request_t* r, ngx_str_t name, ngx_str_t value) {
+    auto* header = static_cast<ngx_table_elt_t*>(ngx_list_push(&r->headers_out.headers));
+    if (header == nullptr || value.data == nullptr) return nullptr;
+    *header = ngx_table_elt_t{};
+    header->hash = 1;
+    header->key = name;
+    header->value = value;
+    return header;
+}
+
+bool add_cache_control(ngx_http_request_t* r, ngx_table_elt_t* header) {
+#if nginx_version >= 1023000
+    header->next = r->headers_out.cache_control;
+    r->headers_out.cache_control = header;
+    return true;
+#else
+    ngx_array_t& fields = r->headers_out.cache_control;
+    if (fields.elts == nullptr && ngx_array_init(&fields, r->pool, 2, sizeof(ngx_table_elt_t*)) != NGX_OK)
+        return false;
+    auto** slot = static_cast<ngx_table_elt_t**>(ngx_array_push(&fields));
+    if (slot == nullptr) return false;
+    *slot = header;
+    return true;
+#endif
+}
+
+// The fields that nginx's filters look at have places of their own.
+bool add_entry_header(ngx_http_request_t* r, std::string_view name, std::string_view value) {
+    if (equals_ignore_case(name, "Content-Type")) {
+        r->headers_out.content_type = str(value);
+        r->headers_out.content_type_len = std::min(value.find(';'), value.size());
+        r->headers_out.content_type_lowcase = nullptr;
+        return true;
+    }
+    ngx_table_elt_t* header = push(r, str(name), str(value));
+    if (header == nullptr) return false;
+    switch (name.size()) {
+        case 4:
+            if (equals_ignore_case(name, "ETag")) r->headers_out.etag = header;
+            break;
+        case 7:
+            if (equals_ignore_case(name, "Expires")) r->headers_out.expires = header;
+            break;
+        case 8:
+            // nginx makes a path absolute, with its own idea of scheme and port, but not one that came from an upstream.
+            if (equals_ignore_case(name, "Location") && value.substr(0, 1) != "/") r->headers_out.location = header;
+            break;
+        case 13:
+            if (equals_ignore_case(name, "Cache-Control")) return add_cache_control(r, header);
+            if (equals_ignore_case(name, "Last-Modified")) {
+                r->headers_out.last_modified = header;
+                r->headers_out.last_modified_time = parse_http_date(value).value_or(-1);
+            }
+            break;
+        default:
+            break;
+    }
+    return true;
+}
+
+std::int64_t ttl_s(const EntryView& entry) {
+    const Lifetime& life = entry.head().life;
+    return (life.base_ms + life.fresh_ms - now_ms()) / 1000;
+}
+
+ngx_int_t send_entry(ngx_http_request_t* r, Ctx* ctx) {
+    if (!set_headers_from_entry(r, ctx)) return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    ngx_int_t rc = ngx_http_send_header(r);
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) return rc;
+    return send_entry_body(r, ctx);
+}
+
+}  // namespace
+
+bool set_headers_from_entry(ngx_http_request_t* r, Ctx* ctx) {
+    EntryView entry = EntryView::trusted(ctx->entry);
+    const EntryHead& head = entry.head();
+    r->headers_out.status = head.status;
+    bool ok = true;
+    entry.each_header(
+        [&](std::string_view name, std::string_view value) { ok = ok && add_entry_header(r, name, value); });
+    std::int64_t age_s = std::max<std::int64_t>(0, (now_ms() - head.life.base_ms) / 1000);
+    ok = ok && push(r, ngx_string("Age"), decimal(r->pool, age_s)) != nullptr;
+    if (entry.plan().empty()) {
+        r->headers_out.content_length_n = static_cast<off_t>(head.body_size);
+        r->allow_ranges = head.status == NGX_HTTP_OK;
+    } else {
+        // Length and validators are the template's, not the assembled page's.
+        ngx_http_clear_content_length(r);
+        ngx_http_clear_last_modified(r);
+        ngx_http_clear_accept_ranges(r);
+        ngx_http_clear_etag(r);
+    }
+    return ok && add_cache_status(r, ctx);
+}
+
+ngx_int_t send_entry_body(ngx_http_request_t* r, Ctx* ctx) {
+    EntryView entry = EntryView::trusted(ctx->entry);
+    if (!entry.plan().empty()) {
+        ngx_int_t rc = start_page(r, ctx, entry.body(), entry.plan());
+        if (rc == NGX_DONE && ctx->fill != nullptr) r->buffered |= larder_buffered;
+        return rc;
+    }
+    ngx_buf_t* buffer = memory_buffer(r->pool, entry.body());
+    if (buffer == nullptr) return NGX_ERROR;
+    buffer->last_buf = r == r->main;
+    buffer->last_in_chain = 1;
+    ngx_chain_t chain{buffer, nullptr};
+    return ctx->fill != nullptr ? next_body_filter(r, &chain) : ngx_http_output_filter(r, &chain);
+}
+
+void clear_response_headers(ngx_http_request_t* r) {
+    r->headers_out = ngx_http_headers_out_t{};
+    ngx_list_init(&r->headers_out.headers, r->pool, 20, sizeof(ngx_table_elt_t));
+    ngx_list_init(&r->headers_out.trailers, r->pool, 4, sizeof(ngx_table_elt_t));
+    r->headers_out.content_length_n = -1;
+    r->headers_out.last_modified_time = -1;
+    r->allow_ranges = 0;
+}
+
+// RFC 9211.
+bool add_cache_status(ngx_http_request_t* r, Ctx* ctx) {
+    if (r != r->main) return true;
+    char text[160];
+    u_char* at = reinterpret_cast<u_char*>(text);
+    u_char* end = at + sizeof text;
+    const Fill* fill = ctx->fill.get();
+    switch (ctx->status) {
+        case Status::hit:
+        case Status::stale:
+        case Status::coalesced:
+        case Status::error_stale:
+            at = ngx_snprintf(at, static_cast<std::size_t>(end - at), "larder; hit; ttl=%L",
+                              static_cast<int64_t>(ttl_s(EntryView::trusted(ctx->entry))));
+            if (ctx->status == Status::coalesced) at = ngx_slprintf(at, end, "; collapsed");
+            if (ctx->status == Status::stale) at = ngx_slprintf(at, end, "; detail=stale");
+            if (ctx->status == Status::error_stale) at = ngx_slprintf(at, end, "; detail=stale-on-error");
+            break;
+        case Status::bypass:
+        case Status::pass:
+            at = ngx_slprintf(at, end, "larder; fwd=bypass; detail=%s",
+                              ctx->detail != nullptr ? ctx->detail : "not-storable");
+            break;
+        default:
+            at = ngx_slprintf(at, end, "larder; fwd=%s", ctx->entry.empty() ? "uri-miss" : "stale");
+            if (fill != nullptr && fill->status != 0)
+                at = ngx_slprintf(at, end, "; fwd-status=%ui", static_cast<ngx_uint_t>(fill->status));
+            if (fill != nullptr && fill->for_store)
+                at = ngx_slprintf(at, end, "; stored");
+            else if (ctx->detail != nullptr)
+                at = ngx_slprintf(at, end, "; detail=%s", ctx->detail);
+            break;
+    }
+    std::string_view value(text, static_cast<std::size_t>(at - reinterpret_cast<u_char*>(text)));
+    return push(r, ngx_string("Cache-Status"), copy(r->pool, value)) != nullptr;
+}
+
+ngx_int_t serve_entry(ngx_http_request_t* r, Ctx* ctx, Status status) {
+    ctx->status = status;
+    ctx->served = true;
+    if (ctx->role == Role::fragment) {
+        fragment_from_entry(ctx);
+        ngx_http_finalize_request(r, NGX_OK);
+        return NGX_DONE;
+    }
+    ngx_int_t rc = ngx_http_discard_request_body(r);
+    if (rc == NGX_OK) rc = send_entry(r, ctx);
+    // A page that waits for its fragments finishes the request itself.
+    if (rc != NGX_DONE) ngx_http_finalize_request(r, rc);
+    return NGX_DONE;
+}
+
+}  // namespace larder::ngx

@@ -1,0 +1,396 @@
+// From nginx's request to the variant, and back: the reduced request that the backend gets to see.
+#include <algorithm>
+#include <array>
+
+#include "cache/request/variant.hpp"
+#include "ngx_module/pool.hpp"
+#include "ngx_module/request/request.hpp"
+#include "ngx_module/text.hpp"
+
+namespace larder::ngx {
+
+namespace {
+
+// One per worker: a variant is built and hashed within one turn of the event loop.
+char variant_buffer[max_variant_bytes];
+
+template <typename F>
+void each_request_header(const ngx_http_headers_in_t& headers, F&& f) {
+    for (const ngx_list_part_t* part = &headers.headers.part; part != nullptr; part = part->next) {
+        auto* elements = static_cast<ngx_table_elt_t*>(part->elts);
+        for (ngx_uint_t i = 0; i < part->nelts; i++) {
+            if (!f(elements[i])) return;
+        }
+    }
+}
+
+template <typename F>
+void each_cookie_field(const ngx_http_headers_in_t& headers, F&& f) {
+#if nginx_version >= 1023000
+    for (ngx_table_elt_t* field = headers.cookie; field != nullptr; field = field->next)
+        f(view(field->value));
+#else
+    auto** fields = static_cast<ngx_table_elt_t**>(headers.cookies.elts);
+    for (ngx_uint_t i = 0; i < headers.cookies.nelts; i++) f(view(fields[i]->value));
+#endif
+}
+
+std::string_view trim(std::string_view text) {
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+    return text;
+}
+
+// cookie-octet of RFC 6265 section 4.1.1, and what browsers send besides (spaces and commas inside).
+bool legal_cookie_value(std::string_view value) {
+    return std::all_of(value.begin(), value.end(),
+                       [](unsigned char c) { return c >= 0x20 && c < 0x7f && c != ';'; });
+}
+
+// The first cookie of each kept name counts, as Django and most backends differ on which one does; later ones are dropped.
+void collect_cookies(const ngx_http_headers_in_t& headers, const std::vector<CookieRule>& rules,
+                     std::array<std::string_view, max_variant_pairs>& values) {
+    each_cookie_field(headers, [&](std::string_view field) {
+        for (std::size_t at = 0; at < field.size();) {
+            std::size_t end = std::min(field.find(';', at), field.size());
+            std::string_view pair = trim(field.substr(at, end - at));
+            at = end + 1;
+            auto equals = pair.find('=');
+            if (equals == std::string_view::npos) continue;
+            std::string_view name = trim(pair.substr(0, equals)), value = trim(pair.substr(equals + 1));
+            if (value == "\"\"") value = {};
+            auto rule = std::lower_bound(rules.begin(), rules.end(), name,
+                                         [](const CookieRule& r, std::string_view n) { return r.name < n; });
+            if (rule == rules.end() || rule->name != name || value.empty() || !legal_cookie_value(value))
+                continue;
+            std::string_view& slot = values[static_cast<std::size_t>(rule - rules.begin())];
+            if (slot.empty()) slot = rule->presence ? std::string_view("1") : value;
+        }
+    });
+}
+
+bool name_matches(std::string_view name, std::string_view pattern) {
+    if (!pattern.empty() && pattern.back() == '*') {
+        pattern.remove_suffix(1);
+        return name.substr(0, pattern.size()) == pattern;
+    }
+    return name == pattern;
+}
+
+// The query as the rule wants it; `storage` holds it if it had to be rewritten.
+std::string_view normalise_query(const QueryRule& rule, std::string_view query, std::string& storage) {
+    if (rule.kind == QueryRule::Kind::none) return {};
+    if (query.empty() || (rule.kind == QueryRule::Kind::verbatim && !rule.sort)) return query;
+    std::vector<std::string_view> kept;
+    for (std::size_t at = 0; at <= query.size();) {
+        std::size_t end = std::min(query.find('&', at), query.size());
+        std::string_view parameter = query.substr(at, end - at);
+        at = end + 1;
+        if (parameter.empty()) continue;
+        std::string_view name = parameter.substr(0, parameter.find('='));
+        bool named = std::any_of(rule.names.begin(), rule.names.end(),
+                                 [name](const std::string& pattern) { return name_matches(name, pattern); });
+        if (rule.kind == QueryRule::Kind::verbatim || named == (rule.kind == QueryRule::Kind::keep))
+            kept.push_back(parameter);
+    }
+    // Stable: the order of parameters of the same name means something to many backends.
+    if (rule.sort) {
+        std::stable_sort(kept.begin(), kept.end(), [](std::string_view a, std::string_view b) {
+            return a.substr(0, a.find('=')) < b.substr(0, b.find('='));
+        });
+    }
+    for (std::string_view parameter : kept) {
+        if (!storage.empty()) storage.push_back('&');
+        storage.append(parameter);
+    }
+    return storage;
+}
+
+// The decoded, normalised path, percent-encoded again: one spelling for each path.
+std::string_view encoded_path(ngx_http_request_t* r, std::string& storage) {
+    uintptr_t extra = ngx_escape_uri(nullptr, r->uri.data, r->uri.len, NGX_ESCAPE_URI);
+    if (extra == 0) return view(r->uri);
+    storage.resize(r->uri.len + 2 * extra);
+    ngx_escape_uri(reinterpret_cast<u_char*>(storage.data()), r->uri.data, r->uri.len, NGX_ESCAPE_URI);
+    return storage;
+}
+
+// An encoded slash means something else than a slash to many backends, but not to nginx's locations.
+bool has_encoded_slash(ngx_http_request_t* r) {
+    if (r != r->main || !r->quoted_uri) return false;
+    std::string_view raw = view(r->unparsed_uri);
+    raw = raw.substr(0, raw.find('?'));
+    for (auto at = raw.find('%'); at != std::string_view::npos; at = raw.find('%', at + 1)) {
+        if (at + 2 < raw.size() && raw[at + 1] == '2' && (raw[at + 2] | 0x20) == 'f') return true;
+    }
+    return false;
+}
+
+std::string_view scheme_of(ngx_http_request_t* r) {
+#if (NGX_HTTP_SSL)
+    if (r->connection->ssl != nullptr) return "https";
+#endif
+    return "http";
+}
+
+// Lower case, without the scheme's default port.
+std::string_view host_of(ngx_http_request_t* r, std::string_view scheme, std::string& storage) {
+    std::string_view host;
+    if (r->host_start != nullptr && r->headers_in.server.len != 0) {
+        host = view(r->headers_in.server);  // an absolute target overrules Host (RFC 9112 section 3.2.2)
+    } else if (r->headers_in.host != nullptr) {
+        host = view(r->headers_in.host->value);
+    } else {
+        auto* server =
+            static_cast<ngx_http_core_srv_conf_t*>(ngx_http_get_module_srv_conf(r, ngx_http_core_module));
+        host = r->headers_in.server.len != 0 ? view(r->headers_in.server) : view(server->server_name);
+    }
+    std::string_view port = scheme == "https" ? ":443" : ":80";
+    if (host.size() > port.size() && host.substr(host.size() - port.size()) == port)
+        host.remove_suffix(port.size());
+    if (std::any_of(host.begin(), host.end(), [](char c) { return c >= 'A' && c <= 'Z'; })) {
+        storage.assign(host);
+        std::transform(storage.begin(), storage.end(), storage.begin(),
+                       [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+        host = storage;
+    }
+    return host.empty() ? std::string_view("_") : host;
+}
+
+void write_cookies(VariantWriter& writer, ngx_http_request_t* r, const std::vector<CookieRule>& rules) {
+    writer.start_pairs();
+    if (rules.empty()) return;
+    std::array<std::string_view, max_variant_pairs> values{};
+    collect_cookies(r->headers_in, rules, values);
+    for (std::size_t i = 0; i < rules.size(); i++) {
+        if (!values[i].empty()) writer.pair(rules[i].name, values[i]);
+    }
+}
+
+void write_headers(VariantWriter& writer, ngx_http_request_t* r, const std::vector<std::string>& names) {
+    writer.start_pairs();
+    for (const std::string& name : names) {
+        each_request_header(r->headers_in, [&](const ngx_table_elt_t& header) {
+            if (!equals(header.key, name)) return true;
+            writer.pair(name, view(header.value));
+            return false;  // the first field line counts: a variant holds each name once
+        });
+    }
+}
+
+bool has_body(ngx_http_request_t* r) {
+    return r == r->main && (r->headers_in.content_length_n > 0 || r->headers_in.chunked);
+}
+
+ngx_table_elt_t* push_header(ngx_http_request_t* r, ngx_list_t* list, std::string_view name,
+                             std::string_view value) {
+    auto* header = static_cast<ngx_table_elt_t*>(ngx_list_push(list));
+    if (header == nullptr) throw std::bad_alloc();
+    *header = ngx_table_elt_t{};
+    header->key = copy(r->pool, name);
+    header->value = copy(r->pool, value);
+    header->lowcase_key = static_cast<u_char*>(ngx_pnalloc(r->pool, name.size()));
+    if (header->key.data == nullptr || header->value.data == nullptr || header->lowcase_key == nullptr)
+        throw std::bad_alloc();
+    header->hash = ngx_hash_strlow(header->lowcase_key, header->key.data, header->key.len);
+    return header;
+}
+
+// Removes the headers of whose names, in lower case, `named` is true.
+template <typename F>
+void remove_headers(ngx_http_request_t* r, F&& named) {
+    auto is_one = [&named](const ngx_table_elt_t& header) {
+        return header.lowcase_key != nullptr &&
+               named({reinterpret_cast<const char*>(header.lowcase_key), header.key.len});
+    };
+    const ngx_http_headers_in_t given = r->headers_in;
+    bool any = false;
+    each_request_header(given, [&](const ngx_table_elt_t& header) {
+        any = is_one(header);
+        return !any;
+    });
+    if (!any) return;
+    // An nginx list can't lose elements: make another. Typed pointers into the old one stay valid.
+    ngx_list_t* kept = &r->headers_in.headers;
+    bool ok = ngx_list_init(kept, r->pool, 16, sizeof(ngx_table_elt_t)) == NGX_OK;
+    each_request_header(given, [&](const ngx_table_elt_t& header) {
+        if (is_one(header)) return ok;
+        auto* copied = ok ? static_cast<ngx_table_elt_t*>(ngx_list_push(kept)) : nullptr;
+        ok = copied != nullptr;
+        if (ok) *copied = header;
+        return ok;
+    });
+    if (!ok) throw std::bad_alloc();
+}
+
+// Variables that nginx takes from the request's headers and target, and then remembers.
+bool is_of_request(std::string_view name) {
+    return name.substr(0, 5) == "http_" || name.substr(0, 7) == "cookie_" || name == "request_uri" ||
+           name == "content_type" || name == "proxy_add_x_forwarded_for";
+}
+
+// A subrequest shares its variables with the page and the page's other fragments, which are not reduced along with it.
+void own_variables(ngx_http_request_t* r) {
+    auto* core =
+        static_cast<ngx_http_core_main_conf_t*>(ngx_http_get_module_main_conf(r, ngx_http_core_module));
+    std::size_t bytes = core->variables.nelts * sizeof(ngx_http_variable_value_t);
+    auto* own = static_cast<ngx_http_variable_value_t*>(ngx_palloc(r->pool, bytes));
+    if (own == nullptr) throw std::bad_alloc();
+    ngx_memcpy(own, r->variables, bytes);
+    r->variables = own;
+}
+
+// What was remembered of the request as it was before must not be said of what it is now: neither may the backend see what the
+// variant does not hold, because an `if` looked at it, nor the access log lack what the client sent.
+void recompute_variables(ngx_http_request_t* r) {
+    auto* core =
+        static_cast<ngx_http_core_main_conf_t*>(ngx_http_get_module_main_conf(r, ngx_http_core_module));
+    auto* definitions = static_cast<ngx_http_variable_t*>(core->variables.elts);
+    for (ngx_uint_t i = 0; i < core->variables.nelts; i++) {
+        if (is_of_request(view(definitions[i].name))) r->variables[i].valid = r->variables[i].not_found = 0;
+    }
+    // Then those that the configuration computes from others, such as a map. What it only sets (set, captures,
+    // auth_request_set) can't be computed again: it has its index for data, or its handler finds nothing.
+    std::vector<ngx_uint_t> computed;
+    for (ngx_uint_t i = 0; i < core->variables.nelts; i++) {
+        const ngx_http_variable_t& definition = definitions[i];
+        if ((definition.flags & NGX_HTTP_VAR_CHANGEABLE) == 0 || definition.get_handler == nullptr ||
+            definition.set_handler != nullptr || definition.data == i)
+            continue;
+        ngx_http_variable_value_t value{};
+        if (!r->variables[i].valid ||
+            (definition.get_handler(r, &value, definition.data) == NGX_OK && value.valid))
+            computed.push_back(i);
+    }
+    for (ngx_uint_t i : computed) r->variables[i].valid = r->variables[i].not_found = 0;
+}
+
+// Whether the client sent anything about itself that the variant does not hold and a backend might look at.
+bool withholds(ngx_http_request_t* r, const Variant& variant) {
+    static constexpr std::string_view plain[] = {
+        "host",   "connection",    "accept-encoding", "cache-control",
+        "pragma", "keep-alive",    "if-none-match",   "if-modified-since",
+        "te",     "content-length"};
+    bool withheld = false;
+    each_request_header(r->headers_in, [&](const ngx_table_elt_t& header) {
+        std::string name(view(header.key));
+        std::transform(name.begin(), name.end(), name.begin(),
+                       [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+        if (name == "cookie") {
+            withheld = withheld || variant.cookie_field() != view(header.value);
+        } else if (std::find(std::begin(plain), std::end(plain), name) == std::end(plain)) {
+            withheld = withheld || std::none_of(variant.headers.begin(), variant.headers.end(),
+                                                [&](const NamedValue& kept) { return kept.name == name; });
+        }
+        return !withheld;
+    });
+    return withheld;
+}
+
+}  // namespace
+
+bool build_variant(ngx_http_request_t* r, Ctx* ctx) {
+    auto refuse = [ctx](const char* why) {
+        ctx->detail = why;
+        return false;
+    };
+    if (!(r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD))) return refuse("method");
+    if (has_body(r)) return refuse("request-body");
+    if (r->headers_in.upgrade != nullptr) return refuse("upgrade");
+    if (r->headers_in.authorization != nullptr) return refuse("authorization");
+    if (has_encoded_slash(r)) return refuse("encoded-slash");
+
+    const LocConf& conf = *ctx->conf;
+    std::string host_storage, path_storage, query_storage;
+    std::string_view scheme = scheme_of(r);
+    VariantWriter writer(variant_buffer, sizeof variant_buffer);
+    writer.start("GET", scheme, host_of(r, scheme, host_storage), encoded_path(r, path_storage),
+                 normalise_query(conf.query.value(), view(r->args), query_storage));
+    write_cookies(writer, r, conf.cookies.value());
+    write_headers(writer, r, conf.headers.value());
+    auto variant = writer.finish();
+    if (!variant) return refuse("too-long");
+    ctx->key = key_of(*variant);
+    ctx->variant = copy(r->pool, *variant);
+    if (ctx->variant.data == nullptr) throw std::bad_alloc();
+    ctx->eligible = true;
+    return true;
+}
+
+void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
+    const char* why;
+    auto variant = Variant::parse(view(ctx->variant), &why);
+    if (!variant) {  // e.g. control characters in a kept header: legal for nginx, not for a variant
+        throw std::runtime_error(why);
+    }
+    Fill& fill = *ctx->fill;
+    fill.client_headers = r->headers_in;
+    fill.client_args = r->args;
+    fill.client_unparsed_uri = r->unparsed_uri;
+    fill.client_valid_unparsed_uri = r->valid_unparsed_uri;
+    fill.withheld = ctx->role != Role::refresh && withholds(r, *variant);
+    fill.reduced = true;
+
+    ngx_http_headers_in_t reduced{};
+    if (ngx_list_init(&reduced.headers, r->pool, 8, sizeof(ngx_table_elt_t)) != NGX_OK)
+        throw std::bad_alloc();
+    reduced.host = push_header(r, &reduced.headers, "Host", variant->host);
+    std::string cookies = variant->cookie_field();
+    if (!cookies.empty()) {
+        ngx_table_elt_t* cookie = push_header(r, &reduced.headers, "Cookie", cookies);
+#if nginx_version >= 1023000
+        reduced.cookie = cookie;
+#else
+        if (ngx_array_init(&reduced.cookies, r->pool, 1, sizeof(ngx_table_elt_t*)) != NGX_OK)
+            throw std::bad_alloc();
+        *static_cast<ngx_table_elt_t**>(ngx_array_push(&reduced.cookies)) = cookie;
+#endif
+    }
+    for (const NamedValue& header : variant->headers)
+        push_header(r, &reduced.headers, header.name, header.value);
+    push_header(r, &reduced.headers, "X-Forwarded-Proto", variant->scheme);
+    if (ctx->conf->policy.esi != EsiMode::off) {
+        push_header(r, &reduced.headers, "Surrogate-Capability", "larder=\"ESI/1.0\"");
+    }
+    reduced.server = r->headers_in.server;
+    reduced.content_length_n = -1;
+    reduced.keep_alive_n = -1;
+    reduced.connection_type = r->headers_in.connection_type;
+    r->headers_in = reduced;
+    // Lists know where their last part is: this one has moved.
+    ngx_list_t& moved = r->headers_in.headers;
+    if (moved.last == &reduced.headers.part) moved.last = &moved.part;
+    r->args = copy(r->pool, variant->query);
+    // proxy_pass sends the raw URI as long as this says it is valid: send the variant's spelling instead.
+    r->unparsed_uri = copy(r->pool, variant->target());
+    r->valid_unparsed_uri = 0;
+    if (r != r->main) own_variables(r);
+    recompute_variables(r);
+}
+
+void restore_request(ngx_http_request_t* r, Ctx* ctx) {
+    Fill& fill = *ctx->fill;
+    if (!fill.reduced) return;
+    fill.reduced = false;
+    r->headers_in = fill.client_headers;
+    r->args = fill.client_args;
+    r->unparsed_uri = fill.client_unparsed_uri;
+    // After an internal redirect the target is no longer what the client asked for.
+    r->valid_unparsed_uri = fill.client_valid_unparsed_uri && !r->internal;
+    recompute_variables(r);
+}
+
+void strip_larder_request_headers(ngx_http_request_t* r) {
+    remove_headers(r, [](std::string_view lower_name) { return lower_name.substr(0, 7) == "larder-"; });
+}
+
+void strip_conditions(ngx_http_request_t* r) {
+    remove_headers(r, [](std::string_view lower_name) {
+        return lower_name == "range" || lower_name.substr(0, 3) == "if-";
+    });
+    ngx_http_headers_in_t& headers = r->headers_in;
+    headers.range = headers.if_range = headers.if_match = headers.if_none_match = nullptr;
+    headers.if_modified_since = headers.if_unmodified_since = nullptr;
+}
+
+}  // namespace larder::ngx

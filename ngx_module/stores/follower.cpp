@@ -1,0 +1,213 @@
+// Purge logs and invalidation messages, into the shared zone.
+#include "ngx_module/stores/follower.hpp"
+
+#include <hiredis/hiredis.h>
+
+#include <charconv>
+#include <optional>
+
+#include "cache/request/key.hpp"
+#include "cache/wire/memcached_names.hpp"
+#include "cache/wire/memcached_wire.hpp"
+#include "ngx_module/pool.hpp"
+#include "ngx_module/near/shared_zone.hpp"
+#include "ngx_module/stores/stores.hpp"
+#include "ngx_module/text.hpp"
+
+namespace larder::ngx {
+
+namespace {
+
+// A purge made elsewhere is seen after this long at most, sooner when the store tells us.
+constexpr ngx_msec_t poll_interval_ms = 500;
+
+std::optional<std::uint64_t> parse_number(std::string_view text) {
+    std::uint64_t value = 0;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
+std::string_view text_of(const redisReply* reply) {
+    if (reply == nullptr || reply->str == nullptr) return {};
+    return {reply->str, static_cast<std::size_t>(reply->len)};
+}
+
+// "TAGHASH:s", "TAGHASH:h" or "floor"
+void apply(unsigned domain, std::string_view member, std::uint64_t sequence) {
+    if (member == "floor") return zone().raise_floor(domain, sequence);
+    if (member.size() != 18 || member[16] != ':') return;
+    auto hash = hash_from_text(member.substr(0, 16));
+    if (!hash) return;
+    zone().purge(domain, *hash, member[17] == 'h' ? PurgeMode::hard : PurgeMode::soft, sequence, now_ms());
+}
+
+}  // namespace
+
+Follower::Follower(const StoreConf& store, const Link::Greeting& greeting, Link& link, ngx_log_t* log)
+    : store_(store), link_(link), log_(log) {
+    // Whoever followed before us may have died without a word: believe nothing until we are told ourselves.
+    zone().set_told(store.domain, false);
+    timer_.data = this;
+    timer_.log = log;
+    timer_.cancelable = 1;
+    timer_.handler = [](ngx_event_t* event) {
+        auto* follower = static_cast<Follower*>(event->data);
+        guarded(event->log, "purge log", 0, [follower] {
+            follower->poll();
+            return 0;
+        });
+    };
+    ngx_add_timer(&timer_, 1);
+    if (store.endpoint.kind != StoreKind::redis) return;
+    subscriber_ = std::make_unique<Link>(store.endpoint, greeting, log);
+    subscriber_->on_up([this] { subscribe(); });
+    subscriber_->on_push([this](const Reply* message) { return told(message); });
+    subscriber_->connect();
+}
+
+Follower::~Follower() {
+    *alive_ = false;
+    if (timer_.timer_set) ngx_del_timer(&timer_);
+}
+
+void Follower::poll() {
+    if (!timer_.timer_set) ngx_add_timer(&timer_, poll_interval_ms);
+    if (asking_) {
+        ask_again_ = true;
+        return;
+    }
+    if (!link_.available()) return;
+    asking_ = true;
+    ask_again_ = false;
+    std::string command;
+    if (store_.endpoint.kind == StoreKind::memcached) {
+        memcached_get(command, store_.endpoint.prefix + "purges");
+    } else {
+        std::string after = "(" + std::to_string(zone().log_read(store_.domain));
+        redis_command(command,
+                      {"ZRANGEBYSCORE", store_.endpoint.prefix + "{purge}log", after, "+inf", "WITHSCORES"});
+    }
+    link_.send(command, 1, [this, alive = alive_](const Reply* reply) {
+        if (!*alive) return;
+        asking_ = false;
+        if (reply == nullptr) return;
+        if (store_.endpoint.kind == StoreKind::memcached)
+            take_memcached_log(reply);
+        else
+            take_redis_log(reply);
+        if (ask_again_) poll();
+    });
+    // An idle subscriber would not notice that its server has gone: ask it too.
+    if (subscriber_ != nullptr && subscribed_ && subscriber_->available()) {
+        std::string ping;
+        redis_command(ping, {"PING"});
+        subscriber_->send(ping, 1, [](const Reply*) {});
+    }
+}
+
+void Follower::take_redis_log(const Reply* reply) {
+    if (reply->kind != Reply::Kind::array) return;
+    for (std::size_t i = 0; i + 1 < reply->tree->elements; i += 2) {
+        auto sequence = parse_number(text_of(reply->tree->element[i + 1]));
+        if (!sequence) continue;
+        apply(store_.domain, text_of(reply->tree->element[i]), *sequence);
+        zone().set_log_read(store_.domain, *sequence);  // they come in order
+    }
+}
+
+void Follower::take_line(std::string_view line, std::uint64_t& floor) {
+    auto first = line.find(' '), second = line.rfind(' ');
+    if (first == std::string_view::npos || second <= first) return;
+    auto sequence = parse_number(line.substr(0, first));
+    if (!sequence) return;
+    std::string_view name = line.substr(first + 1, second - first - 1);
+    if (name == "floor") floor = *sequence;
+    std::string member =
+        name == "floor" ? "floor" : std::string(name) + ":" + std::string(line.substr(second + 1));
+    apply(store_.domain, member, *sequence);
+}
+
+// The log only grows, so a shorter one is another: started anew after an eviction or a restart.
+void Follower::take_memcached_log(const Reply* reply) {
+    if (reply->kind != Reply::Kind::bytes) {
+        log_bytes_seen_ = 0;
+        if (reply->kind != Reply::Kind::nil) return;
+        // It was evicted, or memcached is new. All that we know was purged: what is older than that counts as purged.
+        std::string command;
+        memcached_store(command, "add", store_.endpoint.prefix + "purges", 0,
+                        std::to_string(fence_now(&store_)) + " floor s\n");
+        link_.send(command, 1, [](const Reply*) {});
+        return;
+    }
+    std::string_view text = reply->text;
+    if (text.size() == log_bytes_seen_) return;
+    std::string_view fresh = text.size() > log_bytes_seen_ ? text.substr(log_bytes_seen_) : text;
+    std::uint64_t floor = 0;
+    for (std::size_t at = 0; at < fresh.size();) {
+        auto end = fresh.find('\n', at);
+        if (end == std::string_view::npos) break;
+        take_line(fresh.substr(at, end - at), floor);
+        at = end + 1;
+        log_bytes_seen_ = text.size() - fresh.size() + at;
+    }
+    if (text.size() > max_purge_log_bytes) {
+        std::string command;
+        memcached_store(command, "set", store_.endpoint.prefix + "purges", 0,
+                        std::to_string(zone().last_purge(store_.domain)) + " floor s\n");
+        link_.send(command, 1, [](const Reply*) {});
+        log_bytes_seen_ = 0;
+    }
+}
+
+void Follower::subscribe() {
+    std::string command;
+    redis_command(command, {"CLIENT", "ID"});
+    subscriber_->send(command, 1, [this](const Reply* reply) {
+        if (reply == nullptr || reply->kind != Reply::Kind::integer) return;
+        const std::string& prefix = store_.endpoint.prefix;
+        std::string next;
+        redis_command(next, {"CLIENT", "TRACKING", "ON", "REDIRECT", std::to_string(reply->integer), "BCAST",
+                             "PREFIX", prefix + "e:", "PREFIX", prefix + "{purge}log"});
+        redis_command(next, {"SUBSCRIBE", "__redis__:invalidate"});
+        subscriber_->send(next, 2, [this](const Reply* answer) {
+            subscribed_ = answer != nullptr && answer->kind == Reply::Kind::array;
+            if (!subscribed_) return;
+            zone().set_told(store_.domain, true);
+            poll();  // what was purged before we were told
+        });
+    });
+}
+
+bool Follower::told(const Reply* message) {
+    if (message == nullptr) {
+        subscribed_ = false;
+        zone().set_told(store_.domain, false);
+        return true;
+    }
+    if (message->kind != Reply::Kind::array || message->tree->elements != 3 ||
+        text_of(message->tree->element[0]) != "message") {
+        return false;
+    }
+    const redisReply* keys = message->tree->element[2];
+    if (keys->type != REDIS_REPLY_ARRAY) {  // the whole database was flushed
+        zone().set_told(store_.domain, false);
+        zone().set_told(store_.domain, true);
+        poll();
+        return true;
+    }
+    const std::string entry_prefix = store_.endpoint.prefix + "e:";
+    bool purged = false;
+    for (std::size_t i = 0; i < keys->elements; i++) {
+        std::string_view name = text_of(keys->element[i]);
+        if (name.substr(0, entry_prefix.size()) == entry_prefix) {
+            if (auto key = Key::from_text(name.substr(entry_prefix.size()))) zone().changed(*key);
+        } else {
+            purged = true;
+        }
+    }
+    if (purged) poll();
+    return true;
+}
+
+}  // namespace larder::ngx

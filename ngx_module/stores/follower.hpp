@@ -1,0 +1,40 @@
+// Keeps the near cache coherent with one store: follows its purge log, and, with Redis, is told of every entry that changes
+// (client-side caching in broadcasting mode, on one connection redirected to itself). Runs in one worker.
+#pragma once
+
+#include <memory>
+
+#include "ngx_module/directives/config.hpp"
+#include "ngx_module/stores/link.hpp"
+
+namespace larder::ngx {
+
+class Follower {
+public:
+    // `link` is the worker's connection to the store, for asking; it must outlive the follower.
+    Follower(const StoreConf& store, const Link::Greeting& greeting, Link& link, ngx_log_t* log);
+    ~Follower();
+    Follower(const Follower&) = delete;
+    Follower& operator=(const Follower&) = delete;
+
+private:
+    void poll();
+    void take_redis_log(const Reply* reply);
+    void take_memcached_log(const Reply* reply);
+    void subscribe();
+    bool told(const Reply* message);
+    void take_line(std::string_view line, std::uint64_t& floor);
+
+    const StoreConf& store_;
+    Link& link_;
+    ngx_log_t* log_;
+    std::unique_ptr<Link> subscriber_;
+    ngx_event_t timer_{};
+    bool asking_ = false;
+    bool ask_again_ = false;
+    bool subscribed_ = false;
+    std::size_t log_bytes_seen_ = 0;  // memcached
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace larder::ngx

@@ -1,0 +1,245 @@
+// Commands to Redis, memcached and larderd. cache/wire/redis_scripts.hpp has the names and the scripts.
+#include "ngx_module/stores/stores.hpp"
+
+#include <charconv>
+#include <memory>
+
+#include "cache/bytes.hpp"
+#include "cache/entry.hpp"
+#include "cache/wire/memcached_names.hpp"
+#include "cache/wire/memcached_wire.hpp"
+#include "cache/wire/redis_scripts.hpp"
+#include "ngx_module/stores/follower.hpp"
+#include "ngx_module/stores/link.hpp"
+#include "ngx_module/near/shared_zone.hpp"
+#include "ngx_module/text.hpp"
+
+namespace larder::ngx {
+
+namespace {
+
+constexpr std::size_t max_memcached_item = 1u
+                                           << 20;  // memcached's default; larger ones stay in the near cache
+
+std::vector<std::unique_ptr<Link>> links;  // by domain; [0] is the daemon's
+std::vector<std::unique_ptr<Follower>> followers;
+std::uint64_t started_us;
+
+Link::Greeting greeting_for(const Endpoint& endpoint) {
+    Link::Greeting greeting;
+    if (endpoint.kind == StoreKind::memcached) {
+        greeting.probe = "version\r\n";
+        return greeting;
+    }
+    if (!endpoint.user.empty())
+        redis_command(greeting.commands, {"AUTH", endpoint.user, endpoint.password});
+    else if (!endpoint.password.empty())
+        redis_command(greeting.commands, {"AUTH", endpoint.password});
+    greeting.replies += !endpoint.password.empty();
+    if (endpoint.database != 0)
+        redis_command(greeting.commands, {"SELECT", std::to_string(endpoint.database)});
+    greeting.replies += endpoint.database != 0;
+    redis_command(greeting.probe, {"PING"});
+    return greeting;
+}
+
+Link* link_to(const StoreConf& store) {
+    return store.domain < links.size() ? links[store.domain].get() : nullptr;
+}
+
+std::string entry_name(const StoreConf& store, const Key& key) {
+    return store.endpoint.prefix + "e:" + key.text();
+}
+
+void ignore_reply(const Reply*) {}
+
+void put_redis(Link& link, const StoreConf& store, const Key& key, const EntryView& entry_head,
+               std::string_view prefix, std::string_view body, std::int64_t ttl_ms, const Policy& policy,
+               ReplyHandler handler) {
+    const std::string& names = store.endpoint.prefix;
+    std::string ttl = std::to_string(ttl_ms), key_text = key.text(), commands, policy_bytes;
+    unsigned count = 0;
+    each_purge_hash(entry_head, [&](std::uint64_t hash) {
+        redis_command(commands, {"EVAL", redis_scripts::index_entry, "1", names + "t:" + hash_text(hash),
+                                 key_text, ttl});
+        count++;
+    });
+    ByteWriter policy_out(policy_bytes);
+    write_policy(policy_out, policy);
+    redis_command(commands, {"SET", names + "p:" + key_text, policy_bytes, "PX", ttl});
+    count++;
+    std::string entry;
+    entry.reserve(prefix.size() + body.size());
+    entry.append(prefix).append(body);
+    redis_command(commands, {"EVAL", redis_scripts::put_entry, "1", names + "e:" + key_text, entry, ttl});
+    link.send(commands, count + 1, std::move(handler));
+}
+
+std::optional<std::uint64_t> parse_sequence(std::string_view text) {
+    std::uint64_t value = 0;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || value == 0) return std::nullopt;
+    return value;
+}
+
+void purge_redis(Link& link, const StoreConf& store, const PurgeRequest& purge,
+                 std::function<void(std::optional<std::uint64_t>)> handler) {
+    const std::string& names = store.endpoint.prefix;
+    std::string words, command;
+    std::size_t count = 0;
+    auto add = [&](std::string_view word) {
+        words.append("$").append(std::to_string(word.size())).append("\r\n").append(word).append("\r\n");
+        count++;
+    };
+    for (std::string_view word : {"EVAL", redis_scripts::purge, "4"}) add(word);
+    for (const char* name : {"{purge}sequence", "{purge}log", "{purge}pending", "{purge}positions"})
+        add(names + name);
+    add(purge.position);
+    add(purge.regenerate ? "1" : "0");
+    add(purge.mode == PurgeMode::hard ? "h" : "s");
+    for (std::uint64_t hash : purge.hashes) add(hash_text(hash));
+    command.append("*").append(std::to_string(count)).append("\r\n").append(words);
+    link.send(command, 1, [handler = std::move(handler)](const Reply* reply) {
+        bool good = reply != nullptr && reply->kind == Reply::Kind::bytes;
+        handler(good ? parse_sequence(reply->text) : std::nullopt);
+    });
+}
+
+std::string purge_line(std::uint64_t sequence, const std::string& hash, PurgeMode mode) {
+    return std::to_string(sequence) + " " + hash + (mode == PurgeMode::hard ? " h\n" : " s\n");
+}
+
+// add fails where the log is, append where it is not: one of the two writes the lines.
+void purge_memcached(Link& link, const StoreConf& store, const PurgeRequest& purge,
+                     std::function<void(std::optional<std::uint64_t>)> handler) {
+    std::uint64_t last = zone().last_purge(store.domain);
+    std::uint64_t sequence = std::max(last + 1, static_cast<std::uint64_t>(now_ms()) * 1000);
+    std::string lines, command, name = store.endpoint.prefix + "purges";
+    for (std::uint64_t hash : purge.hashes) lines += purge_line(sequence, hash_text(hash), purge.mode);
+    memcached_store(command, "add", name, 0, purge_line(sequence, "floor", PurgeMode::soft));
+    memcached_store(command, "append", name, 0, lines);
+    link.send(command, 2, [sequence, handler = std::move(handler)](const Reply* reply) {
+        handler(reply != nullptr && reply->kind == Reply::Kind::status ? std::optional(sequence)
+                                                                       : std::nullopt);
+    });
+}
+
+}  // namespace
+
+std::uint64_t fence_now(const StoreConf* store) {
+    if (store == nullptr) return zone().last_purge(0);
+    std::uint64_t last = zone().last_purge(store->domain);
+    // memcached's sequences are times, so what was purged before we started has been purged by now.
+    return store->endpoint.kind == StoreKind::memcached ? std::max(last, started_us) : last;
+}
+
+bool is_available(const StoreConf& store) {
+    Link* link = link_to(store);
+    return link != nullptr && link->available();
+}
+
+bool get_entry(const StoreConf& store, const Key& key, std::function<void(StoreAnswer)> handler) {
+    if (!is_available(store)) return false;
+    Link* link = link_to(store);
+    std::string command;
+    if (store.endpoint.kind == StoreKind::memcached)
+        memcached_get(command, entry_name(store, key));
+    else
+        redis_command(command, {"GET", entry_name(store, key)});
+    link->send(command, 1, [handler = std::move(handler)](const Reply* reply) {
+        if (reply == nullptr || reply->kind == Reply::Kind::error) return handler({true, {}});
+        handler({false, reply->kind == Reply::Kind::bytes ? reply->text : std::string_view{}});
+    });
+    return true;
+}
+
+bool put_entry(const StoreConf& store, const Key& key, std::string_view prefix, std::string_view body,
+               const Policy& policy, std::function<void()> handler) {
+    Link* link = link_to(store);
+    if (link == nullptr || !link->available()) return false;
+    EntryView head = EntryView::trusted(prefix);
+    std::int64_t ttl_ms = head.head().life.dead_at_ms() - now_ms();
+    if (ttl_ms <= 0) return false;
+    auto answered = [handler = std::move(handler)](const Reply*) { handler(); };
+    if (store.endpoint.kind == StoreKind::redis) {
+        put_redis(*link, store, key, head, prefix, body, ttl_ms, policy, std::move(answered));
+        return true;
+    }
+    if (prefix.size() + body.size() > max_memcached_item - 1024) return false;
+    std::string command;
+    memcached_store(command, "set", entry_name(store, key), memcached_expiry(ttl_ms, now_ms()), prefix, body);
+    link->send(command, 1, std::move(answered));
+    return true;
+}
+
+void forget_entry(const StoreConf& store, const Key& key) {
+    Link* link = link_to(store);
+    if (link == nullptr || !link->available()) return;
+    std::string command;
+    if (store.endpoint.kind == StoreKind::memcached)
+        memcached_delete(command, entry_name(store, key));
+    else
+        redis_command(command, {"DEL", entry_name(store, key)});
+    link->send(command, 1, ignore_reply);
+}
+
+void purge_store(const StoreConf& store, const PurgeRequest& purge,
+                 std::function<void(std::optional<std::uint64_t>)> handler) {
+    Link* link = link_to(store);
+    if (link == nullptr || !link->available()) return handler(std::nullopt);
+    if (store.endpoint.kind == StoreKind::redis) return purge_redis(*link, store, purge, std::move(handler));
+    purge_memcached(*link, store, purge, std::move(handler));
+}
+
+bool has_daemon() {
+    return !links.empty() && links[0] != nullptr;
+}
+
+void enqueue_job(const Key& key, const Job& job, std::function<void(Enqueued)> handler) {
+    Link* link = has_daemon() ? links[0].get() : nullptr;
+    if (link == nullptr || !link->available()) return handler(Enqueued::nobody);
+    const Endpoint& endpoint = link->endpoint();
+    std::string command, key_text = key.text(), bytes = encode_job(job);
+    const char* urgent = job.urgent() ? "1" : "0";
+    if (endpoint.kind == StoreKind::larderd) {
+        redis_command(command, {"ENQUEUE", key_text, "0", urgent, bytes});
+    } else {
+        auto name = [&endpoint](const char* part) { return endpoint.prefix + "{queue}" + part; };
+        redis_command(command, {"EVAL", redis_scripts::enqueue, "5", name("due"), name("running"),
+                                name("dirty"), name("jobs"), name("alive"), key_text, "0", bytes, urgent});
+    }
+    link->send(command, 1, [handler = std::move(handler)](const Reply* reply) {
+        bool answered =
+            reply != nullptr && (reply->kind == Reply::Kind::bytes || reply->kind == Reply::Kind::status);
+        if (!answered || reply->text == "nodaemon") return handler(Enqueued::nobody);
+        handler(reply->text == "new" || reply->text == "raised" || reply->text == "dirty"
+                    ? Enqueued::queued
+                    : Enqueued::duplicate);
+    });
+}
+
+void start_stores(ngx_cycle_t* cycle, MainConf& conf) {
+    links.resize(near_cache::max_domains);
+    started_us = static_cast<std::uint64_t>(now_ms()) * 1000;
+    if (conf.daemon) {
+        links[0] = std::make_unique<Link>(*conf.daemon, greeting_for(*conf.daemon), cycle->log);
+        links[0]->connect();
+    }
+    for (StoreConf& store : conf.stores) {
+        store.domain = zone().domain_of(store.identity());
+        links[store.domain] =
+            std::make_unique<Link>(store.endpoint, greeting_for(store.endpoint), cycle->log);
+        links[store.domain]->connect();
+        // One worker keeps the zone up to date for all.
+        if (ngx_worker == 0)
+            followers.push_back(std::make_unique<Follower>(store, greeting_for(store.endpoint),
+                                                           *links[store.domain], cycle->log));
+    }
+}
+
+void stop_stores() {
+    followers.clear();
+    links.clear();
+}
+
+}  // namespace larder::ngx

@@ -1,0 +1,52 @@
+// What the module asks of stores and of the daemon. Asynchronous: handlers run later, from the event loop, never from within
+// the call; none runs once the worker stops.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "cache/job.hpp"
+#include "cache/request/key.hpp"
+#include "ngx_module/directives/config.hpp"
+
+namespace larder::ngx {
+
+struct StoreAnswer {
+    bool failed = false;
+    std::string_view entry;  // unchecked bytes; empty: none, or failed
+};
+
+// The newest purge that a render which begins now is sure to know of. `store` may be null: the near cache alone.
+std::uint64_t fence_now(const StoreConf* store);
+
+bool is_available(const StoreConf& store);
+
+// False (and no call) when the store is down.
+bool get_entry(const StoreConf& store, const Key& key, std::function<void(StoreAnswer)> handler);
+
+// Indexes and stores; best effort. `prefix` and `body` together are the entry. The handler is told when the store has answered, or
+// failed. False (and no call) when nothing was sent.
+bool put_entry(const StoreConf& store, const Key& key, std::string_view prefix, std::string_view body, const Policy& policy,
+               std::function<void()> handler);
+void forget_entry(const StoreConf& store, const Key& key);
+
+struct PurgeRequest {
+    std::vector<std::uint64_t> hashes;
+    PurgeMode mode = PurgeMode::soft;
+    std::string position;
+    bool regenerate = true;
+};
+// The handler gets the purge's sequence, or nothing when the store failed.
+void purge_store(const StoreConf& store, const PurgeRequest& purge,
+                 std::function<void(std::optional<std::uint64_t>)> handler);
+
+enum class Enqueued : std::uint8_t { queued, duplicate, nobody };  // nobody: no daemon took it
+void enqueue_job(const Key& key, const Job& job, std::function<void(Enqueued)> handler);
+bool has_daemon();
+
+void start_stores(ngx_cycle_t* cycle, MainConf& conf);
+void stop_stores();
+
+}  // namespace larder::ngx

@@ -1,0 +1,493 @@
+// May it be stored, and for how long: tables after RFC 9111 sections 3 and 4.2, RFC 5861, RFC 9213, and what went wrong in
+// other caches.
+#include "cache/response/storable.hpp"
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include "cache/entry.hpp"
+#include "cache/request/key.hpp"
+#include "tests/cmocka.hpp"
+
+using namespace larder;
+
+namespace {
+
+constexpr std::int64_t now_s = 784111777;  // Sun, 06 Nov 1994 08:49:37 GMT
+constexpr std::string_view now_date = "Sun, 06 Nov 1994 08:49:37 GMT";
+
+using Headers = std::vector<NamedValue>;
+
+struct Case {
+    Answer answer;
+    Policy policy;
+
+    Storability judge() const { return storability(policy, answer); }
+    std::int64_t fresh_s() const {  // -1: not stored
+        Storability s = judge();
+        assert_true(s.store == (*s.reason == '\0'));
+        return s.store ? s.life.fresh_ms / 1000 : -1;
+    }
+};
+
+Case sent(Headers headers, unsigned status = 200) {
+    Case c;
+    c.answer.status = static_cast<std::uint16_t>(status);
+    c.answer.headers = std::move(headers);
+    c.answer.request_ms = now_s * 1000 + 100;
+    c.answer.response_ms = now_s * 1000 + 300;
+    c.answer.variant_holds = [](std::string_view name) {
+        return name == "x-kept" || name == "accept-language";
+    };
+    c.policy.while_s = 30;
+    c.policy.error_s = 300;
+    return c;
+}
+
+std::string refusal(const Case& c) {
+    Storability s = c.judge();
+    return s.store ? "stored" : s.reason;
+}
+
+std::string refusal_with(Headers headers) {
+    headers.push_back({"Cache-Control", "max-age=60"});
+    return refusal(sent(std::move(headers)));
+}
+
+// ---- where freshness comes from
+
+TEST(the_first_field_that_says_something_decides) {
+    struct {
+        Headers headers;
+        std::int64_t expected;
+    } const table[] = {
+        {{{"Cache-Control", "max-age=60"}}, 60},
+        {{{"cache-control", "max-age=60, s-maxage=90"}}, 90},
+        {{{"Cache-Control", "s-maxage=0, max-age=60, stale-while-revalidate=9"}}, 0},
+        {{{"Cache-Control", "max-age=60"}, {"Expires", "Sun, 06 Nov 1994 09:49:37 GMT"}}, 60},
+        {{{"Expires", "Sun, 06 Nov 1994 09:49:37 GMT"}, {"Cache-Control", "public"}}, 3600},
+        {{{"CDN-Cache-Control", "max-age=20"}, {"Cache-Control", "max-age=60"}}, 20},
+        {{{"CDN-Cache-Control", "max-age=20"}, {"Cache-Control", "no-store"}}, 20},
+        {{{"CDN-Cache-Control", "max-age=20"}, {"CDN-Cache-Control", "s-maxage=30"}}, 30},
+        {{{"CDN-Cache-Control", "no-store"}, {"Cache-Control", "max-age=60"}}, -1},
+        {{{"CDN-Cache-Control", "max-age = 20"}, {"Cache-Control", "max-age=60"}}, 60},  // malformed: ignored
+        {{{"CDN-Cache-Control", ""}, {"Cache-Control", "max-age=60"}}, 60},              // empty: ignored
+        {{{"CDN-Cache-Control", ""}, {"Cache-Control", "private, max-age=60"}}, -1},
+        {{{"Surrogate-Control", "max-age=10"},
+          {"CDN-Cache-Control", "max-age=20"},
+          {"Cache-Control", "private"}},
+         10},
+        {{{"Surrogate-Control", "no-store"}, {"Cache-Control", "max-age=60"}}, -1},
+        {{{"Surrogate-Control", "content=\"ESI/1.0\""}, {"Cache-Control", "max-age=60"}}, 60},
+        {{{"Surrogate-Control", "max-age=10;other"}, {"Cache-Control", "max-age=60"}}, 60},
+        {{{"Surrogate-Control", "content=\"ESI/1.0\""}, {"Cache-Control", "private"}}, -1},
+        {{}, -1},
+        {{{"Cache-Control", "public"}}, -1},
+        {{{"Cache-Control", "max-age=0"}}, -1},
+        {{{"Cache-Control", "max-age=0, stale-if-error=60"}}, 0},
+        {{{"Last-Modified", "Sun, 06 Nov 1993 08:49:37 GMT"}}, -1},  // nothing is guessed
+    };
+    for (const auto& row : table) assert_int_equal(sent(row.headers).fresh_s(), row.expected);
+}
+
+TEST(expires_in_every_shape) {
+    auto expires = [](std::string_view value, std::string_view date) {
+        Headers headers{{"Expires", value}};
+        if (!date.empty()) headers.push_back({"Date", date});
+        return sent(headers).fresh_s();
+    };
+    assert_int_equal(expires("Sun, 06 Nov 1994 08:50:37 GMT", now_date), 60);
+    assert_int_equal(expires("Sunday, 06-Nov-94 08:50:37 GMT", now_date), 60);
+    assert_int_equal(expires("  Sun Nov  6 08:50:37 1994 ", now_date), 60);
+    assert_int_equal(expires("Sun, 06 Nov 1994 08:50:37 GMT", ""), 60);  // less the moment of receipt
+    assert_int_equal(expires("Sun, 06 Nov 1994 08:50:37 GMT", "rubbish"), 60);
+    assert_int_equal(expires("Sun, 06 Nov 1994 08:50:37 GMT", "Sun, 06 Nov 1994 08:50:00 GMT"), 37);
+    for (std::string_view value :
+         {"0", "-1", "", "now", "Sun, 06 Nov 1994", "Sun, 06 Nov 1994 08:50:37 CET",
+          "Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:36 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"})
+        assert_int_equal(expires(value, now_date), -1);
+    // The first of two (RFC 9111 section 4.2.1).
+    assert_int_equal(
+        sent({{"Expires", "0"}, {"Expires", "Sun, 06 Nov 1994 08:50:37 GMT"}, {"Date", now_date}}).fresh_s(),
+        -1);
+}
+
+TEST(a_far_expiry_makes_an_entry_that_can_be_read_back) {
+    Case c = sent({{"Expires", "Fri, 31 Dec 9999 23:59:59 GMT"}});
+    c.policy.while_s = c.policy.error_s = UINT32_MAX;
+    Case rule = sent({{"Content-Type", "text/html"}});
+    rule.policy.valid = {{0, UINT32_MAX}};
+    for (const Case* one : {&c, &rule}) {
+        Storability s = one->judge();
+        assert_true(s.store && s.life.fresh_ms > 0);
+        std::string variant = Variant{
+            .method = "GET",
+            .scheme = "http",
+            .host = "a",
+            .path = "/",
+            .query = {},
+            .cookies = {},
+            .headers = {}}.encode();
+        const char* why = nullptr;
+        std::string bytes = build_entry(
+            {.life = s.life, .variant = variant, .tags = {}, .headers = s.headers, .plan = {}, .body = {}});
+        EntryView::parse(bytes, &why);
+        assert_text_equal(why == nullptr ? "" : why, "");
+    }
+}
+
+TEST(the_age_of_what_arrives) {
+    auto age_ms = [](Headers headers) {
+        headers.push_back({"Cache-Control", "max-age=60"});
+        Case c = sent(headers);
+        return c.answer.response_ms - c.judge().life.base_ms;
+    };
+    assert_int_equal(age_ms({}), 0);
+    assert_int_equal(age_ms({{"Date", now_date}}), 0);
+    assert_int_equal(age_ms({{"Date", "Sun, 06 Nov 1994 08:49:36 GMT"}}), 300);  // within a second: rounding
+    assert_int_equal(age_ms({{"Date", "Sun, 06 Nov 1994 08:49:27 GMT"}}),
+                     9300);  // the backend's clock is behind, or it is old
+    assert_int_equal(age_ms({{"Date", "Sun, 06 Nov 1994 18:49:37 GMT"}}),
+                     0);  // a clock ahead makes nothing younger
+    assert_int_equal(age_ms({{"Date", "rubbish"}}), 0);
+    assert_int_equal(age_ms({{"Age", "10"}}), 10'200);  // and the time it took to come
+    assert_int_equal(age_ms({{"Age", "10"}, {"Date", "Sun, 06 Nov 1994 08:49:17 GMT"}}), 19'300);
+    assert_int_equal(age_ms({{"Age", "10, 20"}}), 10'200);  // RFC 9111 section 5.1: the first member
+    assert_int_equal(age_ms({{"Age", "10"}, {"Age", "0"}}), 10'200);
+    for (std::string_view value : {"", "-5", "x", "1.5"}) assert_int_equal(age_ms({{"Age", value}}), 0);
+    // Older than time itself.
+    assert_int_equal(
+        sent({{"Age", "99999999999999999999"}, {"Cache-Control", "max-age=1"}}).judge().life.base_ms, 0);
+}
+
+TEST(stale_windows) {
+    struct {
+        std::string_view value;
+        std::int64_t while_s, error_s;
+    } const table[] = {
+        {"max-age=60", 30, 300},  // the contract of the location
+        {"max-age=60, stale-while-revalidate=5", 5, 300},
+        {"max-age=60, stale-if-error=6", 30, 6},
+        {"max-age=60, stale-while-revalidate=0, stale-if-error=0", 0, 0},
+        {"max-age=60, stale-while-revalidate=x", 30, 300},
+        {"max-age=60, stale-while-revalidate=5, must-revalidate", 0, 0},
+        {"max-age=60, stale-if-error=5, proxy-revalidate", 0, 0},
+    };
+    for (const auto& row : table) {
+        Lifetime life = sent({{"Cache-Control", row.value}}).judge().life;
+        assert_int_equal(life.while_ms, row.while_s * 1000);
+        assert_int_equal(life.error_ms, row.error_s * 1000);
+    }
+    Case never = sent({{"Cache-Control", "max-age=60, stale-while-revalidate=5"}});
+    never.policy.never_stale = true;
+    assert_int_equal(never.judge().life.while_ms, 0);
+    assert_int_equal(never.judge().life.error_ms, 0);
+    Lifetime surrogate =
+        sent({{"Surrogate-Control", "max-age=60+7"}, {"Cache-Control", "must-revalidate"}}).judge().life;
+    assert_int_equal(surrogate.fresh_ms, 60'000);
+    assert_int_equal(surrogate.while_ms, 7000);
+}
+
+// ---- larder_valid
+
+TEST(rules_say_what_the_answer_does_not) {
+    auto ruled = [](std::vector<ValidRule> rules, unsigned status, Headers headers = {},
+                    bool overrides = false) {
+        Case c = sent(std::move(headers), status);
+        c.policy.valid = std::move(rules);
+        c.policy.valid_overrides = overrides;
+        return c.fresh_s();
+    };
+    for (unsigned status : {200, 301, 302}) assert_int_equal(ruled({{0, 60}}, status), 60);
+    for (unsigned status : {203, 303, 404, 410, 500}) assert_int_equal(ruled({{0, 60}}, status), -1);
+    assert_int_equal(ruled({{404, 5}, {1, 7}}, 404), 5);
+    assert_int_equal(ruled({{404, 5}, {1, 7}}, 503), 7);
+    assert_int_equal(ruled({{1, 7}, {404, 5}}, 404), 7);  // the first that matches
+    assert_int_equal(ruled({{0, 60}}, 200, {{"Cache-Control", "max-age=5"}}), 5);
+    assert_int_equal(ruled({{0, 60}}, 200, {{"Expires", "0"}}), -1);
+    assert_int_equal(ruled({{0, 60}}, 200, {{"Cache-Control", "public"}}), 60);
+    assert_int_equal(ruled({{0, 60}}, 200, {{"Cache-Control", "max-age=5"}}, true), 60);
+    assert_int_equal(ruled({{0, 60}}, 200, {{"Expires", "0"}}, true), 60);
+    assert_int_equal(ruled({{0, 60}}, 404, {{"Cache-Control", "max-age=5"}}, true),
+                     5);  // no rule for this one
+    // 0: don't store.
+    assert_int_equal(ruled({{200, 0}, {1, 60}}, 200), -1);
+    assert_int_equal(ruled({{200, 0}, {1, 60}}, 200, {{"Cache-Control", "stale-while-revalidate=60"}}), -1);
+    assert_int_equal(
+        ruled({{200, 0}}, 200, {{"Cache-Control", "max-age=60, stale-while-revalidate=60"}}, true), -1);
+}
+
+TEST(an_override_overrules_lifetimes_and_not_what_forbids) {
+    auto overruled = [](Headers headers) {
+        Case c = sent(std::move(headers));
+        c.policy.valid = {{0, 60}};
+        c.policy.valid_overrides = true;
+        return refusal(c);
+    };
+    assert_text_equal(overruled({{"Cache-Control", "max-age=0"}}), "stored");
+    assert_text_equal(overruled({{"Cache-Control", "private"}}), "private");
+    assert_text_equal(overruled({{"Surrogate-Control", "no-store"}}), "no-store");
+    assert_text_equal(overruled({{"CDN-Cache-Control", "private"}}), "private");
+    assert_text_equal(overruled({{"Surrogate-Control", "max-age=5"}, {"Cache-Control", "no-store"}}),
+                      "stored");
+    assert_text_equal(overruled({{"Set-Cookie", "a=b"}}), "set-cookie");
+    assert_text_equal(overruled({{"Vary", "*"}}), "vary-star");
+}
+
+// ---- what may not be stored
+
+TEST(partial_interim_and_impossible_answers_are_refused) {
+    for (unsigned status : {100, 103, 199, 206, 304})
+        assert_text_equal(refusal(sent({{"Cache-Control", "max-age=60"}}, status)), "partial");
+    for (unsigned status : {200, 204, 301, 404, 410, 451, 500, 503, 599})
+        assert_text_equal(refusal(sent({{"Cache-Control", "max-age=60"}}, status)), "stored");
+    for (unsigned status : {0, 600, 999})
+        assert_false(sent({{"Cache-Control", "max-age=60"}}, status).judge().store);
+    assert_text_equal(refusal_with({{"Content-Range", "bytes 0-1/2"}}), "partial");
+}
+
+TEST(directives_that_forbid) {
+    auto said = [](std::string_view value) { return refusal(sent({{"Cache-Control", value}})); };
+    assert_text_equal(said("max-age=60, no-store"), "no-store");
+    assert_text_equal(said("max-age=60, private"), "private");
+    assert_text_equal(said("max-age=60, public, private"), "private");
+    assert_text_equal(said("max-age=60, no-cache"), "no-cache");
+    assert_text_equal(said("max-age=60, no-store, must-understand"), "no-store");
+    assert_text_equal(refusal(sent({{"Cache-Control", "max-age=60"}, {"cache-control", "no-store"}})),
+                      "no-store");
+    assert_text_equal(said("max-age=\"60, no-store"), "no-store");
+}
+
+TEST(authorization) {
+    auto authorized = [](std::string_view value) {
+        Case c = sent({{"Cache-Control", value}});
+        c.answer.authorized = true;
+        return refusal(c);
+    };
+    assert_text_equal(authorized("max-age=60"), "authorization");
+    for (std::string_view value :
+         {"max-age=60, public", "s-maxage=60", "max-age=60, must-revalidate"})  // RFC 9111 section 3.5
+        assert_text_equal(authorized(value), "stored");
+}
+
+TEST(vary) {
+    auto varying = [](std::string_view value) { return refusal_with({{"Vary", value}}); };
+    for (std::string_view value : {"", "Cookie", "cookie, Accept-Encoding", "  COOKIE ,\tX-Kept ",
+                                   "x-kept,,accept-language,", "Accept-Language"})
+        assert_text_equal(varying(value), "stored");
+    for (std::string_view value : {"*", " * ", "Cookie, *", "*,*", "\t*\t"})
+        assert_text_equal(varying(value), "vary-star");
+    for (std::string_view value : {"User-Agent", "Cookie, Origin", "x-kept2", "\"*", "x-kept x", "Cookie;x"})
+        assert_text_equal(varying(value), "vary");
+    assert_text_equal(refusal_with({{"Vary", "Cookie"}, {"vary", "*"}}), "vary-star");
+    Case without = sent({{"Cache-Control", "max-age=60"}, {"Vary", "x-kept"}});
+    without.answer.variant_holds = nullptr;
+    assert_text_equal(refusal(without), "vary");
+}
+
+TEST(a_coded_body_is_refused) {
+    for (std::string_view value : {"gzip", "br", "identity, gzip", "x"})
+        assert_text_equal(refusal_with({{"Content-Encoding", value}}), "content-encoding");
+    assert_text_equal(refusal_with({{"Content-Encoding", " Identity "}}), "stored");
+}
+
+TEST(esi_is_compiled_as_the_policy_says) {
+    auto esi = [](EsiMode mode, Headers headers) {
+        Case c = sent(std::move(headers));
+        c.policy.esi = mode;
+        return c.judge().esi;
+    };
+    assert_true(esi(EsiMode::automatic, {{"Surrogate-Control", "content=\"ESI/1.0\""}}));
+    assert_false(esi(EsiMode::automatic, {{"Content-Type", "text/html"}}));
+    assert_false(
+        esi(EsiMode::off, {{"Content-Type", "text/html"}, {"Surrogate-Control", "content=\"ESI/1.0\""}}));
+    for (std::string_view type :
+         {"text/html", "TEXT/plain; charset=x", "application/json", " application/xhtml+xml ;q"})
+        assert_true(esi(EsiMode::on, {{"Content-Type", type}}));
+    for (std::string_view type : {"image/png", "", "text", "application/octet-stream"})
+        assert_false(esi(EsiMode::on, {{"Content-Type", type}}));
+    assert_false(esi(EsiMode::on, {{"Content-Type", "text/html"}, {"Content-Encoding", "gzip"}}));
+}
+
+// ---- what is stored
+
+TEST(fields_that_steer_or_belong_to_a_connection_are_not_stored) {
+    Headers headers{{"Content-Type", "text/html"},
+                    {"Connection", "close, X-Hop ,x-hop2"},
+                    {"X-HOP", "1"},
+                    {"X-Hop2", "1"},
+                    {"X-Kept", "1"}};
+    for (std::string_view name : {"Keep-Alive",
+                                  "Proxy-Connection",
+                                  "Proxy-Authenticate",
+                                  "Proxy-Authentication-Info",
+                                  "TE",
+                                  "Trailer",
+                                  "transfer-encoding",
+                                  "Upgrade",
+                                  "Content-Length",
+                                  "Date",
+                                  "AGE",
+                                  "Accept-Ranges",
+                                  "Cache-Status",
+                                  "X-Accel-Redirect",
+                                  "x-accel-expires",
+                                  "X-Accel-Buffering",
+                                  "Surrogate-Control",
+                                  "CDN-Cache-Control",
+                                  "Surrogate-Key",
+                                  "Cache-Tag",
+                                  "Cache-Tags",
+                                  "XKey",
+                                  "X-Cache-Tags",
+                                  "Larder-Queries",
+                                  "larder-wrote",
+                                  "LARDER-"})
+        headers.push_back({name, ""});
+    headers.push_back({"Cache-Control", "max-age=60"});
+    headers.push_back({"Larder", "kept"});
+    headers.push_back({"ETag", "\"x\""});
+    std::string names;
+    for (const NamedValue& header : sent(headers).judge().headers) names.append(header.name).append(" ");
+    assert_text_equal(names, "Content-Type X-Kept Cache-Control Larder ETag ");
+}
+
+TEST(what_is_not_stored_is_still_stripped) {
+    Storability s =
+        sent({{"Surrogate-Key", "a"}, {"Set-Cookie", "a=b"}, {"Cache-Control", "private"}, {"X", "y"}})
+            .judge();
+    assert_false(s.store);
+    assert_int_equal(s.headers.size(), 2);
+}
+
+TEST(surrogate_keys_in_all_spellings) {
+    Case c = sent({{"Cache-Control", "max-age=60"},
+                   {"Surrogate-Key", "a  b\tc "},
+                   {"xkey", "d a"},
+                   {"XKEY", "e"},
+                   {"Cache-Tag", "f g , h,,a"},
+                   {"cache-tags", "i"},
+                   {"X-Cache-Tags", " j ,"},
+                   {"Surrogate-Key", ""}});
+    std::string tags;
+    for (std::string_view tag : c.judge().tags) tags.append(tag).append("|");
+    assert_text_equal(tags, "a|b|c|d|e|f g|h|i|j|");
+}
+
+TEST(a_page_that_a_purge_could_not_find_is_not_stored) {
+    std::string tags;
+    for (std::size_t i = 0; i < max_entry_tags; i++) tags += std::to_string(i) + " ";
+    assert_int_equal(
+        sent({{"Cache-Control", "max-age=60"}, {"Surrogate-Key", tags}, {"xkey", tags}}).judge().tags.size(),
+        max_entry_tags);
+    tags += "more";
+    assert_text_equal(refusal_with({{"Surrogate-Key", tags}}), "too-many-tags");
+    std::string longest(65535, 't');
+    assert_text_equal(refusal_with({{"Surrogate-Key", longest}}), "stored");
+    longest += "t";
+    assert_text_equal(refusal_with({{"Surrogate-Key", longest}}), "too-long-tag");
+}
+
+TEST(too_many_headers) {
+    Headers headers;
+    for (std::size_t i = 0; i < max_entry_headers - 1; i++) headers.push_back({"X", "y"});
+    assert_text_equal(refusal_with(headers), "stored");
+    headers.push_back({"X", "y"});
+    assert_text_equal(refusal_with(headers), "too-many-headers");
+}
+
+// ---- named after what went wrong in Django's cache in 2026; each is a way in which a shared cache leaks
+
+TEST(cve_2026_6907_vary_star_is_never_stored) {
+    for (std::string_view value : {"*", "Cookie, *", " *"}) {
+        assert_text_equal(refusal_with({{"Vary", value}}), "vary-star");
+        Case surrogate = sent({{"Surrogate-Control", "max-age=60"}, {"Vary", value}});
+        assert_text_equal(refusal(surrogate), "vary-star");
+    }
+}
+
+TEST(cve_2026_8404_cache_control_is_matched_in_any_case) {
+    for (std::string_view value : {"Private", "PRIVATE", "max-age=60, pRiVaTe", "No-Store", "NO-CACHE"}) {
+        assert_false(
+            sent({{"Cache-Control", value}, {"Expires", "Fri, 31 Dec 9999 23:59:59 GMT"}}).judge().store);
+        assert_false(
+            sent({{"CACHE-CONTROL", value}, {"Expires", "Fri, 31 Dec 9999 23:59:59 GMT"}}).judge().store);
+    }
+    assert_int_equal(sent({{"Cache-Control", "MAX-AGE=60"}}).fresh_s(), 60);
+}
+
+TEST(cve_2026_48587_white_space_around_vary_values_hides_nothing) {
+    for (std::string_view value :
+         {" User-Agent", "Cookie ,\tUser-Agent\t", "Cookie,User-Agent ", " * ", "Cookie,\t*"})
+        assert_false(sent({{"Cache-Control", "max-age=60"}, {"Vary", value}}).judge().store);
+    assert_text_equal(refusal_with({{"Vary", "\tX-Kept , Cookie\t"}}), "stored");
+}
+
+TEST(cve_2026_48588_set_cookie_is_refused_whatever_cookies_were_sent) {
+    assert_text_equal(refusal_with({{"Vary", "Cookie"}, {"Set-Cookie", "sessionid=x"}}), "set-cookie");
+}
+
+TEST(cve_2026_35192_set_cookie_is_refused_whatever_vary_says) {
+    assert_text_equal(refusal_with({{"Set-Cookie", "sessionid=x"}}), "set-cookie");
+    assert_text_equal(refusal_with({{"SET-COOKIE", ""}}), "set-cookie");
+    Case by_rule = sent({{"Set-Cookie", "csrftoken=x"}, {"Surrogate-Control", "max-age=60"}});
+    by_rule.policy.valid = {{1, 60}};
+    by_rule.policy.valid_overrides = true;
+    assert_text_equal(refusal(by_rule), "set-cookie");
+    for (const NamedValue& header : by_rule.judge().headers) assert_true(header.name != "Set-Cookie");
+}
+
+TEST(cve_2026_113593_an_absent_and_an_empty_header_have_different_keys) {
+    Variant absent{.method = "GET",
+                   .scheme = "http",
+                   .host = "a",
+                   .path = "/",
+                   .query = {},
+                   .cookies = {},
+                   .headers = {}};
+    Variant empty = absent;
+    empty.headers = {{"x-kept", ""}};
+    assert_false(key_of(absent.encode()) == key_of(empty.encode()));
+}
+
+TEST(cve_2026_6873_the_parts_of_a_key_can_not_be_shifted_into_each_other) {
+    Variant base{.method = "GET",
+                 .scheme = "http",
+                 .host = "a",
+                 .path = "/",
+                 .query = {},
+                 .cookies = {},
+                 .headers = {}};
+    auto with = [&](Variant v, std::vector<NamedValue> cookies, std::vector<NamedValue> headers) {
+        v.cookies = std::move(cookies);
+        v.headers = std::move(headers);
+        return key_of(v.encode()).text();
+    };
+    Variant query = base;
+    query.query = "b";
+    Variant path = base;
+    path.path = "/b";
+    std::set<std::string> keys = {with(base, {{"ab", "c"}}, {}),
+                                  with(base, {{"a", "bc"}}, {}),
+                                  with(base, {{"a", "b"}, {"c", ""}}, {}),
+                                  with(base, {}, {{"ab", "c"}}),
+                                  with(base, {}, {{"a", "bc"}}),
+                                  with(base, {{"a", ""}}, {{"bc", ""}}),
+                                  with(query, {}, {}),
+                                  with(path, {}, {}),
+                                  with(base, {}, {})};
+    assert_int_equal(keys.size(), 9);
+}
+
+TEST(qualified_private_and_requests_with_authorization) {
+    assert_text_equal(refusal(sent({{"Cache-Control", "max-age=60, private=\"Set-Cookie\""}})), "private");
+    assert_text_equal(refusal(sent({{"Cache-Control", "max-age=60, no-cache=\"Set-Cookie\""}})), "no-cache");
+    Case c = sent({{"Cache-Control", "max-age=60"}, {"Vary", "Authorization"}});
+    c.answer.authorized = true;
+    assert_text_equal(refusal(c), "authorization");
+}
+
+}  // namespace
+
+TEST_MAIN("cache storable")
