@@ -18,9 +18,10 @@ my $nginx = $t->nginx(<<'CONF', workers => 2);
         location / { larder near; proxy_pass http://@backend@; }
         location /redis/ { larder redis; proxy_pass http://@backend@; }
         location /memcached/ { larder memcached; proxy_pass http://@backend@; }
+        location = /larder_status { larder_status; }
     }
 CONF
-$t->expect_log(qr/exited on signal 9/);
+$t->expect_log(qr/exited on signal 9/, qr/shared memory zone "larder" was locked by/);
 my $swr = ['Cache-Control', 'max-age=0, stale-while-revalidate=600'];
 my $inside = '{path} in {cookie:lang}';
 $backend->set(
@@ -64,8 +65,11 @@ for my $round (1 .. 12) {
     ok $go_on->(), "round $round: ... and when they are back";
 }
 my @answers = $load->stop;
+# A worker that dies within the critical section of the zone takes with it what only the zone held: then, and only then, a
+# visitor may find that the backend is dead.
+my $emptied = $t->counters->{recoveries};
 my %wrong;
-$wrong{"$_->{path} $_->{larder} $_->{wrong}"}++ for grep { $_->{wrong} } @answers;
+$wrong{"$_->{path} $_->{larder} $_->{wrong}"}++ for grep { $_->{wrong} && !($emptied && $_->{wrong} eq 'status') } @answers;
 is_deeply \%wrong, {}, 'every answer was the right page' or diag "LARDER_TEST_SEED=$seed";
 
 done_testing;
