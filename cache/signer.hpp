@@ -14,6 +14,7 @@ namespace larder {
 
 inline constexpr std::string_view route_salt = "larder.route";
 inline constexpr std::string_view pin_salt = "larder.pin";
+inline constexpr std::string_view cookie_salt = "larder.cookie";
 inline constexpr std::size_t min_signing_key_bytes = 16;
 
 class Signer {

@@ -1,6 +1,8 @@
 // The variant's one encoding: written by the module and the daemon, parsed as hostile input by both.
 #include "cache/request/variant.hpp"
 
+#include <algorithm>
+
 #include "cache/bytes.hpp"
 
 namespace larder {
@@ -22,14 +24,26 @@ bool has_control(std::string_view text) {
     return false;
 }
 
-bool read_pairs(ByteReader& in, std::vector<NamedValue>& pairs) {
+bool read_rest(ByteReader&, NamedValue&) {
+    return true;
+}
+
+bool read_rest(ByteReader& in, KeptCookie& cookie) {
+    auto kind = in.integer<std::uint8_t>();
+    cookie.kind = static_cast<CookieKind>(kind);
+    return kind <= static_cast<std::uint8_t>(CookieKind::verified);
+}
+
+template <typename Pair>
+bool read_pairs(ByteReader& in, std::vector<Pair>& pairs) {
     auto count = in.integer<std::uint8_t>();
     if (count > max_variant_pairs) return false;
     pairs.reserve(count);
     for (unsigned i = 0; i < count; i++) {
-        NamedValue pair;
+        Pair pair;
         pair.name = in.text16();
         pair.value = in.text16();
+        if (!read_rest(in, pair)) return false;
         if (!in.ok() || !is_printable_token(pair.name) || has_control(pair.value)) return false;
         if (!pairs.empty() && !(pairs.back().name < pair.name)) return false;
         pairs.push_back(pair);
@@ -82,12 +96,16 @@ std::string Variant::encode() const {
     ByteWriter out(bytes);
     out.integer(variant_version);
     for (std::string_view part : {method, scheme, host, path, query}) out.text16(part);
-    for (const auto* pairs : {&cookies, &headers}) {
-        out.integer(static_cast<std::uint8_t>(pairs->size()));
-        for (const NamedValue& pair : *pairs) {
-            out.text16(pair.name);
-            out.text16(pair.value);
-        }
+    out.integer(static_cast<std::uint8_t>(cookies.size()));
+    for (const KeptCookie& cookie : cookies) {
+        out.text16(cookie.name);
+        out.text16(cookie.value);
+        out.integer(static_cast<std::uint8_t>(cookie.kind));
+    }
+    out.integer(static_cast<std::uint8_t>(headers.size()));
+    for (const NamedValue& header : headers) {
+        out.text16(header.name);
+        out.text16(header.value);
     }
     return bytes;
 }
@@ -102,11 +120,20 @@ std::string Variant::target() const {
     return text;
 }
 
-std::string Variant::cookie_field() const {
+bool Variant::is_personal() const {
+    return std::any_of(cookies.begin(), cookies.end(),
+                       [](const KeptCookie& cookie) { return cookie.kind == CookieKind::digest; });
+}
+
+std::string Variant::cookie_field(const std::function<std::string(std::string_view)>& sign) const {
     std::string text;
-    for (const NamedValue& cookie : cookies) {
+    for (const KeptCookie& cookie : cookies) {
         if (!text.empty()) text.append("; ");
-        text.append(cookie.name).append("=").append(cookie.value);
+        text.append(cookie.name).append("=");
+        if (cookie.kind == CookieKind::verified)
+            text.append(sign(cookie.value));
+        else
+            text.append(cookie.value);
     }
     return text;
 }
@@ -141,13 +168,22 @@ void VariantWriter::start_pairs() {
     byte(0);
 }
 
-void VariantWriter::pair(std::string_view name, std::string_view value) {
-    if (overflow_) return;
-    if (static_cast<std::uint8_t>(*count_at_) == max_variant_pairs) {
-        overflow_ = true;
-        return;
-    }
-    ++*count_at_;
+bool VariantWriter::counted() {
+    if (overflow_) return false;
+    overflow_ = static_cast<std::uint8_t>(*count_at_) == max_variant_pairs;
+    if (!overflow_) ++*count_at_;
+    return !overflow_;
+}
+
+void VariantWriter::cookie(const KeptCookie& cookie) {
+    if (!counted()) return;
+    text(cookie.name);
+    text(cookie.value);
+    byte(static_cast<std::uint8_t>(cookie.kind));
+}
+
+void VariantWriter::header(std::string_view name, std::string_view value) {
+    if (!counted()) return;
     text(name);
     text(value);
 }

@@ -2,14 +2,15 @@
 //
 // Encoded form (version 1), little-endian, at most max_variant_bytes:
 //   u8 version | text16 method, scheme, host, path, query
-//   | u8 n, n × (text16 name, text16 value)   kept cookies, in byte order of their names
-//   | u8 n, n × (text16 name, text16 value)   kept headers, lower-case names, in byte order
+//   | u8 n, n × (text16 name, text16 value, u8 kind)   kept cookies, in byte order of their names
+//   | u8 n, n × (text16 name, text16 value)            kept headers, lower-case names, in byte order
 // Every part is framed by its length, so no two different requests share an encoding. A cookie or header that the client
 // did not send is left out; one sent empty is there with an empty value (for cookies the normaliser treats both as absent).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +29,20 @@ struct NamedValue {
     bool operator==(const NamedValue&) const = default;
 };
 
+enum class CookieKind : std::uint8_t {
+    plain,     // the value is what the backend is sent
+    digest,    // ... is a keyed digest of it: only the person's own requests can be sent on
+    verified,  // ... is sent with a new signature
+};
+
+struct KeptCookie {
+    std::string_view name;
+    std::string_view value;
+    CookieKind kind = CookieKind::plain;
+
+    bool operator==(const KeptCookie&) const = default;
+};
+
 // A decoded variant. All views point into the bytes it was parsed from (or that the builder was given).
 struct Variant {
     std::string_view method;  // "GET": HEAD is answered from GET's entry
@@ -35,7 +50,7 @@ struct Variant {
     std::string_view host;    // lower case; ":port" unless it is the scheme's default
     std::string_view path;    // starts with '/', as on the wire (percent-encoded)
     std::string_view query;   // without '?', normalised; empty when there is none
-    std::vector<NamedValue> cookies;
+    std::vector<KeptCookie> cookies;
     std::vector<NamedValue> headers;
 
     // Returns nothing, and the reason in *why, for bytes that are not exactly one well-formed variant.
@@ -48,8 +63,11 @@ struct Variant {
     std::string url() const;
     // "/path?query", the request target to send to the backend (RFC 9112 section 3.2.1).
     std::string target() const;
-    // The Cookie field to send (RFC 6265 section 5.4), "a=1; b=2"; empty when no cookie is kept.
-    std::string cookie_field() const;
+    // One person's: it holds a digest, so nobody but nginx with that person's request at hand can ask the backend for it.
+    bool is_personal() const;
+    // The Cookie field to send (RFC 6265 section 5.4), "a=1; b=2"; empty when no cookie is kept. `sign` makes the text of
+    // a verified cookie from its value. Precondition: not personal.
+    std::string cookie_field(const std::function<std::string(std::string_view)>& sign) const;
 };
 
 // Builds an encoded variant into a fixed buffer without allocating; used once per request on the hit path.
@@ -60,12 +78,14 @@ public:
     void start(std::string_view method, std::string_view scheme, std::string_view host, std::string_view path,
                std::string_view query);
     void start_pairs();  // once for the cookies, once for the headers, both always
-    void pair(std::string_view name, std::string_view value);
+    void cookie(const KeptCookie& cookie);
+    void header(std::string_view name, std::string_view value);
 
     // The encoded bytes, or nothing when a limit was exceeded: such a request is not cacheable.
     std::optional<std::string_view> finish() const;
 
 private:
+    bool counted();
     void text(std::string_view value);
     void byte(std::uint8_t value);
 

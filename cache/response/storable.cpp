@@ -182,7 +182,7 @@ const char* refusal(const Answer& answer, const Steering& s, const Freshness& f)
         return "partial";
     if (s.set_cookie) return "set-cookie";
     if (f.directives.no_store) return "no-store";
-    if (f.directives.is_private) return "private";
+    if (f.directives.is_private && !answer.personal) return "private";
     if (f.directives.no_cache) return "no-cache";
     const CacheDirectives& d = f.directives;
     if (answer.authorized && !d.is_public && !d.s_maxage && !d.must_revalidate) return "authorization";

@@ -23,6 +23,7 @@ struct Answer {
     std::int64_t request_ms = 0;      // Unix time the request was sent
     std::int64_t response_ms = 0;     // Unix time the header section was received
     bool authorized = false;          // the request carried Authorization
+    bool personal = false;            // the variant is one person's (Variant::is_personal)
     // Whether the variant holds this request header (lower-case name). Cookie and Accept-Encoding need not be named here.
     std::function<bool(std::string_view)> variant_holds;
 };

@@ -43,7 +43,7 @@ json explain_variant(std::string_view encoded) {
     auto variant = Variant::parse(encoded, &why);
     if (!variant) return {{"invalid", why}};
     json out{{"method", printable(variant->method)}, {"url", printable(variant->url())}};
-    for (const NamedValue& cookie : variant->cookies)
+    for (const KeptCookie& cookie : variant->cookies)
         out["cookies"][printable(cookie.name)] = printable(cookie.value);
     for (const NamedValue& header : variant->headers)
         out["headers"][printable(header.name)] = printable(header.value);

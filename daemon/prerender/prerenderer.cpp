@@ -191,7 +191,7 @@ std::string Prerenderer::fetch_sitemap(const Settings& settings, const std::stri
     Policy policy;
     policy.max_body = static_cast<std::uint32_t>(settings.render.max_body.bytes);
     const char* why = nullptr;
-    auto request = backend_request(variant, policy, *backend, &why);
+    auto request = backend_request(variant, policy, *backend, settings.signing, unix_ms() / 1000, &why);
     if (!request) throw std::runtime_error("sitemap " + url + ": " + why);
     auto promise = std::make_shared<std::promise<BackendAnswer>>();
     auto future = promise->get_future();

@@ -86,7 +86,8 @@ void Regenerator::prepare(const Shared& render) {
         return end(render, Outcome::refused, "no [[store]] has the name " + render->job.store);
     render->backend = backend_for(*render->settings, render->variant.host);
     if (render->backend == nullptr) return end(render, Outcome::refused, "no [[backend]] renders its host");
-    auto request = backend_request(render->variant, render->job.policy, *render->backend, &why);
+    auto request = backend_request(render->variant, render->job.policy, *render->backend,
+                                   render->settings->signing, unix_ms() / 1000, &why);
     if (!request) return end(render, Outcome::refused, why);
     render->request = std::move(*request);
     render->request.max_body = std::min<std::size_t>(

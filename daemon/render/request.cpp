@@ -6,6 +6,7 @@
 
 #include "cache/response/fields.hpp"
 #include "cache/response/storable.hpp"
+#include "cache/signer.hpp"
 #include "daemon/settings/address.hpp"
 
 namespace larder::daemon {
@@ -57,8 +58,19 @@ const BackendSettings* backend_for(const Settings& settings, std::string_view ho
 }
 
 std::optional<BackendRequest> backend_request(const Variant& variant, const Policy& policy,
-                                              const BackendSettings& backend, const char** why) {
+                                              const BackendSettings& backend, const SigningSettings& signing,
+                                              std::int64_t now_s, const char** why) {
     *why = nullptr;
+    if (variant.is_personal()) {
+        *why = "the variant is one person's";
+        return std::nullopt;
+    }
+    bool signs = std::any_of(variant.cookies.begin(), variant.cookies.end(),
+                             [](const KeptCookie& cookie) { return cookie.kind == CookieKind::verified; });
+    if (signs && signing.key.empty()) {
+        *why = "the variant holds a signed cookie, and there is no [signing] key";
+        return std::nullopt;
+    }
     if (variant.method != "GET") {
         *why = "the variant's method is not GET";
         return std::nullopt;
@@ -83,7 +95,11 @@ std::optional<BackendRequest> backend_request(const Variant& variant, const Poli
         has_agent = has_agent || header.name == "user-agent";
         add(header.name, header.value);
     }
-    if (!variant.cookies.empty()) add("Cookie", variant.cookie_field());
+    if (!variant.cookies.empty()) {
+        add("Cookie", variant.cookie_field([&](std::string_view value) {
+            return Signer({signing.key}, cookie_salt).sign(value, now_s);
+        }));
+    }
     if (!has_agent) add("User-Agent", "larderd");
     add("X-Forwarded-Proto", variant.scheme);
     if (policy.esi != EsiMode::off) add("Surrogate-Capability", "larder=\"ESI/1.0\"");

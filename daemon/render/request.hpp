@@ -28,6 +28,7 @@ const BackendSettings* backend_for(const Settings& settings, std::string_view ho
 // Nothing, and the reason in *why, for a variant that no client of ours makes: another method than GET, or a kept header
 // that would frame or route the message.
 std::optional<BackendRequest> backend_request(const Variant& variant, const Policy& policy,
-                                              const BackendSettings& backend, const char** why);
+                                              const BackendSettings& backend, const SigningSettings& signing,
+                                              std::int64_t now_s, const char** why);
 
 }  // namespace larder::daemon

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "cache/response/fields.hpp"
+#include "ngx_module/pool.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {
@@ -69,6 +70,15 @@ std::optional<unsigned> number(std::string_view text, unsigned low, unsigned hig
     auto value = parse_delta_seconds(text);
     if (!value || *value < low || *value > high) return std::nullopt;
     return static_cast<unsigned>(*value);
+}
+
+bool compile_value(ngx_conf_t* cf, std::string_view text, ngx_http_complex_value_t& value) {
+    ngx_str_t source = copy(cf->pool, text);
+    ngx_http_compile_complex_value_t compile{};
+    compile.cf = cf;
+    compile.value = &source;
+    compile.complex_value = &value;
+    return ngx_http_compile_complex_value(&compile) == NGX_OK;
 }
 
 bool is_token(std::string_view text) {

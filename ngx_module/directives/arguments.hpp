@@ -27,6 +27,9 @@ std::optional<std::size_t> bytes(std::string_view text);
 std::optional<unsigned> number(std::string_view text, unsigned low, unsigned high);
 inline constexpr const char* legal_time = "a time such as 30s, 10m, 1h or 1d";
 
+// A string with variables. False after a message of nginx's.
+bool compile_value(ngx_conf_t* cf, std::string_view text, ngx_http_complex_value_t& value);
+
 // token of RFC 9110 section 5.6.2, up to 256 bytes: the name of a header or cookie.
 bool is_token(std::string_view text);
 std::string lower_case(std::string_view text);

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "cache/request/cookies.hpp"
+#include "cache/request/query.hpp"
 #include "cache/response/policy.hpp"
 #include "ngx_module/near/zone.hpp"
 #include "ngx_module/ngx.hpp"
@@ -34,16 +36,12 @@ struct StoreConf {
     std::uint64_t identity() const;  // the same after a reload as long as URL and prefix are
 };
 
-struct CookieRule {
-    std::string name;
-    bool presence = false;  // only whether it is there counts; else its value
-};
-
-struct QueryRule {
-    enum class Kind : std::uint8_t { verbatim, keep, drop, none };
-    Kind kind = Kind::verbatim;
-    bool sort = false;
-    std::vector<std::string> names;  // keep, drop: exact, or a prefix followed by '*'
+struct HeaderRule {
+    std::string name;  // lower case
+    std::string text;  // as configured: rules of the same text do the same
+    ValueFilter filter;
+    std::optional<ngx_http_complex_value_t> value;  // instead of what the client sent
+    std::vector<std::string> languages;             // accept-language: negotiated to one of these
 };
 
 enum class RefreshMode : std::uint8_t { daemon, in_worker, off };
@@ -52,6 +50,7 @@ struct MainConf {
     ngx_shm_zone_t* zone = nullptr;
     std::deque<StoreConf> stores;  // locations point at them
     std::optional<Endpoint> daemon;
+    std::vector<std::string> signing_keys;                        // the first signs, all are accepted
     bool used = false;                                            // some location caches
     ngx_int_t scheme_index = NGX_ERROR, https_index = NGX_ERROR;  // of the variables
 
@@ -79,8 +78,9 @@ struct Where {
 
 struct LocConf {
     Setting<Where> where;
-    Setting<std::vector<CookieRule>> cookies;   // in byte order of names
-    Setting<std::vector<std::string>> headers;  // lower case, in byte order
+    Setting<std::vector<CookieRule>> cookies;  // in their order
+    Setting<std::vector<HeaderRule>> headers;  // in byte order of names
+    Setting<std::vector<std::string>> languages;
     Setting<QueryRule> query;
     Setting<std::vector<ValidRule>> valid;
     Setting<bool> valid_overrides;
@@ -105,7 +105,8 @@ struct LocConf {
     bool purge_endpoint = false;      // not inherited
     ngx_str_t purge_token{};          // empty: none asked
 
-    Policy policy;  // the above, as the cache library wants it
+    Policy policy;                         // the above, as the cache library wants it
+    std::vector<HeaderRule> kept_headers;  // `headers` and `languages`, in byte order of names
 
     bool enabled() const { return where.own && where.own->on; }
 };

@@ -24,6 +24,23 @@ void* create_loc(ngx_conf_t* cf) {
                    [&]() -> void* { return make<LocConf>(cf->pool); });
 }
 
+std::vector<HeaderRule> kept_headers(const LocConf& conf) {
+    std::vector<HeaderRule> rules = conf.headers.value();
+    if (conf.languages.value().empty()) return rules;
+    HeaderRule language;
+    language.name = "accept-language";
+    language.text = language.name;
+    for (const std::string& tag : conf.languages.value()) language.text.append(" ").append(tag);
+    language.languages = conf.languages.value();
+    auto place = std::find_if(rules.begin(), rules.end(),
+                              [&](const HeaderRule& rule) { return rule.name >= language.name; });
+    if (place != rules.end() && place->name == language.name)
+        *place = std::move(language);
+    else
+        rules.insert(place, std::move(language));
+    return rules;
+}
+
 char* merge_loc(ngx_conf_t* cf, void* parent, void* child) {
     return guarded(cf->log, "configuration", static_cast<char*>(NGX_CONF_ERROR), [&]() -> char* {
         auto& outer = *static_cast<LocConf*>(parent);
@@ -31,6 +48,7 @@ char* merge_loc(ngx_conf_t* cf, void* parent, void* child) {
         own.where.merge(outer.where, {});
         own.cookies.merge(outer.cookies, {});
         own.headers.merge(outer.headers, {});
+        own.languages.merge(outer.languages, {});
         own.query.merge(outer.query, {});
         if (own.valid.own && !own.valid_overrides.own) own.valid_overrides.own = false;
         own.valid.merge(outer.valid, {});
@@ -44,6 +62,7 @@ char* merge_loc(ngx_conf_t* cf, void* parent, void* child) {
         own.lock.merge(outer.lock, 5000);
         own.max_size.merge(outer.max_size, 1u << 20);
 
+        own.kept_headers = kept_headers(own);
         Policy& policy = own.policy;
         policy.valid = own.valid.value();
         policy.valid_overrides = own.valid_overrides.value();
@@ -104,8 +123,11 @@ ngx_command_t directives[] = {
     at_http<set_store>(ngx_string("larder_store"), NGX_CONF_2MORE),
     at_http<set_daemon>(ngx_string("larder_daemon"), NGX_CONF_1MORE),
     at<set_larder>(everywhere, ngx_string("larder"), NGX_CONF_TAKE12),
-    at<set_cookie>(everywhere, ngx_string("larder_cookie"), NGX_CONF_TAKE2),
-    at<set_header>(everywhere, ngx_string("larder_header"), NGX_CONF_TAKE1),
+    at_http<set_signing_key>(ngx_string("larder_signing_key"), NGX_CONF_1MORE),
+    at<set_cookie>(everywhere, ngx_string("larder_cookie"), NGX_CONF_2MORE),
+    at<set_cookie_preset>(everywhere, ngx_string("larder_cookie_preset"), NGX_CONF_1MORE),
+    at<set_header>(everywhere, ngx_string("larder_header"), NGX_CONF_1MORE),
+    at<set_language>(everywhere, ngx_string("larder_language"), NGX_CONF_1MORE),
     at<set_query>(everywhere, ngx_string("larder_query"), NGX_CONF_1MORE),
     at<set_valid>(everywhere, ngx_string("larder_valid"), NGX_CONF_1MORE),
     at<set_stale>(everywhere, ngx_string("larder_stale"), NGX_CONF_1MORE),

@@ -9,15 +9,8 @@ namespace {
 
 char* set_conditions(ngx_conf_t* cf, Setting<std::vector<ngx_http_complex_value_t>>& setting) {
     if (!setting.own) setting.own.emplace();
-    auto* values = static_cast<ngx_str_t*>(cf->args->elts);
-    for (ngx_uint_t i = 1; i < cf->args->nelts; i++) {
-        ngx_http_complex_value_t value;
-        ngx_http_compile_complex_value_t compile{};
-        compile.cf = cf;
-        compile.value = &values[i];
-        compile.complex_value = &value;
-        if (ngx_http_compile_complex_value(&compile) != NGX_OK) return static_cast<char*>(NGX_CONF_ERROR);
-        setting.own->push_back(value);
+    for (std::string_view text : arguments(cf)) {
+        if (!compile_value(cf, text, setting.own->emplace_back())) return static_cast<char*>(NGX_CONF_ERROR);
     }
     return NGX_CONF_OK;
 }

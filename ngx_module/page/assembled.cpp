@@ -25,11 +25,10 @@ ngx_array_t* rewrite_codes(void** loc_conf) {
     return index != NGX_CONF_UNSET_UINT ? *static_cast<ngx_array_t**>(loc_conf[index]) : nullptr;
 }
 
-bool covers(const std::vector<CookieRule>& outer, const std::vector<CookieRule>& inner) {
-    return std::all_of(inner.begin(), inner.end(), [&outer](const CookieRule& rule) {
-        return std::any_of(outer.begin(), outer.end(), [&rule](const CookieRule& o) {
-            return o.name == rule.name && o.presence == rule.presence;
-        });
+template <typename Rule>
+bool covers(const std::vector<Rule>& outer, const std::vector<Rule>& inner) {
+    return std::all_of(inner.begin(), inner.end(), [&outer](const Rule& rule) {
+        return std::any_of(outer.begin(), outer.end(), [&rule](const Rule& o) { return o.text == rule.text; });
     });
 }
 
@@ -47,11 +46,8 @@ bool is_shared_part(const LocConf& page, ngx_http_request_t* fragment, const Loc
         static_cast<ngx_http_core_srv_conf_t*>(ngx_http_get_module_srv_conf(fragment, ngx_http_core_module));
     if (rewrite_codes(fragment->loc_conf) != nullptr || rewrite_codes(server->ctx->loc_conf) != nullptr)
         return false;
-    const auto& page_headers = page.headers.value();
-    const auto& fragment_headers = fragment_conf.headers.value();
     return covers(page.cookies.value(), fragment_conf.cookies.value()) &&
-           std::includes(page_headers.begin(), page_headers.end(), fragment_headers.begin(),
-                         fragment_headers.end()) &&
+           covers(page.kept_headers, fragment_conf.kept_headers) &&
            same(page.bypass.value(), fragment_conf.bypass.value());
 }
 

@@ -48,10 +48,11 @@ Answer gather_answer(ngx_http_request_t* r, const Ctx* ctx) {
         answer.headers.push_back(
             {"Last-Modified", {reinterpret_cast<char*>(text), static_cast<std::size_t>(end - text)}});
     }
-    const std::vector<std::string>& kept = ctx->conf->headers.value();
+    const std::vector<HeaderRule>& kept = ctx->conf->kept_headers;
     answer.variant_holds = [&kept](std::string_view name) {
-        return std::binary_search(kept.begin(), kept.end(), name);
+        return std::any_of(kept.begin(), kept.end(), [name](const HeaderRule& rule) { return rule.name == name; });
     };
+    answer.personal = ctx->personal;
     return answer;
 }
 
@@ -130,7 +131,8 @@ void not_stored(ngx_http_request_t* r, Ctx* ctx) {
     }
     // What we hold of it the backend no longer stands by.
     zone().forget(ctx->key);
-    if (const StoreConf* store = ctx->conf->where.value().store) forget_entry(*store, ctx->key);
+    if (const StoreConf* store = ctx->conf->where.value().store; store != nullptr && !ctx->near_only)
+        forget_entry(*store, ctx->key);
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0, "larder: not stored \"%V\": %s", &r->uri,
                    ctx->detail);
     end_with_pass(ctx);
@@ -203,7 +205,7 @@ void store(Ctx* ctx) {
     std::string prefix = entry_prefix(parts);
     const Where& where = ctx->conf->where.value();
     auto put = [&](std::function<void()> handler) {
-        return where.store != nullptr &&
+        return where.store != nullptr && !ctx->near_only &&
                put_entry(*where.store, ctx->key, prefix, fill.body, ctx->conf->policy, std::move(handler));
     };
     fill.locked = false;

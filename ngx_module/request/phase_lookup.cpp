@@ -142,7 +142,8 @@ ngx_int_t look(ngx_http_request_t* r, Ctx* ctx) {
         if (found.pass && ctx->entry.empty()) return go_past(r, ctx, Status::pass);
         check_store = ctx->entry.empty() || found.check_store;
     }
-    if (where.store != nullptr && check_store && !ctx->asked_store && ask_store(ctx)) return suspend(r, ctx);
+    bool in_store = where.store != nullptr && !ctx->near_only;
+    if (in_store && check_store && !ctx->asked_store && ask_store(ctx)) return suspend(r, ctx);
     return decide(r, ctx);
 }
 
@@ -244,7 +245,7 @@ const char* status_text(Status status) {
 
 bool Ctx::uses_near() const {
     const Where& where = conf->where.value();
-    return where.near || where.store == nullptr || !is_available(*where.store);
+    return where.near || near_only || where.store == nullptr || !is_available(*where.store);
 }
 
 bool any_true(ngx_http_request_t* r, const std::vector<ngx_http_complex_value_t>& conditions) {

@@ -36,6 +36,8 @@ struct Refresh {
     ngx_listening_t* listening;
     std::string local;  // sockaddr that the client connected to
     std::string server_name;
+    std::string cookies;  // for the backend
+    bool personal, near_only;
     bool https;
 };
 
@@ -74,6 +76,9 @@ Refresh describe(ngx_http_request_t* r, Ctx* ctx) {
     }
     refresh.server_name = view(r->headers_in.server);
     refresh.https = variant->scheme == "https";
+    refresh.cookies = backend_cookies(r, *ctx->conf);
+    refresh.personal = ctx->personal;
+    refresh.near_only = ctx->near_only;
     return refresh;
 }
 
@@ -218,6 +223,9 @@ void run(const Refresh& refresh) {
     Ctx* ctx = new_ctx(r, refresh.conf, Role::refresh);
     ctx->key = refresh.key;
     ctx->variant = copy(r->pool, refresh.variant);
+    ctx->cookies = refresh.cookies;
+    ctx->personal = refresh.personal;
+    ctx->near_only = refresh.near_only;
     ctx->eligible = true;
     ngx_http_handler(r);
     ngx_http_run_posted_requests(c);
@@ -282,8 +290,9 @@ void ask_daemon(Refresh refresh) {
 void request_refresh(ngx_http_request_t* r, Ctx* ctx) {
     RefreshMode mode = ctx->conf->refresh.value();
     if (mode == RefreshMode::off) return;
-    // The daemon can write to stores, not into near caches.
-    bool by_daemon = mode == RefreshMode::daemon && has_daemon() && ctx->conf->where.value().store != nullptr;
+    // The daemon can write to stores, not into near caches; and a person's cookies are nobody's business but this worker's.
+    bool by_daemon = mode == RefreshMode::daemon && has_daemon() && !ctx->personal &&
+                     ctx->conf->where.value().store != nullptr;
     if (!zone().claim_refresh(ctx->key, now_ms(), by_daemon ? daemon_lease_ms : worker_lease_ms)) return;
     if (by_daemon)
         ask_daemon(describe(r, ctx));

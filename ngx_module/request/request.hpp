@@ -57,19 +57,22 @@ struct Ctx {
     const char* detail = nullptr;  // for Cache-Status
     bool eligible = false;         // has a variant
     bool asked_store = false;
-    bool served = false;   // the answer comes from `entry`
+    bool served = false;  // the answer comes from `entry`
     bool waited = false;
     bool suspended = false;
     Key key;
-    ngx_str_t variant{};  // encoded
+    ngx_str_t variant{};     // encoded
+    bool personal = false;   // it is one person's
+    bool near_only = false;  // ... and kept in no store
+    std::string cookies;     // refresh: the Cookie field to send
     near_cache::Hold hold = 0;
     std::uint64_t version = 0;  // of the held entry in the near cache
     std::string_view entry;     // held, or in store_bytes
     Verdict verdict = Verdict::dead;
     std::string store_bytes;  // an entry fresh from the store
     std::unique_ptr<Fill> fill;
-    Fetch* fetch = nullptr;          // fragment: the include it is for
-    ngx_event_t timer{};  // while waiting
+    Fetch* fetch = nullptr;  // fragment: the include it is for
+    ngx_event_t timer{};     // while waiting
     ngx_http_request_t* request = nullptr;
     std::shared_ptr<bool> alive =
         std::make_shared<bool>(true);  // false once the request is gone: for late answers
@@ -99,6 +102,8 @@ bool build_variant(ngx_http_request_t* r, Ctx* ctx);
 // Puts the reduced request in place of the client's, for the content handler to send on.
 void reduce_request(ngx_http_request_t* r, Ctx* ctx);
 void restore_request(ngx_http_request_t* r, Ctx* ctx);
+// The Cookie field that the backend gets to see of the client's request.
+std::string backend_cookies(ngx_http_request_t* r, const LocConf& conf);
 // Removes Larder-* request headers, which only Larder's own parts may send.
 void strip_larder_request_headers(ngx_http_request_t* r);
 // Removes Range and the If-* headers: a page's client means the page by them, not its fragments.

@@ -2,7 +2,11 @@
 #include <algorithm>
 #include <array>
 
+#include "cache/request/cookies.hpp"
+#include "cache/request/language.hpp"
+#include "cache/request/query.hpp"
 #include "cache/request/variant.hpp"
+#include "cache/response/fields.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/request.hpp"
 #include "ngx_module/text.hpp"
@@ -35,75 +39,16 @@ void each_cookie_field(const ngx_http_headers_in_t& headers, F&& f) {
 #endif
 }
 
-std::string_view trim(std::string_view text) {
-    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-    return text;
-}
+// One per worker, as for the variant above.
+KeptCookies kept_cookies;
+std::vector<std::string_view> cookie_fields;
 
-// cookie-octet of RFC 6265 section 4.1.1, and what browsers send besides (spaces and commas inside).
-bool legal_cookie_value(std::string_view value) {
-    return std::all_of(value.begin(), value.end(),
-                       [](unsigned char c) { return c >= 0x20 && c < 0x7f && c != ';'; });
-}
-
-// The first cookie of each kept name counts, as Django and most backends differ on which one does; later ones are dropped.
-void collect_cookies(const ngx_http_headers_in_t& headers, const std::vector<CookieRule>& rules,
-                     std::array<std::string_view, max_variant_pairs>& values) {
-    each_cookie_field(headers, [&](std::string_view field) {
-        for (std::size_t at = 0; at < field.size();) {
-            std::size_t end = std::min(field.find(';', at), field.size());
-            std::string_view pair = trim(field.substr(at, end - at));
-            at = end + 1;
-            auto equals = pair.find('=');
-            if (equals == std::string_view::npos) continue;
-            std::string_view name = trim(pair.substr(0, equals)), value = trim(pair.substr(equals + 1));
-            if (value == "\"\"") value = {};
-            auto rule = std::lower_bound(rules.begin(), rules.end(), name,
-                                         [](const CookieRule& r, std::string_view n) { return r.name < n; });
-            if (rule == rules.end() || rule->name != name || value.empty() || !legal_cookie_value(value))
-                continue;
-            std::string_view& slot = values[static_cast<std::size_t>(rule - rules.begin())];
-            if (slot.empty()) slot = rule->presence ? std::string_view("1") : value;
-        }
-    });
-}
-
-bool name_matches(std::string_view name, std::string_view pattern) {
-    if (!pattern.empty() && pattern.back() == '*') {
-        pattern.remove_suffix(1);
-        return name.substr(0, pattern.size()) == pattern;
-    }
-    return name == pattern;
-}
-
-// The query as the rule wants it; `storage` holds it if it had to be rewritten.
-std::string_view normalise_query(const QueryRule& rule, std::string_view query, std::string& storage) {
-    if (rule.kind == QueryRule::Kind::none) return {};
-    if (query.empty() || (rule.kind == QueryRule::Kind::verbatim && !rule.sort)) return query;
-    std::vector<std::string_view> kept;
-    for (std::size_t at = 0; at <= query.size();) {
-        std::size_t end = std::min(query.find('&', at), query.size());
-        std::string_view parameter = query.substr(at, end - at);
-        at = end + 1;
-        if (parameter.empty()) continue;
-        std::string_view name = parameter.substr(0, parameter.find('='));
-        bool named = std::any_of(rule.names.begin(), rule.names.end(),
-                                 [name](const std::string& pattern) { return name_matches(name, pattern); });
-        if (rule.kind == QueryRule::Kind::verbatim || named == (rule.kind == QueryRule::Kind::keep))
-            kept.push_back(parameter);
-    }
-    // Stable: the order of parameters of the same name means something to many backends.
-    if (rule.sort) {
-        std::stable_sort(kept.begin(), kept.end(), [](std::string_view a, std::string_view b) {
-            return a.substr(0, a.find('=')) < b.substr(0, b.find('='));
-        });
-    }
-    for (std::string_view parameter : kept) {
-        if (!storage.empty()) storage.push_back('&');
-        storage.append(parameter);
-    }
-    return storage;
+const KeptCookies& collect_cookies(const ngx_http_headers_in_t& headers, const LocConf& conf) {
+    cookie_fields.clear();
+    if (!conf.cookies.value().empty())
+        each_cookie_field(headers, [](std::string_view field) { cookie_fields.push_back(field); });
+    kept_cookies.collect(cookie_fields, conf.cookies.value(), ngx_time());
+    return kept_cookies;
 }
 
 // The decoded, normalised path, percent-encoded again: one spelling for each path.
@@ -148,6 +93,7 @@ std::string_view host_of(ngx_http_request_t* r, std::string_view scheme, std::st
     std::string_view port = scheme == "https" ? ":443" : ":80";
     if (host.size() > port.size() && host.substr(host.size() - port.size()) == port)
         host.remove_suffix(port.size());
+    if (host.size() > 1 && host.back() == '.') host.remove_suffix(1);  // the root of the DNS, spelt out
     if (std::any_of(host.begin(), host.end(), [](char c) { return c >= 'A' && c <= 'Z'; })) {
         storage.assign(host);
         std::transform(storage.begin(), storage.end(), storage.begin(),
@@ -157,24 +103,41 @@ std::string_view host_of(ngx_http_request_t* r, std::string_view scheme, std::st
     return host.empty() ? std::string_view("_") : host;
 }
 
-void write_cookies(VariantWriter& writer, ngx_http_request_t* r, const std::vector<CookieRule>& rules) {
+void write_cookies(VariantWriter& writer, const KeptCookies& cookies) {
     writer.start_pairs();
-    if (rules.empty()) return;
-    std::array<std::string_view, max_variant_pairs> values{};
-    collect_cookies(r->headers_in, rules, values);
-    for (std::size_t i = 0; i < rules.size(); i++) {
-        if (!values[i].empty()) writer.pair(rules[i].name, values[i]);
-    }
+    for (const KeptCookie& cookie : cookies.cookies()) writer.cookie(cookie);
 }
 
-void write_headers(VariantWriter& writer, ngx_http_request_t* r, const std::vector<std::string>& names) {
+// The first field line of the name counts: a variant holds each name once. Null: there is none.
+const ngx_str_t* find_header(ngx_http_request_t* r, std::string_view lower_name) {
+    const ngx_str_t* found = nullptr;
+    each_request_header(r->headers_in, [&](const ngx_table_elt_t& header) {
+        if (equals(header.key, lower_name)) found = &header.value;
+        return found == nullptr;
+    });
+    return found;
+}
+
+// What is kept of the header; nothing: it counts as absent, which is not the same as empty.
+std::optional<std::string_view> kept_value(ngx_http_request_t* r, const HeaderRule& rule) {
+    ngx_str_t computed;
+    const ngx_str_t* sent = &computed;
+    if (!rule.value)
+        sent = find_header(r, rule.name);
+    else if (ngx_http_complex_value(r, const_cast<ngx_http_complex_value_t*>(&*rule.value), &computed) !=
+             NGX_OK)
+        throw std::bad_alloc();
+    std::string_view value = sent != nullptr ? trim_ows(view(*sent)) : std::string_view();
+    if (!rule.languages.empty()) return choose_language(value, rule.languages);
+    bool as_sent = sent != nullptr && !rule.value && !rule.filter.allows && rule.filter.fallback.empty();
+    std::string_view filtered = rule.filter(value);
+    return filtered.empty() && !as_sent ? std::nullopt : std::optional(filtered);
+}
+
+void write_headers(VariantWriter& writer, ngx_http_request_t* r, const std::vector<HeaderRule>& rules) {
     writer.start_pairs();
-    for (const std::string& name : names) {
-        each_request_header(r->headers_in, [&](const ngx_table_elt_t& header) {
-            if (!equals(header.key, name)) return true;
-            writer.pair(name, view(header.value));
-            return false;  // the first field line counts: a variant holds each name once
-        });
+    for (const HeaderRule& rule : rules) {
+        if (auto value = kept_value(r, rule)) writer.header(rule.name, *value);
     }
 }
 
@@ -265,8 +228,8 @@ void recompute_variables(ngx_http_request_t* r) {
     for (ngx_uint_t i : computed) r->variables[i].valid = r->variables[i].not_found = 0;
 }
 
-// Whether the client sent anything about itself that the variant does not hold and a backend might look at.
-bool withholds(ngx_http_request_t* r, const Variant& variant) {
+// Whether the client sent anything about itself that a backend might look at, and that is not in the variant nor `cookies`.
+bool withholds(ngx_http_request_t* r, const Variant& variant, const std::string& cookies) {
     static constexpr std::string_view plain[] = {
         "host",   "connection",    "accept-encoding", "cache-control",
         "pragma", "keep-alive",    "if-none-match",   "if-modified-since",
@@ -277,7 +240,7 @@ bool withholds(ngx_http_request_t* r, const Variant& variant) {
         std::transform(name.begin(), name.end(), name.begin(),
                        [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
         if (name == "cookie") {
-            withheld = withheld || variant.cookie_field() != view(header.value);
+            withheld = withheld || cookies != view(header.value);
         } else if (std::find(std::begin(plain), std::end(plain), name) == std::end(plain)) {
             withheld = withheld || std::none_of(variant.headers.begin(), variant.headers.end(),
                                                 [&](const NamedValue& kept) { return kept.name == name; });
@@ -301,20 +264,28 @@ bool build_variant(ngx_http_request_t* r, Ctx* ctx) {
     if (has_encoded_slash(r)) return refuse("encoded-slash");
 
     const LocConf& conf = *ctx->conf;
+    const KeptCookies& cookies = collect_cookies(r->headers_in, conf);
+    if (cookies.bypass()) return refuse("bypass-cookie");
     std::string host_storage, path_storage, query_storage;
     std::string_view scheme = scheme_of(r);
     VariantWriter writer(variant_buffer, sizeof variant_buffer);
     writer.start("GET", scheme, host_of(r, scheme, host_storage), encoded_path(r, path_storage),
                  normalise_query(conf.query.value(), view(r->args), query_storage));
-    write_cookies(writer, r, conf.cookies.value());
-    write_headers(writer, r, conf.headers.value());
+    write_cookies(writer, cookies);
+    write_headers(writer, r, conf.kept_headers);
     auto variant = writer.finish();
     if (!variant) return refuse("too-long");
     ctx->key = key_of(*variant);
     ctx->variant = copy(r->pool, *variant);
     if (ctx->variant.data == nullptr) throw std::bad_alloc();
+    ctx->personal = cookies.personal();
+    ctx->near_only = !cookies.shareable();
     ctx->eligible = true;
     return true;
+}
+
+std::string backend_cookies(ngx_http_request_t* r, const LocConf& conf) {
+    return collect_cookies(r->headers_in, conf).field(ngx_time());
 }
 
 void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
@@ -328,14 +299,14 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
     fill.client_args = r->args;
     fill.client_unparsed_uri = r->unparsed_uri;
     fill.client_valid_unparsed_uri = r->valid_unparsed_uri;
-    fill.withheld = ctx->role != Role::refresh && withholds(r, *variant);
+    std::string cookies = ctx->role == Role::refresh ? ctx->cookies : backend_cookies(r, *ctx->conf);
+    fill.withheld = ctx->role != Role::refresh && withholds(r, *variant, cookies);
     fill.reduced = true;
 
     ngx_http_headers_in_t reduced{};
     if (ngx_list_init(&reduced.headers, r->pool, 8, sizeof(ngx_table_elt_t)) != NGX_OK)
         throw std::bad_alloc();
     reduced.host = push_header(r, &reduced.headers, "Host", variant->host);
-    std::string cookies = variant->cookie_field();
     if (!cookies.empty()) {
         ngx_table_elt_t* cookie = push_header(r, &reduced.headers, "Cookie", cookies);
 #if nginx_version >= 1023000

@@ -251,17 +251,23 @@ sub store_fake {
     );
 }
 
-# uWSGI with tests/fakes/wsgi.py, speaking the uwsgi protocol.
+# uWSGI, speaking the uwsgi protocol. Options: site (a file of tests/fakes, default wsgi.py; may use our Django package),
+# env.
 sub uwsgi {
     my ($self, %o) = @_;
     my $name = $o{name} || 'uwsgi';
+    my $site = $o{site} || 'wsgi.py';
     my @user = $> == 0 ? ('--uid', 'nobody', '--gid', 'nogroup') : ();
-    my $site = $self->file("$name.py", $self->read_file("$root/tests/fakes/wsgi.py"));    # nobody may not see a checkout in /root
+    # nobody may not see a checkout in /root.
+    my $file = $self->file("$name/$site", $self->read_file("$root/tests/fakes/$site"));
+    $self->file("$name/larder/" . substr($_, length "$root/django/larder/"), $self->read_file($_))
+        for glob "$root/django/larder/*.py $root/django/larder/*/*.py $root/django/larder/*/*/*.py";
     return $self->_start(
         'Larder::Test::Server', $name,
         command     => ['uwsgi', '--plugin', 'python3', '--socket', $self->address($name), '--master', '--need-app',
-            '--die-on-term', '--processes', 1, '--disable-logging', '--wsgi-file', $site, @user],
+            '--die-on-term', '--processes', 1, '--disable-logging', '--pythonpath', $self->dir . "/$name", '--wsgi-file', $file, @user],
         stop_signal => 'TERM',
+        env         => {PYTHONDONTWRITEBYTECODE => 1, %{$o{env} || {}}},
     );
 }
 

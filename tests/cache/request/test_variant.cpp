@@ -40,11 +40,21 @@ TEST(what_the_backend_is_sent) {
     Variant v = sample_variant();
     assert_text_equal(v.url(), "https://example.org:8443/news/%C3%A4?page=2&q=a%20b");
     assert_text_equal(v.target(), "/news/%C3%A4?page=2&q=a%20b");
-    assert_text_equal(v.cookie_field(), "lang=de; theme=");
+    auto sign = [](std::string_view value) { return "signed:" + std::string(value); };
+    assert_text_equal(v.cookie_field(sign), "lang=de; theme=");
+    v.cookies[0].kind = CookieKind::verified;
+    assert_text_equal(v.cookie_field(sign), "lang=signed:de; theme=");
     v.query = "";
     v.cookies.clear();
     assert_text_equal(v.target(), "/news/%C3%A4");
-    assert_text_equal(v.cookie_field(), "");
+    assert_text_equal(v.cookie_field(sign), "");
+}
+
+static void write_pairs(VariantWriter& out, const Variant& v) {
+    out.start_pairs();
+    for (const KeptCookie& cookie : v.cookies) out.cookie(cookie);
+    out.start_pairs();
+    for (const NamedValue& header : v.headers) out.header(header.name, header.value);
 }
 
 TEST(the_writer_writes_what_encode_writes) {
@@ -52,10 +62,7 @@ TEST(the_writer_writes_what_encode_writes) {
     char buffer[max_variant_bytes];
     VariantWriter out(buffer, sizeof buffer);
     out.start(v.method, v.scheme, v.host, v.path, v.query);
-    for (const auto* pairs : {&v.cookies, &v.headers}) {
-        out.start_pairs();
-        for (const NamedValue& pair : *pairs) out.pair(pair.name, pair.value);
-    }
+    write_pairs(out, v);
     assert_true(out.finish().has_value());
     assert_text_equal(*out.finish(), v.encode());
 }
@@ -67,10 +74,7 @@ TEST(the_writer_never_writes_beyond_its_buffer) {
         std::vector<char> buffer(room + 1, '#');
         VariantWriter out(buffer.data(), room);
         out.start(v.method, v.scheme, v.host, v.path, v.query);
-        for (const auto* pairs : {&v.cookies, &v.headers}) {
-            out.start_pairs();
-            for (const NamedValue& pair : *pairs) out.pair(pair.name, pair.value);
-        }
+        write_pairs(out, v);
         assert_int_equal(buffer[room], '#');
         assert_true(out.finish().has_value() == (room == size));
     }
@@ -81,9 +85,9 @@ TEST(the_writer_refuses_what_the_format_cannot_hold) {
     VariantWriter pairs(buffer.data(), buffer.size());
     pairs.start("GET", "http", "h", "/", "");
     pairs.start_pairs();
-    for (std::size_t i = 0; i < max_variant_pairs; i++) pairs.pair(std::to_string(i), "");
+    for (std::size_t i = 0; i < max_variant_pairs; i++) pairs.header(std::to_string(i), "");
     assert_true(pairs.finish().has_value());
-    pairs.pair("one more", "");
+    pairs.header("one more", "");
     assert_false(pairs.finish().has_value());
     VariantWriter text(buffer.data(), buffer.size());
     text.start("GET", "http", "h", std::string(65536, '/'), "");
@@ -96,6 +100,16 @@ TEST(a_cookie_that_is_absent_and_one_that_is_empty_differ) {
     assert_true(absent.encode() != sample_variant().encode());
 }
 
+TEST(a_cookie_and_its_digest_differ) {
+    Variant v = sample_variant();
+    v.cookies[0].kind = CookieKind::digest;
+    assert_true(v.is_personal());
+    assert_false(sample_variant().is_personal());
+    assert_true(v.encode() != sample_variant().encode());
+    assert_true(parses(v.encode()));
+    assert_false(parses_with([](Variant& changed) { changed.cookies[0].kind = static_cast<CookieKind>(3); }));
+}
+
 TEST(parts_cannot_flow_into_each_other) {
     Variant a = sample_variant();
     Variant b = sample_variant();
@@ -103,7 +117,7 @@ TEST(parts_cannot_flow_into_each_other) {
     b.path = "/xy", b.query = "";
     assert_true(a.encode() != b.encode());
     a = b = sample_variant();
-    a.headers.insert(a.headers.begin(), a.cookies.back());
+    a.headers.insert(a.headers.begin(), {a.cookies.back().name, a.cookies.back().value});
     a.cookies.pop_back();
     assert_true(a.encode() != b.encode());
 }

@@ -459,7 +459,7 @@ TEST(cve_2026_6873_the_parts_of_a_key_can_not_be_shifted_into_each_other) {
                  .query = {},
                  .cookies = {},
                  .headers = {}};
-    auto with = [&](Variant v, std::vector<NamedValue> cookies, std::vector<NamedValue> headers) {
+    auto with = [&](Variant v, std::vector<KeptCookie> cookies, std::vector<NamedValue> headers) {
         v.cookies = std::move(cookies);
         v.headers = std::move(headers);
         return key_of(v.encode()).text();

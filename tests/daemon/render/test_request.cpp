@@ -1,6 +1,7 @@
 // The request for a variant, field by field.
 #include "daemon/render/request.hpp"
 
+#include "cache/signer.hpp"
 #include "tests/cmocka.hpp"
 
 using namespace larder;
@@ -27,11 +28,11 @@ BackendSettings backend() {
 }
 
 std::string text(const Variant& variant, const BackendSettings& settings = backend(),
-                 EsiMode esi = EsiMode::off) {
+                 EsiMode esi = EsiMode::off, const SigningSettings& signing = {}) {
     Policy policy;
     policy.esi = esi;
     const char* why = nullptr;
-    auto request = backend_request(variant, policy, settings, &why);
+    auto request = backend_request(variant, policy, settings, signing, 1700000000, &why);
     if (!request) return std::string("refused: ") + why;
     std::string out = request->target + "\n";
     for (const auto& [name, value] : request->fields) out += name + ": " + value + "\n";
@@ -53,6 +54,22 @@ TEST(kept_cookies_and_headers_are_sent) {
                       "/a/../b?x=1\nHost: example.com\naccept-language: de\nuser-agent: phone\nx-empty: "
                       "\nCookie: lang=de; theme=dark\n"
                       "X-Forwarded-Proto: https\n");
+}
+
+TEST(a_persons_page_is_no_business_of_ours) {
+    Variant variant = page();
+    variant.cookies = {{"sessionid", "0123456789abcdef", CookieKind::digest}};
+    assert_text_equal(text(variant), "refused: the variant is one person's");
+}
+
+TEST(a_verified_cookie_is_signed_anew) {
+    Variant variant = page();
+    variant.cookies = {{"plan", "gold", CookieKind::verified}};
+    assert_text_equal(text(variant), "refused: the variant holds a signed cookie, and there is no [signing] key");
+    SigningSettings signing;
+    signing.key = "0123456789abcdef";
+    std::string field = "Cookie: plan=" + Signer({signing.key}, cookie_salt).sign("gold", 1700000000) + "\n";
+    assert_true(text(variant, backend(), EsiMode::off, signing).find(field) != std::string::npos);
 }
 
 TEST(the_backends_settings_apply) {

@@ -1,0 +1,102 @@
+// Cookies: from what a browser sent to what the key holds of it, by the operator's rules. No rule, no cookie.
+//
+// Every way to write the same cookies gives the same result: order, spaces, quotes, cookies without a rule, malformed ones and
+// repeated names (the first counts) change nothing. An empty value is an absent cookie: so is a session's after logout.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cache/request/variant.hpp"
+#include "cache/signer.hpp"
+
+namespace larder {
+
+enum class CookieClass : std::uint8_t {
+    presence,  // whether it is there: the backend sees "1"
+    value,     // its value
+    bucket,    // a number below `buckets`, the same for the same value always: the backend sees the number
+    personal,  // ("private") its value, of which only a keyed digest is kept: the entry is this person's
+    verified,  // ("signed") the value that a signature of ours vouches for; anything else counts as absent
+    bypass,    // a request with it is not for the cache
+};
+
+// Which values count. What is not allowed is replaced by `fallback`; an empty fallback makes it absent.
+struct ValueFilter {
+    std::function<bool(std::string_view)> allows;  // none: all
+    std::string fallback;                          // also for what is absent
+
+    std::string_view operator()(std::string_view value) const {
+        return value.empty() || (allows && !allows(value)) ? std::string_view(fallback) : value;
+    }
+};
+
+struct CookieRule {
+    std::string name;  // or a pattern with one '*', which stands for any text
+    std::string text;  // as configured: rules of the same text do the same
+    CookieClass kind = CookieClass::value;
+    std::uint32_t buckets = 0;
+    bool shared = false;                   // personal: may be kept in a store, too
+    std::int64_t max_age_s = 0;            // verified: how old a signature may be
+    ValueFilter filter;                    // value, verified
+    std::shared_ptr<const Signer> signer;  // verified
+    std::string digest_key;                // personal
+
+    bool is_pattern() const;
+    bool covers(std::string_view cookie) const;
+};
+
+// In byte order of names, patterns after the others: what the functions below expect.
+bool operator<(const CookieRule& a, const CookieRule& b);
+
+// What is kept of one request. Values may point into the fields and into this object, which hence does not move.
+class KeptCookies {
+public:
+    KeptCookies() = default;
+    KeptCookies(const KeptCookies&) = delete;
+    KeptCookies& operator=(const KeptCookies&) = delete;
+
+    // `fields`: the request's Cookie field lines. Replaces what was kept before. Cookies past the 64th are not kept.
+    void collect(std::span<const std::string_view> fields, std::span<const CookieRule> rules,
+                 std::int64_t now_s);
+
+    // In byte order of names.
+    std::span<const KeptCookie> cookies() const { return {list_.data(), count_}; }
+    bool bypass() const { return bypass_; }
+    bool personal() const { return personal_; }     // a cookie of class personal is there
+    bool shareable() const { return !near_only_; }  // false: and one of those must not be kept in a store
+
+    // The Cookie field to send to the backend for them: as the variant says, but a personal cookie as the client sent it, and
+    // a verified one signed anew.
+    std::string field(std::int64_t now_s) const;
+
+private:
+    struct Source {
+        const CookieRule* rule;
+        std::string_view sent;  // as the client sent it
+    };
+
+    void add(std::string_view name, std::string_view sent, const CookieRule& rule, std::int64_t now_s);
+    std::string_view value_of(std::string_view name, std::string_view sent, const CookieRule& rule,
+                              std::int64_t now_s);
+    std::size_t place(std::string_view name) const;
+
+    std::array<KeptCookie, max_variant_pairs> list_;
+    std::array<Source, max_variant_pairs> sources_;
+    std::array<std::array<char, 24>, max_variant_pairs> texts_;  // of numbers and digests
+    std::size_t count_ = 0, texts_used_ = 0;
+    bool bypass_ = false, personal_ = false, near_only_ = false;
+};
+
+// The rules, in their order, for the cookies that a framework sets unless the site says otherwise; none for a framework that
+// isn't known.
+std::vector<CookieRule> cookie_preset(std::string_view framework);
+inline constexpr std::string_view cookie_presets = "django, rails, laravel, php, wordpress or express";
+
+}  // namespace larder

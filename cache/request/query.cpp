@@ -1,0 +1,98 @@
+// Percent-encoding, then the parameters' rule.
+#include "cache/request/query.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace larder {
+
+namespace {
+
+int hex_value(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    c = static_cast<char>(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool is_unreserved(int c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
+}
+
+bool name_matches(std::string_view name, std::string_view pattern) {
+    if (!pattern.empty() && pattern.back() == '*') {
+        pattern.remove_suffix(1);
+        return name.substr(0, pattern.size()) == pattern;
+    }
+    return name == pattern;
+}
+
+std::string_view name_of(std::string_view parameter) {
+    return parameter.substr(0, parameter.find('='));
+}
+
+}  // namespace
+
+std::string_view normalise_escapes(std::string_view text, std::string& storage) {
+    auto percent = text.find('%');
+    if (percent == std::string_view::npos) return text;
+    storage.assign(text.substr(0, percent));
+    for (std::size_t at = percent; at < text.size(); at++) {
+        int high = text[at] == '%' && at + 2 < text.size() ? hex_value(text[at + 1]) : -1;
+        int low = high >= 0 ? hex_value(text[at + 2]) : -1;
+        if (low < 0) {
+            storage.push_back(text[at]);
+            continue;
+        }
+        at += 2;
+        int byte = high * 16 + low;
+        if (is_unreserved(byte)) {
+            storage.push_back(static_cast<char>(byte));
+        } else {
+            storage.push_back('%');
+            storage.push_back("0123456789ABCDEF"[high]);
+            storage.push_back("0123456789ABCDEF"[low]);
+        }
+    }
+    return storage;
+}
+
+std::string_view normalise_query(const QueryRule& rule, std::string_view query, std::string& storage) {
+    if (rule.kind == QueryRule::Kind::none || query.empty()) return {};
+    if (rule.kind == QueryRule::Kind::verbatim && !rule.sort) return normalise_escapes(query, storage);
+    std::string escapes;
+    query = normalise_escapes(query, escapes);
+    std::vector<std::string_view> kept;
+    for (std::size_t at = 0; at <= query.size();) {
+        std::size_t end = std::min(query.find('&', at), query.size());
+        std::string_view parameter = query.substr(at, end - at);
+        at = end + 1;
+        if (parameter.empty()) continue;
+        bool named = std::any_of(
+            rule.names.begin(), rule.names.end(),
+            [parameter](const std::string& pattern) { return name_matches(name_of(parameter), pattern); });
+        if (rule.kind == QueryRule::Kind::verbatim || named == (rule.kind == QueryRule::Kind::keep))
+            kept.push_back(parameter);
+    }
+    // Stable: the order of parameters of the same name means something to many backends.
+    if (rule.sort) {
+        std::stable_sort(kept.begin(), kept.end(),
+                         [](std::string_view a, std::string_view b) { return name_of(a) < name_of(b); });
+    }
+    storage.clear();
+    for (std::string_view parameter : kept) {
+        if (!storage.empty()) storage.push_back('&');
+        storage.append(parameter);
+    }
+    return storage;
+}
+
+std::span<const std::string_view> marketing_parameters() {
+    static constexpr std::array<std::string_view, 24> names{
+        "utm_*",  "gclid",  "gclsrc",  "gbraid", "wbraid", "dclid",     "gad_source", "srsltid",
+        "fbclid", "igshid", "msclkid", "ttclid", "twclid", "li_fat_id", "yclid",      "ymclid",
+        "mc_cid", "mc_eid", "_ga",     "_gl",    "_hsenc", "_hsmi",     "mkt_tok",    "epik"};
+    return names;
+}
+
+}  // namespace larder

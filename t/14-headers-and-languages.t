@@ -1,0 +1,41 @@
+# Headers that the key holds: lists of values, classes of devices by nginx's map, languages; absent and empty are not the same.
+use Larder::Test;
+
+my $t       = Larder::Test->new;
+my $backend = $t->backend;
+$t->nginx(<<'CONF');
+    map $http_user_agent $device {
+        default           desktop;
+        ~*iphone|android  phone;
+    }
+    larder_zone 8m;
+    larder_valid 1m;
+    server {
+        listen @nginx@;
+        larder near;
+        location / {
+            larder_header X-Device value=$device;
+            larder_header X-Currency allow=eur,usd default=eur;
+            larder_language en de fr;
+            proxy_pass http://@backend@;
+        }
+        location /plain { larder_header X-Plain; proxy_pass http://@backend@; }
+    }
+CONF
+$backend->set('/*' => {body => '{header:X-Device} {header:X-Currency} {header:Accept-Language} {header:User-Agent}'}, '/plain' => {echo => 1});
+my $seen = sub { my $r = $t->get('/', headers => [@_]); [$r->body, $r->larder] };
+
+is_deeply $seen->('User-Agent' => 'Mozilla (iPhone; 1)', 'X-Device' => 'toaster'), ['phone eur en ', 'MISS'], 'a class of devices, not what the client says it is';
+is_deeply $seen->('User-Agent' => 'Mozilla (Android; 7)'), ['phone eur en ', 'HIT'], '... is shared by the class';
+is_deeply $seen->('User-Agent' => 'curl', 'X-Currency' => 'usd'), ['desktop usd en ', 'MISS'], 'a value from the list';
+is_deeply $seen->('User-Agent' => 'wget', 'X-Currency' => ' usd '), ['desktop usd en ', 'HIT'], '... whatever the spaces';
+is_deeply $seen->('X-Currency' => 'doge'), ['desktop eur en ', 'MISS'], 'one that is not is the default';
+is_deeply $seen->('Accept-Language' => 'de-CH, en;q=0.8'), ['desktop eur de ', 'MISS'], 'a language is negotiated';
+is_deeply $seen->('Accept-Language' => 'sv, de-AT;q=0.9, fr;q=0.2'), ['desktop eur de ', 'HIT'], '... to one the site speaks';
+is_deeply $seen->('Accept-Language' => 'xx;q=broken,,'), ['desktop eur en ', 'HIT'], '... or its first';
+
+# CVE-2026-113593: a cache that takes an empty header for none.
+my @plain = map { $t->get('/plain', headers => $_)->larder } [], ['X-Plain' => ''], [], ['X-Plain' => ''], ['X-Plain' => 'a'];
+is_deeply \@plain, ['MISS', 'MISS', 'HIT', 'HIT', 'MISS'], 'a header that is absent and one that is empty are two';
+
+done_testing;

@@ -1,0 +1,77 @@
+"""A Django site of one file, for uWSGI: sessions, languages, signed cookies, forms. For tests only.
+
+Every page says which render of its view it is. LARDER_KEY in the environment is LARDER["KEY"].
+"""
+import collections
+import os
+
+import django
+from django.conf import settings
+
+settings.configure(
+    SECRET_KEY="of tests only",
+    ALLOWED_HOSTS=["*"],
+    ROOT_URLCONF=__name__,
+    INSTALLED_APPS=["django.contrib.sessions", "larder"],
+    SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies",
+    MIDDLEWARE=[
+        "larder.middleware.LarderMiddleware",
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.middleware.locale.LocaleMiddleware",
+        "django.middleware.csrf.CsrfViewMiddleware",
+    ],
+    TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}],
+    LANGUAGE_CODE="en",
+    LANGUAGES=[("en", "English"), ("de", "Deutsch"), ("fr", "Français")],
+    LARDER={"KEY": os.environ["LARDER_KEY"]},
+)
+django.setup()
+
+from django.core.wsgi import get_wsgi_application  # noqa: E402
+from django.http import HttpResponse  # noqa: E402
+from django.urls import path  # noqa: E402
+
+import larder  # noqa: E402
+
+renders = collections.Counter()
+
+
+def page(request, text, control="max-age=60"):
+    renders[request.path] += 1
+    return HttpResponse(f"{text} render {renders[request.path]}", headers={"Cache-Control": control})
+
+
+def login(request):
+    request.session["user"] = request.GET["user"]
+    response = HttpResponse("logged in")
+    larder.set_signed_cookie(response, "plan", request.GET.get("plan", "free"))
+    return response
+
+
+def logout(request):
+    request.session.flush()
+    return HttpResponse("logged out")
+
+
+def me(request):
+    return page(request, "page of " + request.session.get("user", "nobody"), "private, max-age=60")
+
+
+def known(request):
+    return page(request, "known" if request.COOKIES.get("sessionid") else "anonymous")
+
+
+def language(request):
+    return page(request, "in " + request.LANGUAGE_CODE)
+
+
+def plan(request):
+    return page(request, "plan " + larder.get_signed_cookie(request, "plan", "none"))
+
+
+def group(request):
+    return page(request, "group " + request.COOKIES.get("ab", "none"))
+
+
+urlpatterns = [path(f"{view.__name__}/", view) for view in (login, logout, me, known, language, plan, group)]
+application = get_wsgi_application()
