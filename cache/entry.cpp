@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "cache/request/key.hpp"
+#include "cache/response/fields.hpp"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -50,9 +51,19 @@ bool well_formed_headers(std::string_view section) {
     return in.ok();
 }
 
+std::string encoded_fields(const std::vector<NamedValue>& fields) {
+    std::string bytes;
+    ByteWriter out(bytes);
+    for (const NamedValue& field : fields) {
+        out.text16(field.name);
+        out.text32(field.value);
+    }
+    return bytes;
+}
+
 bool sane_times(const Lifetime& life) {
     constexpr std::int64_t century_ms = 100LL * 366 * 86400 * 1000;
-    for (std::int64_t span : {life.fresh_ms, life.while_ms, life.error_ms}) {
+    for (std::int64_t span : {life.fresh_ms, life.while_ms, life.error_ms, life.keep_ms}) {
         if (span < 0 || span > century_ms) return false;
     }
     return is_instant(life.base_ms);
@@ -71,9 +82,9 @@ std::optional<EntryView> EntryView::parse(std::string_view bytes, const char** w
     std::memcpy(&head, bytes.data(), sizeof head);
     if (head.magic != entry_magic) return refuse("not an entry");
     if (head.version != entry_version) return refuse("entry has an unknown version");
-    // Each section is below 4 GiB, so three of them can't overflow 64 bits; the body is checked by subtraction.
-    std::uint64_t meta_size =
-        std::uint64_t{head.variant_size} + head.tags_size + head.headers_size + head.plan_size;
+    // Each section is below 4 GiB, so a few of them can't overflow 64 bits; the body is checked by subtraction.
+    std::uint64_t meta_size = std::uint64_t{head.variant_size} + head.tags_size + head.headers_size +
+                              head.steering_size + head.plan_size;
     std::uint64_t rest = bytes.size() - sizeof(EntryHead);
     if (meta_size > rest || head.body_size != rest - meta_size)
         return refuse("entry is truncated or too long");
@@ -88,7 +99,9 @@ std::optional<EntryView> EntryView::parse(std::string_view bytes, const char** w
     if (!Variant::parse(view.variant(), why)) return std::nullopt;
     if (!well_formed_tags(view.section(head.variant_size, head.tags_size)))
         return refuse("entry has malformed tags");
-    if (!well_formed_headers(view.section(head.variant_size + head.tags_size, head.headers_size))) {
+    std::size_t headers_at = head.variant_size + head.tags_size;
+    if (!well_formed_headers(view.section(headers_at, head.headers_size)) ||
+        !well_formed_headers(view.section(headers_at + head.headers_size, head.steering_size))) {
         return refuse("entry has malformed headers");
     }
     return view;
@@ -100,16 +113,20 @@ EntryView EntryView::trusted(std::string_view bytes) {
     return EntryView(head, bytes);
 }
 
+std::string_view EntryView::header(std::string_view name) const {
+    std::string_view found;
+    each_header([&](std::string_view n, std::string_view value) {
+        if (found.empty() && equals_ignore_case(n, name)) found = value;
+    });
+    return found;
+}
+
 std::string entry_prefix(const EntryParts& parts) {
     std::string tags;
     ByteWriter tags_out(tags);
     for (std::string_view tag : parts.tags) tags_out.text16(tag);
-    std::string headers;
-    ByteWriter headers_out(headers);
-    for (const NamedValue& header : parts.headers) {
-        headers_out.text16(header.name);
-        headers_out.text32(header.value);
-    }
+    std::string headers = encoded_fields(parts.headers);
+    std::string steering = encoded_fields(parts.steering);
     EntryHead head{};
     head.magic = entry_magic;
     head.version = entry_version;
@@ -121,12 +138,13 @@ std::string entry_prefix(const EntryParts& parts) {
     head.variant_size = static_cast<std::uint32_t>(parts.variant.size());
     head.tags_size = static_cast<std::uint32_t>(tags.size());
     head.headers_size = static_cast<std::uint32_t>(headers.size());
+    head.steering_size = static_cast<std::uint32_t>(steering.size());
     head.plan_size = static_cast<std::uint32_t>(parts.plan.size());
     head.body_size = parts.body.size();
     head.body_checksum = XXH3_64bits(parts.body.data(), parts.body.size());
 
     std::string out(sizeof head, '\0');
-    out.append(parts.variant).append(tags).append(headers).append(parts.plan);
+    out.append(parts.variant).append(tags).append(headers).append(steering).append(parts.plan);
     head.meta_checksum = meta_checksum(head, std::string_view(out).substr(sizeof head));
     std::memcpy(out.data(), &head, sizeof head);
     return out;

@@ -1,9 +1,10 @@
 // The entry: what is stored for one variant. One contiguous block of bytes, the same in the near cache, Redis and memcached.
 //
 // Layout (version 1), little-endian:
-//   EntryHead | variant | tags | headers | plan | body
+//   EntryHead | variant | tags | headers | steering | plan | body
 //   tags:    n × text16, names of the surrogate keys
 //   headers: n × (text16 name, text32 value), as the backend sent them, less those that must not be stored
+//   steering: the same for fields that steer Larder and never reach a client: what a 304 does not repeat holds on
 //   plan:    compiled ESI plan over the body (edge_includes/plan/plan.hpp); empty when the body has no ESI
 // Stores are outside: EntryView::parse checks every length and both checksums before anything is believed.
 #pragma once
@@ -30,7 +31,7 @@ struct EntryHead {
     std::uint16_t version;
     std::uint16_t status;     // HTTP status code
     std::uint32_t render_ms;  // how long the backend took
-    std::uint32_t reserved;   // 0
+    std::uint32_t steering_size;
     std::int64_t created_ms;  // Unix time the request for this render was sent
     Lifetime life;
     std::uint64_t fence;  // the newest purge sequence known when the render began (see purge.hpp)
@@ -42,8 +43,8 @@ struct EntryHead {
     std::uint64_t meta_checksum;  // XXH3 of the head up to here, variant, tags, headers and plan
     std::uint64_t body_checksum;  // XXH3 of the body
 };
-static_assert(sizeof(EntryHead) == 104 && offsetof(EntryHead, created_ms) == 16 &&
-                  offsetof(EntryHead, fence) == 56,
+static_assert(sizeof(EntryHead) == 112 && offsetof(EntryHead, created_ms) == 16 &&
+                  offsetof(EntryHead, fence) == 64,
               "a stored format: redis_scripts.hpp reads created_ms and fence at these offsets");
 
 // A checked, non-owning look at an entry's bytes.
@@ -59,7 +60,8 @@ public:
     std::string_view bytes() const { return bytes_; }
     std::string_view variant() const { return section(0, head_.variant_size); }
     std::string_view plan() const {
-        return section(head_.variant_size + head_.tags_size + head_.headers_size, head_.plan_size);
+        return section(head_.variant_size + head_.tags_size + head_.headers_size + head_.steering_size,
+                       head_.plan_size);
     }
     std::string_view body() const { return bytes_.substr(bytes_.size() - head_.body_size); }
 
@@ -68,9 +70,15 @@ public:
     void each_tag(F&& f) const;
     template <typename F>
     void each_header(F&& f) const;
+    template <typename F>
+    void each_steering(F&& f) const;
+    // The first header of that name, in any case; empty if there is none.
+    std::string_view header(std::string_view name) const;
 
 private:
     EntryView(const EntryHead& head, std::string_view bytes) : head_(head), bytes_(bytes) {}
+    template <typename F>
+    static void each_field(std::string_view section, F&& f);
     std::string_view section(std::size_t offset, std::size_t size) const {
         return bytes_.substr(sizeof(EntryHead) + offset, size);
     }
@@ -88,6 +96,7 @@ struct EntryParts {
     std::string_view variant;            // encoded
     std::vector<std::string_view> tags;  // at most max_entry_tags
     std::vector<NamedValue> headers;     // at most max_entry_headers
+    std::vector<NamedValue> steering{};  // the same
     std::string_view plan;
     std::string_view body;
 };
@@ -114,7 +123,17 @@ void EntryView::each_tag(F&& f) const {
 
 template <typename F>
 void EntryView::each_header(F&& f) const {
-    ByteReader in(section(head_.variant_size + head_.tags_size, head_.headers_size));
+    each_field(section(head_.variant_size + head_.tags_size, head_.headers_size), f);
+}
+
+template <typename F>
+void EntryView::each_steering(F&& f) const {
+    each_field(section(head_.variant_size + head_.tags_size + head_.headers_size, head_.steering_size), f);
+}
+
+template <typename F>
+void EntryView::each_field(std::string_view section, F&& f) {
+    ByteReader in(section);
     while (!in.at_end() && in.ok()) {
         std::string_view name = in.text16();
         std::string_view value = in.text32();

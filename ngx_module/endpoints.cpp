@@ -10,6 +10,7 @@
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/request.hpp"
 #include "ngx_module/near/shared_zone.hpp"
+#include "ngx_module/request/invalidate.hpp"
 #include "ngx_module/stores/stores.hpp"
 #include "ngx_module/text.hpp"
 
@@ -114,54 +115,6 @@ std::string unescape(std::string_view text) {
     ngx_unescape_uri(&to, &from, out.size(), 0);
     out.resize(static_cast<std::size_t>(to - begin));
     return out;
-}
-
-std::string lower_host(std::string_view host, std::string_view default_port) {
-    std::string out(host);
-    std::transform(out.begin(), out.end(), out.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    if (out.size() > default_port.size() &&
-        std::string_view(out).substr(out.size() - default_port.size()) == default_port) {
-        out.resize(out.size() - default_port.size());
-    }
-    return out;
-}
-
-// A path as variants have it: decoded and encoded again, without a query.
-std::string variant_path(std::string_view path) {
-    std::string decoded(path.substr(0, path.find_first_of("?#")));
-    auto* to = reinterpret_cast<u_char*>(decoded.data());
-    u_char* from = to;
-    u_char* begin = to;
-    ngx_unescape_uri(&to, &from, decoded.size(), 0);
-    decoded.resize(static_cast<std::size_t>(to - begin));
-    uintptr_t extra =
-        ngx_escape_uri(nullptr, reinterpret_cast<u_char*>(decoded.data()), decoded.size(), NGX_ESCAPE_URI);
-    std::string encoded(decoded.size() + 2 * extra, '\0');
-    ngx_escape_uri(reinterpret_cast<u_char*>(encoded.data()), reinterpret_cast<u_char*>(decoded.data()),
-                   decoded.size(), NGX_ESCAPE_URI);
-    return encoded;
-}
-
-// "http://host/path" or "/path" of `own_host`.
-std::optional<std::uint64_t> url_hash(std::string_view url, std::string_view own_host) {
-    std::string_view default_port = ":80";
-    std::string_view host = own_host;
-    for (std::string_view scheme : {"http://", "https://"}) {
-        if (url.substr(0, scheme.size()) != scheme) continue;
-        if (scheme == "https://") default_port = ":443";
-        url.remove_prefix(scheme.size());
-        auto slash = std::min(url.find('/'), url.size());
-        host = url.substr(0, slash);
-        url.remove_prefix(slash);
-        if (url.empty()) url = "/";
-    }
-    if (url.empty() || url[0] != '/' || host.empty()) return std::nullopt;
-    return url_tag_hash(lower_host(host, default_port), variant_path(url));
-}
-
-std::string_view host_header(ngx_http_request_t* r) {
-    return r->headers_in.host != nullptr ? view(r->headers_in.host->value) : view(r->headers_in.server);
 }
 
 // Why the request is not a purge, or an empty text.

@@ -55,6 +55,8 @@ near_cache::Counter counter_of(Status status) {
             return near_cache::Counter::hit;
         case Status::stale:
             return near_cache::Counter::stale;
+        case Status::revalidated:
+            return near_cache::Counter::revalidated;
         case Status::coalesced:
             return near_cache::Counter::coalesced;
         case Status::bypass:

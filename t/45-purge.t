@@ -63,8 +63,9 @@ for my $lang (qw(de fr)) {
 $one->purge('url=/near/page&mode=hard', @as);
 is $t->get('/near/page', headers => [Host => 'site', Cookie => "lang=$_"])->larder, 'MISS', "a URL names all its variants: $_" for qw(de fr);
 $t->get('/near/page?1', @as) for 1 .. 2;
+$backend->set('/near/page' => {status => 405});
 $t->request(method => 'PURGE', path => '/near/page?1', @as);
-is $t->get('/near/page?1', @as)->larder, 'HIT', 'the method PURGE does nothing where no larder_purge stands';
+is $t->get('/near/page?1', @as)->larder, 'HIT', 'the method PURGE does nothing of its own where no larder_purge stands';
 
 is $t->get('/larder_purge?tag=mine', @as)->status, 405, 'not by GET';
 for my $bad ('', 'tag=', 'colour=red', 'url=nowhere', 'mode=maybe&tag=x') {

@@ -66,6 +66,8 @@ void add_directive(const Directive& d, CacheDirectives& into) {
         into.must_revalidate = true;
     else if (is("proxy-revalidate"))
         into.proxy_revalidate = true;
+    else if (is("must-understand"))
+        into.must_understand = true;
 }
 
 bool addressed_to_us(std::string_view& element) {

@@ -28,7 +28,7 @@ std::optional<std::int64_t> parse_http_date(std::string_view text);
 struct CacheDirectives {
     std::optional<std::int64_t> max_age, s_maxage, stale_while_revalidate, stale_if_error;  // seconds
     bool no_store = false, no_cache = false, is_private = false, is_public = false;
-    bool must_revalidate = false, proxy_revalidate = false;
+    bool must_revalidate = false, proxy_revalidate = false, must_understand = false;
     bool esi = false;  // Surrogate-Control: content="ESI/1.0"
 
     bool says_lifetime() const { return max_age.has_value() || s_maxage.has_value(); }

@@ -15,6 +15,11 @@ void write_policy(ByteWriter& out, const Policy& policy) {
     out.integer(static_cast<std::uint8_t>(policy.never_stale));
     out.integer(policy.while_s);
     out.integer(policy.error_s);
+    out.integer(policy.keep_s);
+    out.integer(policy.heuristic_percent);
+    out.integer(policy.heuristic_max_s);
+    out.integer(static_cast<std::uint8_t>(policy.strip_cookies.size()));
+    for (const std::string& name : policy.strip_cookies) out.text16(name);
     out.integer(static_cast<std::uint8_t>(policy.esi));
     out.integer(policy.max_body);
     out.integer(policy.esi_max_includes);
@@ -35,6 +40,12 @@ std::optional<Policy> read_policy(ByteReader& in) {
     auto never_stale = in.integer<std::uint8_t>();
     policy.while_s = in.integer<std::uint32_t>();
     policy.error_s = in.integer<std::uint32_t>();
+    policy.keep_s = in.integer<std::uint32_t>();
+    policy.heuristic_percent = in.integer<std::uint8_t>();
+    policy.heuristic_max_s = in.integer<std::uint32_t>();
+    auto names = in.integer<std::uint8_t>();
+    if (names > max_strip_cookies || policy.heuristic_percent > 100) return std::nullopt;
+    for (unsigned i = 0; i < names && in.ok(); i++) policy.strip_cookies.emplace_back(in.text16());
     auto esi = in.integer<std::uint8_t>();
     policy.max_body = in.integer<std::uint32_t>();
     policy.esi_max_includes = in.integer<std::uint16_t>();

@@ -27,6 +27,7 @@ struct ValidRule {
 };
 
 inline constexpr std::size_t max_valid_rules = 32;
+inline constexpr std::size_t max_strip_cookies = 64;
 
 struct Policy {
     std::vector<ValidRule>
@@ -35,6 +36,13 @@ struct Policy {
     bool never_stale = false;
     std::uint32_t while_s = 86400;  // stale while regenerating, unless the answer says stale-while-revalidate
     std::uint32_t error_s = 86400;  // stale on error, unless the answer says stale-if-error
+    std::uint32_t keep_s =
+        86400;  // how long a stale entry with a validator is good to ask whether it changed; 0: not
+    std::uint8_t heuristic_percent =
+        0;  // of the time since Last-Modified, where nothing else says how long (RFC 9111 4.2.2)
+    std::uint32_t heuristic_max_s = 86400;
+    std::vector<std::string>
+        strip_cookies;  // Set-Cookie of these names is removed from what is stored; "*": of all
     EsiMode esi = EsiMode::off;
     std::uint32_t max_body = 1u << 20;  // bytes; a longer answer passes through unstored
     std::uint16_t esi_max_includes = 256;

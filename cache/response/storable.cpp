@@ -26,6 +26,8 @@ bool is_one_of(std::string_view name, const std::array<std::string_view, N>& nam
 constexpr std::array<std::string_view, 7> steering_fields = {
     "Surrogate-Control", "CDN-Cache-Control", "Surrogate-Key", "Cache-Tag", "Cache-Tags", "xkey",
     "X-Cache-Tags"};
+// Those of them that say how long: kept for when a 304 does not say it again. (Tags are kept as such.)
+constexpr std::array<std::string_view, 2> lifetime_fields = {"Surrogate-Control", "CDN-Cache-Control"};
 // Hop-by-hop (RFC 9110 section 7.6.1), made anew by whoever serves, or never to be shared.
 constexpr std::array<std::string_view, 18> unstored_fields = {"Connection",
                                                               "Keep-Alive",
@@ -51,7 +53,7 @@ struct Steering {
     CacheDirectives surrogate, cache_control;
     std::string targeted;
     bool has_surrogate = false, has_targeted = false;
-    std::string_view expires, date, age, content_type;
+    std::string_view expires, date, age, content_type, etag, last_modified;
     bool has_expires = false;
     bool set_cookie = false, content_range = false, coded = false;
     std::vector<std::string_view> vary, connection, tags;
@@ -67,7 +69,7 @@ void add_tags(std::string_view field, std::string_view separators, std::vector<s
     }
 }
 
-Steering gather(const Answer& answer) {
+Steering gather(const Policy& policy, const Answer& answer) {
     Steering s;
     for (const NamedValue& field : answer.headers) {
         auto is = [&field](std::string_view name) { return equals_ignore_case(field.name, name); };
@@ -95,7 +97,11 @@ Steering gather(const Answer& answer) {
         } else if (is("Content-Range")) {
             s.content_range = true;
         } else if (is("Set-Cookie")) {
-            s.set_cookie = true;
+            s.set_cookie = s.set_cookie || !is_stripped_cookie(policy, field.value);
+        } else if (is("ETag")) {
+            s.etag = trim_ows(field.value);
+        } else if (is("Last-Modified")) {
+            s.last_modified = trim_ows(field.value);
         } else if (is("Vary")) {
             each_list_element(field.value, [&s](std::string_view name) { s.vary.push_back(name); });
         } else if (is("Connection")) {
@@ -124,6 +130,21 @@ const ValidRule* rule_for(const Policy& policy, std::uint16_t status) {
     return nullptr;
 }
 
+// Final status codes whose caching requirements are implemented (RFC 9111 section 5.2.2.3): those of RFC 9110 section 15, as
+// none of them asks more of a cache than what is done for all; 206 and 304 are refused before.
+bool is_understood(std::uint16_t status) {
+    return (status >= 200 && status <= 205) || (status >= 300 && status <= 303) || status == 307 ||
+           status == 308 || (status >= 400 && status <= 417) || status == 421 || status == 422 ||
+           status == 426 || (status >= 500 && status <= 505);
+}
+
+// RFC 9110 section 15.1: cacheable without being told so.
+bool is_heuristically_cacheable(std::uint16_t status) {
+    static constexpr std::array<std::uint16_t, 11> codes{200, 203, 204, 300, 301, 308,
+                                                         404, 405, 410, 414, 501};
+    return std::find(codes.begin(), codes.end(), status) != codes.end();
+}
+
 // Which field decides, and what it says.
 struct Freshness {
     bool known = false;
@@ -136,6 +157,15 @@ std::int64_t expires_seconds(const Steering& s, std::int64_t response_ms) {
     if (!expires) return 0;  // RFC 9111 section 5.3: invalid means already expired
     std::int64_t generated = parse_http_date(trim_ows(s.date)).value_or(response_ms / second_ms);
     return std::max<std::int64_t>(0, *expires - generated);
+}
+
+// RFC 9111 section 4.2.2: a part of the time for which the answer has not changed.
+std::int64_t heuristic_seconds(const Policy& policy, const Answer& answer, const Steering& s) {
+    auto modified = parse_http_date(s.last_modified);
+    if (policy.heuristic_percent == 0 || !modified || !is_heuristically_cacheable(answer.status)) return 0;
+    std::int64_t generated = parse_http_date(trim_ows(s.date)).value_or(answer.response_ms / second_ms);
+    return std::min<std::int64_t>(policy.heuristic_max_s, std::max<std::int64_t>(0, generated - *modified) /
+                                                              100 * policy.heuristic_percent);
 }
 
 Freshness freshness(const Policy& policy, const Answer& answer, const Steering& s) {
@@ -158,6 +188,13 @@ Freshness freshness(const Policy& policy, const Answer& answer, const Steering& 
         f.known = true;
         f.seconds = by_expires ? expires_seconds(s, answer.response_ms)
                                : f.directives.s_maxage.value_or(f.directives.max_age.value_or(0));
+    } else if (std::int64_t guess = heuristic_seconds(policy, answer, s); guess > 0) {
+        f.known = true;
+        f.seconds = guess;
+    }
+    if (f.directives.no_cache) {
+        f.known = true;
+        f.seconds = 0;
     }
     return f;
 }
@@ -176,14 +213,22 @@ std::int64_t generated_at_ms(const Answer& answer, const Steering& s) {
     return std::max<std::int64_t>(0, answer.response_ms - std::max(apparent_age_ms, corrected_age_ms));
 }
 
-const char* refusal(const Answer& answer, const Steering& s, const Freshness& f) {
+// How long the answer is good to ask whether it has changed.
+std::int64_t keep_s(const Policy& policy, const Answer& answer, const Steering& s) {
+    bool has_validator = !s.etag.empty() || parse_http_date(s.last_modified).has_value();
+    return answer.status == 200 && has_validator ? policy.keep_s : 0;
+}
+
+const char* refusal(const Policy& policy, const Answer& answer, const Steering& s, const Freshness& f) {
     if (answer.status > 599) return "status";
     if (answer.status < 200 || answer.status == 206 || answer.status == 304 || s.content_range)
         return "partial";
     if (s.set_cookie) return "set-cookie";
-    if (f.directives.no_store) return "no-store";
+    if (f.directives.no_store && !(f.directives.must_understand && is_understood(answer.status)))
+        return "no-store";
     if (f.directives.is_private && !answer.personal) return "private";
-    if (f.directives.no_cache) return "no-cache";
+    bool can_validate = keep_s(policy, answer, s) > 0;
+    if (f.directives.no_cache && !can_validate) return "no-cache";
     const CacheDirectives& d = f.directives;
     if (answer.authorized && !d.is_public && !d.s_maxage && !d.must_revalidate) return "authorization";
     for (std::string_view name : s.vary) {
@@ -196,8 +241,8 @@ const char* refusal(const Answer& answer, const Steering& s, const Freshness& f)
     }
     if (s.coded) return "content-encoding";
     if (!f.known) return "no-lifetime";
-    if (f.seconds == 0 && d.stale_while_revalidate.value_or(0) == 0 && d.stale_if_error.value_or(0) == 0)
-        return "not-fresh";
+    bool has_window = d.stale_while_revalidate.value_or(0) != 0 || d.stale_if_error.value_or(0) != 0;
+    if (f.seconds == 0 && !has_window && !can_validate) return "not-fresh";
     return nullptr;
 }
 
@@ -206,8 +251,12 @@ Lifetime lifetime(const Policy& policy, const Answer& answer, const Steering& s,
     life.base_ms = generated_at_ms(answer, s);
     auto span_ms = [](std::int64_t seconds) { return std::min(seconds, longest_s) * second_ms; };
     life.fresh_ms = span_ms(f.seconds);
+    life.keep_ms = span_ms(keep_s(policy, answer, s));
+    if (f.directives.no_cache) return life;
     if (policy.never_stale || f.directives.must_revalidate || f.directives.proxy_revalidate) return life;
-    life.while_ms = span_ms(f.directives.stale_while_revalidate.value_or(policy.while_s));
+    // Expired from the start: not to be served without asking, unless the answer itself says so.
+    std::int64_t usual_while_s = f.seconds > 0 ? policy.while_s : 0;
+    life.while_ms = span_ms(f.directives.stale_while_revalidate.value_or(usual_while_s));
     life.error_ms = span_ms(f.directives.stale_if_error.value_or(policy.error_s));
     return life;
 }
@@ -230,21 +279,28 @@ const char* excess(const std::vector<NamedValue>& headers, const std::vector<std
 
 }  // namespace
 
+bool is_stripped_cookie(const Policy& policy, std::string_view set_cookie) {
+    std::string_view name = trim_ows(set_cookie.substr(0, set_cookie.find_first_of("=;")));
+    return std::any_of(policy.strip_cookies.begin(), policy.strip_cookies.end(),
+                       [name](const std::string& stripped) { return stripped == "*" || stripped == name; });
+}
+
 bool is_larder_field(std::string_view name) {
     return is_one_of(name, steering_fields) || equals_ignore_case(name.substr(0, 7), "Larder-");
 }
 
 Storability storability(const Policy& policy, const Answer& answer) {
-    Steering s = gather(answer);
+    Steering s = gather(policy, answer);
     Storability result;
     result.esi =
         !s.coded && (policy.esi == EsiMode::on ? is_textual(s.content_type)
                                                : policy.esi == EsiMode::automatic && s.surrogate.esi);
     for (const NamedValue& field : answer.headers) {
         if (is_stored(field, s.connection)) result.headers.push_back(field);
+        if (is_one_of(field.name, lifetime_fields)) result.steering.push_back(field);
     }
     Freshness f = freshness(policy, answer, s);
-    const char* refused = refusal(answer, s, f);
+    const char* refused = refusal(policy, answer, s, f);
     if (refused == nullptr) refused = excess(result.headers, s.tags);
     if (refused != nullptr) {
         result.reason = refused;

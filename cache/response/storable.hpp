@@ -35,6 +35,7 @@ struct Storability {
     bool esi = false;         // compile the body as ESI, stored or not
     std::vector<NamedValue>
         headers;  // to store and to send: hop-by-hop, surrogate and Larder-* fields removed
+    std::vector<NamedValue> steering;  // to store beside them: Surrogate-Control, CDN-Cache-Control
     std::vector<std::string_view>
         tags;  // surrogate keys without duplicates; a page with too many is not stored, as a purge
                // could not find it
@@ -42,6 +43,9 @@ struct Storability {
 
 // Views in the result point into `answer`.
 Storability storability(const Policy& policy, const Answer& answer);
+
+// Whether the policy has this Set-Cookie field removed from an answer, so that the answer may be stored.
+bool is_stripped_cookie(const Policy& policy, std::string_view set_cookie);
 
 // True for fields that steer Larder (Surrogate-Control, Surrogate-Key, CDN-Cache-Control, Cache-Tag, xkey, Larder-* ...):
 // they never reach a client. Name in any case.

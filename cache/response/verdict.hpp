@@ -1,6 +1,7 @@
 // The verdict: may this entry be served now? Numbers in, decision out; no clock, no I/O.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 namespace larder {
@@ -20,16 +21,16 @@ struct Lifetime {
         0;  // servable this long after it went stale, while a newer one is made (RFC 5861 section 3)
     std::int64_t error_ms =
         0;  // servable this long after it went stale when the backend fails (RFC 5861 section 4)
+    std::int64_t keep_ms = 0;  // ... and good this long to ask the backend whether it has changed
 
-    std::int64_t dead_at_ms() const {
-        return base_ms + fresh_ms + (while_ms > error_ms ? while_ms : error_ms);
-    }
+    std::int64_t dead_at_ms() const { return base_ms + fresh_ms + std::max({while_ms, error_ms, keep_ms}); }
 };
 
 enum class Verdict : std::uint8_t {
     fresh,
     stale_while,  // serve it at once, have a newer one made
     stale_error,  // ask the backend first; serve it if that fails
+    validate,     // ask the backend whether it is still good; serve it only if the backend says so
     dead,
 };
 
@@ -49,6 +50,7 @@ inline Verdict judge(const Lifetime& life, PurgeMark purge, std::int64_t now_ms)
     if (now_ms < stale_at) return Verdict::fresh;
     if (now_ms < stale_at + life.while_ms) return Verdict::stale_while;
     if (now_ms < stale_at + life.error_ms) return Verdict::stale_error;
+    if (now_ms < stale_at + life.keep_ms) return Verdict::validate;
     return Verdict::dead;
 }
 

@@ -25,6 +25,8 @@ const char* to_string(Verdict verdict) {
             return "stale, servable while a newer one is made";
         case Verdict::stale_error:
             return "stale, servable when the backend fails";
+        case Verdict::validate:
+            return "stale, good to ask whether it has changed";
         case Verdict::dead:
             return "dead";
     }

@@ -4,14 +4,15 @@
 #include <spdlog/spdlog.h>
 
 #include "cache/entry.hpp"
-#include "cache/response/fields.hpp"
 #include "cache/job.hpp"
 #include "cache/request/key.hpp"
+#include "cache/response/fields.hpp"
+#include "cache/response/revalidate.hpp"
 #include "cache/response/storable.hpp"
 #include "daemon/queue/backoff.hpp"
-#include "daemon/replicas/decide/position.hpp"
 #include "daemon/render/plan.hpp"
 #include "daemon/render/random.hpp"
+#include "daemon/replicas/decide/position.hpp"
 
 namespace larder::daemon {
 
@@ -48,6 +49,8 @@ struct Regenerator::Render {
     BackendRequest request;
     std::shared_ptr<void> route_token;
     std::uint64_t fence = 0;
+    std::string stored;  // the entry that the store holds: the backend may say that it is still good
+    Verdict verdict = Verdict::dead;  // on it
     BackendAnswer answer;
 };
 
@@ -94,20 +97,39 @@ void Regenerator::prepare(const Shared& render) {
         render->request.max_body, static_cast<std::size_t>(render->settings->render.max_body.bytes));
     if (render->job.deadline_ms != 0 && unix_ms() >= render->job.deadline_ms)
         return end(render, Outcome::expired, "its deadline has passed");
+    read_stored(*render);
     if (!is_wanted(*render)) return end(render, Outcome::skipped, "what is stored is new enough");
+    add_condition(*render);
     enter_gate(render);
+}
+
+// What the store holds of it, and what that is worth. Nothing that was purged for good counts.
+void Regenerator::read_stored(Render& render) {
+    auto bytes = render.store->get(render.claim.lease.key);
+    const char* why = nullptr;
+    auto entry = bytes ? EntryView::parse(*bytes, &why) : std::nullopt;
+    if (!entry || entry->variant() != render.job.variant) return;
+    PurgeSeen purge = render.store->purges_since(entry->head().fence, purge_hashes(*entry));
+    render.verdict = judge(entry->head().life, purge.mark(), unix_ms());
+    if (render.verdict != Verdict::dead) render.stored = std::move(*bytes);
 }
 
 // False when what is stored was not purged since, and is what the job asked for.
 bool Regenerator::is_wanted(const Render& render) {
-    if (render.job.reason == JobReason::manual) return true;
-    auto bytes = render.store->get(render.claim.lease.key);
-    const char* why = nullptr;
-    auto entry = bytes ? EntryView::parse(*bytes, &why) : std::nullopt;
-    if (!entry) return true;
-    PurgeSeen purge = render.store->purges_since(entry->head().fence, purge_hashes(*entry));
-    if (judge(entry->head().life, purge.mark(), unix_ms()) != Verdict::fresh) return true;
-    return render.job.reason == JobReason::prerender && entry->head().created_ms < render.job.enqueued_ms;
+    if (render.job.reason == JobReason::manual || render.verdict != Verdict::fresh) return true;
+    std::int64_t created_ms = EntryView::trusted(render.stored).head().created_ms;
+    return render.job.reason == JobReason::prerender && created_ms < render.job.enqueued_ms;
+}
+
+// Asks only whether it has changed. An operator who asks for a page by hand wants all of it.
+void Regenerator::add_condition(Render& render) {
+    if (render.stored.empty() || render.job.policy.keep_s == 0 || render.job.reason == JobReason::manual)
+        return;
+    Condition condition = condition_of(EntryView::trusted(render.stored));
+    if (!condition.if_none_match.empty())
+        render.request.fields.emplace_back("If-None-Match", condition.if_none_match);
+    if (!condition.if_modified_since.empty())
+        render.request.fields.emplace_back("If-Modified-Since", condition.if_modified_since);
 }
 
 void Regenerator::enter_gate(const Shared& render) {
@@ -182,6 +204,7 @@ void Regenerator::commit(const Shared& render) {
                            [name](const NamedValue& header) { return header.name == name; });
     };
     answer.authorized = answer.variant_holds("authorization");
+    if (got.status == 304) return revalidate(render, answer);
     Storability storability = larder::storability(render->job.policy, answer);
     if (!storability.store) return withdraw(render, storability.reason);
     std::string plan, why;
@@ -190,15 +213,37 @@ void Regenerator::commit(const Shared& render) {
 
     EntryParts parts;
     parts.status = got.status;
-    parts.render_ms = static_cast<std::uint32_t>(std::max<std::int64_t>(got.took_ms, 0));
-    parts.created_ms = got.request_ms;
     parts.life = storability.life;
-    parts.fence = render->fence;
     parts.variant = render->job.variant;
     parts.tags = storability.tags;
     parts.headers = storability.headers;
+    parts.steering = storability.steering;
     parts.plan = plan;
     parts.body = got.body;
+    store_parts(render, parts);
+}
+
+// The backend says that what is stored is still good.
+void Regenerator::revalidate(const Shared& render, const Answer& answer) {
+    Storability decision;
+    auto parts = render->stored.empty()
+                     ? std::nullopt
+                     : revalidated(render->job.policy, EntryView::trusted(render->stored), answer, decision);
+    if (parts) return store_parts(render, *parts);
+    if (render->stored.empty()) return fail(render, "status 304, though nothing was asked");
+    // It is about something else than what we have: ask for all of it.
+    render->stored.clear();
+    std::erase_if(render->request.fields, [](const auto& field) {
+        return field.first == "If-None-Match" || field.first == "If-Modified-Since" ||
+               field.first == "Larder-Route";
+    });
+    enter_gate(render);
+}
+
+void Regenerator::store_parts(const Shared& render, EntryParts& parts) {
+    parts.render_ms = static_cast<std::uint32_t>(std::max<std::int64_t>(render->answer.took_ms, 0));
+    parts.created_ms = render->answer.request_ms;
+    parts.fence = render->fence;
     store_entry(render, build_entry(parts));
 }
 

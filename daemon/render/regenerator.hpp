@@ -11,6 +11,8 @@
 #include <functional>
 #include <random>
 
+#include "cache/entry.hpp"
+#include "cache/response/storable.hpp"
 #include "daemon/live_settings.hpp"
 #include "daemon/metrics.hpp"
 #include "daemon/queue/queue.hpp"
@@ -46,10 +48,14 @@ private:
 
     void guarded(const Shared& render, void (Regenerator::*step)(const Shared&));
     void prepare(const Shared& render);
+    void read_stored(Render& render);
     bool is_wanted(const Render& render);
+    void add_condition(Render& render);
     void enter_gate(const Shared& render);
     void call(const Shared& render);
     void commit(const Shared& render);
+    void revalidate(const Shared& render, const Answer& answer);
+    void store_parts(const Shared& render, EntryParts& parts);
     void withdraw(const Shared& render, const std::string& why);
     void store_entry(const Shared& render, const std::string& bytes);
     void end(const Shared& render, Outcome outcome, const std::string& why);

@@ -100,6 +100,14 @@ struct LocConf {
     Setting<std::vector<std::string>> esi_cookies;
     Setting<std::vector<ngx_http_complex_value_t>> bypass, no_store;
     Setting<RefreshMode> refresh;
+    Setting<std::uint32_t> keep_s;  // of larder_revalidate; 0: off
+    struct Heuristic {
+        std::uint8_t percent = 0;
+        std::uint32_t max_s = 86400;
+    };
+    Setting<Heuristic> heuristic;
+    Setting<std::vector<std::string>> strip_cookies;
+    Setting<PurgeMode> invalidate;    // what an unsafe request does to its URLs
     Setting<ngx_msec_t> lock;         // how long a miss waits for another's fill; 0: not at all
     Setting<std::uint32_t> max_size;  // bytes of a body
     bool purge_endpoint = false;      // not inherited

@@ -59,6 +59,10 @@ char* merge_loc(ngx_conf_t* cf, void* parent, void* child) {
         own.bypass.merge(outer.bypass, {});
         own.no_store.merge(outer.no_store, {});
         own.refresh.merge(outer.refresh, RefreshMode::daemon);
+        own.keep_s.merge(outer.keep_s, 86400);
+        own.heuristic.merge(outer.heuristic, {});
+        own.strip_cookies.merge(outer.strip_cookies, {});
+        own.invalidate.merge(outer.invalidate, PurgeMode::hard);
         own.lock.merge(outer.lock, 5000);
         own.max_size.merge(outer.max_size, 1u << 20);
 
@@ -69,6 +73,10 @@ char* merge_loc(ngx_conf_t* cf, void* parent, void* child) {
         policy.never_stale = own.stale.value().never;
         policy.while_s = own.stale.value().while_s;
         policy.error_s = own.stale.value().error_s;
+        policy.keep_s = own.keep_s.value();
+        policy.heuristic_percent = own.heuristic.value().percent;
+        policy.heuristic_max_s = own.heuristic.value().max_s;
+        policy.strip_cookies = own.strip_cookies.value();
         policy.esi = own.esi.value().mode;
         policy.max_body = own.max_size.value();
         policy.esi_max_includes = own.esi.value().includes;
@@ -136,6 +144,10 @@ ngx_command_t directives[] = {
     at<set_bypass>(everywhere, ngx_string("larder_bypass"), NGX_CONF_1MORE),
     at<set_no_store>(everywhere, ngx_string("larder_no_store"), NGX_CONF_1MORE),
     at<set_refresh>(everywhere, ngx_string("larder_refresh"), NGX_CONF_TAKE1),
+    at<set_revalidate>(everywhere, ngx_string("larder_revalidate"), NGX_CONF_TAKE12),
+    at<set_heuristic>(everywhere, ngx_string("larder_heuristic"), NGX_CONF_TAKE12),
+    at<set_strip_set_cookie>(everywhere, ngx_string("larder_strip_set_cookie"), NGX_CONF_1MORE),
+    at<set_invalidate>(everywhere, ngx_string("larder_invalidate"), NGX_CONF_TAKE1),
     at<set_lock>(everywhere, ngx_string("larder_lock"), NGX_CONF_TAKE1),
     at<set_max_size>(everywhere, ngx_string("larder_max_size"), NGX_CONF_TAKE1),
     at<set_status_endpoint>(NGX_HTTP_LOC_CONF, ngx_string("larder_status"), NGX_CONF_NOARGS),

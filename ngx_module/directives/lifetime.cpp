@@ -94,6 +94,74 @@ char* set_refresh(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     return NGX_CONF_OK;
 }
 
+char* set_revalidate(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    auto* loc = static_cast<LocConf*>(conf);
+    if (loc->keep_s.own) return duplicate();
+    auto args = arguments(cf);
+    if (args[0] != "on" && (args[0] != "off" || args.size() == 2))
+        return refuse(cf, "invalid value " + quoted(args[0]) + ": off, or on [keep=TIME]");
+    std::uint32_t keep_s = args[0] == "on" ? 86400 : 0;
+    if (args.size() == 2) {
+        auto keep = named(args[1], "keep");
+        auto time = keep ? seconds(*keep) : std::nullopt;
+        if (!time || *time == 0)
+            return refuse(cf, "invalid parameter " + quoted(args[1]) + ": keep=TIME, " + legal_time);
+        keep_s = *time;
+    }
+    loc->keep_s.own = keep_s;
+    return NGX_CONF_OK;
+}
+
+char* set_heuristic(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    auto* loc = static_cast<LocConf*>(conf);
+    if (loc->heuristic.own) return duplicate();
+    auto args = arguments(cf);
+    LocConf::Heuristic heuristic;
+    if (args[0] != "off" || args.size() == 2) {
+        auto percent = args[0].substr(args[0].size() - 1) == "%"
+                           ? number(args[0].substr(0, args[0].size() - 1), 1, 100)
+                           : std::nullopt;
+        if (!percent) return refuse(cf, "invalid value " + quoted(args[0]) + ": off, or 1% to 100%");
+        heuristic.percent = static_cast<std::uint8_t>(*percent);
+    }
+    if (args.size() == 2) {
+        auto max = named(args[1], "max");
+        auto time = max ? seconds(*max) : std::nullopt;
+        if (!time) return refuse(cf, "invalid parameter " + quoted(args[1]) + ": max=TIME, " + legal_time);
+        heuristic.max_s = *time;
+    }
+    loc->heuristic.own = heuristic;
+    return NGX_CONF_OK;
+}
+
+char* set_strip_set_cookie(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    auto* loc = static_cast<LocConf*>(conf);
+    if (!loc->strip_cookies.own) loc->strip_cookies.own.emplace();
+    for (std::string_view name : arguments(cf)) {
+        if (name != "*" && !is_token(name))
+            return refuse(cf, "invalid cookie name " + quoted(name) + ": a name, or *");
+        if (loc->strip_cookies.own->size() == max_strip_cookies)
+            return refuse(cf, "too many cookies: at most 64");
+        loc->strip_cookies.own->emplace_back(name);
+    }
+    return NGX_CONF_OK;
+}
+
+char* set_invalidate(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    auto* loc = static_cast<LocConf*>(conf);
+    if (loc->invalidate.own) return duplicate();
+    auto text = arguments(cf)[0];
+    if (text == "on")
+        loc->invalidate.own = PurgeMode::hard;
+    else if (text == "soft")
+        loc->invalidate.own = PurgeMode::soft;
+    else if (text == "off")
+        loc->invalidate.own = PurgeMode::none;
+    else
+        return refuse(cf, "invalid value " + quoted(text) + ": on, soft or off");
+    return NGX_CONF_OK;
+}
+
 char* set_lock(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     auto* loc = static_cast<LocConf*>(conf);
     if (loc->lock.own) return duplicate();

@@ -448,7 +448,7 @@ ngx_int_t Page::on_fragment_end(ngx_http_request_t* r, void* data, ngx_int_t rc)
     bool captured = fill != nullptr && fill->complete && fill->for_page && rc == NGX_OK &&
                     fill->status >= 200 && fill->status < 300;
     bool failed_with_stale =
-        ctx != nullptr && !ctx->served && !captured && !ctx->entry.empty() && (status == 0 || status >= 500);
+        ctx != nullptr && !ctx->served && !captured && ctx->servable() && (status == 0 || status >= 500);
     if (failed_with_stale) {
         ctx->served = true;
         ctx->status = Status::error_stale;

@@ -1,15 +1,17 @@
 // The fill: the reduced request goes to the backend, the answer is captured on its way to the client, judged, and stored.
 #include <algorithm>
 
+#include "cache/response/fields.hpp"
+#include "cache/response/revalidate.hpp"
 #include "edge_includes/compile.hpp"
+#include "ngx_module/near/shared_zone.hpp"
+#include "ngx_module/near/wakeup.hpp"
 #include "ngx_module/page/page.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/refresh.hpp"
 #include "ngx_module/request/request.hpp"
-#include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/stores/stores.hpp"
 #include "ngx_module/text.hpp"
-#include "ngx_module/near/wakeup.hpp"
 
 namespace larder::ngx {
 
@@ -18,19 +20,23 @@ namespace {
 // How long a key whose answers can't be stored goes straight to the backend, in full and without waiting for others.
 constexpr std::int64_t pass_ms = 60'000;
 
+template <typename F>
+void each_response_header(ngx_http_request_t* r, F&& f) {
+    for (ngx_list_part_t* part = &r->headers_out.headers.part; part != nullptr; part = part->next) {
+        auto* elements = static_cast<ngx_table_elt_t*>(part->elts);
+        for (ngx_uint_t i = 0; i < part->nelts; i++) f(elements[i]);
+    }
+}
+
 // What the content handler put into headers_out, as the backend sent it. Views are into the request's pool.
 Answer gather_answer(ngx_http_request_t* r, const Ctx* ctx) {
     Answer answer;
     answer.status = static_cast<std::uint16_t>(r->headers_out.status);
     answer.request_ms = ctx->fill->request_ms;
     answer.response_ms = now_ms();
-    for (ngx_list_part_t* part = &r->headers_out.headers.part; part != nullptr; part = part->next) {
-        auto* elements = static_cast<ngx_table_elt_t*>(part->elts);
-        for (ngx_uint_t i = 0; i < part->nelts; i++) {
-            if (elements[i].hash != 0)
-                answer.headers.push_back({view(elements[i].key), view(elements[i].value)});
-        }
-    }
+    each_response_header(r, [&answer](const ngx_table_elt_t& header) {
+        if (header.hash != 0) answer.headers.push_back({view(header.key), view(header.value)});
+    });
     if (r->headers_out.content_type.len != 0) {
         std::string_view type = view(r->headers_out.content_type);
         // nginx keeps the charset of a proxied answer apart from its type.
@@ -50,7 +56,8 @@ Answer gather_answer(ngx_http_request_t* r, const Ctx* ctx) {
     }
     const std::vector<HeaderRule>& kept = ctx->conf->kept_headers;
     answer.variant_holds = [&kept](std::string_view name) {
-        return std::any_of(kept.begin(), kept.end(), [name](const HeaderRule& rule) { return rule.name == name; });
+        return std::any_of(kept.begin(), kept.end(),
+                           [name](const HeaderRule& rule) { return rule.name == name; });
     };
     answer.personal = ctx->personal;
     return answer;
@@ -61,6 +68,13 @@ bool is_not_http(ngx_http_request_t* r) {
     return r->upstream != nullptr && r->http_version == NGX_HTTP_VERSION_9 && r->http_protocol.len != 0;
 }
 
+ngx_int_t ask_again(ngx_http_request_t* r) {
+    clear_response_headers(r);
+    r->main->count++;
+    ngx_http_finalize_request(r, r->content_handler(r));
+    return NGX_ERROR;  // for the upstream that was replaced: it finds itself finalized already
+}
+
 // The answer can't be shared, and the backend did not see all of the request: ask again with all of it. From here on the key
 // is known to be personal, so this happens once a minute at most.
 ngx_int_t retry_in_full(ngx_http_request_t* r, Ctx* ctx) {
@@ -68,10 +82,16 @@ ngx_int_t retry_in_full(ngx_http_request_t* r, Ctx* ctx) {
     ctx->fill->request_ms = now_ms();
     ctx->status = Status::pass;
     if (ctx->conf->policy.esi == EsiMode::on) strip_conditions(r);
-    clear_response_headers(r);
-    r->main->count++;
-    ngx_http_finalize_request(r, r->content_handler(r));
-    return NGX_ERROR;  // for the upstream that was replaced: it finds itself finalized already
+    return ask_again(r);
+}
+
+// A 304 that says nothing of what we have: ask for the whole answer.
+ngx_int_t retry_without_condition(ngx_http_request_t* r, Ctx* ctx) {
+    bool locked = ctx->fill->locked;
+    ctx->drop_entry();
+    start_fill(r, ctx);
+    ctx->fill->locked = locked;
+    return ask_again(r);
 }
 
 void end_with_pass(Ctx* ctx) {
@@ -79,27 +99,42 @@ void end_with_pass(Ctx* ctx) {
     ctx->fill->locked = false;
 }
 
-// The backend failed, and something servable is at hand.
-bool can_fall_back(const Ctx* ctx) {
-    return ctx->role != Role::refresh && !ctx->entry.empty();
+// What may be stored because of the operator's word goes to nobody.
+void strip_cookies(ngx_http_request_t* r, const Policy& policy) {
+    each_response_header(r, [&policy](ngx_table_elt_t& header) {
+        if (equals_ignore_case(view(header.key), "Set-Cookie") &&
+            is_stripped_cookie(policy, view(header.value)))
+            header.hash = 0;
+    });
 }
 
-ngx_int_t fall_back(ngx_http_request_t* r, Ctx* ctx) {
-    ctx->status = Status::error_stale;
+// The backend failed, and something servable is at hand.
+bool can_fall_back(const Ctx* ctx) {
+    return ctx->role != Role::refresh && ctx->servable();
+}
+
+// In the place of what the backend sent, the entry at hand is the answer.
+ngx_int_t answer_from_entry(ngx_http_request_t* r, Ctx* ctx, Status status) {
+    ctx->status = status;
     ctx->served = true;
-    end_fill_lock(ctx);
-    zone().postpone_refresh(ctx->key, now_ms() + refresh_retry_ms);
     ctx->fill->swallow = true;
     ctx->fill->for_page = ctx->fill->for_store = false;
-    if (ctx->role == Role::fragment) {
-        fragment_from_entry(ctx);
+    if (ctx->role != Role::client) {
+        if (ctx->role == Role::fragment) fragment_from_entry(ctx);
         r->header_sent = 1;
         return NGX_OK;
     }
     r->err_status = 0;
+    r->disable_not_modified = 0;  // the upstream module wants the client's conditions for the backend alone
     clear_response_headers(r);
     if (!set_headers_from_entry(r, ctx)) return NGX_ERROR;
     return next_header_filter(r);
+}
+
+ngx_int_t fall_back(ngx_http_request_t* r, Ctx* ctx) {
+    end_fill_lock(ctx);
+    zone().postpone_refresh(ctx->key, now_ms() + refresh_retry_ms);
+    return answer_from_entry(r, ctx, Status::error_stale);
 }
 
 void prepare_capture(ngx_http_request_t* r, Ctx* ctx) {
@@ -188,29 +223,22 @@ bool compile_plan(ngx_http_request_t* r, Ctx* ctx) {
     return !fill.plan.empty();
 }
 
-void store(Ctx* ctx) {
+// Sets the parts that are of this fill, stores the entry, lets others go on. Returns all of it but the body.
+std::string store(Ctx* ctx, EntryParts& parts) {
     Fill& fill = *ctx->fill;
-    EntryParts parts;
-    parts.status = fill.status;
     parts.render_ms =
         static_cast<std::uint32_t>(std::clamp<std::int64_t>(now_ms() - fill.request_ms, 0, 0xffffffff));
     parts.created_ms = fill.request_ms;
-    parts.life = fill.decision.life;
     parts.fence = fill.fence;
-    parts.variant = view(ctx->variant);
-    parts.tags = fill.decision.tags;
-    parts.headers = fill.decision.headers;
-    parts.plan = fill.plan;
-    parts.body = fill.body;
     std::string prefix = entry_prefix(parts);
     const Where& where = ctx->conf->where.value();
     auto put = [&](std::function<void()> handler) {
         return where.store != nullptr && !ctx->near_only &&
-               put_entry(*where.store, ctx->key, prefix, fill.body, ctx->conf->policy, std::move(handler));
+               put_entry(*where.store, ctx->key, prefix, parts.body, ctx->conf->policy, std::move(handler));
     };
     fill.locked = false;
     if (ctx->uses_near()) {
-        wake_workers(zone().insert(ctx->key, where.domain(), prefix, fill.body, now_ms()));
+        wake_workers(zone().insert(ctx->key, where.domain(), prefix, parts.body, now_ms()));
         put([] {});
     } else {  // the others look for it in the store, so once it is there
         zone().postpone_refresh(ctx->key, 0);
@@ -218,6 +246,35 @@ void store(Ctx* ctx) {
         if (!put(end_fill)) end_fill();
     }
     count(near_cache::Counter::stored);
+    return prefix;
+}
+
+void store_answer(Ctx* ctx) {
+    Fill& fill = *ctx->fill;
+    EntryParts parts;
+    parts.status = fill.status;
+    parts.life = fill.decision.life;
+    parts.variant = view(ctx->variant);
+    parts.tags = fill.decision.tags;
+    parts.headers = fill.decision.headers;
+    parts.steering = fill.decision.steering;
+    parts.plan = fill.plan;
+    parts.body = fill.body;
+    store(ctx, parts);
+}
+
+// The backend says that the entry is still good: it is stored anew, and is the answer.
+ngx_int_t revalidate(ngx_http_request_t* r, Ctx* ctx) {
+    auto parts = revalidated(ctx->conf->policy, EntryView::trusted(ctx->entry), gather_answer(r, ctx),
+                             ctx->fill->decision);
+    if (!parts) return retry_without_condition(r, ctx);
+    std::string bytes = store(ctx, *parts);
+    bytes.append(parts->body);
+    ctx->drop_entry();
+    ctx->store_bytes = std::move(bytes);
+    ctx->entry = ctx->store_bytes;
+    ctx->verdict = Verdict::fresh;
+    return answer_from_entry(r, ctx, Status::revalidated);
 }
 
 // All of the body is here.
@@ -230,18 +287,15 @@ void finish(ngx_http_request_t* r, Ctx* ctx) {
         return;
     }
     if (fill.decision.esi) compile_plan(r, ctx);
-    if (fill.for_store) store(ctx);
+    if (fill.for_store) store_answer(ctx);
 }
 
 }  // namespace
 
 void strip_larder_response_headers(ngx_http_request_t* r) {
-    for (ngx_list_part_t* part = &r->headers_out.headers.part; part != nullptr; part = part->next) {
-        auto* elements = static_cast<ngx_table_elt_t*>(part->elts);
-        for (ngx_uint_t i = 0; i < part->nelts; i++) {
-            if (is_larder_field(view(elements[i].key))) elements[i].hash = 0;
-        }
-    }
+    each_response_header(r, [](ngx_table_elt_t& header) {
+        if (is_larder_field(view(header.key))) header.hash = 0;
+    });
 }
 
 ngx_int_t start_fill(ngx_http_request_t* r, Ctx* ctx) {
@@ -272,10 +326,12 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
     fill.status = static_cast<std::uint16_t>(r->headers_out.status);
     if (reduced && fill.status >= NGX_HTTP_INTERNAL_SERVER_ERROR && can_fall_back(ctx))
         return fall_back(r, ctx);
+    if (fill.conditional && reduced && fill.status == NGX_HTTP_NOT_MODIFIED) return revalidate(r, ctx);
     if (ctx->role == Role::fragment) fill.for_page = true;
     if (reduced) {
         fill.decision = storability(ctx->conf->policy, gather_answer(r, ctx));
         fill.for_store = fill.decision.store && !any_true(r, ctx->conf->no_store.value());
+        if (fill.for_store) strip_cookies(r, ctx->conf->policy);
         fill.for_page = fill.for_page || (fill.decision.esi && ctx->role == Role::client);
         if (fill.decision.store && !fill.for_store) {  // says something about this request alone
             ctx->detail = "larder_no_store";
@@ -344,7 +400,7 @@ ngx_int_t fill_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
             return NGX_OK;
         }
     }
-    if (last && ctx->served && ctx->role == Role::client)
+    if (last && ctx->served && ctx->role == Role::client && !r->header_only)
         return send_entry_body(r, ctx) == NGX_ERROR ? NGX_ERROR : NGX_OK;
     return fill.swallow ? NGX_OK : next_body_filter(r, in);
 }

@@ -2,13 +2,13 @@
 #include <algorithm>
 
 #include "edge_includes/plan/plan.hpp"
+#include "ngx_module/near/shared_zone.hpp"
+#include "ngx_module/near/wakeup.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/refresh.hpp"
 #include "ngx_module/request/request.hpp"
-#include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/stores/stores.hpp"
 #include "ngx_module/text.hpp"
-#include "ngx_module/near/wakeup.hpp"
 
 namespace larder::ngx {
 
@@ -111,7 +111,10 @@ ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
         return NGX_DECLINED;
     }
     bool deadline_passed = ctx->waited && !ctx->timer.timer_set;
-    if (ctx->conf->lock.value() != 0 && !deadline_passed) {
+    // Each request for a page that has to be validated each time asks for itself: another's answer would not do.
+    bool each_asks =
+        ctx->verdict == Verdict::validate && EntryView::trusted(ctx->entry).head().life.fresh_ms == 0;
+    if (ctx->conf->lock.value() != 0 && !deadline_passed && !each_asks) {
         switch (zone().claim_fill(ctx->key, static_cast<unsigned>(ngx_worker), now_ms(), fill_lease_ms)) {
             case near_cache::Fill::wait:
                 return wait_for_fill(r, ctx);
@@ -134,13 +137,13 @@ ngx_int_t look(ngx_http_request_t* r, Ctx* ctx) {
     const Where& where = ctx->conf->where.value();
     bool check_store = true;
     // Who waited for another's fill looks again, even with an entry for the worst case in hand.
-    if ((ctx->entry.empty() || ctx->waited) && ctx->uses_near()) {
+    if ((!ctx->servable() || ctx->waited) && ctx->uses_near()) {
         // A fragment goes into a page as it is stored, so that the page knows its parts.
         bool assembled = ctx->role == Role::client && r == r->main;
         near_cache::Found found = zone().find(ctx->key, now_ms(), assembled);
         if (found.hold != 0 || ctx->hold != 0) ctx->take(found);
-        if (found.pass && ctx->entry.empty()) return go_past(r, ctx, Status::pass);
-        check_store = ctx->entry.empty() || found.check_store;
+        if (found.pass && !ctx->servable()) return go_past(r, ctx, Status::pass);
+        check_store = !ctx->servable() || found.check_store;
     }
     bool in_store = where.store != nullptr && !ctx->near_only;
     if (in_store && check_store && !ctx->asked_store && ask_store(ctx)) return suspend(r, ctx);
@@ -166,7 +169,7 @@ ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx) {
 // A request that has gone to the backend comes back here by an internal redirect: try_files, error_page, X-Accel-Redirect.
 ngx_int_t again(ngx_http_request_t* r, Ctx* ctx) {
     if (ctx->fill != nullptr && ctx->fill->reduced && r->err_status >= NGX_HTTP_INTERNAL_SERVER_ERROR &&
-        !ctx->entry.empty()) {
+        ctx->servable()) {
         restore_request(r, ctx);
         end_fill_lock(ctx);
         ctx->fill.reset();
@@ -206,6 +209,7 @@ ngx_int_t lookup(ngx_http_request_t* r) {
     if (ctx->fill != nullptr || ctx->served || ctx->status == Status::bypass || ctx->status == Status::pass)
         return again(r, ctx);
     if (ctx->role == Role::refresh) {
+        ctx->take(zone().find(ctx->key, now_ms()));
         ctx->status = Status::miss;
         return start_fill(r, ctx);
     }
@@ -229,6 +233,8 @@ const char* status_text(Status status) {
             return "STALE";
         case Status::miss:
             return "MISS";
+        case Status::revalidated:
+            return "REVALIDATED";
         case Status::coalesced:
             return "COALESCED";
         case Status::bypass:

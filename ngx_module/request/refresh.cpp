@@ -9,9 +9,9 @@
 #include <deque>
 
 #include "cache/request/variant.hpp"
+#include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/request.hpp"
-#include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/stores/stores.hpp"
 #include "ngx_module/text.hpp"
 

@@ -25,7 +25,18 @@ enum class Role : std::uint8_t {
     refresh,   // ours, without a client: its answer goes to the cache alone
 };
 
-enum class Status : std::uint8_t { none, hit, stale, miss, coalesced, bypass, pass, error_stale, error };
+enum class Status : std::uint8_t {
+    none,
+    hit,
+    stale,
+    miss,
+    revalidated,
+    coalesced,
+    bypass,
+    pass,
+    error_stale,
+    error
+};
 const char* status_text(Status status);
 
 // A request on its way to the backend in its reduced form, and what comes back. Views are into the request's pool.
@@ -33,9 +44,10 @@ struct Fill {
     ngx_http_headers_in_t client_headers{};  // to be put back once the backend's answer is here
     ngx_str_t client_args{}, client_unparsed_uri{};
     bool client_valid_unparsed_uri = false;
-    bool reduced = false;   // ... is in force
-    bool withheld = false;  // the client sent cookies or headers that the variant does not hold
-    bool locked = false;    // we hold the key's fill lock
+    bool reduced = false;      // ... is in force
+    bool withheld = false;     // the client sent cookies or headers that the variant does not hold
+    bool locked = false;       // we hold the key's fill lock
+    bool conditional = false;  // the backend is asked whether the entry at hand is still good
 
     bool for_store = false;       // the body is kept to be stored,
     bool for_page = false;        // ... or because a page needs it (it has ESI, or is a fragment)
@@ -80,6 +92,8 @@ struct Ctx {
     ~Ctx();
     // near=off is for stores that work: while one is down, the near cache stands in for it.
     bool uses_near() const;
+    // An entry is at hand that may be served, if only when the backend fails.
+    bool servable() const { return !entry.empty() && verdict != Verdict::validate; }
     void take(const near_cache::Found& found);
     void drop_entry();
 };

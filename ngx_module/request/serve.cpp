@@ -55,7 +55,8 @@ bool add_entry_header(ngx_http_request_t* r, std::string_view name, std::string_
             break;
         case 8:
             // nginx makes a path absolute, with its own idea of scheme and port, but not one that came from an upstream.
-            if (equals_ignore_case(name, "Location") && value.substr(0, 1) != "/") r->headers_out.location = header;
+            if (equals_ignore_case(name, "Location") && value.substr(0, 1) != "/")
+                r->headers_out.location = header;
             break;
         case 13:
             if (equals_ignore_case(name, "Cache-Control")) return add_cache_control(r, header);
@@ -149,9 +150,17 @@ bool add_cache_status(ngx_http_request_t* r, Ctx* ctx) {
             if (ctx->status == Status::error_stale) at = ngx_slprintf(at, end, "; detail=stale-on-error");
             break;
         case Status::bypass:
+            if (ctx->detail != nullptr && std::string_view(ctx->detail) == "method") {
+                at = ngx_slprintf(at, end, "larder; fwd=method");
+                break;
+            }
+            [[fallthrough]];
         case Status::pass:
             at = ngx_slprintf(at, end, "larder; fwd=bypass; detail=%s",
                               ctx->detail != nullptr ? ctx->detail : "not-storable");
+            break;
+        case Status::revalidated:
+            at = ngx_slprintf(at, end, "larder; fwd=stale; fwd-status=304; stored");
             break;
         default:
             at = ngx_slprintf(at, end, "larder; fwd=%s", ctx->entry.empty() ? "uri-miss" : "stale");

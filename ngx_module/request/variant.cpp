@@ -7,6 +7,7 @@
 #include "cache/request/query.hpp"
 #include "cache/request/variant.hpp"
 #include "cache/response/fields.hpp"
+#include "cache/response/revalidate.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/request.hpp"
 #include "ngx_module/text.hpp"
@@ -320,6 +321,14 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
     for (const NamedValue& header : variant->headers)
         push_header(r, &reduced.headers, header.name, header.value);
     push_header(r, &reduced.headers, "X-Forwarded-Proto", variant->scheme);
+    if (ctx->conf->policy.keep_s != 0 && !ctx->entry.empty()) {
+        Condition condition = condition_of(EntryView::trusted(ctx->entry));
+        fill.conditional = !condition.empty();
+        if (!condition.if_none_match.empty())
+            push_header(r, &reduced.headers, "If-None-Match", condition.if_none_match);
+        if (!condition.if_modified_since.empty())
+            push_header(r, &reduced.headers, "If-Modified-Since", condition.if_modified_since);
+    }
     if (ctx->conf->policy.esi != EsiMode::off) {
         push_header(r, &reduced.headers, "Surrogate-Capability", "larder=\"ESI/1.0\"");
     }

@@ -33,7 +33,13 @@ TEST(what_is_built_is_read_back) {
     assert_text_equal(entry->variant(), sample_variant().encode());
     assert_text_equal(entry->plan(), "a plan");
     assert_text_equal(entry->body(), std::string_view("<p>body\0</p>", 12));
-    std::string tags, headers;
+    std::string tags, headers, steering;
+    entry->each_steering([&](std::string_view name, std::string_view value) {
+        steering.append(name).append("=").append(value).append("|");
+    });
+    assert_text_equal(steering, "Surrogate-Control=max-age=60|");
+    assert_text_equal(entry->header("etag"), "\"abc\"");
+    assert_text_equal(entry->header("surrogate-control"), "");
     entry->each_tag([&](std::string_view tag) { tags.append(tag).append("|"); });
     entry->each_header([&](std::string_view name, std::string_view value) {
         headers.append(name).append("=").append(value).append("|");
@@ -95,7 +101,8 @@ TEST(the_reason_is_named) {
 
 TEST(sizes_that_lie_are_refused) {
     for (std::size_t field : {offsetof(EntryHead, variant_size), offsetof(EntryHead, tags_size),
-                              offsetof(EntryHead, headers_size), offsetof(EntryHead, plan_size)}) {
+                              offsetof(EntryHead, headers_size), offsetof(EntryHead, steering_size),
+                              offsetof(EntryHead, plan_size)}) {
         for (std::uint32_t size : {0u, 1u, 0x7fffffffu, 0xffffffffu}) {
             std::string bytes = sample_entry();
             std::memcpy(bytes.data() + field, &size, sizeof size);
@@ -192,7 +199,7 @@ TEST(the_offsets_that_scripts_read) {
     std::int64_t created;
     std::uint64_t fence;
     std::memcpy(&created, bytes.data() + 16, sizeof created);
-    std::memcpy(&fence, bytes.data() + 56, sizeof fence);
+    std::memcpy(&fence, bytes.data() + 64, sizeof fence);
     assert_int_equal(created, 1700000000000);
     assert_int_equal(fence, 1700000000000001);
     assert_text_equal(bytes.substr(0, 4), "LRDE");

@@ -28,6 +28,10 @@ static Policy unusual() {
     p.never_stale = true;
     p.while_s = 1;
     p.error_s = 4294967295u;
+    p.keep_s = 3;
+    p.heuristic_percent = 10;
+    p.heuristic_max_s = 4;
+    p.strip_cookies = {"a", "*"};
     p.esi = EsiMode::automatic;
     p.max_body = 7;
     p.esi_max_includes = 65535;
@@ -62,7 +66,8 @@ TEST(a_flipped_bit_is_refused_or_is_another_policy) {
     each_flip(encode(unusual()), [](std::string_view bytes, std::size_t at) {
         ByteReader in(bytes);
         auto policy = read_policy(in);
-        if (policy && at != 0) assert_text_equal(encode(*policy), bytes);
+        // A count that became smaller leaves bytes over: those are for whoever reads on.
+        if (policy && at != 0) assert_true(bytes.starts_with(encode(*policy)));
     });
 }
 
@@ -72,7 +77,7 @@ TEST(yes_and_no_and_modes_have_one_form) {
     struct {
         std::size_t at;
         char value;
-    } rows[] = {{1, 2}, {2, 2}, {11, 3}};  // overrides, never_stale, esi
+    } rows[] = {{1, 2}, {2, 2}, {15, 101}, {21, 3}};  // overrides, never_stale, heuristic_percent, esi
     for (const auto& row : rows) {
         std::string other = bytes;
         assert_true(static_cast<unsigned char>(other[row.at]) <= 2);

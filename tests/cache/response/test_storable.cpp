@@ -137,6 +137,78 @@ TEST(a_far_expiry_makes_an_entry_that_can_be_read_back) {
     }
 }
 
+TEST(an_answer_with_a_validator_is_kept_to_be_asked_about) {
+    auto kept = [](Headers headers, unsigned status = 200) {
+        headers.push_back({"ETag", "\"1\""});
+        Storability s = sent(std::move(headers), status).judge();
+        return s.store
+                   ? std::to_string(s.life.fresh_ms / 1000) + " " + std::to_string(s.life.while_ms / 1000) +
+                         " " + std::to_string(s.life.error_ms / 1000) + " " +
+                         std::to_string(s.life.keep_ms / 1000)
+                   : std::string(s.reason);
+    };
+    assert_text_equal(kept({{"Cache-Control", "max-age=60"}}), "60 30 300 86400");
+    assert_text_equal(kept({{"Cache-Control", "no-cache"}}), "0 0 0 86400");
+    assert_text_equal(kept({{"Cache-Control", "no-cache, max-age=60"}}), "0 0 0 86400");
+    assert_text_equal(kept({{"Cache-Control", "no-cache=\"Set-Cookie\""}}), "0 0 0 86400");
+    assert_text_equal(kept({{"Cache-Control", "max-age=0"}}), "0 0 300 86400");
+    assert_text_equal(kept({{"Cache-Control", "max-age=0, must-revalidate"}}), "0 0 0 86400");
+    assert_text_equal(kept({{"Cache-Control", "max-age=60, must-revalidate"}}), "60 0 0 86400");
+    assert_text_equal(kept({{"Expires", "0"}}), "0 0 300 86400");
+    assert_text_equal(kept({{"Cache-Control", "no-cache"}}, 404), "no-cache");
+    assert_text_equal(kept({}), "no-lifetime");
+    Case without = sent({{"Cache-Control", "no-cache"}, {"ETag", "\"1\""}});
+    without.policy.keep_s = 0;
+    assert_text_equal(refusal(without), "no-cache");
+}
+
+TEST(must_understand_overrules_no_store_for_what_is_understood) {
+    assert_int_equal(sent({{"Cache-Control", "no-store, must-understand, max-age=60"}}).fresh_s(), 60);
+    assert_int_equal(sent({{"Cache-Control", "no-store, must-understand, max-age=60"}}, 299).fresh_s(), -1);
+    assert_int_equal(sent({{"Cache-Control", "must-understand, max-age=60"}}, 299).fresh_s(), 60);
+}
+
+TEST(freshness_is_guessed_only_where_told_to) {
+    Case c = sent({{"Last-Modified", "Sun, 06 Nov 1994 07:49:37 GMT"}, {"Date", now_date}});
+    assert_text_equal(refusal(c), "no-lifetime");
+    c.policy.heuristic_percent = 10;
+    assert_int_equal(c.fresh_s(), 360);
+    c.policy.heuristic_max_s = 100;
+    assert_int_equal(c.fresh_s(), 100);
+    c.answer.status = 302;
+    assert_int_equal(c.fresh_s(), -1);
+    c.answer.status = 404;
+    assert_int_equal(c.fresh_s(), 100);
+    c.answer.headers.push_back({"Cache-Control", "max-age=7"});
+    assert_int_equal(c.fresh_s(), 7);
+    c = sent({{"Last-Modified", "Sun, 06 Nov 1994 09:49:37 GMT"}, {"Date", now_date}});  // tomorrow
+    c.policy.heuristic_percent = 10;
+    assert_int_equal(c.fresh_s(), -1);
+}
+
+TEST(cookies_are_stripped_by_name_alone) {
+    Case c = sent({{"Cache-Control", "max-age=60"}, {"Set-Cookie", "seen=1; Path=/"}});
+    assert_text_equal(refusal(c), "set-cookie");
+    c.policy.strip_cookies = {"other"};
+    assert_text_equal(refusal(c), "set-cookie");
+    c.policy.strip_cookies = {"other", "seen"};
+    assert_text_equal(refusal(c), "stored");
+    for (const NamedValue& header : c.judge().headers) assert_true(header.name != "Set-Cookie");
+    c.answer.headers.push_back({"Set-Cookie", "seenit=1"});
+    assert_text_equal(refusal(c), "set-cookie");
+    c.policy.strip_cookies = {"*"};
+    assert_text_equal(refusal(c), "stored");
+}
+
+TEST(a_persons_own_page_may_be_private) {
+    Case c = sent({{"Cache-Control", "private, max-age=60"}});
+    assert_text_equal(refusal(c), "private");
+    c.answer.personal = true;
+    assert_text_equal(refusal(c), "stored");
+    c.answer.headers.push_back({"Set-Cookie", "a=1"});
+    assert_text_equal(refusal(c), "set-cookie");
+}
+
 TEST(the_age_of_what_arrives) {
     auto age_ms = [](Headers headers) {
         headers.push_back({"Cache-Control", "max-age=60"});
@@ -253,7 +325,7 @@ TEST(directives_that_forbid) {
     assert_text_equal(said("max-age=60, private"), "private");
     assert_text_equal(said("max-age=60, public, private"), "private");
     assert_text_equal(said("max-age=60, no-cache"), "no-cache");
-    assert_text_equal(said("max-age=60, no-store, must-understand"), "no-store");
+    assert_text_equal(said("max-age=60, no-store, must-understand"), "stored");
     assert_text_equal(refusal(sent({{"Cache-Control", "max-age=60"}, {"cache-control", "no-store"}})),
                       "no-store");
     assert_text_equal(said("max-age=\"60, no-store"), "no-store");

@@ -1,0 +1,67 @@
+// The merge of a 304 into an entry.
+#include "cache/response/revalidate.hpp"
+
+#include <algorithm>
+
+#include "cache/response/fields.hpp"
+
+namespace larder {
+
+namespace {
+
+std::string_view opaque_tag(std::string_view etag) {
+    return etag.substr(0, 2) == "W/" ? etag.substr(2) : etag;
+}
+
+// Of the body that we have, whatever a 304 says of it.
+bool describes_body(std::string_view name) {
+    return equals_ignore_case(name, "Content-Length") || equals_ignore_case(name, "Content-Encoding") ||
+           equals_ignore_case(name, "Content-Type") || equals_ignore_case(name, "Content-Range");
+}
+
+bool has(const std::vector<NamedValue>& fields, std::string_view name) {
+    return std::any_of(fields.begin(), fields.end(),
+                       [name](const NamedValue& field) { return equals_ignore_case(field.name, name); });
+}
+
+}  // namespace
+
+Condition condition_of(const EntryView& entry) {
+    if (entry.head().status != 200) return {};
+    std::string_view modified = entry.header("Last-Modified");
+    return {entry.header("ETag"), parse_http_date(modified) ? modified : std::string_view()};
+}
+
+std::optional<EntryParts> revalidated(const Policy& policy, const EntryView& entry,
+                                      const Answer& not_modified, Storability& decision) {
+    Answer answer = not_modified;
+    answer.status = entry.head().status;
+    auto& fields = answer.headers;
+    std::erase_if(fields, [](const NamedValue& field) { return describes_body(field.name); });
+    const std::vector<NamedValue> sent = fields;
+    auto keep = [&](std::string_view name, std::string_view value) {
+        if (!has(sent, name)) fields.push_back({name, value});
+    };
+    entry.each_header(keep);
+    entry.each_steering(keep);
+    for (const NamedValue& field : sent) {
+        bool is_etag = equals_ignore_case(field.name, "ETag");
+        if (is_etag && opaque_tag(trim_ows(field.value)) != opaque_tag(entry.header("ETag")))
+            return std::nullopt;
+    }
+    decision = storability(policy, answer);
+    if (!decision.store) return std::nullopt;
+    if (decision.tags.empty()) entry.each_tag([&](std::string_view tag) { decision.tags.push_back(tag); });
+    EntryParts parts;
+    parts.status = entry.head().status;
+    parts.life = decision.life;
+    parts.variant = entry.variant();
+    parts.tags = decision.tags;
+    parts.headers = decision.headers;
+    parts.steering = decision.steering;
+    parts.plan = entry.plan();
+    parts.body = entry.body();
+    return parts;
+}
+
+}  // namespace larder

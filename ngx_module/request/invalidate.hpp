@@ -1,0 +1,22 @@
+// What a write through nginx makes of the pages it concerns (RFC 9111 section 4.4), and URLs as purges name them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "ngx_module/ngx.hpp"
+#include "ngx_module/request/request.hpp"
+
+namespace larder::ngx {
+
+// The hash that each variant of a URL carries: "http://host/path", or "/path" of `own_host`. Nothing for what is no URL.
+std::optional<std::uint64_t> url_hash(std::string_view url, std::string_view own_host);
+// The host that the request is for, as the client named it.
+std::string_view host_header(ngx_http_request_t* r);
+
+// To be called when an answer's header is about to leave. If the request was unsafe and the answer is no error: purges the
+// target, and Location and Content-Location if they are of the same host, here at once, in the location's store soon.
+void invalidate_after(ngx_http_request_t* r, const Ctx* ctx);
+
+}  // namespace larder::ngx
