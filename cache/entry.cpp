@@ -21,11 +21,11 @@ std::uint64_t meta_checksum(const EntryHead& head, std::string_view sections) {
     return XXH3_64bits_withSeed(sections.data(), sections.size(), seed);
 }
 
-bool well_formed_tags(std::string_view section) {
+bool well_formed_names(std::string_view section, std::size_t most) {
     ByteReader in(section);
     std::size_t count = 0;
     while (in.ok() && !in.at_end()) {
-        if (in.text16().empty() || ++count > max_entry_tags) return false;
+        if (in.text16().empty() || ++count > most) return false;
     }
     return in.ok();
 }
@@ -84,7 +84,7 @@ std::optional<EntryView> EntryView::parse(std::string_view bytes, const char** w
     if (head.version != entry_version) return refuse("entry has an unknown version");
     // Each section is below 4 GiB, so a few of them can't overflow 64 bits; the body is checked by subtraction.
     std::uint64_t meta_size = std::uint64_t{head.variant_size} + head.tags_size + head.headers_size +
-                              head.steering_size + head.plan_size;
+                              head.steering_size + head.vary_size + head.plan_size;
     std::uint64_t rest = bytes.size() - sizeof(EntryHead);
     if (meta_size > rest || head.body_size != rest - meta_size)
         return refuse("entry is truncated or too long");
@@ -97,8 +97,11 @@ std::optional<EntryView> EntryView::parse(std::string_view bytes, const char** w
     if (head.status < 200 || head.status > 599) return refuse("entry has an invalid status");
     if (!is_instant(head.created_ms) || !sane_times(head.life)) return refuse("entry has impossible times");
     if (!Variant::parse(view.variant(), why)) return std::nullopt;
-    if (!well_formed_tags(view.section(head.variant_size, head.tags_size)))
+    if (!well_formed_names(view.section(head.variant_size, head.tags_size), max_entry_tags))
         return refuse("entry has malformed tags");
+    if (!well_formed_names(view.section(view.before_vary(), head.vary_size), max_entry_vary) ||
+        head.marker > 1)
+        return refuse("entry has a malformed vary list");
     std::size_t headers_at = head.variant_size + head.tags_size;
     if (!well_formed_headers(view.section(headers_at, head.headers_size)) ||
         !well_formed_headers(view.section(headers_at + head.headers_size, head.steering_size))) {
@@ -127,6 +130,9 @@ std::string entry_prefix(const EntryParts& parts) {
     for (std::string_view tag : parts.tags) tags_out.text16(tag);
     std::string headers = encoded_fields(parts.headers);
     std::string steering = encoded_fields(parts.steering);
+    std::string vary;
+    ByteWriter vary_out(vary);
+    for (const std::string& name : parts.vary) vary_out.text16(name);
     EntryHead head{};
     head.magic = entry_magic;
     head.version = entry_version;
@@ -139,12 +145,14 @@ std::string entry_prefix(const EntryParts& parts) {
     head.tags_size = static_cast<std::uint32_t>(tags.size());
     head.headers_size = static_cast<std::uint32_t>(headers.size());
     head.steering_size = static_cast<std::uint32_t>(steering.size());
+    head.vary_size = static_cast<std::uint32_t>(vary.size());
+    head.marker = parts.marker ? 1 : 0;
     head.plan_size = static_cast<std::uint32_t>(parts.plan.size());
     head.body_size = parts.body.size();
     head.body_checksum = XXH3_64bits(parts.body.data(), parts.body.size());
 
     std::string out(sizeof head, '\0');
-    out.append(parts.variant).append(tags).append(headers).append(steering).append(parts.plan);
+    out.append(parts.variant).append(tags).append(headers).append(steering).append(vary).append(parts.plan);
     head.meta_checksum = meta_checksum(head, std::string_view(out).substr(sizeof head));
     std::memcpy(out.data(), &head, sizeof head);
     return out;

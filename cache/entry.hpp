@@ -1,10 +1,12 @@
 // The entry: what is stored for one variant. One contiguous block of bytes, the same in the near cache, Redis and memcached.
 //
 // Layout (version 1), little-endian:
-//   EntryHead | variant | tags | headers | steering | plan | body
+//   EntryHead | variant | tags | headers | steering | vary | plan | body
 //   tags:    n × text16, names of the surrogate keys
 //   headers: n × (text16 name, text32 value), as the backend sent them, less those that must not be stored
 //   steering: the same for fields that steer Larder and never reach a client: what a 304 does not repeat holds on
+//   vary:    n × text16, lower-case names of request headers that the answer varies on beyond the variant: a request that
+//            has one of them means another variant, this one with them added
 //   plan:    compiled ESI plan over the body (edge_includes/plan/plan.hpp); empty when the body has no ESI
 // Stores are outside: EntryView::parse checks every length and both checksums before anything is believed.
 #pragma once
@@ -25,6 +27,7 @@ inline constexpr std::uint32_t entry_magic = 0x4544524c;  // "LRDE"
 inline constexpr std::uint16_t entry_version = 1;
 inline constexpr std::size_t max_entry_tags = 256;
 inline constexpr std::size_t max_entry_headers = 128;
+inline constexpr std::size_t max_entry_vary = 16;
 
 struct EntryHead {
     std::uint32_t magic;
@@ -32,6 +35,8 @@ struct EntryHead {
     std::uint16_t status;     // HTTP status code
     std::uint32_t render_ms;  // how long the backend took
     std::uint32_t steering_size;
+    std::uint32_t vary_size;
+    std::uint32_t marker;     // 1: no answer, just the vary list for who has none of those headers; else 0
     std::int64_t created_ms;  // Unix time the request for this render was sent
     Lifetime life;
     std::uint64_t fence;  // the newest purge sequence known when the render began (see purge.hpp)
@@ -43,8 +48,8 @@ struct EntryHead {
     std::uint64_t meta_checksum;  // XXH3 of the head up to here, variant, tags, headers and plan
     std::uint64_t body_checksum;  // XXH3 of the body
 };
-static_assert(sizeof(EntryHead) == 112 && offsetof(EntryHead, created_ms) == 16 &&
-                  offsetof(EntryHead, fence) == 64,
+static_assert(sizeof(EntryHead) == 120 && offsetof(EntryHead, created_ms) == 24 &&
+                  offsetof(EntryHead, fence) == 72,
               "a stored format: redis_scripts.hpp reads created_ms and fence at these offsets");
 
 // A checked, non-owning look at an entry's bytes.
@@ -59,10 +64,7 @@ public:
     const EntryHead& head() const { return head_; }
     std::string_view bytes() const { return bytes_; }
     std::string_view variant() const { return section(0, head_.variant_size); }
-    std::string_view plan() const {
-        return section(head_.variant_size + head_.tags_size + head_.headers_size + head_.steering_size,
-                       head_.plan_size);
-    }
+    std::string_view plan() const { return section(before_vary() + head_.vary_size, head_.plan_size); }
     std::string_view body() const { return bytes_.substr(bytes_.size() - head_.body_size); }
 
     // Calls f(name) for each tag, f(name, value) for each header, in stored order.
@@ -72,11 +74,16 @@ public:
     void each_header(F&& f) const;
     template <typename F>
     void each_steering(F&& f) const;
+    template <typename F>
+    void each_vary(F&& f) const;
     // The first header of that name, in any case; empty if there is none.
     std::string_view header(std::string_view name) const;
 
 private:
     EntryView(const EntryHead& head, std::string_view bytes) : head_(head), bytes_(bytes) {}
+    std::size_t before_vary() const {
+        return std::size_t{head_.variant_size} + head_.tags_size + head_.headers_size + head_.steering_size;
+    }
     template <typename F>
     static void each_field(std::string_view section, F&& f);
     std::string_view section(std::size_t offset, std::size_t size) const {
@@ -97,6 +104,8 @@ struct EntryParts {
     std::vector<std::string_view> tags;  // at most max_entry_tags
     std::vector<NamedValue> headers;     // at most max_entry_headers
     std::vector<NamedValue> steering{};  // the same
+    std::vector<std::string> vary{};     // at most max_entry_vary
+    bool marker = false;
     std::string_view plan;
     std::string_view body;
 };
@@ -118,6 +127,12 @@ namespace larder {
 template <typename F>
 void EntryView::each_tag(F&& f) const {
     ByteReader in(section(head_.variant_size, head_.tags_size));
+    while (!in.at_end() && in.ok()) f(in.text16());
+}
+
+template <typename F>
+void EntryView::each_vary(F&& f) const {
+    ByteReader in(section(before_vary(), head_.vary_size));
     while (!in.at_end() && in.ok()) f(in.text16());
 }
 

@@ -59,6 +59,7 @@ std::optional<EntryParts> revalidated(const Policy& policy, const EntryView& ent
     parts.tags = decision.tags;
     parts.headers = decision.headers;
     parts.steering = decision.steering;
+    parts.vary = decision.vary;
     parts.plan = entry.plan();
     parts.body = entry.body();
     return parts;

@@ -219,6 +219,35 @@ std::int64_t keep_s(const Policy& policy, const Answer& answer, const Steering& 
     return answer.status == 200 && has_validator ? policy.keep_s : 0;
 }
 
+std::string lower_case(std::string_view text) {
+    std::string lower(text);
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    return lower;
+}
+
+// What the answer varies on beyond the variant. The backend saw neither cookies nor Accept-Encoding that the variant lacks.
+std::vector<std::string> unheld(const Answer& answer, const Steering& s) {
+    std::vector<std::string> names;
+    for (std::string_view name : s.vary) {
+        std::string lower = lower_case(name);
+        bool held = lower == "cookie" || lower == "accept-encoding" ||
+                    (answer.variant_holds && answer.variant_holds(lower));
+        if (!held) names.push_back(std::move(lower));
+    }
+    std::sort(names.begin(), names.end());
+    names.erase(std::unique(names.begin(), names.end()), names.end());
+    return names;
+}
+
+const char* vary_refusal(const Policy& policy, const Answer& answer, const Steering& s) {
+    if (std::find(s.vary.begin(), s.vary.end(), "*") != s.vary.end()) return "vary-star";
+    std::vector<std::string> names = unheld(answer, s);
+    bool keyable = policy.vary_keyed && names.size() <= max_entry_vary &&
+                   std::all_of(names.begin(), names.end(), may_be_keyed);
+    return names.empty() || keyable ? nullptr : "vary";
+}
+
 const char* refusal(const Policy& policy, const Answer& answer, const Steering& s, const Freshness& f) {
     if (answer.status > 599) return "status";
     if (answer.status < 200 || answer.status == 206 || answer.status == 304 || s.content_range)
@@ -231,14 +260,7 @@ const char* refusal(const Policy& policy, const Answer& answer, const Steering& 
     if (f.directives.no_cache && !can_validate) return "no-cache";
     const CacheDirectives& d = f.directives;
     if (answer.authorized && !d.is_public && !d.s_maxage && !d.must_revalidate) return "authorization";
-    for (std::string_view name : s.vary) {
-        if (name == "*") return "vary-star";
-        if (equals_ignore_case(name, "Cookie") || equals_ignore_case(name, "Accept-Encoding")) continue;
-        std::string lower_name(name);
-        std::transform(lower_name.begin(), lower_name.end(), lower_name.begin(),
-                       [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-        if (!answer.variant_holds || !answer.variant_holds(lower_name)) return "vary";
-    }
+    if (const char* refused = vary_refusal(policy, answer, s)) return refused;
     if (s.coded) return "content-encoding";
     if (!f.known) return "no-lifetime";
     bool has_window = d.stale_while_revalidate.value_or(0) != 0 || d.stale_if_error.value_or(0) != 0;
@@ -279,6 +301,15 @@ const char* excess(const std::vector<NamedValue>& headers, const std::vector<std
 
 }  // namespace
 
+bool may_be_keyed(std::string_view name) {
+    static constexpr std::array<std::string_view, 11> never{
+        "cookie", "host",           "authorization",      "connection",
+        "range",  "content-length", "transfer-encoding",  "accept-encoding",
+        "te",     "upgrade",        "proxy-authorization"};
+    return std::find(never.begin(), never.end(), name) == never.end() && name.substr(0, 3) != "if-" &&
+           name.substr(0, 7) != "larder-";
+}
+
 bool is_stripped_cookie(const Policy& policy, std::string_view set_cookie) {
     std::string_view name = trim_ows(set_cookie.substr(0, set_cookie.find_first_of("=;")));
     return std::any_of(policy.strip_cookies.begin(), policy.strip_cookies.end(),
@@ -308,6 +339,7 @@ Storability storability(const Policy& policy, const Answer& answer) {
     }
     result.store = true;
     result.life = lifetime(policy, answer, s, f);
+    result.vary = unheld(answer, s);
     result.tags = std::move(s.tags);
     return result;
 }

@@ -35,6 +35,8 @@ struct Storability {
     bool esi = false;         // compile the body as ESI, stored or not
     std::vector<NamedValue>
         headers;  // to store and to send: hop-by-hop, surrogate and Larder-* fields removed
+    std::vector<std::string>
+        vary;  // lower-case names of request headers beyond the variant that it varies on, sorted
     std::vector<NamedValue> steering;  // to store beside them: Surrogate-Control, CDN-Cache-Control
     std::vector<std::string_view>
         tags;  // surrogate keys without duplicates; a page with too many is not stored, as a purge
@@ -43,6 +45,10 @@ struct Storability {
 
 // Views in the result point into `answer`.
 Storability storability(const Policy& policy, const Answer& answer);
+
+// Whether a request header may be in a key at all; name in lower case. Those that frame, route or authorise a message, or are
+// about one answer and not the page, may not.
+bool may_be_keyed(std::string_view name);
 
 // Whether the policy has this Set-Cookie field removed from an answer, so that the answer may be stored.
 bool is_stripped_cookie(const Policy& policy, std::string_view set_cookie);

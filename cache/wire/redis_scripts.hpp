@@ -59,9 +59,9 @@ return text
 // KEYS: entry. ARGV: entry bytes, TTL in ms. Stores unless what is there saw more purges, or as many and is younger.
 // Returns 1 if stored, 0 if not.
 inline constexpr char put_entry[] = R"lua(
-local function stamp(s) return struct.unpack('<I8', s:sub(65, 72)), struct.unpack('<I8', s:sub(17, 24)) end
-local old = redis.call('GETRANGE', KEYS[1], 0, 71)
-if #old == 72 and old:sub(1, 4) == 'LRDE' then
+local function stamp(s) return struct.unpack('<I8', s:sub(73, 80)), struct.unpack('<I8', s:sub(25, 32)) end
+local old = redis.call('GETRANGE', KEYS[1], 0, 79)
+if #old == 80 and old:sub(1, 4) == 'LRDE' then
   local of, oc = stamp(old)
   local nf, nc = stamp(ARGV[1])
   if of > nf or (of == nf and oc > nc) then return 0 end

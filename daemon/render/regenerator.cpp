@@ -218,6 +218,7 @@ void Regenerator::commit(const Shared& render) {
     parts.tags = storability.tags;
     parts.headers = storability.headers;
     parts.steering = storability.steering;
+    parts.vary = storability.vary;
     parts.plan = plan;
     parts.body = got.body;
     store_parts(render, parts);

@@ -81,6 +81,8 @@ struct LocConf {
     Setting<std::vector<CookieRule>> cookies;  // in their order
     Setting<std::vector<HeaderRule>> headers;  // in byte order of names
     Setting<std::vector<std::string>> languages;
+    Setting<unsigned>
+        vary_most;  // new variants of a URL in an hour by other headers; 0: such answers are not kept
     Setting<QueryRule> query;
     Setting<std::vector<ValidRule>> valid;
     Setting<bool> valid_overrides;

@@ -49,6 +49,7 @@ char* merge_loc(ngx_conf_t* cf, void* parent, void* child) {
         own.cookies.merge(outer.cookies, {});
         own.headers.merge(outer.headers, {});
         own.languages.merge(outer.languages, {});
+        own.vary_most.merge(outer.vary_most, 0);
         own.query.merge(outer.query, {});
         if (own.valid.own && !own.valid_overrides.own) own.valid_overrides.own = false;
         own.valid.merge(outer.valid, {});
@@ -76,6 +77,7 @@ char* merge_loc(ngx_conf_t* cf, void* parent, void* child) {
         policy.keep_s = own.keep_s.value();
         policy.heuristic_percent = own.heuristic.value().percent;
         policy.heuristic_max_s = own.heuristic.value().max_s;
+        policy.vary_keyed = own.vary_most.value() != 0;
         policy.strip_cookies = own.strip_cookies.value();
         policy.esi = own.esi.value().mode;
         policy.max_body = own.max_size.value();
@@ -136,6 +138,7 @@ ngx_command_t directives[] = {
     at<set_cookie_preset>(everywhere, ngx_string("larder_cookie_preset"), NGX_CONF_1MORE),
     at<set_header>(everywhere, ngx_string("larder_header"), NGX_CONF_1MORE),
     at<set_language>(everywhere, ngx_string("larder_language"), NGX_CONF_1MORE),
+    at<set_vary>(everywhere, ngx_string("larder_vary"), NGX_CONF_TAKE12),
     at<set_query>(everywhere, ngx_string("larder_query"), NGX_CONF_1MORE),
     at<set_valid>(everywhere, ngx_string("larder_valid"), NGX_CONF_1MORE),
     at<set_stale>(everywhere, ngx_string("larder_stale"), NGX_CONF_1MORE),

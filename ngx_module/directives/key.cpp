@@ -3,6 +3,7 @@
 #include <cctype>
 #include <utility>
 
+#include "cache/response/storable.hpp"
 #include "ngx_module/directives/arguments.hpp"
 #include "ngx_module/directives/config.hpp"
 #include "ngx_module/directives/setters.hpp"
@@ -192,14 +193,9 @@ char* set_header(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     rule.name = lower_case(args[0]);
     rule.text = joined(args);
     if (!is_token(rule.name)) return refuse(cf, "invalid header name " + quoted(rule.name));
-    for (std::string_view other : {"cookie", "host", "authorization", "connection", "accept-encoding",
-                                   "range", "transfer-encoding", "content-length"}) {
-        if (rule.name == other)
-            return refuse(cf, "header " + quoted(rule.name) + " can't be kept" +
-                                  (other == "cookie" ? ": use larder_cookie" : ""));
-    }
-    if (rule.name.rfind("if-", 0) == 0 || rule.name.rfind("larder-", 0) == 0)
-        return refuse(cf, "header " + quoted(rule.name) + " can't be kept");
+    if (!may_be_keyed(rule.name))
+        return refuse(cf, "header " + quoted(rule.name) + " can't be kept" +
+                              (rule.name == "cookie" ? ": use larder_cookie" : ""));
     for (std::size_t i = 1; i < args.size(); i++) {
         bool known;
         if (char* bad = parse_filter(cf, args[i], rule.filter, known); bad != NGX_CONF_OK) return bad;
@@ -234,6 +230,24 @@ char* set_language(ngx_conf_t* cf, ngx_command_t*, void* conf) {
         tags.push_back(lower_case(tag));
     }
     loc->languages.own = std::move(tags);
+    return NGX_CONF_OK;
+}
+
+char* set_vary(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    auto* loc = static_cast<LocConf*>(conf);
+    if (loc->vary_most.own) return duplicate();
+    auto args = arguments(cf);
+    if (args[0] != "key" && (args[0] != "refuse" || args.size() == 2))
+        return refuse(cf, "invalid value " + quoted(args[0]) + ": refuse, or key [max=N]");
+    unsigned most = args[0] == "key" ? 64 : 0;
+    if (args.size() == 2) {
+        auto given = named(args[1], "max");
+        auto value = given ? number(*given, 1, 10'000) : std::nullopt;
+        if (!value)
+            return refuse(cf, "invalid parameter " + quoted(args[1]) + ": max=N, a number from 1 to 10000");
+        most = *value;
+    }
+    loc->vary_most.own = most;
     return NGX_CONF_OK;
 }
 

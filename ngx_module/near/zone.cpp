@@ -81,6 +81,8 @@ struct Zone::Node {
     bool changed;
     std::uint64_t waiters;
     std::uint64_t version;
+    std::int64_t variants_since_ms;
+    std::uint32_t variants;  // of it that were made since then
 };
 
 // A block's memory: this, the purge hashes, the parts of an assembled page, the entry.
@@ -435,6 +437,23 @@ bool Zone::claim_refresh(const Key& key, std::int64_t now_ms, std::int64_t lease
     if (n.refresh_after_ms > now_ms) return false;
     n.refresh_after_ms = now_ms + lease_ms;
     n.refresh_pid = pid_;
+    return true;
+}
+
+bool Zone::admit_variant(const Key& base, const Key& variant, std::int64_t now_ms, unsigned most) {
+    constexpr std::int64_t hour_ms = 3'600'000;
+    Guard guard(*this);
+    Ref known = find_node(variant);
+    if (known != 0 && node(known).entry != 0) return true;
+    Ref ref = node_for(base);
+    if (ref == 0) return false;
+    Node& n = node(ref);
+    if (now_ms - n.variants_since_ms >= hour_ms) {
+        n.variants_since_ms = now_ms;
+        n.variants = 0;
+    }
+    if (n.variants >= most) return false;
+    n.variants++;
     return true;
 }
 

@@ -65,6 +65,7 @@ void keep_assembled_page(const Ctx& ctx, std::string_view text,
         if (!equals_ignore_case(name, "ETag") && !equals_ignore_case(name, "Last-Modified"))
             assembled.headers.push_back({name, value});
     });
+    page.each_vary([&](std::string_view name) { assembled.vary.emplace_back(name); });
     std::string etag = "\"" + hash_text(tag_hash(text)) + "\"";
     assembled.headers.push_back({"ETag", etag});
     assembled.body = text;

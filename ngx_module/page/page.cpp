@@ -455,10 +455,12 @@ ngx_int_t Page::on_fragment_end(ngx_http_request_t* r, void* data, ngx_int_t rc)
         fragment_from_entry(ctx);
     }
     if (ctx != nullptr && ctx->served) {
-        std::uint16_t entry_status = EntryView::trusted(ctx->entry).head().status;
+        const EntryHead head = EntryView::trusted(ctx->entry).head();
+        std::uint16_t entry_status = head.status;
+        bool varies = ctx->varied || head.vary_size != 0;  // on what the page's key need not hold
         bool good = entry_status >= 200 && entry_status < 300;
         bool fresh = ctx->status == Status::hit && ctx->hold != 0;
-        if (fresh && fetch->page->shares(r, ctx)) fetch->part = {ctx->key, ctx->version};
+        if (fresh && !varies && fetch->page->shares(r, ctx)) fetch->part = {ctx->key, ctx->version};
         fetch->page->ended(*fetch, good ? Fetch::State::good : Fetch::State::failed, entry_status);
     } else if (captured) {
         if (fetch->state == Fetch::State::pending) {

@@ -55,9 +55,12 @@ Answer gather_answer(ngx_http_request_t* r, const Ctx* ctx) {
             {"Last-Modified", {reinterpret_cast<char*>(text), static_cast<std::size_t>(end - text)}});
     }
     const std::vector<HeaderRule>& kept = ctx->conf->kept_headers;
-    answer.variant_holds = [&kept](std::string_view name) {
-        return std::any_of(kept.begin(), kept.end(),
-                           [name](const HeaderRule& rule) { return rule.name == name; });
+    const char* why;
+    answer.variant_holds = [&kept,
+                            variant = Variant::parse(view(ctx->variant), &why)](std::string_view name) {
+        auto is = [name](const auto& header) { return header.name == name; };
+        return std::any_of(kept.begin(), kept.end(), is) ||
+               (variant && std::any_of(variant->headers.begin(), variant->headers.end(), is));
     };
     answer.personal = ctx->personal;
     return answer;
@@ -258,6 +261,7 @@ void store_answer(Ctx* ctx) {
     parts.tags = fill.decision.tags;
     parts.headers = fill.decision.headers;
     parts.steering = fill.decision.steering;
+    parts.vary = fill.decision.vary;
     parts.plan = fill.plan;
     parts.body = fill.body;
     store(ctx, parts);
@@ -275,6 +279,31 @@ ngx_int_t revalidate(ngx_http_request_t* r, Ctx* ctx) {
     ctx->entry = ctx->store_bytes;
     ctx->verdict = Verdict::fresh;
     return answer_from_entry(r, ctx, Status::revalidated);
+}
+
+// The answer varies on headers that this client sent and the backend did not see. Notes that for those who come, and asks for
+// this client's own variant. False: it sent none of them, so the answer is its own.
+bool vary_again(ngx_http_request_t* r, Ctx* ctx) {
+    constexpr std::int64_t day_ms = 86'400'000;  // as long as nothing else is known of the URL
+    EntryParts marker;
+    std::string variant(view(ctx->variant));
+    Key own = ctx->key;
+    if (!extend_variant(r, ctx, ctx->fill->decision.vary)) return false;
+    std::swap(own, ctx->key);
+    marker.marker = true;
+    marker.variant = variant;
+    marker.vary = ctx->fill->decision.vary;
+    marker.tags = ctx->fill->decision.tags;
+    marker.life = {now_ms(), day_ms, 0, 0, 0};
+    if (ctx->entry.empty()) store(ctx, marker);
+    end_fill_lock(ctx);
+    std::swap(own, ctx->key);
+    zone().admit_variant(ctx->base, ctx->key, now_ms(), ctx->conf->vary_most.value());  // it counts
+    ctx->drop_entry();
+    start_fill(r, ctx);
+    auto claimed = zone().claim_fill(ctx->key, static_cast<unsigned>(ngx_worker), now_ms(), fill_lease_ms);
+    ctx->fill->locked = claimed == near_cache::Fill::mine;
+    return true;
 }
 
 // All of the body is here.
@@ -331,6 +360,8 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
     if (reduced) {
         fill.decision = storability(ctx->conf->policy, gather_answer(r, ctx));
         fill.for_store = fill.decision.store && !any_true(r, ctx->conf->no_store.value());
+        if (fill.for_store && !fill.decision.vary.empty() && ctx->role != Role::refresh && vary_again(r, ctx))
+            return ask_again(r);
         if (fill.for_store) strip_cookies(r, ctx->conf->policy);
         fill.for_page = fill.for_page || (fill.decision.esi && ctx->role == Role::client);
         if (fill.decision.store && !fill.for_store) {  // says something about this request alone

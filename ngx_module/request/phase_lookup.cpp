@@ -14,9 +14,6 @@ namespace larder::ngx {
 
 namespace {
 
-// A fill lock ends when its fill does; when its worker dies, the next worker ends it. This is for what neither sees.
-constexpr std::int64_t fill_lease_ms = 60'000;
-
 ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx);
 
 ngx_int_t go_past(ngx_http_request_t* r, Ctx* ctx, Status status) {
@@ -110,6 +107,10 @@ ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
         ctx->status = Status::miss;
         return NGX_DECLINED;
     }
+    if (ctx->varied && !zone().admit_variant(ctx->base, ctx->key, now_ms(), ctx->conf->vary_most.value())) {
+        ctx->detail = "vary-limit";
+        return go_past(r, ctx, Status::pass);
+    }
     bool deadline_passed = ctx->waited && !ctx->timer.timer_set;
     // Each request for a page that has to be validated each time asks for itself: another's answer would not do.
     bool each_asks =
@@ -150,7 +151,24 @@ ngx_int_t look(ngx_http_request_t* r, Ctx* ctx) {
     return decide(r, ctx);
 }
 
+// The entry at hand varies on headers beyond its variant: whose is it?
+bool is_anothers(ngx_http_request_t* r, Ctx* ctx) {
+    EntryView entry = EntryView::trusted(ctx->entry);
+    std::vector<std::string> names;
+    entry.each_vary([&names](std::string_view name) { names.emplace_back(name); });
+    bool marker = entry.head().marker != 0;
+    if (extend_variant(r, ctx, names)) {
+        ctx->drop_entry();
+        ctx->asked_store = false;
+        return true;
+    }
+    if (marker) ctx->drop_entry();  // there is no answer yet for who has none of them
+    return false;
+}
+
 ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx) {
+    bool varies = !ctx->entry.empty() && EntryView::trusted(ctx->entry).head().vary_size != 0;
+    if (varies && is_anothers(r, ctx)) return look(r, ctx);
     if (!ctx->entry.empty()) {
         if (ctx->timer.timer_set &&
             (ctx->verdict == Verdict::fresh || ctx->verdict == Verdict::stale_while)) {

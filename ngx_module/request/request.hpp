@@ -39,6 +39,9 @@ enum class Status : std::uint8_t {
 };
 const char* status_text(Status status);
 
+// A fill lock ends when its fill does; when its worker dies, the next worker ends it. This is for what neither sees.
+inline constexpr std::int64_t fill_lease_ms = 60'000;
+
 // A request on its way to the backend in its reduced form, and what comes back. Views are into the request's pool.
 struct Fill {
     ngx_http_headers_in_t client_headers{};  // to be put back once the backend's answer is here
@@ -73,6 +76,8 @@ struct Ctx {
     bool waited = false;
     bool suspended = false;
     Key key;
+    Key base;  // varied: the key without the headers that the answer turned out to vary on
+    bool varied = false;
     ngx_str_t variant{};     // encoded
     bool personal = false;   // it is one person's
     bool near_only = false;  // ... and kept in no store
@@ -116,6 +121,9 @@ bool build_variant(ngx_http_request_t* r, Ctx* ctx);
 // Puts the reduced request in place of the client's, for the content handler to send on.
 void reduce_request(ngx_http_request_t* r, Ctx* ctx);
 void restore_request(ngx_http_request_t* r, Ctx* ctx);
+// If the request has one of the headers that the entry at hand varies on: makes the variant, and key, with them. False: it has
+// none, so that entry is its own.
+bool extend_variant(ngx_http_request_t* r, Ctx* ctx, const std::vector<std::string>& names);
 // The Cookie field that the backend gets to see of the client's request.
 std::string backend_cookies(ngx_http_request_t* r, const LocConf& conf);
 // Removes Larder-* request headers, which only Larder's own parts may send.

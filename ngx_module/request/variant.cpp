@@ -285,6 +285,30 @@ bool build_variant(ngx_http_request_t* r, Ctx* ctx) {
     return true;
 }
 
+bool extend_variant(ngx_http_request_t* r, Ctx* ctx, const std::vector<std::string>& names) {
+    const char* why;
+    auto variant = Variant::parse(view(ctx->variant), &why);
+    if (!variant) throw std::runtime_error(why);
+    bool any = false;
+    for (const std::string& name : names) {
+        auto place =
+            std::lower_bound(variant->headers.begin(), variant->headers.end(), name,
+                             [](const NamedValue& header, std::string_view n) { return header.name < n; });
+        const ngx_str_t* value = find_header(r, name);
+        if (value == nullptr || (place != variant->headers.end() && place->name == name)) continue;
+        variant->headers.insert(place, {name, trim_ows(view(*value))});
+        any = true;
+    }
+    std::string encoded = any ? variant->encode() : std::string();
+    if (!any || !Variant::parse(encoded, &why)) return false;
+    if (!ctx->varied) ctx->base = ctx->key;
+    ctx->varied = true;
+    ctx->key = key_of(encoded);
+    ctx->variant = copy(r->pool, encoded);
+    if (ctx->variant.data == nullptr) throw std::bad_alloc();
+    return true;
+}
+
 std::string backend_cookies(ngx_http_request_t* r, const LocConf& conf) {
     return collect_cookies(r->headers_in, conf).field(ngx_time());
 }

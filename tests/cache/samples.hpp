@@ -32,6 +32,7 @@ inline std::string sample_entry() {
                         .tags = {"news", "item-1"},
                         .headers = {{"Content-Type", "text/html"}, {"ETag", "\"abc\""}, {"X-Empty", ""}},
                         .steering = {{"Surrogate-Control", "max-age=60"}},
+                        .vary = {"x-device"},
                         .plan = "a plan",
                         .body = std::string_view("<p>body\0</p>", 12)});
 }

@@ -38,6 +38,9 @@ TEST(what_is_built_is_read_back) {
         steering.append(name).append("=").append(value).append("|");
     });
     assert_text_equal(steering, "Surrogate-Control=max-age=60|");
+    std::string vary;
+    entry->each_vary([&](std::string_view name) { vary.append(name).append("|"); });
+    assert_text_equal(vary, "x-device|");
     assert_text_equal(entry->header("etag"), "\"abc\"");
     assert_text_equal(entry->header("surrogate-control"), "");
     entry->each_tag([&](std::string_view tag) { tags.append(tag).append("|"); });
@@ -101,7 +104,7 @@ TEST(the_reason_is_named) {
 
 TEST(sizes_that_lie_are_refused) {
     for (std::size_t field : {offsetof(EntryHead, variant_size), offsetof(EntryHead, tags_size),
-                              offsetof(EntryHead, headers_size), offsetof(EntryHead, steering_size),
+                              offsetof(EntryHead, headers_size), offsetof(EntryHead, steering_size), offsetof(EntryHead, vary_size),
                               offsetof(EntryHead, plan_size)}) {
         for (std::uint32_t size : {0u, 1u, 0x7fffffffu, 0xffffffffu}) {
             std::string bytes = sample_entry();
@@ -198,8 +201,8 @@ TEST(the_offsets_that_scripts_read) {
     std::string bytes = sample_entry();
     std::int64_t created;
     std::uint64_t fence;
-    std::memcpy(&created, bytes.data() + 16, sizeof created);
-    std::memcpy(&fence, bytes.data() + 64, sizeof fence);
+    std::memcpy(&created, bytes.data() + 24, sizeof created);
+    std::memcpy(&fence, bytes.data() + 72, sizeof fence);
     assert_int_equal(created, 1700000000000);
     assert_int_equal(fence, 1700000000000001);
     assert_text_equal(bytes.substr(0, 4), "LRDE");

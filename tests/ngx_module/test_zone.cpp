@@ -51,6 +51,20 @@ TEST(what_was_put_there_is_found_byte_for_byte) {
     assert_true(f.find(12345).verdict == Verdict::dead);
 }
 
+TEST(so_many_variants_an_hour) {
+    Fixture f;
+    const std::int64_t hour_ms = 3'600'000;
+    auto admit = [&](unsigned variant, std::int64_t now) {
+        return f.zone.admit_variant(key_number(1), key_number(variant), now, 2);
+    };
+    assert_true(admit(10, t0) && admit(11, t0));
+    assert_false(admit(12, t0 + 1));
+    f.put({.number = 11});
+    assert_true(admit(11, t0 + 2));  // it is there
+    assert_false(admit(12, t0 + hour_ms - 1));
+    assert_true(admit(12, t0 + hour_ms));
+}
+
 TEST(the_verdict_follows_the_clock) {
     Fixture f;
     f.put({.number = 1});

@@ -31,6 +31,7 @@ static Policy unusual() {
     p.keep_s = 3;
     p.heuristic_percent = 10;
     p.heuristic_max_s = 4;
+    p.vary_keyed = true;
     p.strip_cookies = {"a", "*"};
     p.esi = EsiMode::automatic;
     p.max_body = 7;
@@ -77,7 +78,7 @@ TEST(yes_and_no_and_modes_have_one_form) {
     struct {
         std::size_t at;
         char value;
-    } rows[] = {{1, 2}, {2, 2}, {15, 101}, {21, 3}};  // overrides, never_stale, heuristic_percent, esi
+    } rows[] = {{1, 2}, {2, 2}, {15, 101}, {20, 2}, {22, 3}};  // overrides, never_stale, heuristic_percent, vary_keyed, esi
     for (const auto& row : rows) {
         std::string other = bytes;
         assert_true(static_cast<unsigned char>(other[row.at]) <= 2);

@@ -209,6 +209,27 @@ TEST(a_persons_own_page_may_be_private) {
     assert_text_equal(refusal(c), "set-cookie");
 }
 
+TEST(what_it_varies_on_is_listed_where_it_may_be_keyed) {
+    auto listed = [](std::string_view vary) {
+        Case c = sent({{"Cache-Control", "max-age=60"}, {"Vary", vary}});
+        c.policy.vary_keyed = true;
+        Storability s = c.judge();
+        std::string names = s.store ? "" : s.reason;
+        for (const std::string& name : s.vary) names += name + " ";
+        return names;
+    };
+    assert_text_equal(listed("X-Device"), "x-device ");
+    assert_text_equal(listed(" X-Device ,x-DEVICE,, A , X-Kept, Cookie, Accept-Encoding"), "a x-device ");
+    assert_text_equal(listed("X-Kept"), "");
+    assert_text_equal(listed("X-Device, *"), "vary-star");
+    assert_text_equal(listed("Authorization"), "vary");
+    assert_text_equal(listed("If-None-Match, X-Device"), "vary");
+    assert_text_equal(listed("Larder-Route"), "vary");
+    std::string many;
+    for (int i = 0; i < 17; i++) many += "x-" + std::to_string(i) + ",";
+    assert_text_equal(listed(many), "vary");
+}
+
 TEST(the_age_of_what_arrives) {
     auto age_ms = [](Headers headers) {
         headers.push_back({"Cache-Control", "max-age=60"});
