@@ -37,6 +37,7 @@ my @mistakes = (
     ['preset beside its own', "server { location / {\nlarder_cookie sessionid value;\nlarder_cookie_preset django;\n", qr/duplicate.*"sessionid"/],
     ['header parameter', "server { location / {\nlarder_header X-A maybe;\n", qr/"maybe".*value=/],
     ['language', "server { location / {\nlarder_language en de_CH;\n", qr/"de_CH".*de-CH/],
+    ['content coding', "server { location / {\nlarder_encoding gzip lzma;\n", qr/"lzma".*gzip, br/],
     ['vary', "server { location / {\nlarder_vary maybe;\n", qr/"maybe".*key \[max/],
     ['most variants', "server { location / {\nlarder_vary key max=0;\n", qr/"max=0".*1 to 10000/],
     ['unknown query mode', "${zone}server { location / {\nlarder_query shuffle;\n", qr/"shuffle".*(?:keep|drop|sort|none)/],

@@ -79,4 +79,12 @@ is $t->get('/store')->larder, 'STALE', 'with larderd: a stale page is served';
 ok $t->await(sub { $t->get('/store')->larder eq 'HIT' }), '... and made fresh by larderd';
 is_deeply [$t->get('/store')->body, $asked->('/store')], ['page of render 1', '"v1"'], '... by a 304';
 
+my $zipped = sub { $backend->set('/store/zipped' => {gzip => 'always', body => 'text {n}', headers => [['Cache-Control', $_[0]]]}) };
+$zipped->('max-age=0, stale-while-revalidate=600');
+$t->get('/store/zipped');
+$zipped->('max-age=60');
+is $t->get('/store/zipped')->larder, 'STALE', 'a page that comes compressed unasked';
+ok $t->await(sub { $t->get('/store/zipped')->larder eq 'HIT' }), '... is made anew by larderd';
+is $t->get('/store/zipped')->body, 'text 2', '... and decoded';
+
 done_testing;

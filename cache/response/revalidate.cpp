@@ -13,10 +13,11 @@ std::string_view opaque_tag(std::string_view etag) {
     return etag.substr(0, 2) == "W/" ? etag.substr(2) : etag;
 }
 
-// Of the body that we have, whatever a 304 says of it.
+// Of the body that we have, whatever a 304 says of it: it may have been decoded.
 bool describes_body(std::string_view name) {
-    return equals_ignore_case(name, "Content-Length") || equals_ignore_case(name, "Content-Encoding") ||
-           equals_ignore_case(name, "Content-Type") || equals_ignore_case(name, "Content-Range");
+    return equals_ignore_case(name, "ETag") || equals_ignore_case(name, "Content-Length") ||
+           equals_ignore_case(name, "Content-Encoding") || equals_ignore_case(name, "Content-Type") ||
+           equals_ignore_case(name, "Content-Range");
 }
 
 bool has(const std::vector<NamedValue>& fields, std::string_view name) {
@@ -37,6 +38,11 @@ std::optional<EntryParts> revalidated(const Policy& policy, const EntryView& ent
     Answer answer = not_modified;
     answer.status = entry.head().status;
     auto& fields = answer.headers;
+    for (const NamedValue& field : fields) {
+        bool is_etag = equals_ignore_case(field.name, "ETag");
+        if (is_etag && opaque_tag(trim_ows(field.value)) != opaque_tag(entry.header("ETag")))
+            return std::nullopt;
+    }
     std::erase_if(fields, [](const NamedValue& field) { return describes_body(field.name); });
     const std::vector<NamedValue> sent = fields;
     auto keep = [&](std::string_view name, std::string_view value) {
@@ -44,11 +50,6 @@ std::optional<EntryParts> revalidated(const Policy& policy, const EntryView& ent
     };
     entry.each_header(keep);
     entry.each_steering(keep);
-    for (const NamedValue& field : sent) {
-        bool is_etag = equals_ignore_case(field.name, "ETag");
-        if (is_etag && opaque_tag(trim_ows(field.value)) != opaque_tag(entry.header("ETag")))
-            return std::nullopt;
-    }
     decision = storability(policy, answer);
     if (!decision.store) return std::nullopt;
     if (decision.tags.empty()) entry.each_tag([&](std::string_view tag) { decision.tags.push_back(tag); });

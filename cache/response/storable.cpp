@@ -55,7 +55,8 @@ struct Steering {
     bool has_surrogate = false, has_targeted = false;
     std::string_view expires, date, age, content_type, etag, last_modified;
     bool has_expires = false;
-    bool set_cookie = false, content_range = false, coded = false;
+    bool set_cookie = false, content_range = false;
+    std::string_view coding;  // empty: none
     std::vector<std::string_view> vary, connection, tags;
 };
 
@@ -93,7 +94,9 @@ Steering gather(const Policy& policy, const Answer& answer) {
         } else if (is("Content-Type")) {
             s.content_type = field.value;
         } else if (is("Content-Encoding")) {
-            s.coded = s.coded || !equals_ignore_case(trim_ows(field.value), "identity");
+            // Two field lines are two codings: nothing that anybody asked for.
+            std::string_view coding = trim_ows(field.value);
+            if (!equals_ignore_case(coding, "identity")) s.coding = s.coding.empty() ? coding : "several";
         } else if (is("Content-Range")) {
             s.content_range = true;
         } else if (is("Set-Cookie")) {
@@ -261,7 +264,8 @@ const char* refusal(const Policy& policy, const Answer& answer, const Steering& 
     const CacheDirectives& d = f.directives;
     if (answer.authorized && !d.is_public && !d.s_maxage && !d.must_revalidate) return "authorization";
     if (const char* refused = vary_refusal(policy, answer, s)) return refused;
-    if (s.coded) return "content-encoding";
+    if (!s.coding.empty() && !answer.decodable && !equals_ignore_case(s.coding, answer.accepts))
+        return "content-encoding";
     if (!f.known) return "no-lifetime";
     bool has_window = d.stale_while_revalidate.value_or(0) != 0 || d.stale_if_error.value_or(0) != 0;
     if (f.seconds == 0 && !has_window && !can_validate) return "not-fresh";
@@ -323,11 +327,14 @@ bool is_larder_field(std::string_view name) {
 Storability storability(const Policy& policy, const Answer& answer) {
     Steering s = gather(policy, answer);
     Storability result;
-    result.esi =
-        !s.coded && (policy.esi == EsiMode::on ? is_textual(s.content_type)
-                                               : policy.esi == EsiMode::automatic && s.surrogate.esi);
+    result.esi = policy.esi == EsiMode::on ? is_textual(s.content_type)
+                                           : policy.esi == EsiMode::automatic && s.surrogate.esi;
+    bool as_asked = !s.coding.empty() && equals_ignore_case(s.coding, answer.accepts);
+    result.decode = !s.coding.empty() && answer.decodable && (!as_asked || result.esi);
+    result.esi = result.esi && (s.coding.empty() || result.decode);
     for (const NamedValue& field : answer.headers) {
-        if (is_stored(field, s.connection)) result.headers.push_back(field);
+        bool goes = result.decode && equals_ignore_case(field.name, "Content-Encoding");
+        if (is_stored(field, s.connection) && !goes) result.headers.push_back(field);
         if (is_one_of(field.name, lifetime_fields)) result.steering.push_back(field);
     }
     Freshness f = freshness(policy, answer, s);

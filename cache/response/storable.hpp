@@ -24,6 +24,8 @@ struct Answer {
     std::int64_t response_ms = 0;     // Unix time the header section was received
     bool authorized = false;          // the request carried Authorization
     bool personal = false;            // the variant is one person's (Variant::is_personal)
+    bool decodable = false;           // who asks can undo its content coding (decoder.hpp)
+    std::string_view accepts;         // the content coding that the backend was asked for; empty: none
     // Whether the variant holds this request header (lower-case name). Cookie and Accept-Encoding need not be named here.
     std::function<bool(std::string_view)> variant_holds;
 };
@@ -33,6 +35,8 @@ struct Storability {
     const char* reason = "";  // a short word for logs and Cache-Status detail, e.g. "set-cookie", "private"
     Lifetime life;            // valid when store
     bool esi = false;         // compile the body as ESI, stored or not
+    bool decode =
+        false;  // undo the content coding first: nobody asked for it, or a page's fragments are in it
     std::vector<NamedValue>
         headers;  // to store and to send: hop-by-hop, surrogate and Larder-* fields removed
     std::vector<std::string>

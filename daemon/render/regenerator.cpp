@@ -6,6 +6,7 @@
 #include "cache/entry.hpp"
 #include "cache/job.hpp"
 #include "cache/request/key.hpp"
+#include "cache/response/decoder.hpp"
 #include "cache/response/fields.hpp"
 #include "cache/response/revalidate.hpp"
 #include "cache/response/storable.hpp"
@@ -52,6 +53,7 @@ struct Regenerator::Render {
     std::string stored;  // the entry that the store holds: the backend may say that it is still good
     Verdict verdict = Verdict::dead;  // on it
     BackendAnswer answer;
+    std::string weak_etag;  // of an answer that was decoded
 };
 
 void Regenerator::start(Claim claim, std::function<void(Outcome)> ended) {
@@ -204,9 +206,18 @@ void Regenerator::commit(const Shared& render) {
                            [name](const NamedValue& header) { return header.name == name; });
     };
     answer.authorized = answer.variant_holds("authorization");
+    for (const auto& [name, value] : got.headers) {
+        if (equals_ignore_case(name, "Content-Encoding"))
+            answer.decodable = Decoder::make(value, 0) != nullptr;
+    }
+    for (const NamedValue& header : render->variant.headers) {
+        if (header.name == "accept-encoding") answer.accepts = header.value;
+    }
     if (got.status == 304) return revalidate(render, answer);
     Storability storability = larder::storability(render->job.policy, answer);
     if (!storability.store) return withdraw(render, storability.reason);
+    if (storability.decode && !decode(*render, storability))
+        return end(render, Outcome::unstorable, "it is not what its Content-Encoding says, or too long");
     std::string plan, why;
     if (!compile_plan(storability, render->job.policy, got.body, plan, why))
         return end(render, Outcome::unstorable, why);
@@ -222,6 +233,23 @@ void Regenerator::commit(const Shared& render) {
     parts.plan = plan;
     parts.body = got.body;
     store_parts(render, parts);
+}
+
+// Puts in the place of the body what its coding stands for.
+bool Regenerator::decode(Render& render, Storability& storability) {
+    std::string_view coding;
+    for (const auto& [name, value] : render.answer.headers) {
+        if (equals_ignore_case(name, "Content-Encoding")) coding = value;
+    }
+    auto decoder = Decoder::make(coding, render.request.max_body);
+    std::string text;
+    if (!decoder->feed(render.answer.body, text) || !decoder->complete()) return false;
+    render.answer.body = std::move(text);
+    for (NamedValue& header : storability.headers) {
+        bool strong = equals_ignore_case(header.name, "ETag") && header.value.substr(0, 2) != "W/";
+        if (strong) header.value = render.weak_etag = "W/" + std::string(header.value);
+    }
+    return true;
 }
 
 // The backend says that what is stored is still good.

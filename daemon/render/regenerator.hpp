@@ -54,6 +54,7 @@ private:
     void enter_gate(const Shared& render);
     void call(const Shared& render);
     void commit(const Shared& render);
+    bool decode(Render& render, Storability& storability);
     void revalidate(const Shared& render, const Answer& answer);
     void store_parts(const Shared& render, EntryParts& parts);
     void withdraw(const Shared& render, const std::string& why);

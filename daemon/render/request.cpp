@@ -15,8 +15,7 @@ namespace {
 
 // Fields that frame a message, belong to one connection, or are ours to say.
 bool may_be_kept(std::string_view name) {
-    static constexpr std::array<std::string_view, 17> never{"accept-encoding",
-                                                            "connection",
+    static constexpr std::array<std::string_view, 16> never{"connection",
                                                             "content-length",
                                                             "cookie",
                                                             "expect",

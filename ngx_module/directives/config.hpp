@@ -42,6 +42,7 @@ struct HeaderRule {
     ValueFilter filter;
     std::optional<ngx_http_complex_value_t> value;  // instead of what the client sent
     std::vector<std::string> languages;             // accept-language: negotiated to one of these
+    std::vector<std::string> codings;               // accept-encoding: the same
 };
 
 enum class RefreshMode : std::uint8_t { daemon, in_worker, off };
@@ -80,7 +81,7 @@ struct LocConf {
     Setting<Where> where;
     Setting<std::vector<CookieRule>> cookies;  // in their order
     Setting<std::vector<HeaderRule>> headers;  // in byte order of names
-    Setting<std::vector<std::string>> languages;
+    Setting<std::vector<std::string>> languages, codings;
     Setting<unsigned>
         vary_most;  // new variants of a URL in an hour by other headers; 0: such answers are not kept
     Setting<QueryRule> query;
@@ -116,7 +117,7 @@ struct LocConf {
     ngx_str_t purge_token{};          // empty: none asked
 
     Policy policy;                         // the above, as the cache library wants it
-    std::vector<HeaderRule> kept_headers;  // `headers` and `languages`, in byte order of names
+    std::vector<HeaderRule> kept_headers;  // `headers`, `languages` and `codings`, in byte order of names
 
     bool enabled() const { return where.own && where.own->on; }
 };

@@ -24,20 +24,25 @@ void* create_loc(ngx_conf_t* cf) {
                    [&]() -> void* { return make<LocConf>(cf->pool); });
 }
 
+void add_negotiated(std::vector<HeaderRule>& rules, std::string_view name,
+                    std::vector<std::string> HeaderRule::*list, const std::vector<std::string>& values) {
+    if (values.empty()) return;
+    HeaderRule rule;
+    rule.name = rule.text = name;
+    for (const std::string& value : values) rule.text.append(" ").append(value);
+    rule.*list = values;
+    auto place =
+        std::find_if(rules.begin(), rules.end(), [name](const HeaderRule& r) { return r.name >= name; });
+    if (place != rules.end() && place->name == name)
+        *place = std::move(rule);
+    else
+        rules.insert(place, std::move(rule));
+}
+
 std::vector<HeaderRule> kept_headers(const LocConf& conf) {
     std::vector<HeaderRule> rules = conf.headers.value();
-    if (conf.languages.value().empty()) return rules;
-    HeaderRule language;
-    language.name = "accept-language";
-    language.text = language.name;
-    for (const std::string& tag : conf.languages.value()) language.text.append(" ").append(tag);
-    language.languages = conf.languages.value();
-    auto place = std::find_if(rules.begin(), rules.end(),
-                              [&](const HeaderRule& rule) { return rule.name >= language.name; });
-    if (place != rules.end() && place->name == language.name)
-        *place = std::move(language);
-    else
-        rules.insert(place, std::move(language));
+    add_negotiated(rules, "accept-language", &HeaderRule::languages, conf.languages.value());
+    add_negotiated(rules, "accept-encoding", &HeaderRule::codings, conf.codings.value());
     return rules;
 }
 
@@ -49,6 +54,7 @@ char* merge_loc(ngx_conf_t* cf, void* parent, void* child) {
         own.cookies.merge(outer.cookies, {});
         own.headers.merge(outer.headers, {});
         own.languages.merge(outer.languages, {});
+        own.codings.merge(outer.codings, {});
         own.vary_most.merge(outer.vary_most, 0);
         own.query.merge(outer.query, {});
         if (own.valid.own && !own.valid_overrides.own) own.valid_overrides.own = false;
@@ -138,6 +144,7 @@ ngx_command_t directives[] = {
     at<set_cookie_preset>(everywhere, ngx_string("larder_cookie_preset"), NGX_CONF_1MORE),
     at<set_header>(everywhere, ngx_string("larder_header"), NGX_CONF_1MORE),
     at<set_language>(everywhere, ngx_string("larder_language"), NGX_CONF_1MORE),
+    at<set_encoding>(everywhere, ngx_string("larder_encoding"), NGX_CONF_1MORE),
     at<set_vary>(everywhere, ngx_string("larder_vary"), NGX_CONF_TAKE12),
     at<set_query>(everywhere, ngx_string("larder_query"), NGX_CONF_1MORE),
     at<set_valid>(everywhere, ngx_string("larder_valid"), NGX_CONF_1MORE),

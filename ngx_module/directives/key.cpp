@@ -251,6 +251,22 @@ char* set_vary(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     return NGX_CONF_OK;
 }
 
+char* set_encoding(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    auto* loc = static_cast<LocConf*>(conf);
+    if (loc->codings.own) return duplicate();
+    std::vector<std::string> codings;
+    auto args = arguments(cf);
+    for (std::string_view coding : args) {
+        if (coding == "off" && args.size() == 1) break;
+        if (coding != "gzip" && coding != "br" && coding != "zstd")
+            return refuse(cf, "invalid content coding " + quoted(coding) +
+                                  ": off, or gzip, br and zstd in order of preference");
+        codings.emplace_back(coding);
+    }
+    loc->codings.own = std::move(codings);
+    return NGX_CONF_OK;
+}
+
 char* set_query(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     auto* loc = static_cast<LocConf*>(conf);
     auto args = arguments(cf);

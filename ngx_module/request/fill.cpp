@@ -28,6 +28,21 @@ void each_response_header(ngx_http_request_t* r, F&& f) {
     }
 }
 
+// The content coding that the backend was asked for: in a reduced request what the variant holds, else what the client takes.
+std::string_view asked_coding(ngx_http_request_t* r, const Ctx* ctx) {
+    const char* why;
+    auto variant = ctx->status == Status::pass ? std::nullopt : Variant::parse(view(ctx->variant), &why);
+    if (!variant) {
+        bool for_page = ctx->role == Role::fragment;  // goes into a page, as it is
+        const ngx_table_elt_t* coding = r->headers_out.content_encoding;
+        return coding != nullptr && !for_page ? view(coding->value) : std::string_view();
+    }
+    for (const NamedValue& header : variant->headers) {
+        if (header.name == "accept-encoding") return header.value;
+    }
+    return {};
+}
+
 // What the content handler put into headers_out, as the backend sent it. Views are into the request's pool.
 Answer gather_answer(ngx_http_request_t* r, const Ctx* ctx) {
     Answer answer;
@@ -63,6 +78,9 @@ Answer gather_answer(ngx_http_request_t* r, const Ctx* ctx) {
                (variant && std::any_of(variant->headers.begin(), variant->headers.end(), is));
     };
     answer.personal = ctx->personal;
+    if (const ngx_table_elt_t* coding = r->headers_out.content_encoding)
+        answer.decodable = Decoder::make(view(coding->value), 0) != nullptr;
+    answer.accepts = asked_coding(r, ctx);
     return answer;
 }
 
@@ -140,6 +158,65 @@ ngx_int_t fall_back(ngx_http_request_t* r, Ctx* ctx) {
     return answer_from_entry(r, ctx, Status::error_stale);
 }
 
+bool is_last(const ngx_http_request_t* r, const ngx_buf_t* buffer) {
+    return buffer->last_buf || (r != r->main && buffer->last_in_chain);
+}
+
+void append(std::string& body, const ngx_buf_t* buffer) {
+    if (ngx_buf_in_memory(buffer))
+        body.append(reinterpret_cast<char*>(buffer->pos),
+                    static_cast<std::size_t>(buffer->last - buffer->pos));
+}
+
+void consume(ngx_chain_t* in) {
+    for (; in != nullptr; in = in->next) {
+        in->buf->pos = in->buf->last;
+        in->buf->file_pos = in->buf->file_last;
+    }
+}
+
+// From here on the answer is what its coding stood for.
+void start_decoding(ngx_http_request_t* r, Ctx* ctx) {
+    constexpr std::size_t most_growth = 16;  // of what may be stored: enough for text, too little for a bomb
+    Fill& fill = *ctx->fill;
+    std::size_t most =
+        most_growth * std::max<std::size_t>(ctx->conf->policy.max_body, ctx->conf->esi.value().size);
+    fill.decoder = Decoder::make(view(r->headers_out.content_encoding->value), most);
+    r->headers_out.content_encoding->hash = 0;
+    r->headers_out.content_encoding = nullptr;
+    ngx_http_clear_content_length(r);
+    ngx_http_clear_accept_ranges(r);
+    ngx_http_weak_etag(r);
+    for (NamedValue& header : fill.decision.headers) {
+        bool strong = equals_ignore_case(header.name, "ETag") && header.value.substr(0, 2) != "W/";
+        if (strong) header.value = view(copy(r->pool, "W/" + std::string(header.value)));
+    }
+    r->filter_need_in_memory = 1;
+}
+
+// The text that what came stands for, in buffers of our own; null when it stands for none.
+ngx_chain_t* decode(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
+    ngx_chain_t* decoded = nullptr;
+    ngx_chain_t** end = &decoded;
+    bool last = false;
+    for (; in != nullptr; in = in->next) {
+        const ngx_buf_t* coded = in->buf;
+        std::string bytes, text;
+        append(bytes, coded);
+        if (!ctx->fill->decoder->feed(bytes, text)) return nullptr;
+        last = last || is_last(r, coded);
+        ngx_buf_t* buffer = memory_buffer(r->pool, view(copy(r->pool, text)));
+        *end = buffer != nullptr ? ngx_alloc_chain_link(r->pool) : nullptr;
+        if (*end == nullptr) return nullptr;
+        buffer->last_buf = coded->last_buf;
+        buffer->last_in_chain = coded->last_in_chain;
+        buffer->flush = coded->flush;
+        **end = {buffer, nullptr};
+        end = &(*end)->next;
+    }
+    return last && !ctx->fill->decoder->complete() ? nullptr : decoded;
+}
+
 void prepare_capture(ngx_http_request_t* r, Ctx* ctx) {
     Fill& fill = *ctx->fill;
     fill.expected = r->headers_out.content_length_n;
@@ -184,6 +261,7 @@ ngx_int_t pass_header(ngx_http_request_t* r, Ctx* ctx) {
         return NGX_OK;
     }
     strip_larder_response_headers(r);
+    if (!add_vary(r, ctx)) return NGX_ERROR;
     if (fill.for_page) {
         fill.swallow = true;
         ngx_http_clear_content_length(r);
@@ -192,19 +270,6 @@ ngx_int_t pass_header(ngx_http_request_t* r, Ctx* ctx) {
         ngx_http_clear_etag(r);
     }
     return add_cache_status(r, ctx) ? next_header_filter(r) : NGX_ERROR;
-}
-
-void append(std::string& body, const ngx_buf_t* buffer) {
-    if (ngx_buf_in_memory(buffer))
-        body.append(reinterpret_cast<char*>(buffer->pos),
-                    static_cast<std::size_t>(buffer->last - buffer->pos));
-}
-
-void consume(ngx_chain_t* in) {
-    for (; in != nullptr; in = in->next) {
-        in->buf->pos = in->buf->last;
-        in->buf->file_pos = in->buf->file_last;
-    }
 }
 
 bool compile_plan(ngx_http_request_t* r, Ctx* ctx) {
@@ -378,6 +443,7 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
         fill.for_page =
             fill.for_page || (fill.decision.esi && ctx->role == Role::client && r->method != NGX_HTTP_HEAD);
     }
+    if (fill.decision.decode && (reduced || fill.for_page)) start_decoding(r, ctx);
     prepare_capture(r, ctx);
     return pass_header(r, ctx);
 }
@@ -400,9 +466,20 @@ static ngx_int_t send_raw_page(ngx_http_request_t* r, Ctx* ctx, const ngx_chain_
 
 ngx_int_t fill_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
     Fill& fill = *ctx->fill;
+    if (fill.decoder != nullptr) {
+        ngx_chain_t* decoded = decode(r, ctx, in);
+        if (decoded == nullptr) {
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "larder: \"%V\" is not what its Content-Encoding says, or too long", &r->uri);
+            end_fill_lock(ctx);
+            return NGX_ERROR;
+        }
+        consume(in);
+        in = decoded;
+    }
     bool last = false;
     for (ngx_chain_t* link = in; link != nullptr; link = link->next) {
-        last = last || link->buf->last_buf || (r != r->main && link->buf->last_in_chain);
+        last = last || is_last(r, link->buf);
         if (!fill.for_store && !fill.for_page) continue;
         append(fill.body, link->buf);
         if (fill.for_store && fill.body.size() > ctx->conf->policy.max_body) {

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "cache/request/key.hpp"
+#include "cache/response/decoder.hpp"
 #include "cache/response/storable.hpp"
 #include "ngx_module/directives/config.hpp"
 #include "ngx_module/near/zone.hpp"
@@ -60,6 +61,7 @@ struct Fill {
     std::uint64_t fence = 0;
     std::uint16_t status = 0;
     std::int64_t expected = -1;  // bytes of body, if the backend said
+    std::unique_ptr<Decoder> decoder;
     Storability decision;
     std::string body;
     std::string plan;
@@ -141,6 +143,8 @@ ngx_int_t serve_entry(ngx_http_request_t* r, Ctx* ctx, Status status);
 // Fills headers_out from the entry, Age and Cache-Status included. False when memory is short.
 bool set_headers_from_entry(ngx_http_request_t* r, Ctx* ctx);
 bool add_cache_status(ngx_http_request_t* r, Ctx* ctx);
+// Tells caches behind us that the coding was negotiated, if it was.
+bool add_vary(ngx_http_request_t* r, const Ctx* ctx);
 void clear_response_headers(ngx_http_request_t* r);
 // NGX_DONE: the page waits for fragments.
 ngx_int_t send_entry_body(ngx_http_request_t* r, Ctx* ctx);

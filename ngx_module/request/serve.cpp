@@ -58,6 +58,10 @@ bool add_entry_header(ngx_http_request_t* r, std::string_view name, std::string_
             if (equals_ignore_case(name, "Location") && value.substr(0, 1) != "/")
                 r->headers_out.location = header;
             break;
+        case 16:
+            // Tells nginx's filters that it is compressed already.
+            if (equals_ignore_case(name, "Content-Encoding")) r->headers_out.content_encoding = header;
+            break;
         case 13:
             if (equals_ignore_case(name, "Cache-Control")) return add_cache_control(r, header);
             if (equals_ignore_case(name, "Last-Modified")) {
@@ -104,7 +108,7 @@ bool set_headers_from_entry(ngx_http_request_t* r, Ctx* ctx) {
         ngx_http_clear_accept_ranges(r);
         ngx_http_clear_etag(r);
     }
-    return ok && add_cache_status(r, ctx);
+    return ok && add_vary(r, ctx) && add_cache_status(r, ctx);
 }
 
 ngx_int_t send_entry_body(ngx_http_request_t* r, Ctx* ctx) {
@@ -129,6 +133,11 @@ void clear_response_headers(ngx_http_request_t* r) {
     r->headers_out.content_length_n = -1;
     r->headers_out.last_modified_time = -1;
     r->allow_ranges = 0;
+}
+
+bool add_vary(ngx_http_request_t* r, const Ctx* ctx) {
+    return ctx->conf->codings.value().empty() ||
+           push(r, ngx_string("Vary"), ngx_string("Accept-Encoding")) != nullptr;
 }
 
 // RFC 9211.

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "cache/request/coding.hpp"
 #include "cache/request/cookies.hpp"
 #include "cache/request/language.hpp"
 #include "cache/request/query.hpp"
@@ -130,6 +131,10 @@ std::optional<std::string_view> kept_value(ngx_http_request_t* r, const HeaderRu
         throw std::bad_alloc();
     std::string_view value = sent != nullptr ? trim_ows(view(*sent)) : std::string_view();
     if (!rule.languages.empty()) return choose_language(value, rule.languages);
+    if (!rule.codings.empty()) {
+        std::string_view coding = choose_coding(value, rule.codings);
+        return coding.empty() ? std::nullopt : std::optional(coding);
+    }
     bool as_sent = sent != nullptr && !rule.value && !rule.filter.allows && rule.filter.fallback.empty();
     std::string_view filtered = rule.filter(value);
     return filtered.empty() && !as_sent ? std::nullopt : std::optional(filtered);

@@ -1,0 +1,36 @@
+// Undoing a content coding, in pieces cut anywhere and within a bound: an answer that nobody asked to be compressed is kept, and
+// searched for fragments, as what it is.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace larder {
+
+class Decoder {
+public:
+    // For "gzip" (and "x-gzip"), "deflate", "br" or "zstd", in any case; null for any other coding, a list of several included.
+    // Gives out at most `most` bytes in all.
+    static std::unique_ptr<Decoder> make(std::string_view coding, std::size_t most);
+
+    virtual ~Decoder() = default;
+    // Appends what `coded` says to `out`. False when it is malformed, goes on after its end, or says too much: then all is over.
+    bool feed(std::string_view coded, std::string& out);
+    // Whether all of it was there.
+    bool complete() const { return complete_; }
+
+protected:
+    explicit Decoder(std::size_t most) : left_(most) {}
+
+    enum class State : unsigned char { more, full, ended, bad };  // full: call again with room
+    // Takes from `coded`, writes into [at, at + room), and moves both.
+    virtual State step(std::string_view& coded, char*& at, std::size_t& room) = 0;
+
+private:
+    std::size_t left_;
+    bool complete_ = false;
+};
+
+}  // namespace larder

@@ -1,0 +1,60 @@
+# Compressed answers: kept once for each coding that was asked for, decoded when nobody asked or ESI is in them.
+use Larder::Test;
+use IO::Uncompress::Gunzip qw(gunzip);
+
+my $t       = Larder::Test->new;
+my $backend = $t->backend;
+$t->nginx(<<'CONF');
+    larder_zone 8m;
+    larder_valid 1m;
+    gzip_min_length 1;
+    server {
+        listen @nginx@;
+        larder near;
+        location / { proxy_pass http://@backend@; }
+        location /asked { larder_encoding br gzip; proxy_pass http://@backend@; }
+        location /zipped { gzip on; gzip_vary on; proxy_pass http://@backend@; }
+        location /esi { larder_esi on; larder_encoding gzip; gzip on; proxy_pass http://@backend@; }
+    }
+CONF
+my @gzip = ('Accept-Encoding' => 'deflate, gzip;q=0.8');
+my $ask  = sub { my ($path, @headers) = @_; return $t->get($path, headers => [@headers]) };
+my $shown = sub {
+    my ($r) = @_;
+    my ($coding, $body) = ($r->header('Content-Encoding') // 'plain', $r->body);
+    if ($coding eq 'gzip') { my $coded = $body; gunzip(\$coded => \$body) or die }
+    return "$coding: $body " . $r->larder;
+};
+
+$backend->set('/asked*' => {gzip => 'asked', body => 'page of {header:Accept-Encoding}', etag => '"v1"'});
+is $shown->($ask->('/asked', @gzip)), 'gzip: page of gzip MISS', 'the backend is asked for the coding that the client takes';
+is $shown->($ask->('/asked', 'Accept-Encoding' => 'x-gzip, *;q=0')), 'gzip: page of gzip HIT', '... and what it gave is kept as it is';
+is $shown->($ask->('/asked')), 'plain: page of  MISS', 'who takes none gets another';
+is $shown->($ask->('/asked', 'Accept-Encoding' => 'gzip;q=0')), 'plain: page of  HIT', '... kept beside it';
+is $ask->('/asked', @gzip)->header('Vary'), 'Accept-Encoding', 'caches behind us are told';
+is $ask->('/asked', @gzip, 'If-None-Match' => '"v1"')->status, 304, 'a condition is answered';
+is length($ask->('/asked', @gzip, Range => 'bytes=0-9')->body), 10, '... and a range, of the compressed page';
+is $t->head('/asked', headers => [@gzip])->header('Content-Encoding'), 'gzip', '... and a HEAD';
+
+$backend->set('/always*' => {gzip => 'always', body => 'zipped anyway', etag => '"v1"'});
+for my $status ('MISS', 'HIT') {
+    my $r = $ask->('/always');
+    is $shown->($r), "plain: zipped anyway $status", "compressed though nobody asked: $status is what it says";
+    is $r->header('ETag'), 'W/"v1"', '... under a weak ETag';
+}
+is $shown->($ask->('/zipped')), 'plain: /zipped render 1' . "\n MISS", 'with gzip on, a client that takes none';
+is $shown->($ask->('/zipped', 'Accept-Encoding' => 'gzip')), 'gzip: /zipped render 1' . "\n HIT", '... and one that does, of one entry';
+
+$backend->set('/esi' => {gzip => 'always', body => 'a<esi:include src="/esi/part"/>c'}, '/esi/part' => {gzip => 'always', body => 'b'});
+for my $status ('MISS', 'HIT', 'HIT') {
+    is $shown->($ask->('/esi')), "plain: abc $status", 'a compressed page of compressed fragments';
+    is $shown->($ask->('/esi', 'Accept-Encoding' => 'gzip')), "gzip: abc $status", '... compressed again by nginx';
+}
+$backend->set('/liar' => {body => 'not gzip', headers => [['Content-Encoding', 'gzip']]});
+ok !$ask->('/liar')->complete, 'what is not what it says is cut off';
+$backend->set('/liar' => {body => 'good'});
+is $ask->('/liar')->body, 'good', '... and not kept';
+$backend->set('/strange' => {body => 'x', headers => [['Content-Encoding', 'snappy']]});
+like $ask->('/strange')->header('Cache-Status'), qr/detail=content-encoding/, 'a coding that nobody knows is passed on, and not kept';
+
+done_testing;
