@@ -52,4 +52,14 @@ my $escaped = page('/injected', 'a<esi:include src="/evil"/>b');
 $backend->set('/evil' => {body => '{arg:x}<esi:vars>$(HTTP_HOST)</esi:vars>'});
 is $t->get('/good')->body, 'good', 'and all is well afterwards';
 
+# A page whose backend breaks off: nothing of it was sent yet.
+my $half = {body => 'x' x 100 . '<esi:include src="/good"/>', fault => 'truncate'};
+$backend->set('/half' => $half);
+is $t->get('/half')->status, 502, 'the page is an error, not half of one';
+$backend->set('/whole' => {body => 'whole <esi:include src="/good"/>', headers => [['Cache-Control', 'max-age=0, stale-while-revalidate=0, stale-if-error=600']]});
+is $t->get('/whole')->body, 'whole good', 'a page that was whole once';
+$backend->set('/whole' => $half);
+my $stale = $t->get('/whole');
+is_deeply [$stale->body, $stale->larder], ['whole good', 'ERROR-STALE'], '... is served when its backend breaks off';
+
 done_testing;

@@ -185,4 +185,12 @@ std::string KeptCookies::field(std::int64_t now_s) const {
     return text;
 }
 
+std::optional<std::string_view> last_cookie(std::string_view field, std::string_view name) {
+    std::optional<std::string_view> found;
+    each_cookie(field, [&](std::string_view other, std::string_view value) {
+        if (other == name) found = value;
+    });
+    return found;
+}
+
 }  // namespace larder

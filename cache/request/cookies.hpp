@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -93,6 +94,9 @@ private:
     std::size_t count_ = 0, texts_used_ = 0;
     bool bypass_ = false, personal_ = false, near_only_ = false;
 };
+
+// The value of the last cookie of this name in a Cookie field, the one that Django takes. The view points into `field`.
+std::optional<std::string_view> last_cookie(std::string_view field, std::string_view name);
 
 // The rules, in their order, for the cookies that a framework sets unless the site says otherwise; none for a framework that
 // isn't known.

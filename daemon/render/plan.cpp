@@ -3,6 +3,7 @@
 
 #include "cache/response/fields.hpp"
 #include "edge_includes/compile.hpp"
+#include "edge_includes/page_functions.hpp"
 
 namespace larder::daemon {
 
@@ -29,6 +30,7 @@ bool compile_plan(const Storability& storability, const Policy& policy, std::str
     esi::CompileOptions options;
     options.limits.document_bytes = policy.max_body;
     options.limits.includes = policy.esi_max_includes;
+    options.host_functions = esi::page_functions;
     options.syntax = esi::syntax_of(header(storability.headers, "content-type"));
     esi::CompileResult result = esi::compile(body, options);
     if (result.too_large) {

@@ -75,20 +75,22 @@ def adopt_fragments(response, fragments):
             patch_vary_headers(response, [name.strip() for name in fragment["Vary"].split(",")])
 
 
-def _policy(response, fragments):
+def _policy(response, state):
+    if state.personal:
+        return NEVER
     policy = getattr(response, "larder_policy", None)
     if policy is None or (response.status_code not in STORABLE_STATUS and not policy.never):
         return None
     if response.cookies:
         return NEVER
-    for fragment in fragments:
+    for fragment in state.inlined:
         policy = policy.with_part(getattr(fragment, "larder_policy", Policy()))
     return policy
 
 
 def set_surrogate_headers(response, state):
     """Writes both headers from what the view's decorator and the request's state hold. A view's own header stays."""
-    policy = _policy(response, state.inlined)
+    policy = _policy(response, state)
     directives = policy.directives() if policy else []
     if state.esi_used:
         directives.append(ESI_CONTENT)

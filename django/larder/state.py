@@ -16,6 +16,7 @@ class RequestState:
     route: Optional[Route] = None
     capable: bool = False  # the edge said it processes ESI/1.0
     esi_used: bool = False
+    personal: bool = False  # something of the visitor's own was rendered in place
     pinned: bool = False  # a write was asked for: from now on this request reads the primary
     wrote: bool = False  # a statement that writes went to the primary
     tags: Dict[str, None] = field(default_factory=dict)  # in order, each once

@@ -1,9 +1,12 @@
-"""{% esi %}: an include for the edge, the fragment itself for everyone else."""
+"""What the edge puts into pages, and what everyone else gets in its place."""
+import re
+
+from django.http import HttpResponse
 from django.template import Context, Template, TemplateSyntaxError
 from django.test import Client, RequestFactory, SimpleTestCase, override_settings
 from django.urls import NoReverseMatch
 
-from larder import state
+from larder import set_signed_cookie, state
 from larder.fragments import FragmentError
 from larder.test import CAPABILITY, EdgeAssertions, edge_client
 from tests.base import async_get
@@ -95,3 +98,54 @@ class InPlace(SimpleTestCase, EdgeAssertions):
         self.assertEqual(source.render(Context({"request": request})), "<b>nav </b>")
         with self.assertRaises(FragmentError):
             source.render(Context())
+
+
+class OfTheVisitor(SimpleTestCase):
+    """{% esi_csrf %} and {% edge_cookie %}."""
+
+    def test_for_the_edge(self):
+        response = edge_client().get("/form/")
+        self.assertContains(response, '<input type="hidden" name="csrfmiddlewaretoken" '
+                                      'value="<esi:vars>$csrf_token()</esi:vars>">')
+        self.assertContains(response, "<esi:vars>$default($(HTTP_COOKIE{'name'}), 'you')</esi:vars>")
+        self.assertContains(response, "<esi:vars>$signed_cookie('plan', 'free')</esi:vars>")
+        self.assertEqual(response["Surrogate-Control"], 'max-age=60, content="ESI/1.0"')
+        self.assertFalse(response.cookies)
+        self.assertFalse(response.has_header("Vary"))
+
+    def test_a_default_is_never_markup(self):
+        text = rendered("{% edge_cookie 'name' who %}", who="')</esi:vars><esi:include src='/a'/>")
+        self.assertEqual(text, "<esi:vars>$default($(HTTP_COOKIE{'name'}), $url_decode('%27%29%3C%2Fesi%3Avars%3E%3C"
+                               "esi%3Ainclude%20src%3D%27%2Fa%27%2F%3E'))</esi:vars>")
+        with self.assertRaises(TemplateSyntaxError):
+            rendered("{% edge_cookie \"a'}\" %}")
+
+    def test_in_place(self):
+        client = Client(enforce_csrf_checks=True)
+        signed = HttpResponse()
+        set_signed_cookie(signed, "plan", "gold")
+        client.cookies["name"] = "<Ann>"
+        client.cookies["plan"] = signed.cookies["plan"].value
+        response = client.get("/form/")
+        self.assertContains(response, "Hello &lt;Ann&gt;, gold")
+        self.assertNotContains(response, "esi:")
+        self.assertEqual(response["Surrogate-Control"], "no-store")
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w{64})"', response.content.decode())[1]
+        self.assertEqual(client.post("/form/", {"csrfmiddlewaretoken": token}).status_code, 200)
+        self.assertEqual(client.post("/form/", {"csrfmiddlewaretoken": "x" + token[1:]}).status_code, 403)
+
+    def test_in_place_for_who_has_the_cookie_already(self):
+        client = Client()
+        client.get("/form/")
+        response = client.get("/form/")
+        self.assertEqual(response["Surrogate-Control"], "no-store")
+
+    def test_tokens_in_sessions_are_not_for_the_edge(self):
+        with override_settings(CSRF_USE_SESSIONS=True):
+            request = RequestFactory().get("/")
+            request.session = {}
+            request_state = state.RequestState(request, capable=True)
+            with state.use_state(request_state):
+                text = Template("{% load larder %}{% esi_csrf %}").render(Context({"request": request}))
+        self.assertNotIn("esi:", text)
+        self.assertTrue(request_state.personal)

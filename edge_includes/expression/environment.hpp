@@ -52,7 +52,7 @@ public:
         return (void)name, (void)key, std::nullopt;
     }
 
-    // Functions named in CompileOptions::host_functions, e.g. csrf_token. Nothing = undefined value.
+    // Functions named in CompileOptions::host_functions (page_functions.hpp). Nothing = undefined value.
     virtual std::optional<FunctionResult> call(std::string_view name,
                                                std::span<const std::string_view> arguments) {
         return (void)name, (void)arguments, std::nullopt;

@@ -3,6 +3,7 @@
 
 #include "edge_includes/expression/expression.hpp"
 #include "edge_includes/expression/functions.hpp"
+#include "edge_includes/page_functions.hpp"
 
 namespace larder::esi {
 
@@ -90,7 +91,7 @@ bool check_node(NodeReader& reader, unsigned depth, Reads& reads) {
         }
         case Node::host_call:
             reads |= reads_host_names;
-            reader.name();
+            if (reader.name() == form_token_function) reads |= reads_form_token;
             return check_nodes(reader, reader.take<std::uint8_t>(), depth, reads) && reader.ok();
         case Node::list:
         case Node::concat:

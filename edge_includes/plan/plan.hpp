@@ -102,6 +102,8 @@ inline constexpr Reads reads_request = 8;      // host, method, path, scheme
 inline constexpr Reads reads_address = 16;     // of the client
 inline constexpr Reads reads_host_names = 32;  // variables and functions of the host's
 inline constexpr Reads reads_time = 64;
+// $csrf_token() among them: the host may have to set the token's cookie, so before the page's header leaves.
+inline constexpr Reads reads_form_token = 128;
 
 // A validated plan; a view, so the bytes must outlive it. Copying is cheap.
 class PlanView {

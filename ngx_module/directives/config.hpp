@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -45,6 +46,8 @@ struct HeaderRule {
     std::vector<std::string> codings;               // accept-encoding: the same
 };
 
+enum class CookieSecure : std::uint8_t { automatic, on, off };
+
 enum class RefreshMode : std::uint8_t { daemon, in_worker, off };
 
 struct MainConf {
@@ -52,6 +55,7 @@ struct MainConf {
     std::deque<StoreConf> stores;  // locations point at them
     std::optional<Endpoint> daemon;
     std::vector<std::string> signing_keys;                        // the first signs, all are accepted
+    std::shared_ptr<const Signer> cookie_signer;                  // null: no keys
     bool used = false;                                            // some location caches
     ngx_int_t scheme_index = NGX_ERROR, https_index = NGX_ERROR;  // of the variables
 
@@ -101,6 +105,13 @@ struct LocConf {
     };
     Setting<Esi> esi;
     Setting<std::vector<std::string>> esi_cookies;
+    struct Csrf {  // the cookie behind $csrf_token(), as Django sets it
+        bool on = false;
+        std::string cookie = "csrftoken", domain, path = "/", same_site = "Lax";
+        CookieSecure secure = CookieSecure::automatic;  // automatic: if the page was asked for by https
+        std::uint32_t age_s = 364 * 86400;              // 0: until the browser is closed
+    };
+    Setting<Csrf> csrf;
     Setting<std::vector<ngx_http_complex_value_t>> bypass, no_store;
     Setting<RefreshMode> refresh;
     Setting<std::uint32_t> keep_s;  // of larder_revalidate; 0: off

@@ -1,4 +1,6 @@
-// larder_esi and larder_esi_cookie: pages of fragments.
+// larder_esi, larder_esi_cookie and larder_csrf: pages of fragments, and what they know of their visitors.
+#include <algorithm>
+
 #include "ngx_module/directives/arguments.hpp"
 #include "ngx_module/directives/config.hpp"
 #include "ngx_module/directives/setters.hpp"
@@ -51,6 +53,75 @@ char* set_esi_cookie(ngx_conf_t* cf, ngx_command_t*, void* conf) {
         if (!is_token(name)) return refuse(cf, "invalid cookie name " + quoted(name));
         loc->esi_cookies.own->emplace_back(name);
     }
+    return NGX_CONF_OK;
+}
+
+namespace {
+
+// Of Set-Cookie (RFC 6265 section 4.1.1).
+bool is_attribute_value(std::string_view text) {
+    return std::all_of(text.begin(), text.end(),
+                       [](unsigned char c) { return c > 0x20 && c < 0x7f && c != ';'; });
+}
+
+bool parse_secure(std::string_view text, CookieSecure& secure) {
+    if (text == "auto")
+        secure = CookieSecure::automatic;
+    else if (text == "on")
+        secure = CookieSecure::on;
+    else if (text == "off")
+        secure = CookieSecure::off;
+    else
+        return false;
+    return true;
+}
+
+char* parse_csrf_option(ngx_conf_t* cf, std::string_view argument, LocConf::Csrf& csrf) {
+    if (auto cookie = named(argument, "cookie")) {
+        if (!is_token(*cookie)) return refuse(cf, "invalid cookie name " + quoted(*cookie));
+        csrf.cookie = *cookie;
+    } else if (auto domain = named(argument, "domain")) {
+        if (!is_attribute_value(*domain))
+            return refuse(cf, "invalid domain " + quoted(*domain) + ": a host such as example.com");
+        csrf.domain = *domain;
+    } else if (auto path = named(argument, "path")) {
+        if (!is_attribute_value(*path) || path->front() != '/')
+            return refuse(cf, "invalid path " + quoted(*path) + ": one that begins with /");
+        csrf.path = *path;
+    } else if (auto secure = named(argument, "secure")) {
+        if (!parse_secure(*secure, csrf.secure))
+            return refuse(cf, "invalid value " + quoted(argument) + ": secure=auto, secure=on or secure=off");
+    } else if (auto same_site = named(argument, "samesite")) {
+        if (*same_site != "Lax" && *same_site != "Strict" && *same_site != "None")
+            return refuse(cf, "invalid value " + quoted(argument) + ": samesite=Lax, Strict or None");
+        csrf.same_site = *same_site;
+    } else if (auto age = named(argument, "age")) {
+        auto time = seconds(*age);
+        if (!time) return refuse(cf, "invalid value " + quoted(argument) + ": " + legal_time + ", or 0");
+        csrf.age_s = *time;
+    } else {
+        return refuse(cf, "unknown parameter " + quoted(argument) +
+                              ": cookie=NAME, domain=HOST, path=PATH, secure=, samesite= or age=TIME");
+    }
+    return NGX_CONF_OK;
+}
+
+}  // namespace
+
+char* set_csrf(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    auto* loc = static_cast<LocConf*>(conf);
+    if (loc->csrf.own) return duplicate();
+    auto args = arguments(cf);
+    if (args[0] != "on" && args[0] != "off")
+        return refuse(cf, "invalid value " + quoted(args[0]) + ": on or off");
+    LocConf::Csrf csrf;
+    csrf.on = args[0] == "on";
+    for (std::size_t i = 1; i < args.size(); i++) {
+        if (char* bad = parse_csrf_option(cf, args[i], csrf); bad != NGX_CONF_OK) return bad;
+    }
+    if (csrf.same_site == "None" && csrf.secure == CookieSecure::off)
+        return refuse(cf, "\"samesite=None\" with \"secure=off\": browsers refuse such a cookie");
+    loc->csrf.own = std::move(csrf);
     return NGX_CONF_OK;
 }
 

@@ -119,7 +119,7 @@ char* take_keys(ngx_conf_t* cf, CookieRule& rule) {
     if (main->signing_keys.empty())
         return refuse(
             cf, "cookies of the classes private and signed need larder_signing_key, which must come first");
-    rule.signer = std::make_shared<Signer>(main->signing_keys, cookie_salt);
+    rule.signer = main->cookie_signer;
     rule.digest_key = main->signing_keys.front();
     return NGX_CONF_OK;
 }
@@ -152,6 +152,7 @@ char* set_signing_key(ngx_conf_t* cf, ngx_command_t*, void* conf) {
             return refuse(cf, "a signing key of " + std::to_string(key.size()) + " characters: at least 16");
         main->signing_keys.emplace_back(key);
     }
+    main->cookie_signer = std::make_shared<Signer>(main->signing_keys, cookie_salt);
     return NGX_CONF_OK;
 }
 
@@ -162,7 +163,7 @@ char* set_cookie(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     CookieRule rule;
     rule.name = args[0];
     rule.text = joined(args);
-    rule.max_age_s = 14 * 86400;
+    rule.max_age_s = signed_cookie_age_s;
     if (!parse_class(args[1], rule))
         return refuse(
             cf, "invalid cookie class " + quoted(args[1]) + ": " + legal_classes + ", N from 2 to 10000");

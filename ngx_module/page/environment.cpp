@@ -3,26 +3,15 @@
 
 #include <algorithm>
 
+#include "edge_includes/page_functions.hpp"
+#include "ngx_module/page/form_token.hpp"
+#include "ngx_module/request/headers.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {
 
-namespace {
-
-std::optional<std::string_view> find_header(ngx_http_request_t* r, std::string_view lower_name) {
-    for (ngx_list_part_t* part = &r->headers_in.headers.part; part != nullptr; part = part->next) {
-        auto* elements = static_cast<ngx_table_elt_t*>(part->elts);
-        for (ngx_uint_t i = 0; i < part->nelts; i++) {
-            if (equals(elements[i].key, lower_name)) return view(elements[i].value);
-        }
-    }
-    return std::nullopt;
-}
-
-}  // namespace
-
 std::optional<std::string_view> RequestEnvironment::cookie(std::string_view name) {
-    const auto& allowed = conf_->esi_cookies.value();
+    const auto& allowed = ctx_->conf->esi_cookies.value();
     if (std::find(allowed.begin(), allowed.end(), name) == allowed.end()) return std::nullopt;
     ngx_str_t wanted = str(name), value;
 #if nginx_version >= 1023000
@@ -36,7 +25,12 @@ std::optional<std::string_view> RequestEnvironment::cookie(std::string_view name
 }
 
 std::optional<std::string_view> RequestEnvironment::header(std::string_view name) {
-    return find_header(request_, name);
+    std::optional<std::string_view> found;
+    each_request_header(request_->headers_in, [&](const ngx_table_elt_t& header) {
+        if (equals(header.key, name)) found = view(header.value);
+        return !found;
+    });
+    return found;
 }
 
 std::string_view RequestEnvironment::query_string() {
@@ -56,14 +50,37 @@ std::string_view RequestEnvironment::path() {
 }
 
 std::string_view RequestEnvironment::scheme() {
-#if (NGX_HTTP_SSL)
-    if (request_->connection->ssl != nullptr) return "https";
-#endif
-    return "http";
+    return request_scheme(request_);
 }
 
 std::int64_t RequestEnvironment::unix_time() {
     return ngx_time();
+}
+
+std::optional<esi::FunctionResult> RequestEnvironment::call(std::string_view name,
+                                                            std::span<const std::string_view> arguments) {
+    esi::FunctionResult result;
+    if (name == esi::form_token_function) {
+        auto token = form_token(request_, ctx_);
+        if (!token) return std::nullopt;
+        result.text = std::move(*token);
+    } else if (name == esi::signed_cookie_function && !arguments.empty()) {
+        auto value = signed_cookie(arguments[0]);
+        if (!value && arguments.size() < 2) return std::nullopt;
+        result.text = value ? *value : arguments[1];
+    }
+    return result;
+}
+
+std::optional<std::string_view> RequestEnvironment::signed_cookie(std::string_view name) {
+    auto sent = cookie(name);
+    const Signer* signer = main_conf(request_)->cookie_signer.get();
+    if (!sent || signer == nullptr) return std::nullopt;
+    const auto& rules = ctx_->conf->cookies.value();
+    auto rule = std::find_if(rules.begin(), rules.end(), [name](const CookieRule& candidate) {
+        return candidate.kind == CookieClass::verified && candidate.name == name;
+    });
+    return signer->unsign(*sent, ngx_time(), rule != rules.end() ? rule->max_age_s : signed_cookie_age_s);
 }
 
 }  // namespace larder::ngx

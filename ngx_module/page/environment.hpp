@@ -2,14 +2,14 @@
 #pragma once
 
 #include "edge_includes/expression/environment.hpp"
-#include "ngx_module/directives/config.hpp"
 #include "ngx_module/ngx.hpp"
+#include "ngx_module/request/request.hpp"
 
 namespace larder::ngx {
 
 class RequestEnvironment final : public esi::Environment {
 public:
-    RequestEnvironment(ngx_http_request_t* r, const LocConf* conf) : request_(r), conf_(conf) {}
+    RequestEnvironment(ngx_http_request_t* r, const Ctx* ctx) : request_(r), ctx_(ctx) {}
 
     std::optional<std::string_view> cookie(std::string_view name) override;  // larder_esi_cookie's alone
     std::optional<std::string_view> header(std::string_view name) override;
@@ -19,10 +19,14 @@ public:
     std::string_view path() override;
     std::string_view scheme() override;
     std::int64_t unix_time() override;
+    std::optional<esi::FunctionResult> call(std::string_view name,
+                                            std::span<const std::string_view> arguments) override;
 
 private:
+    std::optional<std::string_view> signed_cookie(std::string_view name);
+
     ngx_http_request_t* request_;
-    const LocConf* conf_;
+    const Ctx* ctx_;
 };
 
 }  // namespace larder::ngx

@@ -99,7 +99,7 @@ struct Document {
 class Page {
 public:
     Page(ngx_http_request_t* r, Ctx* ctx, std::string_view document, std::string_view plan)
-        : request_(r), ctx_(ctx), environment_(r, ctx->conf) {
+        : request_(r), ctx_(ctx), environment_(r, ctx) {
         limits_.fetches = ctx->conf->esi.value().includes;
         root_ = new_document(document, plan, std::string(view(r->uri)), 1);
         event_.handler = on_event;

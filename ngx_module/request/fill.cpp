@@ -1,13 +1,17 @@
 // The fill: the reduced request goes to the backend, the answer is captured on its way to the client, judged, and stored.
 #include <algorithm>
+#include <utility>
 
 #include "cache/response/fields.hpp"
 #include "cache/response/revalidate.hpp"
 #include "edge_includes/compile.hpp"
+#include "edge_includes/page_functions.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/near/wakeup.hpp"
 #include "ngx_module/page/page.hpp"
+#include "ngx_module/page/page_header.hpp"
 #include "ngx_module/pool.hpp"
+#include "ngx_module/request/headers.hpp"
 #include "ngx_module/request/refresh.hpp"
 #include "ngx_module/request/request.hpp"
 #include "ngx_module/stores/stores.hpp"
@@ -19,14 +23,6 @@ namespace {
 
 // How long a key whose answers can't be stored goes straight to the backend, in full and without waiting for others.
 constexpr std::int64_t pass_ms = 60'000;
-
-template <typename F>
-void each_response_header(ngx_http_request_t* r, F&& f) {
-    for (ngx_list_part_t* part = &r->headers_out.headers.part; part != nullptr; part = part->next) {
-        auto* elements = static_cast<ngx_table_elt_t*>(part->elts);
-        for (ngx_uint_t i = 0; i < part->nelts; i++) f(elements[i]);
-    }
-}
 
 // The content coding that the backend was asked for: in a reduced request what the variant holds, else what the client takes.
 std::string_view asked_coding(ngx_http_request_t* r, const Ctx* ctx) {
@@ -268,8 +264,34 @@ ngx_int_t pass_header(ngx_http_request_t* r, Ctx* ctx) {
         ngx_http_clear_last_modified(r);
         ngx_http_clear_accept_ranges(r);
         ngx_http_clear_etag(r);
+        fill.header_held = true;
+        return NGX_OK;
     }
     return add_cache_status(r, ctx) ? next_header_filter(r) : NGX_ERROR;
+}
+
+// The page is complete: now it is known what its header must say.
+ngx_int_t send_held_header(ngx_http_request_t* r, Ctx* ctx) {
+    if (!std::exchange(ctx->fill->header_held, false)) return NGX_OK;
+    set_page_header(r, ctx, ctx->fill->plan);
+    return add_cache_status(r, ctx) ? next_header_filter(r) : NGX_ERROR;
+}
+
+// What comes is no page, and nothing of it was sent.
+ngx_int_t bad_page(ngx_http_request_t* r, Ctx* ctx) {
+    Fill& fill = *ctx->fill;
+    fill.header_held = fill.for_page = fill.for_store = false;
+    end_fill_lock(ctx);
+    return ngx_http_filter_finalize_request(r, &ngx_http_larder_module, NGX_HTTP_BAD_GATEWAY);
+}
+
+// The same, and there will be nothing more of it.
+ngx_int_t broken_off(ngx_http_request_t* r, Ctx* ctx) {
+    if (!can_fall_back(ctx)) return bad_page(r, ctx);
+    ctx->fill->header_held = false;
+    ngx_int_t rc = fall_back(r, ctx);
+    if (rc == NGX_ERROR || rc > NGX_OK) return rc;
+    return send_entry_body(r, ctx) == NGX_ERROR ? NGX_ERROR : NGX_OK;
 }
 
 bool compile_plan(ngx_http_request_t* r, Ctx* ctx) {
@@ -277,6 +299,7 @@ bool compile_plan(ngx_http_request_t* r, Ctx* ctx) {
     esi::CompileOptions options;
     options.limits.document_bytes = ctx->conf->esi.value().size;
     options.limits.includes = ctx->conf->esi.value().includes;
+    options.host_functions = esi::page_functions;
     options.syntax = esi::syntax_of(view(r->headers_out.content_type));
     esi::CompileResult result = esi::compile(fill.body, options);
     for (const esi::Report& report : result.reports) {
@@ -448,6 +471,12 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
     return pass_header(r, ctx);
 }
 
+// nginx tells of an upstream that broke off by a buffer that flushes, without an end.
+static bool upstream_broke_off(ngx_http_request_t* r, const ngx_chain_t* in) {
+    return r->upstream != nullptr && r->upstream->peer.connection == nullptr && in->buf->flush &&
+           ngx_buf_special(in->buf);
+}
+
 // A page too large to be assembled goes out as it is: what was kept so far, then the rest.
 static ngx_int_t send_raw_page(ngx_http_request_t* r, Ctx* ctx, const ngx_chain_t* kept, ngx_chain_t* rest) {
     Fill& fill = *ctx->fill;
@@ -455,6 +484,8 @@ static ngx_int_t send_raw_page(ngx_http_request_t* r, Ctx* ctx, const ngx_chain_
                   "larder: \"%V\" is larger than larder_esi size=%uz: sent as it is", &r->uri,
                   ctx->conf->esi.value().size);
     fill.for_page = fill.swallow = false;
+    ngx_int_t rc = send_held_header(r, ctx);
+    if (rc == NGX_ERROR || rc > NGX_OK) return rc;
     ngx_buf_t* buffer = memory_buffer(r->pool, fill.body);
     ngx_chain_t* chain = buffer != nullptr ? ngx_alloc_chain_link(r->pool) : nullptr;
     if (chain == nullptr) return NGX_ERROR;
@@ -466,11 +497,13 @@ static ngx_int_t send_raw_page(ngx_http_request_t* r, Ctx* ctx, const ngx_chain_
 
 ngx_int_t fill_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
     Fill& fill = *ctx->fill;
+    if (fill.header_held && upstream_broke_off(r, in)) return broken_off(r, ctx);
     if (fill.decoder != nullptr) {
         ngx_chain_t* decoded = decode(r, ctx, in);
         if (decoded == nullptr) {
             ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                           "larder: \"%V\" is not what its Content-Encoding says, or too long", &r->uri);
+            if (fill.header_held) return bad_page(r, ctx);
             end_fill_lock(ctx);
             return NGX_ERROR;
         }
@@ -502,7 +535,10 @@ ngx_int_t fill_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
     if (last && (fill.for_store || fill.for_page)) {
         finish(r, ctx);
         if (fill.for_page && ctx->role == Role::client) {
-            ngx_int_t rc = start_page(r, ctx, fill.body, fill.plan);
+            if (!fill.complete && fill.header_held) return broken_off(r, ctx);
+            ngx_int_t rc = send_held_header(r, ctx);
+            if (rc == NGX_ERROR || rc > NGX_OK) return rc;
+            rc = start_page(r, ctx, fill.body, fill.plan);
             if (rc != NGX_DONE) return rc;
             r->buffered |= larder_buffered;  // nginx keeps the request until the page is whole
             return NGX_OK;

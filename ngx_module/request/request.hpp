@@ -56,6 +56,7 @@ struct Fill {
     bool for_store = false;       // the body is kept to be stored,
     bool for_page = false;        // ... or because a page needs it (it has ESI, or is a fragment)
     bool swallow = false;         // the client gets nothing of it as it comes
+    bool header_held = false;     // nor the header: what the page is made of is known at its end
     bool complete = false;        // all of it was seen
     std::int64_t request_ms = 0;  // Unix time
     std::uint64_t fence = 0;
@@ -84,6 +85,7 @@ struct Ctx {
     bool personal = false;   // it is one person's
     bool near_only = false;  // ... and kept in no store
     std::string cookies;     // refresh: the Cookie field to send
+    std::string csrf_secret;  // of the cookie that the visitor gets with this answer
     near_cache::Hold hold = 0;
     std::uint64_t version = 0;  // of the held entry in the near cache
     std::string_view entry;     // held, or in store_bytes
@@ -142,6 +144,10 @@ ngx_int_t skip_access_handler(ngx_http_request_t* r);
 ngx_int_t serve_entry(ngx_http_request_t* r, Ctx* ctx, Status status);
 // Fills headers_out from the entry, Age and Cache-Status included. False when memory is short.
 bool set_headers_from_entry(ngx_http_request_t* r, Ctx* ctx);
+// A field of the response; null when memory is short, and when `value` is none for that reason.
+ngx_table_elt_t* add_response_header(ngx_http_request_t* r, ngx_str_t name, ngx_str_t value);
+// Lets nginx's filters know of a Cache-Control field. False when memory is short.
+bool note_cache_control(ngx_http_request_t* r, ngx_table_elt_t* header);
 bool add_cache_status(ngx_http_request_t* r, Ctx* ctx);
 // Tells caches behind us that the coding was negotiated, if it was.
 bool add_vary(ngx_http_request_t* r, const Ctx* ctx);

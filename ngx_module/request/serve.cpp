@@ -3,14 +3,13 @@
 
 #include "cache/response/fields.hpp"
 #include "ngx_module/page/page.hpp"
+#include "ngx_module/page/page_header.hpp"
 #include "ngx_module/request/request.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {
 
-namespace {
-
-ngx_table_elt_t* push(ngx_http_request_t* r, ngx_str_t name, ngx_str_t value) {
+ngx_table_elt_t* add_response_header(ngx_http_request_t* r, ngx_str_t name, ngx_str_t value) {
     auto* header = static_cast<ngx_table_elt_t*>(ngx_list_push(&r->headers_out.headers));
     if (header == nullptr || value.data == nullptr) return nullptr;
     *header = ngx_table_elt_t{};
@@ -20,7 +19,7 @@ ngx_table_elt_t* push(ngx_http_request_t* r, ngx_str_t name, ngx_str_t value) {
     return header;
 }
 
-bool add_cache_control(ngx_http_request_t* r, ngx_table_elt_t* header) {
+bool note_cache_control(ngx_http_request_t* r, ngx_table_elt_t* header) {
 #if nginx_version >= 1023000
     header->next = r->headers_out.cache_control;
     r->headers_out.cache_control = header;
@@ -36,6 +35,8 @@ bool add_cache_control(ngx_http_request_t* r, ngx_table_elt_t* header) {
 #endif
 }
 
+namespace {
+
 // The fields that nginx's filters look at have places of their own.
 bool add_entry_header(ngx_http_request_t* r, std::string_view name, std::string_view value) {
     if (equals_ignore_case(name, "Content-Type")) {
@@ -44,7 +45,7 @@ bool add_entry_header(ngx_http_request_t* r, std::string_view name, std::string_
         r->headers_out.content_type_lowcase = nullptr;
         return true;
     }
-    ngx_table_elt_t* header = push(r, str(name), str(value));
+    ngx_table_elt_t* header = add_response_header(r, str(name), str(value));
     if (header == nullptr) return false;
     switch (name.size()) {
         case 4:
@@ -63,7 +64,7 @@ bool add_entry_header(ngx_http_request_t* r, std::string_view name, std::string_
             if (equals_ignore_case(name, "Content-Encoding")) r->headers_out.content_encoding = header;
             break;
         case 13:
-            if (equals_ignore_case(name, "Cache-Control")) return add_cache_control(r, header);
+            if (equals_ignore_case(name, "Cache-Control")) return note_cache_control(r, header);
             if (equals_ignore_case(name, "Last-Modified")) {
                 r->headers_out.last_modified = header;
                 r->headers_out.last_modified_time = parse_http_date(value).value_or(-1);
@@ -97,7 +98,7 @@ bool set_headers_from_entry(ngx_http_request_t* r, Ctx* ctx) {
     entry.each_header(
         [&](std::string_view name, std::string_view value) { ok = ok && add_entry_header(r, name, value); });
     std::int64_t age_s = std::max<std::int64_t>(0, (now_ms() - head.life.base_ms) / 1000);
-    ok = ok && push(r, ngx_string("Age"), decimal(r->pool, age_s)) != nullptr;
+    ok = ok && add_response_header(r, ngx_string("Age"), decimal(r->pool, age_s)) != nullptr;
     if (entry.plan().empty()) {
         r->headers_out.content_length_n = static_cast<off_t>(head.body_size);
         r->allow_ranges = head.status == NGX_HTTP_OK;
@@ -107,6 +108,7 @@ bool set_headers_from_entry(ngx_http_request_t* r, Ctx* ctx) {
         ngx_http_clear_last_modified(r);
         ngx_http_clear_accept_ranges(r);
         ngx_http_clear_etag(r);
+        set_page_header(r, ctx, entry.plan());
     }
     return ok && add_vary(r, ctx) && add_cache_status(r, ctx);
 }
@@ -137,7 +139,7 @@ void clear_response_headers(ngx_http_request_t* r) {
 
 bool add_vary(ngx_http_request_t* r, const Ctx* ctx) {
     return ctx->conf->codings.value().empty() ||
-           push(r, ngx_string("Vary"), ngx_string("Accept-Encoding")) != nullptr;
+           add_response_header(r, ngx_string("Vary"), ngx_string("Accept-Encoding")) != nullptr;
 }
 
 // RFC 9211.
@@ -182,7 +184,7 @@ bool add_cache_status(ngx_http_request_t* r, Ctx* ctx) {
             break;
     }
     std::string_view value(text, static_cast<std::size_t>(at - reinterpret_cast<u_char*>(text)));
-    return push(r, ngx_string("Cache-Status"), copy(r->pool, value)) != nullptr;
+    return add_response_header(r, ngx_string("Cache-Status"), copy(r->pool, value)) != nullptr;
 }
 
 ngx_int_t serve_entry(ngx_http_request_t* r, Ctx* ctx, Status status) {

@@ -10,6 +10,7 @@
 #include "cache/response/fields.hpp"
 #include "cache/response/revalidate.hpp"
 #include "ngx_module/pool.hpp"
+#include "ngx_module/request/headers.hpp"
 #include "ngx_module/request/request.hpp"
 #include "ngx_module/text.hpp"
 
@@ -19,27 +20,6 @@ namespace {
 
 // One per worker: a variant is built and hashed within one turn of the event loop.
 char variant_buffer[max_variant_bytes];
-
-template <typename F>
-void each_request_header(const ngx_http_headers_in_t& headers, F&& f) {
-    for (const ngx_list_part_t* part = &headers.headers.part; part != nullptr; part = part->next) {
-        auto* elements = static_cast<ngx_table_elt_t*>(part->elts);
-        for (ngx_uint_t i = 0; i < part->nelts; i++) {
-            if (!f(elements[i])) return;
-        }
-    }
-}
-
-template <typename F>
-void each_cookie_field(const ngx_http_headers_in_t& headers, F&& f) {
-#if nginx_version >= 1023000
-    for (ngx_table_elt_t* field = headers.cookie; field != nullptr; field = field->next)
-        f(view(field->value));
-#else
-    auto** fields = static_cast<ngx_table_elt_t**>(headers.cookies.elts);
-    for (ngx_uint_t i = 0; i < headers.cookies.nelts; i++) f(view(fields[i]->value));
-#endif
-}
 
 // One per worker, as for the variant above.
 KeptCookies kept_cookies;

@@ -29,6 +29,8 @@ django.setup()
 
 from django.core.wsgi import get_wsgi_application  # noqa: E402
 from django.http import HttpResponse  # noqa: E402
+from django.middleware.csrf import rotate_token  # noqa: E402
+from django.template import engines  # noqa: E402
 from django.urls import path  # noqa: E402
 
 import larder  # noqa: E402
@@ -73,5 +75,27 @@ def group(request):
     return page(request, "group " + request.COOKIES.get("ab", "none"))
 
 
-urlpatterns = [path(f"{view.__name__}/", view) for view in (login, logout, me, known, language, plan, group)]
+FORM = engines["django"].from_string(
+    "{% load larder %}<form>{% esi_csrf %}</form>{% edge_cookie 'name' 'you' %}, {% edge_cookie 'plan' 'free' signed=True %}")
+
+
+def form(request):
+    renders[request.path] += 1
+    response = HttpResponse(FORM.render(request=request) + f" render {renders[request.path]}")
+    response["Cache-Control"] = "max-age=60"
+    return response
+
+
+def take(request):
+    return HttpResponse("taken from " + request.POST["who"])
+
+
+def rotate(request):
+    """What login() does."""
+    rotate_token(request)
+    return HttpResponse("rotated")
+
+
+urlpatterns = [path(f"{view.__name__}/", view) for view in (login, logout, me, known, language, plan, group, form,
+                                                          take, rotate)]
 application = get_wsgi_application()

@@ -1,16 +1,54 @@
-"""{% esi %}: a fragment of the page, included by the edge, or rendered in place when there is none."""
+"""What the edge puts into a page: fragments, form tokens, cookies. Without an edge all of it is rendered in place."""
 import logging
+import re
+from urllib.parse import quote
 
 from django import template
+from django.conf import settings
+from django.middleware.csrf import get_token
 from django.template.defaulttags import url as parse_url_tag
+from django.utils.html import conditional_escape, format_html
+from django.utils.safestring import mark_safe
 
 from larder import conf, state
+from larder.cookies import get_signed_cookie
 from larder.fragments import FragmentError, render_inline
 
 logger = logging.getLogger("larder.esi")
 register = template.Library()
 
 ONERROR = ("continue", "fail")
+_COOKIE_NAME = re.compile(r"[\w.-]+", re.ASCII)
+_PLAIN = re.compile(r"[\w .-]*", re.ASCII)
+
+
+def _at_the_edge():
+    """Whether the edge will process what is rendered now; if so, the response will say that it must."""
+    request_state = state.current()
+    if not request_state or not request_state.capable or conf.get("INLINE"):
+        return False
+    request_state.esi_used = True
+    return True
+
+
+def _request(context, what):
+    """The request to render `what` for."""
+    request = context.get("request")
+    if request is not None:
+        return request
+    request_state = state.current()
+    if request_state is None:
+        raise FragmentError(f"{what}: no request to render it for; add the context processor "
+                            "django.template.context_processors.request, or LarderMiddleware")
+    return request_state.request
+
+
+def _visitors_request(context, what):
+    """The same for what is the visitor's own: the response is for nobody else."""
+    request_state = state.current()
+    if request_state:
+        request_state.personal = True
+    return _request(context, what)
 
 
 class EsiNode(template.Node):
@@ -23,9 +61,7 @@ class EsiNode(template.Node):
         if onerror not in ONERROR:
             raise template.TemplateSyntaxError(f"{{% esi %}}: onerror={onerror!r} must be one of {', '.join(ONERROR)}")
         url = self._url(context)
-        request_state = state.current()
-        if request_state and request_state.capable and not conf.get("INLINE"):
-            request_state.esi_used = True
+        if _at_the_edge():
             return self._include(url, onerror)
         return self._inline(context, url, onerror)
 
@@ -44,13 +80,7 @@ class EsiNode(template.Node):
 
     @staticmethod
     def _inline(context, url, onerror):
-        request = context.get("request")
-        if request is None:
-            request_state = state.current()
-            if request_state is None:
-                raise FragmentError(f"{url}: no request to render it for; add the context processor "
-                                    "django.template.context_processors.request, or LarderMiddleware")
-            request = request_state.request
+        request = _request(context, url)
         try:
             return render_inline(request, url)
         except Exception:
@@ -68,3 +98,34 @@ def esi(parser, token):
     if url_node.asvar:
         raise template.TemplateSyntaxError("{% esi %} includes a fragment; it has no 'as variable'")
     return EsiNode(url_node, url_node.kwargs.pop("onerror", None))
+
+
+@register.simple_tag(takes_context=True)
+def esi_csrf(context):
+    """{% esi_csrf %}: {% csrf_token %} in a page that the edge keeps. The edge fills in each visitor's own token. Where tokens
+    are in sessions, the page is the visitor's own."""
+    if not settings.CSRF_USE_SESSIONS and _at_the_edge():
+        token = mark_safe("<esi:vars>$csrf_token()</esi:vars>")
+    else:
+        request = _visitors_request(context, "{% esi_csrf %}")
+        token = context.get("csrf_token") or get_token(request)
+    return format_html('<input type="hidden" name="csrfmiddlewaretoken" value="{}">', token)
+
+
+@register.simple_tag(takes_context=True)
+def edge_cookie(context, name, default="", signed=False):
+    """{% edge_cookie 'name' 'default' %}: a cookie's value, filled in by the edge; nginx must allow it (larder_esi_cookie). With
+    signed=True one that larder.set_signed_cookie() made."""
+    if not _COOKIE_NAME.fullmatch(name):
+        raise template.TemplateSyntaxError(f"{{% edge_cookie %}}: bad cookie name {name!r}: letters, digits, _ - .")
+    if _at_the_edge():
+        call = f"$signed_cookie('{name}', {{}})" if signed else f"$default($(HTTP_COOKIE{{{{'{name}'}}}}), {{}})"
+        return mark_safe(f"<esi:vars>{call.format(_expression(str(default)))}</esi:vars>")
+    request = _visitors_request(context, "{% edge_cookie %}")
+    value = get_signed_cookie(request, name) if signed else request.COOKIES.get(name)
+    return conditional_escape(value or default)
+
+
+def _expression(text):
+    """The text in the edge's language, whatever is in it."""
+    return f"'{text}'" if _PLAIN.fullmatch(text) else f"$url_decode('{quote(text, safe='')}')"

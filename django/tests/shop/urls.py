@@ -15,6 +15,7 @@ urlpatterns = [
     path("async-fragment/", views.async_fragment, name="async-fragment"),
     path("private/", views.private, name="private"),
     path("token-fragment/", views.token_fragment, name="token-fragment"),
+    path("form/", views.form),
     path("missing/", views.missing, name="missing"),
     path("broken/", views.broken, name="broken"),
     path("with-cookie/", views.with_cookie),

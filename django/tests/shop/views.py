@@ -59,6 +59,11 @@ def private(request):
     return HttpResponse("for you")
 
 
+@larder.edge_cache(60)
+def form(request):
+    return render(request, "form.html") if request.method == "GET" else HttpResponse("taken")
+
+
 def token_fragment(request):
     return HttpResponse(get_token(request))
 

@@ -101,7 +101,8 @@ TEST(a_plan_says_what_it_reads) {
     assert_int_equal(reads("<esi:foreach collection='[1, $(HTTP_HOST)]'/>"), reads_request);
     assert_int_equal(reads("<esi:assign name='w' value='$(REMOTE_ADDR)'/>"), reads_address);
     assert_int_equal(reads("<esi:vars>$(site)</esi:vars>"), reads_host_names);
-    assert_int_equal(reads("<esi:vars>$csrf_token()$time()</esi:vars>"), reads_host_names | reads_time);
+    assert_int_equal(reads("<esi:vars>$echo('a')$time()</esi:vars>"), reads_host_names | reads_time);
+    assert_int_equal(reads("<esi:vars>$csrf_token()</esi:vars>"), reads_host_names | reads_form_token);
     assert_int_equal(reads("<esi:remove><esi:vars>$(HTTP_COOKIE{a})</esi:vars></esi:remove>"), 0);
 }
 

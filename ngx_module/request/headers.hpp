@@ -1,0 +1,48 @@
+// The scheme and the header fields of a request, and the fields of its response, one by one.
+#pragma once
+
+#include "ngx_module/ngx.hpp"
+#include "ngx_module/text.hpp"
+
+namespace larder::ngx {
+
+inline std::string_view request_scheme(const ngx_http_request_t* r) {
+#if (NGX_HTTP_SSL)
+    if (r->connection->ssl != nullptr) return "https";
+#endif
+    return "http";
+}
+
+// f(element) returns whether to go on.
+template <typename F>
+void each_request_header(const ngx_http_headers_in_t& headers, F&& f) {
+    for (const ngx_list_part_t* part = &headers.headers.part; part != nullptr; part = part->next) {
+        auto* elements = static_cast<ngx_table_elt_t*>(part->elts);
+        for (ngx_uint_t i = 0; i < part->nelts; i++) {
+            if (!f(elements[i])) return;
+        }
+    }
+}
+
+// f(the value of a Cookie field)
+template <typename F>
+void each_cookie_field(const ngx_http_headers_in_t& headers, F&& f) {
+#if nginx_version >= 1023000
+    for (ngx_table_elt_t* field = headers.cookie; field != nullptr; field = field->next)
+        f(view(field->value));
+#else
+    auto** fields = static_cast<ngx_table_elt_t**>(headers.cookies.elts);
+    for (ngx_uint_t i = 0; i < headers.cookies.nelts; i++) f(view(fields[i]->value));
+#endif
+}
+
+// f(element). One whose hash is 0 is not sent.
+template <typename F>
+void each_response_header(ngx_http_request_t* r, F&& f) {
+    for (ngx_list_part_t* part = &r->headers_out.headers.part; part != nullptr; part = part->next) {
+        auto* elements = static_cast<ngx_table_elt_t*>(part->elts);
+        for (ngx_uint_t i = 0; i < part->nelts; i++) f(elements[i]);
+    }
+}
+
+}  // namespace larder::ngx
