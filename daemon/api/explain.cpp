@@ -8,6 +8,7 @@
 #include "calls.hpp"
 #include "daemon/queue/new_job.hpp"
 #include "daemon/render/request.hpp"
+#include "daemon/stores/stored_entry.hpp"
 
 namespace larder::daemon {
 
@@ -59,9 +60,7 @@ json explain_entry(Store& store, const std::string& key) {
     auto entry = EntryView::parse(*bytes, &why);
     if (!entry) return {{"stored", true}, {"invalid", why}};
     const EntryHead& head = entry->head();
-    std::vector<std::uint64_t> hashes;
-    each_purge_hash(*entry, [&hashes](std::uint64_t hash) { hashes.push_back(hash); });
-    PurgeSeen purge = store.purges_since(head.fence, hashes);
+    PurgeSeen purge = store.purges_since(head.fence, purge_hashes(*entry));
     UnixMs now = unix_ms();
     json out{{"stored", true},
              {"verdict", to_string(judge(head.life, purge.mark(), now))},

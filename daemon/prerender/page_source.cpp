@@ -7,6 +7,7 @@
 #include "cache/request/key.hpp"
 #include "daemon/queue/new_job.hpp"
 #include "daemon/stores/entry_start.hpp"
+#include "daemon/stores/stored_entry.hpp"
 
 namespace larder::daemon {
 
@@ -23,9 +24,7 @@ std::optional<std::string> PageSource::good_entry(const std::string& key, UnixMs
     const char* why = nullptr;
     auto entry = bytes ? EntryView::parse(*bytes, &why) : std::nullopt;
     if (!entry) return std::nullopt;
-    std::vector<std::uint64_t> hashes;
-    each_purge_hash(*entry, [&hashes](std::uint64_t hash) { hashes.push_back(hash); });
-    PurgeSeen purge = store_.purges_since(entry->head().fence, hashes);
+    PurgeSeen purge = store_.purges_since(entry->head().fence, purge_hashes(*entry));
     if (purge.mode != PurgeMode::none) return std::nullopt;
     bool good = entry->head().created_ms >= since_ms ||
                 judge(entry->head().life, purge.mark(), unix_ms()) == Verdict::fresh;

@@ -11,9 +11,12 @@
 #include "cache/response/revalidate.hpp"
 #include "cache/response/storable.hpp"
 #include "daemon/queue/backoff.hpp"
+#include "daemon/queue/priority.hpp"
+#include "daemon/render/fragments.hpp"
 #include "daemon/render/plan.hpp"
 #include "daemon/render/random.hpp"
 #include "daemon/replicas/decide/position.hpp"
+#include "daemon/stores/stored_entry.hpp"
 
 namespace larder::daemon {
 
@@ -23,12 +26,6 @@ using namespace std::chrono_literals;
 
 constexpr auto busy_delay =
     200ms;  // plus as much at random: how long a job waits for a backend whose line is full
-
-std::vector<std::uint64_t> purge_hashes(const EntryView& entry) {
-    std::vector<std::uint64_t> hashes;
-    each_purge_hash(entry, [&hashes](std::uint64_t hash) { hashes.push_back(hash); });
-    return hashes;
-}
 
 std::string encoded(const Policy& policy) {
     std::string bytes;
@@ -107,13 +104,10 @@ void Regenerator::prepare(const Shared& render) {
 
 // What the store holds of it, and what that is worth. Nothing that was purged for good counts.
 void Regenerator::read_stored(Render& render) {
-    auto bytes = render.store->get(render.claim.lease.key);
-    const char* why = nullptr;
-    auto entry = bytes ? EntryView::parse(*bytes, &why) : std::nullopt;
-    if (!entry || entry->variant() != render.job.variant) return;
-    PurgeSeen purge = render.store->purges_since(entry->head().fence, purge_hashes(*entry));
-    render.verdict = judge(entry->head().life, purge.mark(), unix_ms());
-    if (render.verdict != Verdict::dead) render.stored = std::move(*bytes);
+    auto entry = read_stored_entry(*render.store, render.claim.lease.key);
+    if (!entry || EntryView::trusted(entry->bytes).variant() != render.job.variant) return;
+    render.verdict = entry->verdict;
+    if (render.verdict != Verdict::dead) render.stored = std::move(entry->bytes);
 }
 
 // False when what is stored was not purged since, and is what the job asked for.
@@ -307,7 +301,16 @@ void Regenerator::store_entry(const Shared& render, const std::string& bytes) {
         again.enqueued_ms = unix_ms();
         parts_.queue.run_again(render->claim.lease, encode_job(again));
     }
+    if (stored) enqueue_fragments(*render, *entry);
     end(render, stored ? Outcome::stored : Outcome::outdone, stored ? "" : "the store holds a newer entry");
+}
+
+// A prerender asks for its fragments by itself, whether or not they are due.
+void Regenerator::enqueue_fragments(const Render& render, const EntryView& page) {
+    if (render.job.reason == JobReason::prerender) return;
+    for (Job& job : due_fragments(*render.store, page, render.job)) {
+        parts_.queue.enqueue(key_of(job.variant).text(), encode_job(job), delay_of(job.reason), job.urgent());
+    }
 }
 
 void Regenerator::end(const Shared& render, Outcome outcome, const std::string& why) {

@@ -59,6 +59,7 @@ private:
     void store_parts(const Shared& render, EntryParts& parts);
     void withdraw(const Shared& render, const std::string& why);
     void store_entry(const Shared& render, const std::string& bytes);
+    void enqueue_fragments(const Render& render, const EntryView& page);
     void end(const Shared& render, Outcome outcome, const std::string& why);
     void fail(const Shared& render, const std::string& why);
     void postpone(const Shared& render, std::chrono::milliseconds delay, const std::string& why);
