@@ -41,6 +41,14 @@ class ForTheEdge(SimpleTestCase, EdgeAssertions):
         self.assertEqual(rendered("{% esi view name='nav' onerror=policy %}", view="fragment", policy="continue"),
                          '<esi:include src="/fragment/nav/" onerror="continue"/>')
 
+    def test_attributes_for_the_edge(self):
+        self.assertEqual(rendered("{% esi 'fragment' 'nav' ttl='5m' maxwait=250 late='client' no_store='on' onerror='fail' %}"),
+                         '<esi:include src="/fragment/nav/" ttl="5m" maxwait="250" late="client" no-store="on"/>')
+        self.assertEqual(rendered("{% esi 'fragment' 'nav' ttl='5m' no_store='off' %}", capable=False), "<b>nav </b>")
+        for option in ("ttl='soon'", "maxwait=-1", "late='server'", "no_store='\"/>'"):
+            with self.assertRaises(TemplateSyntaxError):
+                rendered("{% esi 'fragment' 'nav' " + option + " %}")
+
     def test_no_argument_leaves_the_attribute(self):
         self.assertEqual(rendered("{% esi 'fragment' name %}", name="a\"b<c>'d&e"),
                          '<esi:include src="/fragment/a%22b%3Cc%3E%27d%26e/"/>')

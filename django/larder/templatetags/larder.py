@@ -17,7 +17,11 @@ from larder.fragments import FragmentError, render_inline
 logger = logging.getLogger("larder.esi")
 register = template.Library()
 
-ONERROR = ("continue", "fail")
+_TIME = re.compile(r"\d{1,9}(ms|s|m|h|d)?", re.ASCII)
+# What {% esi %} takes besides the arguments of {% url %}, and how it is written.
+_OPTIONS = {"onerror": re.compile("continue|fail"), "ttl": _TIME, "maxwait": _TIME, "late": re.compile("client"),
+            "no_store": re.compile("on|off")}
+_ATTRIBUTES = {"no_store": "no-store"}
 _COOKIE_NAME = re.compile(r"[\w.-]+", re.ASCII)
 _PLAIN = re.compile(r"[\w .-]*", re.ASCII)
 
@@ -52,18 +56,19 @@ def _visitors_request(context, what):
 
 
 class EsiNode(template.Node):
-    def __init__(self, url_node, onerror):
+    def __init__(self, url_node, options):
         self.url_node = url_node
-        self.onerror = onerror
+        self.options = options
 
     def render(self, context):
-        onerror = self.onerror.resolve(context) if self.onerror else "fail"
-        if onerror not in ONERROR:
-            raise template.TemplateSyntaxError(f"{{% esi %}}: onerror={onerror!r} must be one of {', '.join(ONERROR)}")
+        options = {name: option.resolve(context) for name, option in self.options.items()}
+        for name, value in options.items():
+            if not _OPTIONS[name].fullmatch(str(value)):
+                raise template.TemplateSyntaxError(f"{{% esi %}}: bad value {name}={value!r}")
         url = self._url(context)
         if _at_the_edge():
-            return self._include(url, onerror)
-        return self._inline(context, url, onerror)
+            return self._include(url, options)
+        return self._inline(context, url, options.get("onerror", "fail"))
 
     def _url(self, context):
         """The path unescaped, as reverse() makes it: for an attribute in double quotes only & and ' are left to encode."""
@@ -74,8 +79,9 @@ class EsiNode(template.Node):
             context.autoescape = autoescape
 
     @staticmethod
-    def _include(url, onerror):
-        attributes = f' onerror="{onerror}"' if onerror == "continue" else ""
+    def _include(url, options):
+        attributes = "".join(f' {_ATTRIBUTES.get(name, name)}="{value}"' for name, value in options.items()
+                             if value not in ("fail", "off"))
         return f'<esi:include src="{url}"{attributes}/>'
 
     @staticmethod
@@ -93,11 +99,11 @@ class EsiNode(template.Node):
 @register.tag
 def esi(parser, token):
     """{% esi 'view-name' arg kw=value onerror='continue' %}: arguments as of {% url %}. With onerror='continue' a fragment
-    that fails is left out instead of failing the page."""
+    that fails is left out instead of failing the page. For the edge alone: ttl, maxwait, late='client', no_store='on'."""
     url_node = parse_url_tag(parser, token)
     if url_node.asvar:
         raise template.TemplateSyntaxError("{% esi %} includes a fragment; it has no 'as variable'")
-    return EsiNode(url_node, url_node.kwargs.pop("onerror", None))
+    return EsiNode(url_node, {name: url_node.kwargs.pop(name) for name in _OPTIONS if name in url_node.kwargs})
 
 
 @register.simple_tag(takes_context=True)

@@ -3,7 +3,7 @@ from django.contrib.auth import views as auth
 from django.urls import path
 
 from ads import views
-from larder import never_edge
+from larder import edge_cache
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -15,7 +15,7 @@ urlpatterns = [
     path("part/navigation/", views.navigation, name="navigation"),
     path("part/visitor/", views.visitor, name="visitor"),
     path("part/teaser/<int:pk>/", views.teaser, name="teaser"),
-    path("login/", never_edge(auth.LoginView.as_view(template_name="ads/login.html")), name="login"),
+    path("login/", edge_cache(60, stale=views.HOUR)(auth.LoginView.as_view(template_name="ads/login.html")), name="login"),
     path("logout/", views.log_out, name="logout"),
     path("style.css", views.style, name="style"),
     path("healthz", views.healthz),
