@@ -212,6 +212,7 @@ struct Compiler::State : TokenSink, Names {
     bool start(Range range, const Tag& tag, std::string& why) {
         switch (tag.element) {
             case Element::include:
+            case Element::eval:
                 return start_include(range, tag, why);
             case Element::remove:
                 return start_plain(range, tag, {});
@@ -285,6 +286,10 @@ struct Compiler::State : TokenSink, Names {
         return true;
     }
 
+    static bool is_include(Element element) {
+        return element == Element::include || element == Element::eval;
+    }
+
     bool start_include(Range range, const Tag& tag, std::string& why) {
         note_unknown(tag, {"src", "alt", "onerror", "maxwait", "ttl", "no-store", "dca", "late"});
         const std::string* src = tag.attribute("src");
@@ -300,7 +305,8 @@ struct Compiler::State : TokenSink, Names {
             if (!url(*alt, detail.second, why)) return false;
         }
         include_attributes(tag, detail.attributes);
-        push(Element::include, OpKind::include, range, std::move(detail));
+        if (tag.element == Element::eval) detail.attributes.process = true;
+        push(tag.element, OpKind::include, range, std::move(detail));
         ++includes;
         return true;
     }
@@ -576,9 +582,9 @@ struct Compiler::State : TokenSink, Names {
         Token now = here;
         here.line = open.line;
         here.offset = open.tag.offset;
-        if (open.element == Element::include) {
+        if (is_include(open.element)) {
             ops[open.op].end = open.op + 1;
-            report("<esi:include> is not closed: '/>' expected");
+            report("<esi:" + std::string(element_name(open.element)) + "> is not closed: '/>' expected");
         } else if (open.element != Element::html_comment) {
             std::string name = open.element == Element::esi_comment
                                    ? "<!--esi"
@@ -586,7 +592,7 @@ struct Compiler::State : TokenSink, Names {
             report(name + " stays as text: " + why);
         }
         here = now;
-        if (open.element == Element::include) return;
+        if (is_include(open.element)) return;
         if (open.element == Element::assign) capturing = false;
         if (open.element == Element::inline_)
             inlines.erase(inlines.begin() + static_cast<std::ptrdiff_t>(open.inlines));
@@ -634,7 +640,7 @@ struct Compiler::State : TokenSink, Names {
     }
     // Includes written without the '/' pile up until something around them closes: those give way.
     bool deep() {
-        while (stack.size() >= options.limits.depth && stack.back().element == Element::include) demote_top();
+        while (stack.size() >= options.limits.depth && is_include(stack.back().element)) demote_top();
         return stack.size() >= options.limits.depth;
     }
 

@@ -8,8 +8,8 @@ namespace larder::esi {
 namespace {
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(Element::count_)> names = {
-    "",        "include", "remove", "comment", "vars",    "choose", "when", "otherwise", "try",
-    "attempt", "except",  "inline", "assign",  "foreach", "break",  "text", "",          ""};
+    "",       "include", "remove", "comment", "vars",  "choose", "when", "otherwise", "try", "attempt",
+    "except", "inline",  "assign", "foreach", "break", "text",   "eval", "",          ""};
 
 Element element_of(std::string_view name) {
     for (std::size_t i = 1; i < names.size(); ++i) {

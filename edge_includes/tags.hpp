@@ -26,6 +26,7 @@ enum class Element : std::uint8_t {
     foreach,
     break_,
     text,
+    eval,
     // not written as tags
     esi_comment,   // <!--esi ... -->
     html_comment,  // <!-- ... -->

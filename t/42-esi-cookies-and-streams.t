@@ -12,6 +12,7 @@ $t->nginx(<<'CONF');
         larder_esi on;
         larder_esi_cookie name;
         location / { proxy_pass http://@backend@; }
+        location /known/ { larder_esi on remote_addr=on; proxy_pass http://@backend@; }
     }
 CONF
 my $greeting = '<esi:vars>Hello $(HTTP_COOKIE{name}|stranger), $(HTTP_COOKIE{session}|nobody)</esi:vars>';
@@ -26,6 +27,12 @@ is page('name=<esi:include src="/page"/>') =~ tr/H//, 1, '... and never taken fo
 $backend->set('/leak' => {body => '<esi:vars>$(HTTP_COOKIE) $(HTTP_HEADER{Cookie}) $(HTTP_AUTHORIZATION)</esi:vars>'});
 unlike $t->get('/leak', headers => [Cookie => 'session=s3cret', Authorization => 'Basic s3cret'])->body, qr/s3cret/,
     'nor do they leak by other names';
+
+$backend->set("/$_" => {body => '<esi:vars>[$(REMOTE_ADDR|none)]</esi:vars>'}) for 'address', 'known/address';
+is $t->get('/address')->body, '[none]', 'the address of the visitor is not for pages';
+my $known = $t->get('/known/address');
+is $known->body, '[127.0.0.1]', '... unless the operator says so';
+is $known->header('Cache-Control'), 'private, no-cache', '... and then the page is for that visitor alone';
 
 # The head of the page leaves while a fragment is held.
 $backend->set('/streamed' => {body => '<head/>' . 'x' x 4096 . '<esi:include src="/held"/>tail'}, '/held' => {body => 'held'});

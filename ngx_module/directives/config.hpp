@@ -102,6 +102,7 @@ struct LocConf {
         std::uint16_t includes = 256;
         std::size_t size = 1u << 20;  // bytes of one document, and of one fragment
         ngx_msec_t timeout = 10'000;  // for a fragment that says no maxwait
+        bool remote_addr = false;     // pages may know their visitor's address
     };
     Setting<Esi> esi;
     Setting<std::vector<std::string>> esi_cookies;

@@ -37,9 +37,11 @@ char* set_esi(ngx_conf_t* cf, ngx_command_t*, void* conf) {
             auto value = milliseconds(*timeout, 1, 600'000);
             if (!value) return refuse(cf, "invalid timeout " + quoted(*timeout) + ": a time from 1ms to 10m");
             esi.timeout = *value;
+        } else if (args[i] == "remote_addr=on" || args[i] == "remote_addr=off") {
+            esi.remote_addr = args[i] == "remote_addr=on";
         } else {
             return refuse(cf, "unknown parameter " + quoted(args[i]) +
-                                  ": depth=N, includes=N, size=SIZE or timeout=TIME");
+                                  ": depth=N, includes=N, size=SIZE, timeout=TIME or remote_addr=on");
         }
     }
     loc->esi.own = esi;

@@ -53,6 +53,11 @@ std::string_view RequestEnvironment::scheme() {
     return request_scheme(request_);
 }
 
+std::optional<std::string_view> RequestEnvironment::remote_address() {
+    if (!ctx_->conf->esi.value().remote_addr) return std::nullopt;
+    return view(request_->connection->addr_text);
+}
+
 std::int64_t RequestEnvironment::unix_time() {
     return ngx_time();
 }

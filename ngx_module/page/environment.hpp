@@ -18,6 +18,7 @@ public:
     std::string_view method() override;
     std::string_view path() override;
     std::string_view scheme() override;
+    std::optional<std::string_view> remote_address() override;  // larder_esi remote_addr=on
     std::int64_t unix_time() override;
     std::optional<esi::FunctionResult> call(std::string_view name,
                                             std::span<const std::string_view> arguments) override;

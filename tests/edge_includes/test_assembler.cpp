@@ -93,6 +93,15 @@ TEST(attributes_of_an_include_reach_the_host) {
     assert_true(run.page.attributes[1] == IncludeAttributes{});
 }
 
+TEST(an_eval_is_an_include_that_is_processed) {
+    Request request;
+    Run run("<esi:eval src='/a'/><esi:eval src='/b' dca='none'>-</esi:eval><esi:include src='/a'/>", request,
+            {{"/a", "A"}});
+    assert_text_equal(run.page.output, "A-A");
+    assert_true(run.page.attributes[0].process && run.page.attributes[1].process);
+    assert_false(run.page.attributes[2].process);
+}
+
 TEST(variables_in_src_are_encoded_for_urls) {
     Request request;
     request.query = "q=a%2Fb%26c%20d";
