@@ -16,6 +16,7 @@ $backend->set(
     '/inner'       => {body => '(inner)', headers => [['Cache-Control', 'max-age=0, stale-while-revalidate=600']]},
     '/gone'        => {status => 404},
     '/broken'      => {body => 'x<esi:include src="/gone"/>', headers => [$esi]},
+    '/form'        => {body => '<form><esi:vars>$csrf_token()</esi:vars></form>', headers => [$esi]},
     '/private'     => {headers => [['Cache-Control', 'private']]},
     '/data'        => {type => 'application/json', body => '{}'},
     '/from-map'    => {body => 'named by the sitemap'},
@@ -30,7 +31,7 @@ every = "2s"
 directory = "@dir@/files"
 sitemap = "http://example.com/sitemap.xml"
 urls = ["http://example.com/", "http://example.com/caf%C3%A9/", "http://example.com/page", "http://example.com/broken",
-        "http://example.com/private", "http://example.com/data"]
+        "http://example.com/form", "http://example.com/private", "http://example.com/data"]
 TOML
 my $read = sub { $t->read_file("$files/$_[0]") };
 ok $t->await(sub { -e "$files/last/index.html" }, 'last file', 30), 'pages of the list and of the sitemap are written';
@@ -41,11 +42,11 @@ my $html;
 IO::Uncompress::Gunzip::gunzip(\(my $gz = $read->('page/index.html.gz')), \$html);
 is $html, $read->('page/index.html'), '... and gzipped';
 is unpack('x4 V', $gz), 0, '... without a time, so that the same page makes the same file';
-ok !-e "$files/$_/index.html", "no file for /$_" for qw(broken private data);
+ok !-e "$files/$_/index.html", "no file for /$_" for qw(broken form private data);
 my $log = $d->log;
 like $log, qr{no new page for \Q$_->[0]\E: $_->[1]}, "... $_->[0]: the log says why" for
     ['http://example.com/broken', 'a fragment failed'], ['http://example.com/private', 'its render failed, or may not be stored'],
-    ['http://example.com/data', 'it is not text/html'];
+    ['http://example.com/data', 'it is not text/html'], ['http://example.com/form', q{it holds a form's token}];
 like $log, qr{\Q$_->[0]\E is left out: $_->[1]}, "left out: $_->[0]" for
     ['http://elsewhere.com/', 'its files would lie among those of another host'],
     ['http://example.com/?page=2', 'a URL with a query has no file of its own'],

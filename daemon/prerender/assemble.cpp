@@ -92,6 +92,10 @@ std::optional<std::string> PageAssembler::assemble(const EntryView& entry, const
         why = fault;
         return std::nullopt;
     }
+    if ((plan->reads() & esi::reads_form_token) != 0) {
+        why = "it holds a form's token, which is each visitor's own";
+        return std::nullopt;
+    }
     FirstVisit visit(page);
     esi::Assembler assembler(*plan, visit, {.fetches = policy_.esi_max_includes});
     Assembly made;
