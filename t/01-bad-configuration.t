@@ -66,6 +66,7 @@ my @mistakes = (
     ['most of a guess', "server { location / {\nlarder_heuristic 10% max=x;\n", qr/"max=x".*30s/],
     ['cookie to strip', "server { location / {\nlarder_strip_set_cookie a=b;\n", qr/"a=b".*name/],
     ['invalidate', "server { location / {\nlarder_invalidate hard;\n", qr/"hard".*soft/],
+    ['lock of the store', "server { location / {\nlarder_lock 1s store=maybe;\n", qr/"store=maybe".*store=off/],
     ['bad lock', "server { location / {\nlarder_lock loose;\n", qr/"loose".*off/],
     ['header that cannot be kept', "server { location / {\nlarder_header Cookie;\n", qr/"cookie".*larder_cookie/],
     ['bad size', "server { location / {\nlarder_max_size fat;\n", qr/"fat".*512m/],

@@ -26,7 +26,7 @@ my $nginx = $t->nginx(<<'CONF');
     larder_zone 8m;
     larder_store main redis://@store@ timeout=30s;
     larder_valid 1m;
-    larder_lock 1s;
+    larder_lock 1s store=off;
     server { listen @nginx@; location / { larder main; proxy_pass http://@backend@; } }
 CONF
 my $visitor = sub {

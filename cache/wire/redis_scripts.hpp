@@ -2,6 +2,7 @@
 //
 // With PREFIX as configured (default "larder:"):
 //   PREFIXe:KEY              string  an entry (entry.hpp), with a TTL always; KEY is Key::text()
+//   PREFIXl:KEY              string  who fills the key at present, with a TTL always
 //   PREFIXt:TAGHASH          set     KEYs of entries that carry the tag (or URL), with a TTL always
 //   PREFIXp:KEY              string  the entry's policy (write_policy), with the entry's TTL: for jobs that a purge makes
 //   PREFIX{purge}sequence    string  sequence of the newest purge
@@ -68,6 +69,12 @@ if #old == 80 and old:sub(1, 4) == 'LRDE' then
 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
+)lua";
+
+// KEYS: lease. ARGV: whose. Returns 1 if it was that one's, 0 if not.
+inline constexpr char release_lease[] = R"lua(
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
 )lua";
 
 // KEYS: tag set. ARGV: KEY, TTL in ms. The set lives at least as long as the entry. To be run before put_entry, so that a

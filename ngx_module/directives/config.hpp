@@ -124,6 +124,7 @@ struct LocConf {
     Setting<std::vector<std::string>> strip_cookies;
     Setting<PurgeMode> invalidate;    // what an unsafe request does to its URLs
     Setting<ngx_msec_t> lock;         // how long a miss waits for another's fill; 0: not at all
+    Setting<bool> lock_store;         // ... and for one of another machine
     Setting<std::uint32_t> max_size;  // bytes of a body
     bool purge_endpoint = false;      // not inherited
     ngx_str_t purge_token{};          // empty: none asked

@@ -72,6 +72,7 @@ char* merge_loc(ngx_conf_t* cf, void* parent, void* child) {
         own.strip_cookies.merge(outer.strip_cookies, {});
         own.invalidate.merge(outer.invalidate, PurgeMode::hard);
         own.lock.merge(outer.lock, 5000);
+        own.lock_store.merge(outer.lock_store, true);
         own.max_size.merge(outer.max_size, 1u << 20);
 
         own.kept_headers = kept_headers(own);
@@ -160,7 +161,7 @@ ngx_command_t directives[] = {
     at<set_heuristic>(everywhere, ngx_string("larder_heuristic"), NGX_CONF_TAKE12),
     at<set_strip_set_cookie>(everywhere, ngx_string("larder_strip_set_cookie"), NGX_CONF_1MORE),
     at<set_invalidate>(everywhere, ngx_string("larder_invalidate"), NGX_CONF_TAKE1),
-    at<set_lock>(everywhere, ngx_string("larder_lock"), NGX_CONF_TAKE1),
+    at<set_lock>(everywhere, ngx_string("larder_lock"), NGX_CONF_TAKE12),
     at<set_max_size>(everywhere, ngx_string("larder_max_size"), NGX_CONF_TAKE1),
     at<set_status_endpoint>(NGX_HTTP_LOC_CONF, ngx_string("larder_status"), NGX_CONF_NOARGS),
     at<set_purge_endpoint>(NGX_HTTP_LOC_CONF, ngx_string("larder_purge"), NGX_CONF_NOARGS | NGX_CONF_TAKE1),

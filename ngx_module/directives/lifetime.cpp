@@ -165,10 +165,17 @@ char* set_invalidate(ngx_conf_t* cf, ngx_command_t*, void* conf) {
 char* set_lock(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     auto* loc = static_cast<LocConf*>(conf);
     if (loc->lock.own) return duplicate();
-    auto text = arguments(cf)[0];
+    auto args = arguments(cf);
+    std::string_view text = args[0];
     auto time = text == "off" ? std::optional<ngx_msec_t>(0) : milliseconds(text, 1, 600'000);
     if (!time) return refuse(cf, "invalid value " + quoted(text) + ": off, or a time from 1ms to 10m");
     loc->lock.own = *time;
+    loc->lock_store.own = true;
+    if (args.size() == 1) return NGX_CONF_OK;
+    auto store = named(args[1], "store");
+    if (!store || (*store != "on" && *store != "off"))
+        return refuse(cf, "invalid parameter " + quoted(args[1]) + ": store=on or store=off");
+    loc->lock_store.own = *store == "on";
     return NGX_CONF_OK;
 }
 

@@ -80,6 +80,7 @@ struct Zone::Node {
     std::int32_t fill_pid, refresh_pid;
     bool changed;
     std::uint64_t waiters;
+    std::uint64_t change_waiters;  // fills that another machine's fill keeps waiting
     std::uint64_t version;
     std::int64_t variants_since_ms;
     std::uint32_t variants;  // of it that were made since then
@@ -475,6 +476,7 @@ Fill Zone::claim_fill(const Key& key, unsigned worker, std::int64_t now_ms, std:
 std::uint64_t Zone::end_fill(Node& n) {
     n.fill_until_ms = 0;
     n.fill_pid = 0;
+    n.change_waiters = 0;
     return std::exchange(n.waiters, 0);
 }
 
@@ -592,12 +594,30 @@ std::uint64_t Zone::abandon(const Key& key) {
     return ref != 0 ? end_fill(node(ref)) : 0;
 }
 
-void Zone::changed(const Key& key) {
+std::uint64_t Zone::changed(const Key& key) {
     Guard guard(*this);
-    if (Ref ref = find_node(key)) {
-        node(ref).changed = true;
-        root().epoch++;
-    }
+    Ref ref = find_node(key);
+    if (ref == 0) return 0;
+    node(ref).changed = true;
+    root().epoch++;
+    return std::exchange(node(ref).change_waiters, 0);
+}
+
+std::uint64_t Zone::lease_changed(const Key& key) {
+    Guard guard(*this);
+    Ref ref = find_node(key);
+    if (ref == 0 || node(ref).fill_until_ms == 0) return 0;
+    node(ref).changed = true;
+    return std::exchange(node(ref).change_waiters, 0);
+}
+
+bool Zone::await_change(const Key& key, unsigned worker) {
+    Guard guard(*this);
+    Ref ref = node_for(key);
+    if (ref == 0) return true;
+    if (std::exchange(node(ref).changed, false)) return false;
+    node(ref).change_waiters |= std::uint64_t{1} << worker % max_workers;
+    return true;
 }
 
 void Zone::set_told(unsigned domain, bool told) {

@@ -132,8 +132,13 @@ public:
     // Ends a fill without a result.
     std::uint64_t abandon(const Key& key);
 
-    // The store says that this entry changed there.
-    void changed(const Key& key);
+    // The store says that this entry changed there. Returns the workers to wake: see await_change().
+    std::uint64_t changed(const Key& key);
+    // The store says that the lease for a fill of this key was taken or given back. The same.
+    std::uint64_t lease_changed(const Key& key);
+    // For who holds the fill lock while another machine fills: `worker` is woken by the next changed() or lease_changed().
+    // False: there was one since it last looked, so that it has to look again at once.
+    bool await_change(const Key& key, unsigned worker);
     // Whether `domain`'s store tells us about changes. Losing that makes every entry of it due for a check.
     void set_told(unsigned domain, bool told);
 

@@ -114,6 +114,7 @@ ngx_int_t retry_without_condition(ngx_http_request_t* r, Ctx* ctx) {
 void end_with_pass(Ctx* ctx) {
     wake_workers(zone().pass(ctx->key, now_ms(), pass_ms));
     ctx->fill->locked = false;
+    end_lease(ctx, ctx->key);
 }
 
 // What may be stored because of the operator's word goes to nobody.
@@ -336,6 +337,7 @@ std::string store(Ctx* ctx, EntryParts& parts) {
         auto end_fill = [key = ctx->key] { wake_workers(zone().abandon(key)); };
         if (!put(end_fill)) end_fill();
     }
+    end_lease(ctx, ctx->key);
     count(near_cache::Counter::stored);
     return prefix;
 }
@@ -430,6 +432,7 @@ void end_fill_lock(Ctx* ctx) {
     if (ctx->fill == nullptr || !ctx->fill->locked) return;
     ctx->fill->locked = false;
     wake_workers(zone().abandon(ctx->key));
+    end_lease(ctx, ctx->key);
 }
 
 ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {

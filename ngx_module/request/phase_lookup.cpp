@@ -1,5 +1,6 @@
 // The lookup, in the precontent phase: near cache, store, verdict; then answer, wait, or go on to the backend.
 #include <algorithm>
+#include <utility>
 
 #include "edge_includes/plan/plan.hpp"
 #include "ngx_module/near/shared_zone.hpp"
@@ -17,6 +18,7 @@ namespace {
 ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx);
 
 ngx_int_t go_past(ngx_http_request_t* r, Ctx* ctx, Status status) {
+    unclaim(ctx);
     ctx->status = status;
     // A fragment's answer, and one with ESI, is captured even when nothing is cached.
     bool captured = ctx->role == Role::fragment || ctx->conf->policy.esi != EsiMode::off;
@@ -68,16 +70,6 @@ void answer_from_store(Ctx* ctx, StoreAnswer answer) {
     resume(ctx);
 }
 
-bool ask_store(Ctx* ctx) {
-    ctx->asked_store = true;
-    const StoreConf* store = ctx->conf->where.value().store;
-    bool asked = get_entry(*store, ctx->key, [ctx, alive = ctx->alive](StoreAnswer answer) {
-        if (*alive) answer_from_store(ctx, answer);
-    });
-    if (!asked) count(near_cache::Counter::store_skipped);
-    return asked;
-}
-
 void wait_over(ngx_event_t* event) {
     auto* ctx = static_cast<Ctx*>(event->data);
     guarded(event->log, "end of a wait", 0, [ctx] {
@@ -89,15 +81,8 @@ void wait_over(ngx_event_t* event) {
 }
 
 ngx_int_t wait_for_fill(ngx_http_request_t* r, Ctx* ctx) {
-    if (!ctx->waited) {  // one deadline, however often it is woken for nothing
-        ctx->timer.handler = wait_over;
-        ctx->timer.data = ctx;
-        ctx->timer.log = r->connection->log;
-        ngx_add_timer(&ctx->timer, ctx->conf->lock.value());
-    }
-    ctx->waited = true;
     ctx->asked_store = false;
-    start_waiting(ctx);
+    begin_waiting(ctx);
     return suspend(r, ctx);
 }
 
@@ -116,22 +101,23 @@ ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
     bool each_asks =
         ctx->verdict == Verdict::validate && EntryView::trusted(ctx->entry).head().life.fresh_ms == 0;
     if (ctx->conf->lock.value() != 0 && !deadline_passed && !each_asks) {
-        switch (zone().claim_fill(ctx->key, static_cast<unsigned>(ngx_worker), now_ms(), fill_lease_ms)) {
-            case near_cache::Fill::wait:
-                return wait_for_fill(r, ctx);
-            case near_cache::Fill::pass:
-                return go_past(r, ctx, Status::pass);
-            case near_cache::Fill::mine:
-                break;
+        if (!ctx->claimed) {
+            switch (zone().claim_fill(ctx->key, static_cast<unsigned>(ngx_worker), now_ms(), fill_lease_ms)) {
+                case near_cache::Fill::wait:
+                    return wait_for_fill(r, ctx);
+                case near_cache::Fill::pass:
+                    return go_past(r, ctx, Status::pass);
+                case near_cache::Fill::mine:
+                    ctx->claimed = ctx->key;
+            }
         }
+        if (!may_fill(ctx)) return suspend(r, ctx);
         if (ctx->timer.timer_set) ngx_del_timer(&ctx->timer);
-        ctx->status = Status::miss;
-        ngx_int_t rc = start_fill(r, ctx);
-        ctx->fill->locked = true;
-        return rc;
     }
     ctx->status = Status::miss;
-    return start_fill(r, ctx);
+    ngx_int_t rc = start_fill(r, ctx);
+    ctx->fill->locked = std::exchange(ctx->claimed, std::nullopt).has_value();
+    return rc;
 }
 
 ngx_int_t look(ngx_http_request_t* r, Ctx* ctx) {
@@ -168,8 +154,12 @@ bool is_anothers(ngx_http_request_t* r, Ctx* ctx) {
 
 ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx) {
     bool varies = !ctx->entry.empty() && EntryView::trusted(ctx->entry).head().vary_size != 0;
-    if (varies && is_anothers(r, ctx)) return look(r, ctx);
+    if (varies && is_anothers(r, ctx)) {
+        unclaim(ctx);
+        return look(r, ctx);
+    }
     if (!ctx->entry.empty()) {
+        if (ctx->verdict == Verdict::fresh || ctx->verdict == Verdict::stale_while) unclaim(ctx);
         if (ctx->timer.timer_set &&
             (ctx->verdict == Verdict::fresh || ctx->verdict == Verdict::stale_while)) {
             ngx_del_timer(&ctx->timer);
@@ -272,6 +262,27 @@ bool Ctx::uses_near() const {
     return where.near || near_only || where.store == nullptr || !is_available(*where.store);
 }
 
+bool ask_store(Ctx* ctx) {
+    ctx->asked_store = true;
+    const StoreConf* store = ctx->conf->where.value().store;
+    bool asked = get_entry(*store, ctx->key, [ctx, alive = ctx->alive](StoreAnswer answer) {
+        if (*alive) answer_from_store(ctx, answer);
+    });
+    if (!asked) count(near_cache::Counter::store_skipped);
+    return asked;
+}
+
+void begin_waiting(Ctx* ctx) {
+    if (!ctx->waited) {  // one deadline, however often it is woken for nothing
+        ctx->timer.handler = wait_over;
+        ctx->timer.data = ctx;
+        ctx->timer.log = ctx->request->connection->log;
+        ngx_add_timer(&ctx->timer, ctx->conf->lock.value());
+    }
+    ctx->waited = true;
+    start_waiting(ctx);
+}
+
 bool any_true(ngx_http_request_t* r, const std::vector<ngx_http_complex_value_t>& conditions) {
     return std::any_of(conditions.begin(), conditions.end(), [r](const ngx_http_complex_value_t& condition) {
         ngx_str_t value;
@@ -307,7 +318,9 @@ void Ctx::drop_entry() {
 Ctx::~Ctx() {
     *alive = false;
     if (timer.timer_set) ngx_del_timer(&timer);
+    if (again.timer_set) ngx_del_timer(&again);
     stop_waiting(this);
+    unclaim(this);
     end_fill_lock(this);
     drop_entry();
 }

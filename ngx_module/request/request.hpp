@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -68,6 +69,9 @@ struct Fill {
     std::string plan;
 };
 
+// For a fill, among the machines that share a store.
+enum class Lease : std::uint8_t { not_asked, ours, refused, not_needed };
+
 struct Ctx {
     const LocConf* conf = nullptr;
     Role role = Role::client;
@@ -78,6 +82,9 @@ struct Ctx {
     bool served = false;  // the answer comes from `entry`
     bool waited = false;
     bool suspended = false;
+    std::optional<Key> claimed;  // we hold this key's fill lock, and no fill has begun
+    Lease lease = Lease::not_asked;
+    ngx_msec_t lease_again_ms = 0;  // refused: when to ask again
     Key key;
     Key base;  // varied: the key without the headers that the answer turned out to vary on
     bool varied = false;
@@ -94,6 +101,7 @@ struct Ctx {
     std::unique_ptr<Fill> fill;
     Fetch* fetch = nullptr;  // fragment: the include it is for
     ngx_event_t timer{};     // while waiting
+    ngx_event_t again{};     // while another machine fills
     ngx_http_request_t* request = nullptr;
     std::shared_ptr<bool> alive =
         std::make_shared<bool>(true);  // false once the request is gone: for late answers
@@ -135,7 +143,20 @@ void strip_larder_request_headers(ngx_http_request_t* r);
 // Removes Range and the If-* headers: a page's client means the page by them, not its fragments.
 void strip_conditions(ngx_http_request_t* r);
 
+// ---- lease.cpp
+// Whether the fill may begin, as far as other machines go. False: the request has to be suspended, it will be resumed.
+// Precondition: ctx->claimed.
+bool may_fill(Ctx* ctx);
+// Gives back what was claimed for a fill that need not begin.
+void unclaim(Ctx* ctx);
+// ... and what is leased for this key, if anything, after the fill.
+void end_lease(Ctx* ctx, const Key& key);
+
 // ---- phase_lookup.cpp
+// False when the store can't be asked.
+bool ask_store(Ctx* ctx);
+// Until it is woken (near/wakeup.hpp), or its time is up.
+void begin_waiting(Ctx* ctx);
 ngx_int_t lookup_handler(ngx_http_request_t* r);
 ngx_int_t skip_access_handler(ngx_http_request_t* r);
 

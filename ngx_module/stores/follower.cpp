@@ -9,8 +9,9 @@
 #include "cache/request/key.hpp"
 #include "cache/wire/memcached_names.hpp"
 #include "cache/wire/memcached_wire.hpp"
-#include "ngx_module/pool.hpp"
 #include "ngx_module/near/shared_zone.hpp"
+#include "ngx_module/near/wakeup.hpp"
+#include "ngx_module/pool.hpp"
 #include "ngx_module/stores/stores.hpp"
 #include "ngx_module/text.hpp"
 
@@ -167,8 +168,9 @@ void Follower::subscribe() {
         if (reply == nullptr || reply->kind != Reply::Kind::integer) return;
         const std::string& prefix = store_.endpoint.prefix;
         std::string next;
-        redis_command(next, {"CLIENT", "TRACKING", "ON", "REDIRECT", std::to_string(reply->integer), "BCAST",
-                             "PREFIX", prefix + "e:", "PREFIX", prefix + "{purge}log"});
+        redis_command(
+            next, {"CLIENT", "TRACKING", "ON", "REDIRECT", std::to_string(reply->integer), "BCAST", "PREFIX",
+                   prefix + "e:", "PREFIX", prefix + "l:", "PREFIX", prefix + "{purge}log"});
         redis_command(next, {"SUBSCRIBE", "__redis__:invalidate"});
         subscriber_->send(next, 2, [this](const Reply* answer) {
             subscribed_ = answer != nullptr && answer->kind == Reply::Kind::array;
@@ -196,12 +198,17 @@ bool Follower::told(const Reply* message) {
         poll();
         return true;
     }
-    const std::string entry_prefix = store_.endpoint.prefix + "e:";
+    const std::string entry_prefix = store_.endpoint.prefix + "e:",
+                      lease_prefix = store_.endpoint.prefix + "l:";
     bool purged = false;
     for (std::size_t i = 0; i < keys->elements; i++) {
         std::string_view name = text_of(keys->element[i]);
         if (name.substr(0, entry_prefix.size()) == entry_prefix) {
-            if (auto key = Key::from_text(name.substr(entry_prefix.size()))) zone().changed(*key);
+            if (auto key = Key::from_text(name.substr(entry_prefix.size())))
+                wake_workers(zone().changed(*key));
+        } else if (name.substr(0, lease_prefix.size()) == lease_prefix) {
+            if (auto key = Key::from_text(name.substr(lease_prefix.size())))
+                wake_workers(zone().lease_changed(*key));
         } else {
             purged = true;
         }

@@ -1,8 +1,13 @@
 // Commands to Redis, memcached and larderd. cache/wire/redis_scripts.hpp has the names and the scripts.
 #include "ngx_module/stores/stores.hpp"
 
+#include <openssl/rand.h>
+
+#include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <memory>
+#include <stdexcept>
 
 #include "cache/bytes.hpp"
 #include "cache/entry.hpp"
@@ -49,6 +54,22 @@ Link* link_to(const StoreConf& store) {
 
 std::string entry_name(const StoreConf& store, const Key& key) {
     return store.endpoint.prefix + "e:" + key.text();
+}
+
+std::string lease_name(const StoreConf& store, const Key& key) {
+    return store.endpoint.prefix + "l:" + key.text();
+}
+
+// Tells this worker's leases from all others'.
+const std::string& own_token() {
+    static const std::string token = [] {
+        unsigned char random[16];
+        if (RAND_bytes(random, sizeof random) != 1) throw std::runtime_error("no random bytes");
+        std::uint64_t halves[2];
+        std::memcpy(halves, random, sizeof halves);
+        return hash_text(halves[0]) + hash_text(halves[1]);
+    }();
+    return token;
 }
 
 void ignore_reply(const Reply*) {}
@@ -181,6 +202,52 @@ void forget_entry(const StoreConf& store, const Key& key) {
     else
         redis_command(command, {"DEL", entry_name(store, key)});
     link->send(command, 1, ignore_reply);
+}
+
+bool claim_lease(const StoreConf& store, const Key& key, ngx_msec_t ttl_ms,
+                 std::function<void(LeaseAnswer)> handler) {
+    constexpr ngx_msec_t poll_ms = 5;  // memcached tells nobody
+    if (!is_available(store)) return false;
+    Link* link = link_to(store);
+    std::string command;
+    auto judged = [](const Reply* reply) {
+        LeaseAnswer answer;
+        answer.ours = reply != nullptr && reply->kind == Reply::Kind::status;
+        answer.refused = reply != nullptr && reply->kind == Reply::Kind::nil;
+        return answer;
+    };
+    if (store.endpoint.kind == StoreKind::memcached) {
+        memcached_store(command, "add", lease_name(store, key),
+                        memcached_expiry(static_cast<std::int64_t>(ttl_ms), now_ms()), own_token());
+        link->send(command, 1, [judged, handler = std::move(handler)](const Reply* reply) {
+            LeaseAnswer answer = judged(reply);
+            answer.again_ms = poll_ms;
+            handler(answer);
+        });
+        return true;
+    }
+    auto claimed = std::make_shared<LeaseAnswer>();
+    redis_command(command, {"SET", lease_name(store, key), own_token(), "NX", "PX", std::to_string(ttl_ms)});
+    link->send(command, 1, [claimed, judged](const Reply* reply) { *claimed = judged(reply); });
+    command.clear();
+    redis_command(command, {"PTTL", lease_name(store, key)});
+    link->send(command, 1, [claimed, ttl_ms, handler = std::move(handler)](const Reply* reply) {
+        bool known = reply != nullptr && reply->kind == Reply::Kind::integer && reply->integer >= 0;
+        claimed->again_ms = known ? std::min(static_cast<ngx_msec_t>(reply->integer), ttl_ms) + 1 : 1;
+        handler(*claimed);
+    });
+    return true;
+}
+
+void release_lease(const StoreConf& store, const Key& key) {
+    if (!is_available(store)) return;
+    std::string command;
+    if (store.endpoint.kind == StoreKind::memcached)
+        memcached_delete(command, lease_name(store, key));
+    else
+        redis_command(command,
+                      {"EVAL", redis_scripts::release_lease, "1", lease_name(store, key), own_token()});
+    link_to(store)->send(command, 1, ignore_reply);
 }
 
 void purge_store(const StoreConf& store, const PurgeRequest& purge,

@@ -32,6 +32,17 @@ bool put_entry(const StoreConf& store, const Key& key, std::string_view prefix, 
                std::function<void()> handler);
 void forget_entry(const StoreConf& store, const Key& key);
 
+// The right to fill this key, among all machines that share the store.
+struct LeaseAnswer {
+    bool refused = false;     // another machine has it; otherwise it is ours, or the store can't say
+    bool ours = false;        // to be given back
+    ngx_msec_t again_ms = 0;  // refused: when to ask again, if nothing was heard before
+};
+// False (and no call) when the store is down. The lease ends by itself after `ttl_ms`.
+bool claim_lease(const StoreConf& store, const Key& key, ngx_msec_t ttl_ms,
+                 std::function<void(LeaseAnswer)> handler);
+void release_lease(const StoreConf& store, const Key& key);
+
 struct PurgeRequest {
     std::vector<std::uint64_t> hashes;
     PurgeMode mode = PurgeMode::soft;

@@ -312,6 +312,26 @@ TEST(a_fill_that_never_ends_is_taken_over_and_its_waiters_are_still_woken) {
     assert_int_equal(f.put({.number = 1}), 1u << 2 | 1u << 3);
 }
 
+TEST(who_fills_waits_for_news_of_another_machine_s_fill) {
+    Fixture f;
+    assert_int_equal(f.zone.changed(key_number(1)), 0);
+    assert_int_equal(f.zone.lease_changed(key_number(1)), 0);
+    f.zone.claim_fill(key_number(1), 0, t0, 60'000);
+    f.zone.claim_fill(key_number(1), 5, t0, 60'000);
+    assert_true(f.zone.await_change(key_number(1), 3));
+    assert_int_equal(f.zone.lease_changed(key_number(1)), 1u << 3);  // not who waits for the fill here
+    assert_int_equal(f.zone.lease_changed(key_number(1)), 0);
+    assert_false(f.zone.await_change(key_number(1), 3));  // that came in between
+    assert_true(f.zone.await_change(key_number(1), 3));
+    assert_int_equal(f.zone.changed(key_number(1)), 1u << 3);
+    assert_false(f.zone.await_change(key_number(1), 3));
+    assert_true(f.zone.await_change(key_number(1), 3));
+    assert_int_equal(f.zone.abandon(key_number(1)), 1u << 5);
+    assert_int_equal(f.zone.changed(key_number(1)), 0);  // nobody fills it any more
+    assert_int_equal(f.zone.lease_changed(key_number(1)), 0);
+    assert_true(f.zone.consistent());
+}
+
 TEST(an_older_render_still_ends_the_fill) {
     Fixture f;
     f.put({.number = 1, .fence = 9});

@@ -1,0 +1,79 @@
+// One fill among all machines that share a store: who holds the fill lock here also claims the store's lease.
+//
+// The claim and a look into the store leave in one write, in this order: whoever gets the lease after another's page was
+// stored finds that page. Whoever does not get it waits for news of the key from the store, but not longer than the lease
+// lasts, and in all not longer than larder_lock. A machine that dies is waited for until its lease ends.
+#include <utility>
+
+#include "ngx_module/near/shared_zone.hpp"
+#include "ngx_module/near/wakeup.hpp"
+#include "ngx_module/pool.hpp"
+#include "ngx_module/request/request.hpp"
+#include "ngx_module/stores/stores.hpp"
+#include "ngx_module/text.hpp"
+
+namespace larder::ngx {
+
+namespace {
+
+void take_answer(Ctx* ctx, const LeaseAnswer& answer) {
+    ctx->lease = answer.refused ? Lease::refused : answer.ours ? Lease::ours : Lease::not_needed;
+    ctx->lease_again_ms = answer.again_ms;
+}
+
+// The store's answer to the look resumes the request. False: nothing was asked.
+bool claim(Ctx* ctx) {
+    const LocConf& conf = *ctx->conf;
+    const StoreConf* store = conf.where.value().store;
+    bool wanted = store != nullptr && !ctx->near_only && conf.lock_store.value();
+    auto answered = [ctx, store, key = ctx->key, alive = ctx->alive](const LeaseAnswer& answer) {
+        if (*alive) return take_answer(ctx, answer);
+        if (answer.ours) release_lease(*store, key);
+    };
+    if (wanted && claim_lease(*store, ctx->key, conf.lock.value(), answered)) return ask_store(ctx);
+    ctx->lease = Lease::not_needed;
+    return false;
+}
+
+void on_again(ngx_event_t* event) {
+    auto* ctx = static_cast<Ctx*>(event->data);
+    guarded(event->log, "wait for a lease", 0, [ctx] {
+        if (stop_waiting(ctx)) resume(ctx);
+        return 0;
+    });
+}
+
+void wait_for_news(Ctx* ctx) {
+    begin_waiting(ctx);
+    ctx->again.handler = on_again;
+    ctx->again.data = ctx;
+    ctx->again.log = ctx->request->connection->log;
+    ngx_add_timer(&ctx->again, ctx->lease_again_ms);
+}
+
+}  // namespace
+
+bool may_fill(Ctx* ctx) {
+    if (ctx->again.timer_set) ngx_del_timer(&ctx->again);
+    if (ctx->lease == Lease::ours || ctx->lease == Lease::not_needed) return true;
+    bool refused = std::exchange(ctx->lease, Lease::not_asked) == Lease::refused;
+    if (refused && zone().await_change(ctx->key, static_cast<unsigned>(ngx_worker))) {
+        wait_for_news(ctx);
+        return false;
+    }
+    return !claim(ctx);
+}
+
+void unclaim(Ctx* ctx) {
+    auto key = std::exchange(ctx->claimed, std::nullopt);
+    if (!key) return;
+    wake_workers(zone().abandon(*key));
+    end_lease(ctx, *key);
+}
+
+void end_lease(Ctx* ctx, const Key& key) {
+    if (std::exchange(ctx->lease, Lease::not_asked) == Lease::ours)
+        release_lease(*ctx->conf->where.value().store, key);
+}
+
+}  // namespace larder::ngx
