@@ -9,8 +9,8 @@ $backend->set('/*/tagged' => {}, '/*' => {headers => [['X-Kept', 'yes']], etag =
 
 my $http = <<'CONF';
     larder_zone 8m;
-    larder_store redis redis://@redis@ prefix=site:;
-    larder_store memcached memcached://@memcached@ prefix=site:;
+    larder_store redis redis://@redis@ prefix=site: timeout=5s;
+    larder_store memcached memcached://@memcached@ prefix=site: timeout=5s;
     larder_valid 1m;
     server {
         listen @HERE@;

@@ -100,12 +100,14 @@ struct LocConf {
         EsiMode mode = EsiMode::off;
         std::uint8_t depth = 5;
         std::uint16_t includes = 256;
-        std::size_t size = 1u << 20;  // bytes of one document, and of one fragment
-        ngx_msec_t timeout = 10'000;  // for a fragment that says no maxwait
-        bool remote_addr = false;     // pages may know their visitor's address
+        std::size_t size = 1u << 20;     // bytes of one document, and of one fragment
+        ngx_msec_t timeout = 10'000;     // for a fragment that says no maxwait
+        ngx_msec_t total = 30'000;       // for all of a page
+        std::size_t output = 64u << 20;  // bytes of a page
+        bool remote_addr = false;        // pages may know their visitor's address
     };
     Setting<Esi> esi;
-    Setting<std::vector<std::string>> esi_cookies;
+    Setting<std::vector<std::string>> esi_cookies, esi_set_cookies;
     struct Csrf {  // the cookie behind $csrf_token(), as Django sets it
         bool on = false;
         std::string cookie = "csrftoken", domain, path = "/", same_site = "Lax";

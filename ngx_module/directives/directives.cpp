@@ -63,6 +63,7 @@ char* merge_loc(ngx_conf_t* cf, void* parent, void* child) {
         own.stale.merge(outer.stale, {});
         own.esi.merge(outer.esi, {});
         own.esi_cookies.merge(outer.esi_cookies, {});
+        own.esi_set_cookies.merge(outer.esi_set_cookies, {});
         own.csrf.merge(outer.csrf, {});
         own.bypass.merge(outer.bypass, {});
         own.no_store.merge(outer.no_store, {});
@@ -153,6 +154,7 @@ ngx_command_t directives[] = {
     at<set_stale>(everywhere, ngx_string("larder_stale"), NGX_CONF_1MORE),
     at<set_esi>(everywhere, ngx_string("larder_esi"), NGX_CONF_1MORE),
     at<set_esi_cookie>(everywhere, ngx_string("larder_esi_cookie"), NGX_CONF_1MORE),
+    at<set_esi_set_cookie>(everywhere, ngx_string("larder_esi_set_cookie"), NGX_CONF_1MORE),
     at<set_csrf>(everywhere, ngx_string("larder_csrf"), NGX_CONF_1MORE),
     at<set_bypass>(everywhere, ngx_string("larder_bypass"), NGX_CONF_1MORE),
     at<set_no_store>(everywhere, ngx_string("larder_no_store"), NGX_CONF_1MORE),

@@ -39,23 +39,40 @@ char* set_esi(ngx_conf_t* cf, ngx_command_t*, void* conf) {
             esi.timeout = *value;
         } else if (args[i] == "remote_addr=on" || args[i] == "remote_addr=off") {
             esi.remote_addr = args[i] == "remote_addr=on";
+        } else if (auto total = named(args[i], "total")) {
+            auto value = milliseconds(*total, 1, 3'600'000);
+            if (!value) return refuse(cf, "invalid total " + quoted(*total) + ": a time from 1ms to 1h");
+            esi.total = *value;
+        } else if (auto output = named(args[i], "output")) {
+            auto value = bytes(*output);
+            if (!value || *value < 1024 || *value > (1u << 30))
+                return refuse(cf, "invalid output " + quoted(*output) + ": a size from 1k to 1g");
+            esi.output = *value;
         } else {
             return refuse(cf, "unknown parameter " + quoted(args[i]) +
-                                  ": depth=N, includes=N, size=SIZE, timeout=TIME or remote_addr=on");
+                                  ": depth=N, includes=N, size=SIZE, timeout=TIME, "
+                                  "total=TIME, output=SIZE or remote_addr=on");
         }
     }
     loc->esi.own = esi;
     return NGX_CONF_OK;
 }
 
-char* set_esi_cookie(ngx_conf_t* cf, ngx_command_t*, void* conf) {
-    auto* loc = static_cast<LocConf*>(conf);
-    if (!loc->esi_cookies.own) loc->esi_cookies.own.emplace();
+static char* add_names(ngx_conf_t* cf, Setting<std::vector<std::string>>& names) {
+    if (!names.own) names.own.emplace();
     for (std::string_view name : arguments(cf)) {
         if (!is_token(name)) return refuse(cf, "invalid cookie name " + quoted(name));
-        loc->esi_cookies.own->emplace_back(name);
+        names.own->emplace_back(name);
     }
     return NGX_CONF_OK;
+}
+
+char* set_esi_cookie(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    return add_names(cf, static_cast<LocConf*>(conf)->esi_cookies);
+}
+
+char* set_esi_set_cookie(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    return add_names(cf, static_cast<LocConf*>(conf)->esi_set_cookies);
 }
 
 namespace {

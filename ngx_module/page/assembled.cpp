@@ -28,7 +28,8 @@ ngx_array_t* rewrite_codes(void** loc_conf) {
 template <typename Rule>
 bool covers(const std::vector<Rule>& outer, const std::vector<Rule>& inner) {
     return std::all_of(inner.begin(), inner.end(), [&outer](const Rule& rule) {
-        return std::any_of(outer.begin(), outer.end(), [&rule](const Rule& o) { return o.text == rule.text; });
+        return std::any_of(outer.begin(), outer.end(),
+                           [&rule](const Rule& o) { return o.text == rule.text; });
     });
 }
 
@@ -51,7 +52,7 @@ bool is_shared_part(const LocConf& page, ngx_http_request_t* fragment, const Loc
            same(page.bypass.value(), fragment_conf.bypass.value());
 }
 
-void keep_assembled_page(const Ctx& ctx, std::string_view text,
+void keep_assembled_page(const Ctx& ctx, std::string_view text, const std::string& control,
                          std::span<const near_cache::Zone::Part> parts) {
     EntryView page = EntryView::trusted(ctx.entry);
     EntryParts assembled;
@@ -62,9 +63,11 @@ void keep_assembled_page(const Ctx& ctx, std::string_view text,
     assembled.variant = page.variant();
     page.each_header([&](std::string_view name, std::string_view value) {
         // Validators of the template say nothing about the page.
-        if (!equals_ignore_case(name, "ETag") && !equals_ignore_case(name, "Last-Modified"))
-            assembled.headers.push_back({name, value});
+        bool goes = equals_ignore_case(name, "ETag") || equals_ignore_case(name, "Last-Modified");
+        bool replaced = equals_ignore_case(name, "Cache-Control") || equals_ignore_case(name, "Expires");
+        if (!goes && (!replaced || control.empty())) assembled.headers.push_back({name, value});
     });
+    if (!control.empty()) assembled.headers.push_back({"Cache-Control", control});
     page.each_vary([&](std::string_view name) { assembled.vary.emplace_back(name); });
     std::string etag = "\"" + hash_text(tag_hash(text)) + "\"";
     assembled.headers.push_back({"ETag", etag});

@@ -15,8 +15,9 @@ namespace larder::ngx {
 // of a request that the page's doesn't, and which location answers can't depend on the request either.
 bool is_shared_part(const LocConf& page, ngx_http_request_t* fragment, const LocConf& fragment_conf);
 
-// `ctx`: of the page, served from the near cache. `text`: the page, assembled from `parts`.
-void keep_assembled_page(const Ctx& ctx, std::string_view text,
+// `ctx`: of the page, served from the near cache. `text`: the page, assembled from `parts`; `control`: its Cache-Control, if it
+// is not to be the template's.
+void keep_assembled_page(const Ctx& ctx, std::string_view text, const std::string& control,
                          std::span<const near_cache::Zone::Part> parts);
 
 }  // namespace larder::ngx

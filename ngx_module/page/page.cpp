@@ -16,9 +16,14 @@
 #include "cache/entry.hpp"
 #include "edge_includes/assembler.hpp"
 #include "edge_includes/include_url.hpp"
+#include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/page/assembled.hpp"
+#include "ngx_module/page/compile.hpp"
 #include "ngx_module/page/environment.hpp"
+#include "ngx_module/page/late.hpp"
+#include "ngx_module/page/page_header.hpp"
 #include "ngx_module/pool.hpp"
+#include "ngx_module/request/headers.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {
@@ -36,6 +41,14 @@ struct Fetch {
 
     Page* page = nullptr;
     std::string target;
+    std::string location;     // where it is now: the target, or where that redirected to
+    std::string redirect_to;  // still to be asked
+    unsigned redirects = 0;
+    esi::IncludeAttributes attributes;  // of the first include that wants it
+    // For the page's header: what it says itself, its age, how long it is still fresh here (seconds).
+    CacheDirectives said;
+    std::int64_t age_s = 0, fresh_left_s = 0;
+    bool is_private = false;
     State state = State::pending;
     std::uint16_t status = 0;
     std::string_view body, plan;
@@ -70,7 +83,7 @@ struct Place {
 };
 
 struct Document {
-    std::string_view bytes;
+    std::string_view bytes, plan;
     std::string path;
     unsigned depth;
     std::optional<esi::Assembler> assembler;  // none: no markup
@@ -78,9 +91,9 @@ struct Document {
     std::deque<Place> places;
     std::vector<Pieces*> open;
 
-    Document(std::string_view document, std::string_view plan, std::string document_path,
+    Document(std::string_view document, std::string_view document_plan, std::string document_path,
              unsigned document_depth, esi::Environment& environment, const esi::AssembleLimits& limits)
-        : bytes(document), path(std::move(document_path)), depth(document_depth) {
+        : bytes(document), plan(document_plan), path(std::move(document_path)), depth(document_depth) {
         if (plan.empty()) {
             pieces.list.push_back({document});
             pieces.closed = true;
@@ -105,9 +118,13 @@ public:
         event_.handler = on_event;
         event_.data = this;
         event_.log = r->connection->log;
+        total_.handler = on_total;
+        total_.data = this;
+        total_.log = r->connection->log;
     }
 
     ~Page() {
+        if (total_.timer_set) ngx_del_timer(&total_);
         if (event_.posted) {
             ngx_delete_posted_event(&event_);
         }
@@ -119,6 +136,7 @@ public:
     Page& operator=(const Page&) = delete;
 
     ngx_int_t start() {
+        give_cookie(request_, ctx_, root_->plan);
         run(*root_);
         if (root_->pieces.closed && fetches_.empty()) return send();
         waiting_ = true;
@@ -126,11 +144,70 @@ public:
         if (request_ == request_->main && ctx_->fill == nullptr)
             request_->read_event_handler = ngx_http_test_reading;
         ngx_post_event(&event_, &ngx_posted_events);
+        ngx_add_timer(&total_, ctx_->conf->esi.value().total);
         return NGX_DONE;
+    }
+
+    // What the fragment's answer means for the page's header.
+    void note(Fetch& fetch, ngx_http_request_t* r, const Ctx* ctx) {
+        if (ctx == nullptr) return;
+        fetch.is_private = ctx->personal;
+        if (ctx->served) {
+            EntryView entry = EntryView::trusted(ctx->entry);
+            const Lifetime& life = entry.head().life;
+            fetch.age_s = std::max<std::int64_t>(0, (now_ms() - life.base_ms) / 1000);
+            fetch.said = control_of(entry, fetch.age_s);
+            fetch.fresh_left_s =
+                ctx->status == Status::stale ? 0 : (life.base_ms + life.fresh_ms - now_ms()) / 1000;
+        } else if (ctx->fill != nullptr && ctx->fill->complete) {
+            const Fill& fill = *ctx->fill;
+            fetch.said = control_of(r, 0);
+            fetch.fresh_left_s = fill.decision.store ? fill.decision.life.fresh_ms / 1000 : 0;
+            // It was asked for with all that the visitor sent, or sets a cookie: it may be the visitor's own.
+            fetch.is_private = fetch.is_private || !fill.decision.store || ctx->status == Status::pass ||
+                               ctx->status == Status::bypass;
+            take_cookies(r);
+        }
+    }
+
+    void take_cookies(ngx_http_request_t* r) {
+        const auto& names = ctx_->conf->esi_set_cookies.value();
+        if (names.empty()) return;
+        each_response_header(r, [&](const ngx_table_elt_t& header) {
+            std::string_view value = view(header.value);
+            std::string_view name = value.substr(0, value.find_first_of("=;"));
+            if (header.hash != 0 && equals(header.key, "set-cookie") &&
+                std::find(names.begin(), names.end(), name) != names.end())
+                cookies_.emplace_back(value);
+        });
+    }
+
+    // Its answer leads somewhere else. False: it may not, or has done so too often.
+    bool redirect(Fetch& fetch, std::string_view location) {
+        constexpr unsigned most_redirects = 5;
+        if (fetch.state != Fetch::State::pending) return true;  // it was given up before
+        esi::IncludeUrl url = resolve(location, fetch.location.substr(0, fetch.location.find('?')));
+        bool good = url.ok() && ++fetch.redirects <= most_redirects;
+        if (!good) {
+            ngx_log_error(NGX_LOG_WARN, log(), 0, "larder: fragment \"%s\" of \"%V\" redirects to \"%s\": %s",
+                          esi::redact_url(fetch.target).c_str(), &request_->uri,
+                          esi::redact_url(location).c_str(),
+                          url.ok() ? "more than 5 redirects" : esi::to_text(url.refusal));
+            return false;
+        }
+        fetch.redirect_to = url.target;
+        ngx_post_event(&event_, &ngx_posted_events);
+        return true;
     }
 
     void ended(Fetch& fetch, Fetch::State state, std::uint16_t status) {
         if (fetch.state != Fetch::State::pending) return;  // it was given up before
+        if (state == Fetch::State::failed && fetch.attributes.late_client) {
+            // The browser fetches it.
+            fetch.body = view(copy(request_->pool, late_placeholder(fetch.target)));
+            state = Fetch::State::good;
+            personal_ = true;  // not as it should be
+        }
         fetch.state = state;
         fetch.status = status;
         if (fetch.timer.timer_set) ngx_del_timer(&fetch.timer);
@@ -143,6 +220,7 @@ private:
     std::unique_ptr<Document> new_document(std::string_view bytes, std::string_view plan, std::string path,
                                            unsigned depth) {
         if (!plan.empty() && esi::PlanView::trusted(plan).reads() != esi::Reads{}) personal_ = true;
+        if (root_ != nullptr && !plan.empty()) reads_visitor_ = reads_visitor_ || reads_visitor(plan);
         return std::make_unique<Document>(bytes, plan, std::move(path), depth, environment_, limits_);
     }
 
@@ -194,23 +272,26 @@ private:
         document.assembler->outcome(step.id, false, 0);
     }
 
+    esi::IncludeUrl resolve(std::string_view reference, const std::string& base_path) {
+        return esi::resolve_include_url(reference, {environment_.scheme(), environment_.host(), base_path});
+    }
+
     void fetch(Document& document, const esi::Step& step) {
         const LocConf::Esi& limits = ctx_->conf->esi.value();
         if (document.depth > limits.depth)
             return refuse(document, step, "nested deeper than larder_esi depth=");
-        std::string host = request_->headers_in.host != nullptr
-                               ? std::string(view(request_->headers_in.host->value))
-                               : std::string();
-        esi::IncludeUrl url =
-            esi::resolve_include_url(step.text, {environment_.scheme(), host, document.path});
+        if (out_of_time_) return refuse(document, step, "the page has no time left");
+        esi::IncludeUrl url = resolve(step.text, document.path);
         if (!url.ok()) return refuse(document, step, esi::to_text(url.refusal));
         Fetch* fetch = find_fetch(url.target);
         if (fetch == nullptr) {
             if (fetches_.size() >= limits.includes)
                 return refuse(document, step, "more fragments than larder_esi includes=");
-            fetch = start_fetch(url.target, step.attributes.maxwait_ms == esi::IncludeAttributes::unset
-                                                ? limits.timeout
-                                                : step.attributes.maxwait_ms);
+            if (auto part = inline_part(document, url.target)) {
+                fetch = part;
+            } else {
+                fetch = start_fetch(url.target, step.attributes);
+            }
             if (fetch == nullptr) return refuse(document, step, "no location answers it");
         }
         fetch->wanted.push_back({&document, step.id});
@@ -227,7 +308,43 @@ private:
         return nullptr;
     }
 
-    Fetch* start_fetch(const std::string& target, ngx_msec_t timeout);
+    Fetch* start_fetch(const std::string& target, const esi::IncludeAttributes& attributes);
+    bool ask(Fetch& fetch, const std::string& target);
+
+    // <esi:inline name=...> of the same document: the fragment is here already.
+    Fetch* inline_part(const Document& document, const std::string& target) {
+        if (document.plan.empty()) return nullptr;
+        esi::PlanView plan = esi::PlanView::trusted(document.plan);
+        for (std::uint32_t i = 0; i < plan.inline_count(); i++) {
+            esi::Inline part = plan.inline_fragment(i);
+            if (part.name != target) continue;
+            auto fetch = std::make_unique<Fetch>();
+            fetch->page = this;
+            fetch->target = fetch->location = target;
+            fetch->body = document.bytes.substr(part.offset, part.length);
+            fetch->plan = compiled(fetch->body);
+            fetch->state = Fetch::State::good;
+            fetches_.push_back(std::move(fetch));
+            ngx_post_event(&event_, &ngx_posted_events);
+            return fetches_.back().get();
+        }
+        return nullptr;
+    }
+
+    // Of a part that nobody compiled before; in the request's pool.
+    std::string_view compiled(std::string_view document) {
+        return view(copy(request_->pool, compile_document(request_, *ctx_->conf, document)));
+    }
+
+    // Asks for what redirects lead to.
+    void follow() {
+        for (std::size_t i = 0; i < fetches_.size(); i++) {
+            Fetch& fetch = *fetches_[i];
+            if (fetch.redirect_to.empty() || fetch.state != Fetch::State::pending) continue;
+            fetch.location = std::exchange(fetch.redirect_to, {});
+            if (!ask(fetch, fetch.location)) ended(fetch, Fetch::State::failed, 0);
+        }
+    }
 
     // Tells the documents how their fetches ended, and starts what they want next, until nothing changes.
     void settle() {
@@ -250,9 +367,11 @@ private:
         if (good) {
             Place& place = document.place(wanted.id);
             place.fetch = &fetch;
+            // The same fragment may be wanted as a page of fragments here, and as it is there.
+            if (fetch.plan.empty() && fetch.attributes.process) fetch.plan = compiled(fetch.body);
             if (!fetch.plan.empty()) {
                 place.nested =
-                    new_document(fetch.body, fetch.plan, fetch.target.substr(0, fetch.target.find('?')),
+                    new_document(fetch.body, fetch.plan, fetch.location.substr(0, fetch.location.find('?')),
                                  document.depth + 1);
                 run(*place.nested);
             }
@@ -263,7 +382,16 @@ private:
     // ---- output
 
     bool append(std::string_view data) {
+        std::size_t room = ctx_->conf->esi.value().output - std::min(sent_, ctx_->conf->esi.value().output);
+        if (data.size() > room) {
+            if (!cut_)
+                ngx_log_error(NGX_LOG_ERR, log(), 0,
+                              "larder: \"%V\" is longer than larder_esi output=: cut off", &request_->uri);
+            cut_ = personal_ = true;
+            data = data.substr(0, room);
+        }
         if (data.empty()) return true;
+        sent_ += data.size();
         ngx_buf_t* buffer = memory_buffer(request_->pool, data);
         ngx_chain_t* link = buffer != nullptr ? ngx_alloc_chain_link(request_->pool) : nullptr;
         if (link == nullptr) return false;
@@ -294,7 +422,44 @@ private:
         return pieces.closed;
     }
 
+    // What those behind us may do with the page, as far as its parts are known.
+    PartsControl control() const {
+        PartsControl control;
+        for (const auto& fetch : fetches_) {
+            if (fetch->state == Fetch::State::pending) {
+                control.add_unknown();
+                continue;
+            }
+            control.add(fetch->said, fetch->age_s, fetch->fresh_left_s);
+            if (fetch->is_private) control.add_private();
+        }
+        if (reads_visitor_) control.add_private();
+        return control;
+    }
+
+    // Cookies of fragments, where the operator wants them to reach visitors.
+    void add_cookies() {
+        for (const std::string& cookie : cookies_) {
+            if (add_response_header(request_, ngx_string("Set-Cookie"), copy(request_->pool, cookie)) ==
+                nullptr)
+                throw std::bad_alloc();
+        }
+    }
+
+    // The header can't leave while a fragment may still set a cookie that the operator wants in it.
+    bool waits_for_cookies() const {
+        return !ctx_->conf->esi_set_cookies.value().empty() &&
+               std::any_of(fetches_.begin(), fetches_.end(),
+                           [](const auto& fetch) { return fetch->state == Fetch::State::pending; });
+    }
+
     ngx_int_t send() {
+        if (!request_->header_sent) {
+            if (waits_for_cookies()) return NGX_OK;
+            add_cookies();
+            ngx_int_t rc = send_page_header(request_, ctx_, root_->plan, control());
+            if (rc == NGX_ERROR || rc > NGX_OK) return rc;
+        }
         out_ = nullptr;
         out_end_ = &out_;
         last_buffer_ = nullptr;
@@ -345,15 +510,18 @@ private:
         }
         std::string text;
         collect(*root_, root_->pieces, text);
-        keep_assembled_page(*ctx_, text, parts);
+        EntryView page = EntryView::trusted(ctx_->entry);
+        std::int64_t age_s = page_age_s(ctx_);
+        keep_assembled_page(*ctx_, text, control().value(control_of(page, age_s), age_s), parts);
     }
 
     void work() {
         ngx_connection_t* c = request_->connection;
+        follow();
         settle();
         ngx_int_t rc = send();
         if (whole_) keep();
-        if (whole_ || rc == NGX_ERROR) {
+        if (whole_ || rc == NGX_ERROR || rc > NGX_OK) {
             request_->buffered &= 0xf & ~larder_buffered;
             waiting_ = false;
             ngx_http_finalize_request(request_, rc);  // `this` may be gone now
@@ -414,6 +582,16 @@ private:
         fetch->page->ended(*fetch, Fetch::State::failed, 0);
     }
 
+    // All of the page has taken too long: what is not there by now is left out.
+    static void on_total(ngx_event_t* event) {
+        auto* page = static_cast<Page*>(event->data);
+        ngx_log_error(NGX_LOG_WARN, event->log, 0,
+                      "larder: \"%V\" took longer than larder_esi total=: going on without the rest",
+                      &page->request_->uri);
+        page->out_of_time_ = true;
+        for (const auto& fetch : page->fetches_) page->ended(*fetch, Fetch::State::failed, 0);
+    }
+
     static ngx_int_t on_fragment_end(ngx_http_request_t* r, void* data, ngx_int_t rc);
 
     bool shares(ngx_http_request_t* fragment, const Ctx* fragment_ctx) const {
@@ -426,7 +604,11 @@ private:
     esi::AssembleLimits limits_;
     std::unique_ptr<Document> root_;
     std::vector<std::unique_ptr<Fetch>> fetches_;
-    ngx_event_t event_{};
+    ngx_event_t event_{}, total_{};
+    std::size_t sent_ = 0;  // bytes
+    bool out_of_time_ = false, cut_ = false;
+    bool reads_visitor_ = false;  // a fragment does, not only the page itself
+    std::vector<std::string> cookies_;
     bool waiting_ = false;
     bool personal_ = false;  // not the same for all who share the page's key, or not as it should be
     bool whole_ = false;
@@ -434,6 +616,18 @@ private:
     ngx_chain_t** out_end_ = &out_;
     ngx_buf_t* last_buffer_ = nullptr;
 };
+
+// Where the answer of a fragment leads; empty if it is no redirect.
+static std::string_view redirect_location(ngx_http_request_t* r, const Ctx* ctx, std::uint16_t status) {
+    bool redirects = status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+    if (!redirects || ctx == nullptr) return {};
+    if (ctx->served) return EntryView::trusted(ctx->entry).header("Location");
+    std::string_view found;
+    each_response_header(r, [&found](const ngx_table_elt_t& header) {
+        if (equals(header.key, "location")) found = view(header.value);
+    });
+    return found;
+}
 
 // The fragment is over, one way or another: its answer is what it was served from, or what was captured, or what we had.
 ngx_int_t Page::on_fragment_end(ngx_http_request_t* r, void* data, ngx_int_t rc) {
@@ -445,6 +639,10 @@ ngx_int_t Page::on_fragment_end(ngx_http_request_t* r, void* data, ngx_int_t rc)
     std::uint16_t status = fill != nullptr && fill->status != 0
                                ? fill->status
                                : static_cast<std::uint16_t>(rc >= 400 && rc < 600 ? rc : 0);
+    if (ctx != nullptr && ctx->served) status = EntryView::trusted(ctx->entry).head().status;
+    fetch->page->note(*fetch, r, ctx);
+    std::string_view location = redirect_location(r, ctx, status);
+    if (!location.empty() && fetch->page->redirect(*fetch, location)) return NGX_OK;
     bool captured = fill != nullptr && fill->complete && fill->for_page && rc == NGX_OK &&
                     fill->status >= 200 && fill->status < 300;
     bool failed_with_stale =
@@ -476,15 +674,13 @@ ngx_int_t Page::on_fragment_end(ngx_http_request_t* r, void* data, ngx_int_t rc)
     return NGX_OK;  // nginx need not make an error page of it
 }
 
-Fetch* Page::start_fetch(const std::string& target, ngx_msec_t timeout) {
+// A subrequest for the fragment, or for where it redirects to. False: no location answers it.
+bool Page::ask(Fetch& fetch, const std::string& target) {
     ngx_str_t uri = copy(request_->pool, target);
     ngx_str_t args = ngx_null_string;
     ngx_uint_t flags = 0;
     if (uri.data == nullptr) throw std::bad_alloc();
-    if (ngx_http_parse_unsafe_uri(request_, &uri, &args, &flags) != NGX_OK) return nullptr;
-    auto fetch = std::make_unique<Fetch>();
-    fetch->page = this;
-    fetch->target = target;
+    if (ngx_http_parse_unsafe_uri(request_, &uri, &args, &flags) != NGX_OK) return false;
     auto* after = static_cast<ngx_http_post_subrequest_t*>(
         ngx_palloc(request_->pool, sizeof(ngx_http_post_subrequest_t)));
     if (after == nullptr) throw std::bad_alloc();
@@ -492,19 +688,40 @@ Fetch* Page::start_fetch(const std::string& target, ngx_msec_t timeout) {
         return guarded(r->connection->log, "end of fragment", static_cast<ngx_int_t>(NGX_OK),
                        [&] { return on_fragment_end(r, data, rc); });
     };
-    after->data = fetch.get();
+    after->data = &fetch;
     ngx_http_request_t* subrequest;
     if (ngx_http_subrequest(request_, &uri, &args, &subrequest, after, NGX_HTTP_SUBREQUEST_BACKGROUND) !=
         NGX_OK)
-        return nullptr;
+        return false;
     Ctx* ctx = new_ctx(subrequest, nullptr, Role::fragment);
-    ctx->fetch = fetch.get();
+    ctx->fetch = &fetch;
+    ctx->at_hand_only = fetch.attributes.maxwait_ms == 0;
+    ctx->no_store = fetch.attributes.no_store;
+    return true;
+}
+
+Fetch* Page::start_fetch(const std::string& target, const esi::IncludeAttributes& attributes) {
+    auto fetch = std::make_unique<Fetch>();
+    fetch->page = this;
+    fetch->target = fetch->location = target;
+    fetch->attributes = attributes;
+    if (!ask(*fetch, target)) return nullptr;
+    bool limited = attributes.maxwait_ms != esi::IncludeAttributes::unset;
+    ngx_msec_t timeout = limited ? attributes.maxwait_ms : ctx_->conf->esi.value().timeout;
     fetch->timer.handler = on_timeout;
     fetch->timer.data = fetch.get();
     fetch->timer.log = request_->connection->log;
+    // What is at hand comes before the timer: that is of the next turn.
     ngx_add_timer(&fetch->timer, std::max<ngx_msec_t>(timeout, 1));
     fetches_.push_back(std::move(fetch));
     return fetches_.back().get();
+}
+
+void apply_include(Ctx* ctx) {
+    if (ctx->fetch == nullptr || ctx->fetch->attributes.ttl_s == esi::IncludeAttributes::unset) return;
+    Policy& policy = ctx->own_policy.emplace(ctx->conf->policy);
+    if (policy.valid.size() == max_valid_rules) policy.valid.pop_back();
+    policy.valid.insert(policy.valid.begin(), ValidRule{0, ctx->fetch->attributes.ttl_s});
 }
 
 void fragment_from_entry(Ctx* ctx) {

@@ -14,6 +14,9 @@ namespace larder::ngx {
 // all of it was sent, and this is the output filter's return value.
 ngx_int_t start_page(ngx_http_request_t* r, Ctx* ctx, std::string_view document, std::string_view plan);
 
+// What the include says of its fragment, once the fragment's location is known.
+void apply_include(Ctx* ctx);
+
 // The fragment of ctx is what its entry holds.
 void fragment_from_entry(Ctx* ctx);
 

@@ -1,7 +1,11 @@
-// Decided from the plan alone: fragments are not there yet.
+// Decided from the plan, and from the fragments that are there when the header leaves.
 #include "ngx_module/page/page_header.hpp"
 
+#include <algorithm>
+
+#include "cache/response/fields.hpp"
 #include "edge_includes/plan/plan.hpp"
+#include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/page/form_token.hpp"
 #include "ngx_module/request/headers.hpp"
 #include "ngx_module/text.hpp"
@@ -13,6 +17,23 @@ namespace {
 // What differs between visitors who ask for the same URL.
 constexpr esi::Reads personal_reads = esi::reads_cookies | esi::reads_headers | esi::reads_address |
                                       esi::reads_host_names | esi::reads_form_token;
+
+// Expires counts where there is no max-age.
+struct Control {
+    CacheDirectives said;
+    std::optional<std::int64_t> expires_s;
+
+    void add(std::string_view name, std::string_view value) {
+        if (equals_ignore_case(name, "Cache-Control")) add_cache_control(value, said);
+        if (equals_ignore_case(name, "Expires")) expires_s = parse_http_date(value).value_or(0);
+    }
+    CacheDirectives result(std::int64_t age_s) const {
+        CacheDirectives all = said;
+        if (!all.max_age && expires_s)
+            all.max_age = age_s + std::max<std::int64_t>(0, *expires_s - ngx_time());
+        return all;
+    }
+};
 
 void remove_lifetime(ngx_http_request_t* r) {
     each_response_header(r, [](ngx_table_elt_t& header) {
@@ -28,15 +49,53 @@ void remove_lifetime(ngx_http_request_t* r) {
 
 }  // namespace
 
-void set_page_header(ngx_http_request_t* r, Ctx* ctx, std::string_view plan) {
-    esi::Reads reads = plan.empty() ? esi::Reads{} : esi::PlanView::trusted(plan).reads();
-    if ((reads & personal_reads) == 0) return;
-    bool gives_cookie = (reads & esi::reads_form_token) != 0 && give_form_cookie(r, ctx);
-    remove_lifetime(r);
+bool reads_visitor(std::string_view plan) {
+    return !plan.empty() && (esi::PlanView::trusted(plan).reads() & personal_reads) != 0;
+}
+
+bool give_cookie(ngx_http_request_t* r, Ctx* ctx, std::string_view plan) {
+    if (!ctx->csrf_secret.empty()) return true;
+    bool wanted = !plan.empty() && (esi::PlanView::trusted(plan).reads() & esi::reads_form_token) != 0;
+    return wanted && !r->header_sent && give_form_cookie(r, ctx);
+}
+
+PartsControl unknown_parts(std::string_view plan) {
+    PartsControl parts;
+    if (!plan.empty() && esi::PlanView::trusted(plan).include_count() != 0) parts.add_unknown();
+    return parts;
+}
+
+CacheDirectives control_of(ngx_http_request_t* r, std::int64_t age_s) {
+    Control control;
+    each_response_header(r, [&control](const ngx_table_elt_t& header) {
+        if (header.hash != 0) control.add(view(header.key), view(header.value));
+    });
+    return control.result(age_s);
+}
+
+CacheDirectives control_of(const EntryView& entry, std::int64_t age_s) {
+    Control control;
+    entry.each_header(
+        [&control](std::string_view name, std::string_view value) { control.add(name, value); });
+    return control.result(age_s);
+}
+
+std::int64_t page_age_s(const Ctx* ctx) {
+    if (!ctx->served) return 0;
+    return std::max<std::int64_t>(0, (now_ms() - EntryView::trusted(ctx->entry).head().life.base_ms) / 1000);
+}
+
+void set_page_header(ngx_http_request_t* r, Ctx* ctx, std::string_view plan, PartsControl parts) {
+    bool personal = reads_visitor(plan);
+    bool gives_cookie = give_cookie(r, ctx, plan);
+    std::int64_t age_s = page_age_s(ctx);
     // A browser may show it again when going back, but asks anew otherwise: who logs in has another token.
-    ngx_table_elt_t* header =
-        gives_cookie ? add_response_header(r, ngx_string("Cache-Control"), ngx_string("private, no-store"))
-                     : add_response_header(r, ngx_string("Cache-Control"), ngx_string("private, no-cache"));
+    std::string control = gives_cookie ? "private, no-store"
+                          : personal   ? "private, no-cache"
+                                       : parts.value(control_of(r, age_s), age_s);
+    if (control.empty()) return;
+    remove_lifetime(r);
+    ngx_table_elt_t* header = add_response_header(r, ngx_string("Cache-Control"), copy(r->pool, control));
     if (header == nullptr || !note_cache_control(r, header)) throw std::bad_alloc();
 }
 

@@ -4,10 +4,9 @@
 
 #include "cache/response/fields.hpp"
 #include "cache/response/revalidate.hpp"
-#include "edge_includes/compile.hpp"
-#include "edge_includes/page_functions.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/near/wakeup.hpp"
+#include "ngx_module/page/compile.hpp"
 #include "ngx_module/page/page.hpp"
 #include "ngx_module/page/page_header.hpp"
 #include "ngx_module/pool.hpp"
@@ -98,7 +97,7 @@ ngx_int_t retry_in_full(ngx_http_request_t* r, Ctx* ctx) {
     ctx->fill = std::make_unique<Fill>();
     ctx->fill->request_ms = now_ms();
     ctx->status = Status::pass;
-    if (ctx->conf->policy.esi == EsiMode::on) strip_conditions(r);
+    if (ctx->policy().esi == EsiMode::on) strip_conditions(r);
     return ask_again(r);
 }
 
@@ -146,6 +145,8 @@ ngx_int_t answer_from_entry(ngx_http_request_t* r, Ctx* ctx, Status status) {
     r->disable_not_modified = 0;  // the upstream module wants the client's conditions for the backend alone
     clear_response_headers(r);
     if (!set_headers_from_entry(r, ctx)) return NGX_ERROR;
+    std::string_view plan = EntryView::trusted(ctx->entry).plan();
+    if (!plan.empty()) set_page_header(r, ctx, plan, unknown_parts(plan));
     return next_header_filter(r);
 }
 
@@ -177,7 +178,7 @@ void start_decoding(ngx_http_request_t* r, Ctx* ctx) {
     constexpr std::size_t most_growth = 16;  // of what may be stored: enough for text, too little for a bomb
     Fill& fill = *ctx->fill;
     std::size_t most =
-        most_growth * std::max<std::size_t>(ctx->conf->policy.max_body, ctx->conf->esi.value().size);
+        most_growth * std::max<std::size_t>(ctx->policy().max_body, ctx->conf->esi.value().size);
     fill.decoder = Decoder::make(view(r->headers_out.content_encoding->value), most);
     r->headers_out.content_encoding->hash = 0;
     r->headers_out.content_encoding = nullptr;
@@ -217,7 +218,7 @@ ngx_chain_t* decode(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
 void prepare_capture(ngx_http_request_t* r, Ctx* ctx) {
     Fill& fill = *ctx->fill;
     fill.expected = r->headers_out.content_length_n;
-    std::size_t limit = ctx->conf->policy.max_body;
+    std::size_t limit = ctx->policy().max_body;
     if (fill.for_store && fill.expected > static_cast<std::int64_t>(limit)) {
         fill.for_store = false;
         ctx->detail = "too-large";
@@ -271,13 +272,6 @@ ngx_int_t pass_header(ngx_http_request_t* r, Ctx* ctx) {
     return add_cache_status(r, ctx) ? next_header_filter(r) : NGX_ERROR;
 }
 
-// The page is complete: now it is known what its header must say.
-ngx_int_t send_held_header(ngx_http_request_t* r, Ctx* ctx) {
-    if (!std::exchange(ctx->fill->header_held, false)) return NGX_OK;
-    set_page_header(r, ctx, ctx->fill->plan);
-    return add_cache_status(r, ctx) ? next_header_filter(r) : NGX_ERROR;
-}
-
 // What comes is no page, and nothing of it was sent.
 ngx_int_t bad_page(ngx_http_request_t* r, Ctx* ctx) {
     Fill& fill = *ctx->fill;
@@ -295,26 +289,6 @@ ngx_int_t broken_off(ngx_http_request_t* r, Ctx* ctx) {
     return send_entry_body(r, ctx) == NGX_ERROR ? NGX_ERROR : NGX_OK;
 }
 
-bool compile_plan(ngx_http_request_t* r, Ctx* ctx) {
-    Fill& fill = *ctx->fill;
-    esi::CompileOptions options;
-    options.limits.document_bytes = ctx->conf->esi.value().size;
-    options.limits.includes = ctx->conf->esi.value().includes;
-    options.host_functions = esi::page_functions;
-    options.syntax = esi::syntax_of(view(r->headers_out.content_type));
-    esi::CompileResult result = esi::compile(fill.body, options);
-    for (const esi::Report& report : result.reports) {
-        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0, "larder: ESI of \"%V\", line %uD: %s", &r->uri,
-                      report.line, report.text.c_str());
-    }
-    if (result.too_large)
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "larder: \"%V\" is larger than larder_esi size=%uz: sent as it is", &r->uri,
-                      ctx->conf->esi.value().size);
-    fill.plan = std::move(result.plan);
-    return !fill.plan.empty();
-}
-
 // Sets the parts that are of this fill, stores the entry, lets others go on. Returns all of it but the body.
 std::string store(Ctx* ctx, EntryParts& parts) {
     Fill& fill = *ctx->fill;
@@ -326,7 +300,7 @@ std::string store(Ctx* ctx, EntryParts& parts) {
     const Where& where = ctx->conf->where.value();
     auto put = [&](std::function<void()> handler) {
         return where.store != nullptr && !ctx->near_only &&
-               put_entry(*where.store, ctx->key, prefix, parts.body, ctx->conf->policy, std::move(handler));
+               put_entry(*where.store, ctx->key, prefix, parts.body, ctx->policy(), std::move(handler));
     };
     fill.locked = false;
     if (ctx->uses_near()) {
@@ -359,7 +333,7 @@ void store_answer(Ctx* ctx) {
 
 // The backend says that the entry is still good: it is stored anew, and is the answer.
 ngx_int_t revalidate(ngx_http_request_t* r, Ctx* ctx) {
-    auto parts = revalidated(ctx->conf->policy, EntryView::trusted(ctx->entry), gather_answer(r, ctx),
+    auto parts = revalidated(ctx->policy(), EntryView::trusted(ctx->entry), gather_answer(r, ctx),
                              ctx->fill->decision);
     if (!parts) return retry_without_condition(r, ctx);
     std::string bytes = store(ctx, *parts);
@@ -405,11 +379,20 @@ void finish(ngx_http_request_t* r, Ctx* ctx) {
         end_fill_lock(ctx);
         return;
     }
-    if (fill.decision.esi) compile_plan(r, ctx);
+    if (fill.decision.esi) fill.plan = compile_document(r, *ctx->conf, fill.body);
     if (fill.for_store) store_answer(ctx);
 }
 
 }  // namespace
+
+ngx_int_t send_page_header(ngx_http_request_t* r, Ctx* ctx, std::string_view plan,
+                           const PartsControl& parts) {
+    if (r->header_sent) return NGX_OK;
+    set_page_header(r, ctx, plan, parts);
+    if (ctx->fill == nullptr) return ngx_http_send_header(r);
+    ctx->fill->header_held = false;
+    return add_cache_status(r, ctx) ? next_header_filter(r) : NGX_ERROR;
+}
 
 void strip_larder_response_headers(ngx_http_request_t* r) {
     each_response_header(r, [](ngx_table_elt_t& header) {
@@ -449,14 +432,14 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
     if (fill.conditional && reduced && fill.status == NGX_HTTP_NOT_MODIFIED) return revalidate(r, ctx);
     if (ctx->role == Role::fragment) fill.for_page = true;
     if (reduced) {
-        fill.decision = storability(ctx->conf->policy, gather_answer(r, ctx));
-        fill.for_store = fill.decision.store && !any_true(r, ctx->conf->no_store.value());
+        fill.decision = storability(ctx->policy(), gather_answer(r, ctx));
+        fill.for_store = fill.decision.store && !ctx->no_store && !any_true(r, ctx->conf->no_store.value());
         if (fill.for_store && !fill.decision.vary.empty() && ctx->role != Role::refresh && vary_again(r, ctx))
             return ask_again(r);
-        if (fill.for_store) strip_cookies(r, ctx->conf->policy);
+        if (fill.for_store) strip_cookies(r, ctx->policy());
         fill.for_page = fill.for_page || (fill.decision.esi && ctx->role == Role::client);
         if (fill.decision.store && !fill.for_store) {  // says something about this request alone
-            ctx->detail = "larder_no_store";
+            ctx->detail = ctx->no_store ? "esi-no-store" : "larder_no_store";
             end_fill_lock(ctx);
         } else if (!fill.for_store) {
             ctx->detail = fill.decision.reason;
@@ -465,7 +448,7 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
             if (could_differ && fill.status < NGX_HTTP_INTERNAL_SERVER_ERROR) return retry_in_full(r, ctx);
         }
     } else {  // sent in full: nothing is stored, but a page may still be assembled from it
-        fill.decision = storability(ctx->conf->policy, gather_answer(r, ctx));
+        fill.decision = storability(ctx->policy(), gather_answer(r, ctx));
         fill.for_page =
             fill.for_page || (fill.decision.esi && ctx->role == Role::client && r->method != NGX_HTTP_HEAD);
     }
@@ -487,7 +470,7 @@ static ngx_int_t send_raw_page(ngx_http_request_t* r, Ctx* ctx, const ngx_chain_
                   "larder: \"%V\" is larger than larder_esi size=%uz: sent as it is", &r->uri,
                   ctx->conf->esi.value().size);
     fill.for_page = fill.swallow = false;
-    ngx_int_t rc = send_held_header(r, ctx);
+    ngx_int_t rc = send_page_header(r, ctx, {}, {});
     if (rc == NGX_ERROR || rc > NGX_OK) return rc;
     ngx_buf_t* buffer = memory_buffer(r->pool, fill.body);
     ngx_chain_t* chain = buffer != nullptr ? ngx_alloc_chain_link(r->pool) : nullptr;
@@ -518,7 +501,7 @@ ngx_int_t fill_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
         last = last || is_last(r, link->buf);
         if (!fill.for_store && !fill.for_page) continue;
         append(fill.body, link->buf);
-        if (fill.for_store && fill.body.size() > ctx->conf->policy.max_body) {
+        if (fill.for_store && fill.body.size() > ctx->policy().max_body) {
             fill.for_store = false;
             ctx->detail = "too-large";
             end_with_pass(ctx);
@@ -539,9 +522,7 @@ ngx_int_t fill_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
         finish(r, ctx);
         if (fill.for_page && ctx->role == Role::client) {
             if (!fill.complete && fill.header_held) return broken_off(r, ctx);
-            ngx_int_t rc = send_held_header(r, ctx);
-            if (rc == NGX_ERROR || rc > NGX_OK) return rc;
-            rc = start_page(r, ctx, fill.body, fill.plan);
+            ngx_int_t rc = start_page(r, ctx, fill.body, fill.plan);
             if (rc != NGX_DONE) return rc;
             r->buffered |= larder_buffered;  // nginx keeps the request until the page is whole
             return NGX_OK;

@@ -5,6 +5,7 @@
 #include "edge_includes/plan/plan.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/near/wakeup.hpp"
+#include "ngx_module/page/page.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/refresh.hpp"
 #include "ngx_module/request/request.hpp"
@@ -20,10 +21,11 @@ ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx);
 ngx_int_t go_past(ngx_http_request_t* r, Ctx* ctx, Status status) {
     unclaim(ctx);
     ctx->status = status;
+    if (ctx->at_hand_only) return NGX_HTTP_GATEWAY_TIME_OUT;
     // A fragment's answer, and one with ESI, is captured even when nothing is cached.
-    bool captured = ctx->role == Role::fragment || ctx->conf->policy.esi != EsiMode::off;
+    bool captured = ctx->role == Role::fragment || ctx->policy().esi != EsiMode::off;
     // A part of a page's source, or word that it did not change, makes no page.
-    if (ctx->conf->policy.esi == EsiMode::on) strip_conditions(r);
+    if (ctx->policy().esi == EsiMode::on) strip_conditions(r);
     return captured ? start_fill(r, ctx) : NGX_DECLINED;
 }
 
@@ -87,6 +89,7 @@ ngx_int_t wait_for_fill(ngx_http_request_t* r, Ctx* ctx) {
 }
 
 ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
+    if (ctx->at_hand_only) return NGX_HTTP_GATEWAY_TIME_OUT;
     // Nothing to store in the answer to a HEAD, nor to a subrequest of which nginx wants the status alone (auth_request, mirror).
     if (r->method == NGX_HTTP_HEAD || r->header_only) {
         ctx->status = Status::miss;
@@ -100,7 +103,7 @@ ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
     // Each request for a page that has to be validated each time asks for itself: another's answer would not do.
     bool each_asks =
         ctx->verdict == Verdict::validate && EntryView::trusted(ctx->entry).head().life.fresh_ms == 0;
-    if (ctx->conf->lock.value() != 0 && !deadline_passed && !each_asks) {
+    if (ctx->conf->lock.value() != 0 && !deadline_passed && !each_asks && !ctx->no_store) {
         if (!ctx->claimed) {
             switch (zone().claim_fill(ctx->key, static_cast<unsigned>(ngx_worker), now_ms(), fill_lease_ms)) {
                 case near_cache::Fill::wait:
@@ -132,7 +135,7 @@ ngx_int_t look(ngx_http_request_t* r, Ctx* ctx) {
         if (found.pass && !ctx->servable()) return go_past(r, ctx, Status::pass);
         check_store = !ctx->servable() || found.check_store;
     }
-    bool in_store = where.store != nullptr && !ctx->near_only;
+    bool in_store = where.store != nullptr && !ctx->near_only && !ctx->at_hand_only;
     if (in_store && check_store && !ctx->asked_store && ask_store(ctx)) return suspend(r, ctx);
     return decide(r, ctx);
 }
@@ -223,6 +226,7 @@ ngx_int_t lookup(ngx_http_request_t* r) {
     }
     if (ctx->conf == nullptr) {  // a fragment, in its location for the first time
         ctx->conf = loc_conf(r);
+        apply_include(ctx);
         strip_conditions(r);
         return begin(r, ctx);
     }

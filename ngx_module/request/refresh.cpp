@@ -31,6 +31,7 @@ struct Refresh {
     Key key;
     std::string variant, target;
     const LocConf* conf;
+    std::optional<Policy> own_policy;
     ngx_http_conf_ctx_t* server;
     ngx_http_addr_conf_t* address;
     ngx_listening_t* listening;
@@ -65,6 +66,7 @@ Refresh describe(ngx_http_request_t* r, Ctx* ctx) {
     // Rewrites happen again, so they must get what the client sent.
     refresh.target = r == r->main ? std::string(view(r->unparsed_uri)) : variant->target();
     refresh.conf = ctx->conf;
+    refresh.own_policy = ctx->own_policy;
     refresh.server =
         static_cast<ngx_http_core_srv_conf_t*>(ngx_http_get_module_srv_conf(r, ngx_http_core_module))->ctx;
     refresh.address = r->main->http_connection->addr_conf;  // subrequests have none
@@ -226,6 +228,7 @@ void run(const Refresh& refresh) {
     ctx->cookies = refresh.cookies;
     ctx->personal = refresh.personal;
     ctx->near_only = refresh.near_only;
+    ctx->own_policy = refresh.own_policy;
     ctx->eligible = true;
     ngx_http_handler(r);
     ngx_http_run_posted_requests(c);
@@ -260,7 +263,7 @@ Job make_job(const Refresh& refresh) {
     const Where& where = refresh.conf->where.value();
     job.fence = fence_now(where.store);
     job.store = where.store->name;
-    job.policy = refresh.conf->policy;
+    job.policy = refresh.own_policy.value_or(refresh.conf->policy);
     job.variant = refresh.variant;
     return job;
 }

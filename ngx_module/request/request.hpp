@@ -12,6 +12,7 @@
 
 #include "cache/request/key.hpp"
 #include "cache/response/decoder.hpp"
+#include "cache/response/parts_control.hpp"
 #include "cache/response/storable.hpp"
 #include "ngx_module/directives/config.hpp"
 #include "ngx_module/near/zone.hpp"
@@ -88,10 +89,10 @@ struct Ctx {
     Key key;
     Key base;  // varied: the key without the headers that the answer turned out to vary on
     bool varied = false;
-    ngx_str_t variant{};     // encoded
-    bool personal = false;   // it is one person's
-    bool near_only = false;  // ... and kept in no store
-    std::string cookies;     // refresh: the Cookie field to send
+    ngx_str_t variant{};      // encoded
+    bool personal = false;    // it is one person's
+    bool near_only = false;   // ... and kept in no store
+    std::string cookies;      // refresh: the Cookie field to send
     std::string csrf_secret;  // of the cookie that the visitor gets with this answer
     near_cache::Hold hold = 0;
     std::uint64_t version = 0;  // of the held entry in the near cache
@@ -99,9 +100,12 @@ struct Ctx {
     Verdict verdict = Verdict::dead;
     std::string store_bytes;  // an entry fresh from the store
     std::unique_ptr<Fill> fill;
-    Fetch* fetch = nullptr;  // fragment: the include it is for
-    ngx_event_t timer{};     // while waiting
-    ngx_event_t again{};     // while another machine fills
+    std::optional<Policy> own_policy;  // fragment: the location's, as the include changes it
+    bool at_hand_only = false;         // fragment: not to be waited for
+    bool no_store = false;             // fragment: not to be kept
+    Fetch* fetch = nullptr;            // fragment: the include it is for
+    ngx_event_t timer{};               // while waiting
+    ngx_event_t again{};               // while another machine fills
     ngx_http_request_t* request = nullptr;
     std::shared_ptr<bool> alive =
         std::make_shared<bool>(true);  // false once the request is gone: for late answers
@@ -109,6 +113,7 @@ struct Ctx {
     ~Ctx();
     // near=off is for stores that work: while one is down, the near cache stands in for it.
     bool uses_near() const;
+    const Policy& policy() const { return own_policy ? *own_policy : conf->policy; }
     // An entry is at hand that may be served, if only when the backend fails.
     bool servable() const { return !entry.empty() && verdict != Verdict::validate; }
     void take(const near_cache::Found& found);
@@ -175,6 +180,8 @@ bool add_vary(ngx_http_request_t* r, const Ctx* ctx);
 void clear_response_headers(ngx_http_request_t* r);
 // NGX_DONE: the page waits for fragments.
 ngx_int_t send_entry_body(ngx_http_request_t* r, Ctx* ctx);
+// Sends the header of a page of fragments, unless it was sent: a header filter's return value.
+ngx_int_t send_page_header(ngx_http_request_t* r, Ctx* ctx, std::string_view plan, const PartsControl& parts);
 // A buffer over memory that nobody may write to; null when memory is short.
 ngx_buf_t* memory_buffer(ngx_pool_t* pool, std::string_view bytes);
 // Our bit in r->buffered: more will come.

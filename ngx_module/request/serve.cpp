@@ -83,6 +83,11 @@ std::int64_t ttl_s(const EntryView& entry) {
 
 ngx_int_t send_entry(ngx_http_request_t* r, Ctx* ctx) {
     if (!set_headers_from_entry(r, ctx)) return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    std::string_view plan = EntryView::trusted(ctx->entry).plan();
+    if (!plan.empty()) {  // the page sends its header when it knows what is at hand of its parts
+        if (r->method != NGX_HTTP_HEAD) return send_entry_body(r, ctx);
+        set_page_header(r, ctx, plan, unknown_parts(plan));
+    }
     ngx_int_t rc = ngx_http_send_header(r);
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) return rc;
     return send_entry_body(r, ctx);
@@ -108,7 +113,6 @@ bool set_headers_from_entry(ngx_http_request_t* r, Ctx* ctx) {
         ngx_http_clear_last_modified(r);
         ngx_http_clear_accept_ranges(r);
         ngx_http_clear_etag(r);
-        set_page_header(r, ctx, entry.plan());
     }
     return ok && add_vary(r, ctx) && add_cache_status(r, ctx);
 }

@@ -330,7 +330,7 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
     for (const NamedValue& header : variant->headers)
         push_header(r, &reduced.headers, header.name, header.value);
     push_header(r, &reduced.headers, "X-Forwarded-Proto", variant->scheme);
-    if (ctx->conf->policy.keep_s != 0 && !ctx->entry.empty()) {
+    if (ctx->policy().keep_s != 0 && !ctx->entry.empty()) {
         Condition condition = condition_of(EntryView::trusted(ctx->entry));
         fill.conditional = !condition.empty();
         if (!condition.if_none_match.empty())
@@ -338,7 +338,7 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
         if (!condition.if_modified_since.empty())
             push_header(r, &reduced.headers, "If-Modified-Since", condition.if_modified_since);
     }
-    if (ctx->conf->policy.esi != EsiMode::off) {
+    if (ctx->policy().esi != EsiMode::off) {
         push_header(r, &reduced.headers, "Surrogate-Capability", "larder=\"ESI/1.0\"");
     }
     reduced.server = r->headers_in.server;

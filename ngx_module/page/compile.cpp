@@ -1,0 +1,28 @@
+// The compiler's options and reports in nginx's terms.
+#include "ngx_module/page/compile.hpp"
+
+#include "edge_includes/compile.hpp"
+#include "edge_includes/page_functions.hpp"
+#include "ngx_module/text.hpp"
+
+namespace larder::ngx {
+
+std::string compile_document(ngx_http_request_t* r, const LocConf& conf, std::string_view document) {
+    esi::CompileOptions options;
+    options.limits.document_bytes = conf.esi.value().size;
+    options.limits.includes = conf.esi.value().includes;
+    options.host_functions = esi::page_functions;
+    options.syntax = esi::syntax_of(view(r->headers_out.content_type));
+    esi::CompileResult result = esi::compile(document, options);
+    for (const esi::Report& report : result.reports) {
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0, "larder: ESI of \"%V\", line %uD: %s", &r->uri,
+                      report.line, report.text.c_str());
+    }
+    if (result.too_large)
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "larder: \"%V\" is larger than larder_esi size=%uz: sent as it is", &r->uri,
+                      conf.esi.value().size);
+    return std::move(result.plan);
+}
+
+}  // namespace larder::ngx
