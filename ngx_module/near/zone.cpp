@@ -445,7 +445,7 @@ bool Zone::admit_variant(const Key& base, const Key& variant, std::int64_t now_m
     constexpr std::int64_t hour_ms = 3'600'000;
     Guard guard(*this);
     Ref known = find_node(variant);
-    if (known != 0 && node(known).entry != 0) return true;
+    if (known != 0 && (node(known).entry != 0 || node(known).fill_until_ms > now_ms)) return true;
     Ref ref = node_for(base);
     if (ref == 0) return false;
     Node& n = node(ref);

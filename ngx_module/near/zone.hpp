@@ -111,7 +111,7 @@ public:
     // Nobody regenerates it before then.
     void postpone_refresh(const Key& key, std::int64_t until_ms);
 
-    // Whether one more variant of `base` may be made: it is there already, or fewer than `most` were in the last hour.
+    // Whether one more variant of `base` may be made: it is there already or being made, or fewer than `most` were in the last hour.
     bool admit_variant(const Key& base, const Key& variant, std::int64_t now_ms, unsigned most);
 
     // The verdict on an entry that is not (yet) in this zone, with what the zone knows of its store's purges.
