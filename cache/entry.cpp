@@ -100,7 +100,7 @@ std::optional<EntryView> EntryView::parse(std::string_view bytes, const char** w
     if (!well_formed_names(view.section(head.variant_size, head.tags_size), max_entry_tags))
         return refuse("entry has malformed tags");
     if (!well_formed_names(view.section(view.before_vary(), head.vary_size), max_entry_vary) ||
-        head.marker > 1)
+        head.kind > static_cast<std::uint32_t>(EntryKind::open_part))
         return refuse("entry has a malformed vary list");
     std::size_t headers_at = head.variant_size + head.tags_size;
     if (!well_formed_headers(view.section(headers_at, head.headers_size)) ||
@@ -122,6 +122,22 @@ std::string_view EntryView::header(std::string_view name) const {
         if (found.empty() && equals_ignore_case(n, name)) found = value;
     });
     return found;
+}
+
+EntryParts part_of(const EntryParts& page, std::string_view variant, std::string_view plan,
+                   std::string_view body, bool open) {
+    EntryParts part = page;
+    part.kind = open ? EntryKind::open_part : EntryKind::part;
+    part.variant = variant;
+    part.plan = plan;
+    part.body = body;
+    part.steering.clear();
+    part.vary.clear();
+    part.life.keep_ms = 0;
+    std::erase_if(part.headers, [](const NamedValue& header) {
+        return equals_ignore_case(header.name, "ETag") || equals_ignore_case(header.name, "Last-Modified");
+    });
+    return part;
 }
 
 std::string entry_prefix(const EntryParts& parts) {
@@ -146,7 +162,7 @@ std::string entry_prefix(const EntryParts& parts) {
     head.headers_size = static_cast<std::uint32_t>(headers.size());
     head.steering_size = static_cast<std::uint32_t>(steering.size());
     head.vary_size = static_cast<std::uint32_t>(vary.size());
-    head.marker = parts.marker ? 1 : 0;
+    head.kind = static_cast<std::uint32_t>(parts.kind);
     head.plan_size = static_cast<std::uint32_t>(parts.plan.size());
     head.body_size = parts.body.size();
     head.body_checksum = XXH3_64bits(parts.body.data(), parts.body.size());

@@ -29,6 +29,13 @@ inline constexpr std::size_t max_entry_tags = 256;
 inline constexpr std::size_t max_entry_headers = 128;
 inline constexpr std::size_t max_entry_vary = 16;
 
+enum class EntryKind : std::uint32_t {
+    answer,     // of the backend, to this variant
+    marker,     // no answer, just the vary list for who has none of those headers
+    part,       // a named part of another page (<esi:inline>), for includes alone
+    open_part,  // ... and for clients, too
+};
+
 struct EntryHead {
     std::uint32_t magic;
     std::uint16_t version;
@@ -36,7 +43,7 @@ struct EntryHead {
     std::uint32_t render_ms;  // how long the backend took
     std::uint32_t steering_size;
     std::uint32_t vary_size;
-    std::uint32_t marker;     // 1: no answer, just the vary list for who has none of those headers; else 0
+    std::uint32_t kind;       // an EntryKind
     std::int64_t created_ms;  // Unix time the request for this render was sent
     Lifetime life;
     std::uint64_t fence;  // the newest purge sequence known when the render began (see purge.hpp)
@@ -62,6 +69,7 @@ public:
     static EntryView trusted(std::string_view bytes);
 
     const EntryHead& head() const { return head_; }
+    EntryKind kind() const { return static_cast<EntryKind>(head_.kind); }
     std::string_view bytes() const { return bytes_; }
     std::string_view variant() const { return section(0, head_.variant_size); }
     std::string_view plan() const { return section(before_vary() + head_.vary_size, head_.plan_size); }
@@ -105,10 +113,15 @@ struct EntryParts {
     std::vector<NamedValue> headers;     // at most max_entry_headers
     std::vector<NamedValue> steering{};  // the same
     std::vector<std::string> vary{};     // at most max_entry_vary
-    bool marker = false;
+    EntryKind kind = EntryKind::answer;
     std::string_view plan;
     std::string_view body;
 };
+
+// A named part of a page: an entry of its own, of the variant part_variant() gives, without what is said of the page's body. It
+// lives and dies with the page's times and tags. `body` is of the page's body.
+EntryParts part_of(const EntryParts& page, std::string_view variant, std::string_view plan,
+                   std::string_view body, bool open);
 
 // Everything of the entry but the body, checksums included: what precedes the body's bytes.
 std::string entry_prefix(const EntryParts& parts);

@@ -138,6 +138,18 @@ std::string Variant::cookie_field(const std::function<std::string(std::string_vi
     return text;
 }
 
+std::string part_variant(std::string_view page, std::string_view target) {
+    const char* why;
+    auto variant = Variant::parse(page, &why);
+    if (!variant) return {};
+    auto question = std::min(target.find('?'), target.size());
+    variant->method = "PART";
+    variant->path = target.substr(0, question);
+    variant->query = target.substr(std::min(question + 1, target.size()));
+    std::string encoded = variant->encode();
+    return Variant::parse(encoded, &why) ? encoded : std::string();
+}
+
 void VariantWriter::byte(std::uint8_t value) {
     if (at_ == end_) {
         overflow_ = true;

@@ -70,6 +70,10 @@ struct Variant {
     std::string cookie_field(const std::function<std::string(std::string_view)>& sign) const;
 };
 
+// The variant of the part that a page of the encoded variant `page` names `target` ("/path?query"): the page's with another
+// target, and a method that no request has, so that no part ever stands in for a page. Empty for what is no target.
+std::string part_variant(std::string_view page, std::string_view target);
+
 // Builds an encoded variant into a fixed buffer without allocating; used once per request on the hit path.
 class VariantWriter {
 public:

@@ -56,7 +56,7 @@ std::vector<std::string> keys_of_url(Store& store, std::uint64_t url) {
 
 bool is_due(Store& store, const std::string& key) {
     auto entry = read_stored_entry(store, key);
-    return entry && !EntryView::trusted(entry->bytes).head().marker && entry->verdict != Verdict::fresh;
+    return entry && EntryView::trusted(entry->bytes).kind() == EntryKind::answer && entry->verdict != Verdict::fresh;
 }
 
 }  // namespace

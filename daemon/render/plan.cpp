@@ -1,9 +1,11 @@
 // The compiler's limits come from the policy, so that nginx and the daemon compile alike.
 #include "plan.hpp"
 
+#include "cache/request/key.hpp"
 #include "cache/response/fields.hpp"
 #include "edge_includes/compile.hpp"
 #include "edge_includes/page_functions.hpp"
+#include "edge_includes/plan/plan.hpp"
 
 namespace larder::daemon {
 
@@ -14,6 +16,15 @@ std::string_view header(const std::vector<NamedValue>& headers, std::string_view
         if (equals_ignore_case(header.name, name)) return header.value;
     }
     return {};
+}
+
+esi::CompileResult compile_text(const Storability& storability, const Policy& policy, std::string_view text) {
+    esi::CompileOptions options;
+    options.limits.document_bytes = policy.max_body;
+    options.limits.includes = policy.esi_max_includes;
+    options.host_functions = esi::page_functions;
+    options.syntax = esi::syntax_of(header(storability.headers, "content-type"));
+    return esi::compile(text, options);
 }
 
 }  // namespace
@@ -27,18 +38,30 @@ bool compile_plan(const Storability& storability, const Policy& policy, std::str
         why = "an ESI document came with Content-Encoding: " + std::string(coding);
         return false;
     }
-    esi::CompileOptions options;
-    options.limits.document_bytes = policy.max_body;
-    options.limits.includes = policy.esi_max_includes;
-    options.host_functions = esi::page_functions;
-    options.syntax = esi::syntax_of(header(storability.headers, "content-type"));
-    esi::CompileResult result = esi::compile(body, options);
+    esi::CompileResult result = compile_text(storability, policy, body);
     if (result.too_large) {
         why = "an ESI document is too large";
         return false;
     }
     if (result.has_esi) plan = std::move(result.plan);
     return true;
+}
+
+std::vector<NamedPart> named_parts(const EntryParts& page, const Storability& storability,
+                                   const Policy& policy) {
+    std::vector<NamedPart> parts;
+    if (page.plan.empty()) return parts;
+    esi::PlanView plan = esi::PlanView::trusted(page.plan);
+    for (std::uint32_t i = 0; i < plan.inline_count(); i++) {
+        esi::Inline named = plan.inline_fragment(i);
+        std::string variant = part_variant(page.variant, named.name);
+        if (variant.empty()) continue;
+        std::string_view body = page.body.substr(named.offset, named.length);
+        std::string part_plan = compile_text(storability, policy, body).plan;
+        parts.push_back(
+            {key_of(variant).text(), build_entry(part_of(page, variant, part_plan, body, named.fetchable))});
+    }
+    return parts;
 }
 
 }  // namespace larder::daemon

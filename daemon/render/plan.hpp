@@ -3,7 +3,9 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "cache/entry.hpp"
 #include "cache/response/storable.hpp"
 
 namespace larder::daemon {
@@ -12,5 +14,12 @@ namespace larder::daemon {
 // compiled cannot be: such an answer isn't stored.
 bool compile_plan(const Storability& storability, const Policy& policy, std::string_view body,
                   std::string& plan, std::string& why);
+
+// A named part of a page (<esi:inline>), to be stored beside it.
+struct NamedPart {
+    std::string key, entry;
+};
+std::vector<NamedPart> named_parts(const EntryParts& page, const Storability& storability,
+                                   const Policy& policy);
 
 }  // namespace larder::daemon

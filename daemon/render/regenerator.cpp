@@ -226,7 +226,10 @@ void Regenerator::commit(const Shared& render) {
     parts.vary = storability.vary;
     parts.plan = plan;
     parts.body = got.body;
-    store_parts(render, parts);
+    stamp(*render, parts);
+    for (const NamedPart& part : named_parts(parts, storability, render->job.policy))
+        store_part(*render, part);
+    store_entry(render, build_entry(parts));
 }
 
 // Puts in the place of the body what its coding stands for.
@@ -252,7 +255,12 @@ void Regenerator::revalidate(const Shared& render, const Answer& answer) {
     auto parts = render->stored.empty()
                      ? std::nullopt
                      : revalidated(render->job.policy, EntryView::trusted(render->stored), answer, decision);
-    if (parts) return store_parts(render, *parts);
+    if (parts) {
+        stamp(*render, *parts);
+        for (const NamedPart& part : named_parts(*parts, decision, render->job.policy))
+            store_part(*render, part);
+        return store_entry(render, build_entry(*parts));
+    }
     if (render->stored.empty()) return fail(render, "status 304, though nothing was asked");
     // It is about something else than what we have: ask for all of it.
     render->stored.clear();
@@ -263,11 +271,19 @@ void Regenerator::revalidate(const Shared& render, const Answer& answer) {
     enter_gate(render);
 }
 
-void Regenerator::store_parts(const Shared& render, EntryParts& parts) {
-    parts.render_ms = static_cast<std::uint32_t>(std::max<std::int64_t>(render->answer.took_ms, 0));
-    parts.created_ms = render->answer.request_ms;
-    parts.fence = render->fence;
-    store_entry(render, build_entry(parts));
+void Regenerator::stamp(const Render& render, EntryParts& parts) {
+    parts.render_ms = static_cast<std::uint32_t>(std::max<std::int64_t>(render.answer.took_ms, 0));
+    parts.created_ms = render.answer.request_ms;
+    parts.fence = render.fence;
+}
+
+// Nobody renders a part by itself: it has no place in the index, and is made anew with its page.
+void Regenerator::store_part(const Render& render, const NamedPart& part) {
+    const char* why = nullptr;
+    auto entry = EntryView::parse(part.entry, &why);
+    if (!entry) return;
+    std::chrono::milliseconds lifetime(entry->head().life.dead_at_ms() - unix_ms());
+    if (lifetime > 0ms) render.store->put(part.key, part.entry, lifetime);
 }
 
 // The backend no longer gives out this page to everybody: what is stored of it must not be served for as long as its contract

@@ -18,6 +18,7 @@
 #include "daemon/queue/queue.hpp"
 #include "daemon/render/backend_client.hpp"
 #include "daemon/render/gate.hpp"
+#include "daemon/render/plan.hpp"
 #include "daemon/render/route.hpp"
 #include "daemon/stores/stores.hpp"
 #include "daemon/workers.hpp"
@@ -56,7 +57,8 @@ private:
     void commit(const Shared& render);
     bool decode(Render& render, Storability& storability);
     void revalidate(const Shared& render, const Answer& answer);
-    void store_parts(const Shared& render, EntryParts& parts);
+    static void stamp(const Render& render, EntryParts& parts);
+    static void store_part(const Render& render, const NamedPart& part);
     void withdraw(const Shared& render, const std::string& why);
     void store_entry(const Shared& render, const std::string& bytes);
     void enqueue_fragments(const Render& render, const EntryView& page);

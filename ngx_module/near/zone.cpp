@@ -512,7 +512,7 @@ Hold Zone::make_block(unsigned domain, std::span<const std::uint64_t> hashes, st
     std::copy(hashes.begin(), hashes.end(), b.hashes());
     std::copy(parts.begin(), parts.end(), b.parts());
     std::memcpy(b.bytes(), prefix.data(), prefix.size());
-    std::memcpy(b.bytes() + prefix.size(), body.data(), body.size());
+    if (!body.empty()) std::memcpy(b.bytes() + prefix.size(), body.data(), body.size());
     return held;
 }
 

@@ -4,6 +4,7 @@
 
 #include "cache/response/fields.hpp"
 #include "cache/response/revalidate.hpp"
+#include "edge_includes/plan/plan.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/near/wakeup.hpp"
 #include "ngx_module/page/compile.hpp"
@@ -316,7 +317,26 @@ std::string store(Ctx* ctx, EntryParts& parts) {
     return prefix;
 }
 
-void store_answer(Ctx* ctx) {
+// <esi:inline>: parts of the page that others include by their names.
+void store_named_parts(ngx_http_request_t* r, Ctx* ctx, const EntryParts& page) {
+    esi::PlanView plan = esi::PlanView::trusted(page.plan);
+    const Where& where = ctx->conf->where.value();
+    for (std::uint32_t i = 0; i < plan.inline_count(); i++) {
+        esi::Inline named = plan.inline_fragment(i);
+        std::string variant = part_variant(page.variant, named.name);
+        if (variant.empty()) continue;
+        std::string_view body = page.body.substr(named.offset, named.length);
+        std::string part_plan = compile_document(r, *ctx->conf, body);
+        EntryParts part = part_of(page, variant, part_plan, body, named.fetchable);
+        std::string prefix = entry_prefix(part);
+        Key key = key_of(variant);
+        if (ctx->uses_near()) wake_workers(zone().insert(key, where.domain(), prefix, body, now_ms()));
+        if (where.store != nullptr && !ctx->near_only)
+            put_entry(*where.store, key, prefix, body, ctx->policy(), [] {});
+    }
+}
+
+void store_answer(ngx_http_request_t* r, Ctx* ctx) {
     Fill& fill = *ctx->fill;
     EntryParts parts;
     parts.status = fill.status;
@@ -329,6 +349,7 @@ void store_answer(Ctx* ctx) {
     parts.plan = fill.plan;
     parts.body = fill.body;
     store(ctx, parts);
+    if (!fill.plan.empty()) store_named_parts(r, ctx, parts);
 }
 
 // The backend says that the entry is still good: it is stored anew, and is the answer.
@@ -354,7 +375,7 @@ bool vary_again(ngx_http_request_t* r, Ctx* ctx) {
     Key own = ctx->key;
     if (!extend_variant(r, ctx, ctx->fill->decision.vary)) return false;
     std::swap(own, ctx->key);
-    marker.marker = true;
+    marker.kind = EntryKind::marker;
     marker.variant = variant;
     marker.vary = ctx->fill->decision.vary;
     marker.tags = ctx->fill->decision.tags;
@@ -380,7 +401,7 @@ void finish(ngx_http_request_t* r, Ctx* ctx) {
         return;
     }
     if (fill.decision.esi) fill.plan = compile_document(r, *ctx->conf, fill.body);
-    if (fill.for_store) store_answer(ctx);
+    if (fill.for_store) store_answer(r, ctx);
 }
 
 }  // namespace

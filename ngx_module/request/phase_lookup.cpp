@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "cache/request/variant.hpp"
 #include "edge_includes/plan/plan.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/near/wakeup.hpp"
@@ -17,6 +18,7 @@ namespace larder::ngx {
 namespace {
 
 ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx);
+ngx_int_t look(ngx_http_request_t* r, Ctx* ctx);
 
 ngx_int_t go_past(ngx_http_request_t* r, Ctx* ctx, Status status) {
     unclaim(ctx);
@@ -88,7 +90,36 @@ ngx_int_t wait_for_fill(ngx_http_request_t* r, Ctx* ctx) {
     return suspend(r, ctx);
 }
 
+// The last place to look before the backend: is it a named part of a page? False: it was looked for, or can't be one.
+bool look_for_part(ngx_http_request_t* r, Ctx* ctx) {
+    if (ctx->part_tried || ctx->policy().esi == EsiMode::off || ctx->servable()) return false;
+    ctx->part_tried = true;
+    const char* why;
+    auto variant = Variant::parse(view(ctx->variant), &why);
+    std::string part = variant ? part_variant(view(ctx->variant), variant->target()) : std::string();
+    if (part.empty()) return false;
+    ctx->part = true;
+    ctx->own_key = std::exchange(ctx->key, key_of(part));
+    ctx->own_variant = std::exchange(ctx->variant, copy(r->pool, part));
+    ctx->drop_entry();
+    ctx->asked_store = false;
+    return true;
+}
+
+// Back to the request itself: there is no such part, or it isn't for this client.
+void no_part(Ctx* ctx) {
+    ctx->part = false;
+    ctx->key = ctx->own_key;
+    ctx->variant = ctx->own_variant;
+    ctx->drop_entry();
+}
+
 ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
+    if (ctx->part) {
+        no_part(ctx);
+    } else if (look_for_part(r, ctx)) {
+        return look(r, ctx);
+    }
     if (ctx->at_hand_only) return NGX_HTTP_GATEWAY_TIME_OUT;
     // Nothing to store in the answer to a HEAD, nor to a subrequest of which nginx wants the status alone (auth_request, mirror).
     if (r->method == NGX_HTTP_HEAD || r->header_only) {
@@ -132,8 +163,13 @@ ngx_int_t look(ngx_http_request_t* r, Ctx* ctx) {
         bool assembled = ctx->role == Role::client && r == r->main;
         near_cache::Found found = zone().find(ctx->key, now_ms(), assembled);
         if (found.hold != 0 || ctx->hold != 0) ctx->take(found);
-        if (found.pass && !ctx->servable()) return go_past(r, ctx, Status::pass);
-        check_store = !ctx->servable() || found.check_store;
+        if (found.pass && !ctx->servable()) {
+            if (!look_for_part(r, ctx)) return go_past(r, ctx, Status::pass);
+            ctx->passes = true;
+            return look(r, ctx);
+        }
+        // Of what passes by, the store is not asked for a part each time: only whether one that is here has changed.
+        check_store = (!ctx->servable() && !ctx->passes) || found.check_store;
     }
     bool in_store = where.store != nullptr && !ctx->near_only && !ctx->at_hand_only;
     if (in_store && check_store && !ctx->asked_store && ask_store(ctx)) return suspend(r, ctx);
@@ -145,7 +181,7 @@ bool is_anothers(ngx_http_request_t* r, Ctx* ctx) {
     EntryView entry = EntryView::trusted(ctx->entry);
     std::vector<std::string> names;
     entry.each_vary([&names](std::string_view name) { names.emplace_back(name); });
-    bool marker = entry.head().marker != 0;
+    bool marker = entry.kind() == EntryKind::marker;
     if (extend_variant(r, ctx, names)) {
         ctx->drop_entry();
         ctx->asked_store = false;
@@ -161,7 +197,9 @@ ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx) {
         unclaim(ctx);
         return look(r, ctx);
     }
-    if (!ctx->entry.empty()) {
+    bool hidden = ctx->part && !ctx->entry.empty() && ctx->role == Role::client &&
+                  EntryView::trusted(ctx->entry).kind() != EntryKind::open_part;
+    if (!ctx->entry.empty() && !hidden) {
         if (ctx->verdict == Verdict::fresh || ctx->verdict == Verdict::stale_while) unclaim(ctx);
         if (ctx->timer.timer_set &&
             (ctx->verdict == Verdict::fresh || ctx->verdict == Verdict::stale_while)) {
@@ -170,7 +208,7 @@ ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx) {
         if (ctx->verdict == Verdict::fresh)
             return serve_entry(r, ctx, ctx->waited ? Status::coalesced : Status::hit);
         if (ctx->verdict == Verdict::stale_while) {
-            request_refresh(r, ctx);
+            if (!ctx->part) request_refresh(r, ctx);  // a part is made anew with its page
             return serve_entry(r, ctx, Status::stale);
         }
     }

@@ -89,6 +89,11 @@ struct Ctx {
     Key key;
     Key base;  // varied: the key without the headers that the answer turned out to vary on
     bool varied = false;
+    bool part = false;  // looking for a named part of another page, by its key
+    bool part_tried = false;
+    bool passes = false;  // part: answers to the request itself are known to be unstorable
+    Key own_key;  // part: of the request itself
+    ngx_str_t own_variant{};
     ngx_str_t variant{};      // encoded
     bool personal = false;    // it is one person's
     bool near_only = false;   // ... and kept in no store

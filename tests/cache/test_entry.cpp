@@ -197,6 +197,29 @@ TEST(a_purge_finds_an_entry_by_its_url_and_its_tags) {
                                                       tag_hash("news"), tag_hash("item-1")}));
 }
 
+TEST(a_named_part_has_the_times_and_tags_of_its_page) {
+    EntryParts page;
+    std::string variant = sample_variant().encode(), part_of_it = part_variant(variant, "/box");
+    page.variant = variant;
+    page.life = {1700000000000, 60000, 1000, 2000, 3000};
+    page.tags = {"news"};
+    page.headers = {{"Content-Type", "text/html"}, {"ETag", "\"1\""}, {"Last-Modified", "x"}};
+    page.steering = {{"Surrogate-Control", "max-age=60"}};
+    page.body = "the page's body";
+    std::string bytes = build_entry(part_of(page, part_of_it, "", page.body.substr(4, 4), false));
+    const char* why = nullptr;
+    auto entry = EntryView::parse(bytes, &why);
+    assert_true(entry.has_value());
+    assert_true(entry->kind() == EntryKind::part);
+    assert_text_equal(entry->body(), "page");
+    assert_int_equal(entry->head().life.while_ms, 1000);
+    assert_int_equal(entry->head().life.keep_ms, 0);
+    assert_text_equal(entry->header("Content-Type"), "text/html");
+    assert_text_equal(entry->header("ETag"), "");
+    assert_int_equal(entry->head().steering_size, 0);
+    assert_true(EntryView::parse(build_entry(part_of(page, part_of_it, "", "x", true)), &why)->kind() == EntryKind::open_part);
+}
+
 TEST(the_offsets_that_scripts_read) {
     std::string bytes = sample_entry();
     std::int64_t created;

@@ -40,7 +40,10 @@ void examine(std::string_view bytes) {
     each_purge_hash(*entry, [&](std::uint64_t) { hashes++; });
     EXPECT(hashes == parts.tags.size() + 1);
     judge(head.life, {PurgeMode::soft, head.created_ms}, head.life.dead_at_ms());
-    if (head.reserved == 0) EXPECT(build_entry(parts) == bytes);
+    entry->each_steering([&](std::string_view name, std::string_view value) { parts.steering.push_back({name, value}); });
+    entry->each_vary([&](std::string_view name) { parts.vary.emplace_back(name); });
+    parts.kind = entry->kind();
+    EXPECT(build_entry(parts) == bytes);
 }
 
 }  // namespace
@@ -56,7 +59,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     head.version = entry_version;
     std::uint64_t rest = size - sizeof head;
     std::uint64_t meta =
-        std::uint64_t{head.variant_size} + head.tags_size + head.headers_size + head.plan_size;
+        std::uint64_t{head.variant_size} + head.tags_size + head.headers_size + head.steering_size +
+                         head.vary_size + head.plan_size;
     if (meta <= rest) {
         head.body_size = rest - meta;
         head.body_checksum = XXH3_64bits(bytes.data() + sizeof head + meta, head.body_size);

@@ -110,6 +110,17 @@ TEST(a_cookie_and_its_digest_differ) {
     assert_false(parses_with([](Variant& changed) { changed.cookies[0].kind = static_cast<CookieKind>(3); }));
 }
 
+TEST(a_named_part_is_no_page) {
+    const char* why = nullptr;
+    std::string page = sample_variant().encode(), part = part_variant(page, "/box?x=1");
+    auto v = Variant::parse(part, &why);
+    assert_true(v.has_value());
+    assert_text_equal(v->target(), "/box?x=1");
+    assert_true(v->method != "GET" && v->host == sample_variant().host && v->cookies == sample_variant().cookies);
+    for (const char* bad : {"", "box", "/a b", "/a\r\nb"}) assert_text_equal(part_variant(page, bad), "");
+    assert_text_equal(part_variant("nonsense", "/box"), "");
+}
+
 TEST(parts_cannot_flow_into_each_other) {
     Variant a = sample_variant();
     Variant b = sample_variant();
