@@ -96,6 +96,18 @@ def rotate(request):
     return HttpResponse("rotated")
 
 
-urlpatterns = [path(f"{view.__name__}/", view) for view in (login, logout, me, known, language, plan, group, form,
+def answer(request):
+    """A page with the headers of ?h=NAME:VALUE, and a session if ?session is there."""
+    response = page(request, "answer", "")
+    del response["Cache-Control"]
+    for header in request.GET.getlist("h"):
+        name, _, value = header.partition(":")
+        response[name] = value
+    if "session" in request.GET:
+        request.session["seen"] = renders[request.path]
+    return response
+
+
+urlpatterns = [path(f"{view.__name__}/", view) for view in (answer, login, logout, me, known, language, plan, group, form,
                                                           take, rotate)]
 application = get_wsgi_application()
