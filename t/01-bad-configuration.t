@@ -74,6 +74,9 @@ my @mistakes = (
     ['header that cannot be kept', "server { location / {\nlarder_header Cookie;\n", qr/"cookie".*larder_cookie/],
     ['bad size', "server { location / {\nlarder_max_size fat;\n", qr/"fat".*512m/],
     ['short purge token', "server { location / {\nlarder_purge token=short;\n", qr/"token=short".*16/],
+    ['request directive', "server { location / {\nlarder_request_control max-age s-maxage;\n", qr/"s-maxage".*on or off alone.*only-if-cached/],
+    ['on beside names', "server { location / {\nlarder_request_control on no-cache;\n", qr/"on".*on or off alone/],
+    ['only a condition', "server { location / {\nlarder_request_control if=\$http_a;\n", qr/if= needs on/],
     ['unknown refresh', "${zone}server { location / {\nlarder_refresh later;\n", qr/"later".*(?:daemon|inline|off)/],
 );
 

@@ -40,6 +40,8 @@ is_deeply $ask->('/two', 'X-B' => 2), ['for /2', 'MISS'], 'of two headers, one';
 is_deeply $ask->('/two', 'X-B' => 2, 'X-A' => 1), ['for 1/2', 'MISS'], '... or both';
 is_deeply $ask->('/two', 'X-B' => 2), ['for /2', 'HIT'], '... are different pages';
 
+like $t->get('/two', headers => ['X-A' => 7])->header('Cache-Status'), qr/fwd=vary-miss; .*stored/, '... and Cache-Status says so';
+
 my %how;
 $how{$ask->('/flood', 'X-A' => $_)->[1]}++ for 1 .. 20;
 is_deeply \%how, {MISS => 3, PASS => 17}, 'a flood of values is cut: the rest passes by';

@@ -25,16 +25,6 @@ std::string_view unquote(std::string_view text) {
     return text;
 }
 
-struct Directive {
-    std::string_view name, argument;
-};
-
-Directive split_directive(std::string_view element) {
-    auto equals = element.find('=');
-    if (equals == std::string_view::npos) return {element, {}};
-    return {trim_ows(element.substr(0, equals)), unquote(trim_ows(element.substr(equals + 1)))};
-}
-
 void set_lifetime(std::optional<std::int64_t>& field, std::string_view argument) {
     if (!field) field = parse_delta_seconds(argument).value_or(0);
 }
@@ -44,7 +34,7 @@ void set_window(std::optional<std::int64_t>& field, std::string_view argument) {
     if (!field) field = parse_delta_seconds(argument);
 }
 
-void add_directive(const Directive& d, CacheDirectives& into) {
+void add_directive(const CacheDirective& d, CacheDirectives& into) {
     auto is = [&d](std::string_view name) { return equals_ignore_case(d.name, name); };
     if (is("max-age"))
         set_lifetime(into.max_age, d.argument);
@@ -325,6 +315,12 @@ bool equals_ignore_case(std::string_view a, std::string_view b) {
                       [](char x, char y) { return lower(x) == lower(y); });
 }
 
+CacheDirective split_directive(std::string_view element) {
+    auto equals = element.find('=');
+    if (equals == std::string_view::npos) return {element, {}, false};
+    return {trim_ows(element.substr(0, equals)), unquote(trim_ows(element.substr(equals + 1))), true};
+}
+
 std::string_view trim_ows(std::string_view text) {
     auto first = text.find_first_not_of(" \t");
     if (first == std::string_view::npos) return {};
@@ -364,7 +360,7 @@ void add_cache_control(std::string_view field, CacheDirectives& into) {
 void add_surrogate_control(std::string_view field, CacheDirectives& into) {
     each_list_element(field, [&into](std::string_view element) {
         if (!addressed_to_us(element)) return;
-        Directive d = split_directive(element);
+        CacheDirective d = split_directive(element);
         if (equals_ignore_case(d.name, "content")) {
             into.esi = into.esi || contains_word(d.argument, "ESI/1.0");
             return;
@@ -388,7 +384,7 @@ std::optional<CacheDirectives> parse_targeted_cache_control(std::string_view joi
         bool numeric = key == "max-age" || key == "s-maxage" || key == "stale-while-revalidate" ||
                        key == "stale-if-error";
         if (numeric && !parse_delta_seconds(item)) return std::nullopt;
-        if (item != "?0") add_directive({key, numeric ? item : std::string_view{}}, directives);
+        if (item != "?0") add_directive({key, numeric ? item : std::string_view{}, numeric}, directives);
     }
     return directives;
 }

@@ -23,6 +23,13 @@ std::optional<std::int64_t> parse_delta_seconds(std::string_view text);
 // also in "UTC" (RFC 9111 section 4.2). Years of two digits are 1970 to 2069.
 std::optional<std::int64_t> parse_http_date(std::string_view text);
 
+// One directive of a Cache-Control field: "name" or "name=argument", the argument without its quotes.
+struct CacheDirective {
+    std::string_view name, argument;
+    bool has_argument;
+};
+CacheDirective split_directive(std::string_view element);
+
 // What Cache-Control, Surrogate-Control or CDN-Cache-Control said. The first of duplicate directives counts
 // (RFC 9111 section 4.2.1); a max-age or s-maxage with a malformed argument counts as 0: stale is safer than fresh.
 struct CacheDirectives {

@@ -116,6 +116,11 @@ struct LocConf {
     };
     Setting<Csrf> csrf;
     Setting<std::vector<ngx_http_complex_value_t>> bypass, no_store;
+    struct RequestControlRule {
+        std::uint8_t honoured = 0;                          // RequestDirective bits
+        std::optional<ngx_http_complex_value_t> condition;  // for whom; none: for everybody
+    };
+    Setting<RequestControlRule> request_control;
     Setting<RefreshMode> refresh;
     Setting<std::uint32_t> keep_s;  // of larder_revalidate; 0: off
     struct Heuristic {

@@ -67,6 +67,7 @@ char* merge_loc(ngx_conf_t* cf, void* parent, void* child) {
         own.csrf.merge(outer.csrf, {});
         own.bypass.merge(outer.bypass, {});
         own.no_store.merge(outer.no_store, {});
+        own.request_control.merge(outer.request_control, {});
         own.refresh.merge(outer.refresh, RefreshMode::daemon);
         own.keep_s.merge(outer.keep_s, 86400);
         own.heuristic.merge(outer.heuristic, {});
@@ -158,6 +159,7 @@ ngx_command_t directives[] = {
     at<set_csrf>(everywhere, ngx_string("larder_csrf"), NGX_CONF_1MORE),
     at<set_bypass>(everywhere, ngx_string("larder_bypass"), NGX_CONF_1MORE),
     at<set_no_store>(everywhere, ngx_string("larder_no_store"), NGX_CONF_1MORE),
+    at<set_request_control>(everywhere, ngx_string("larder_request_control"), NGX_CONF_1MORE),
     at<set_refresh>(everywhere, ngx_string("larder_refresh"), NGX_CONF_TAKE1),
     at<set_revalidate>(everywhere, ngx_string("larder_revalidate"), NGX_CONF_TAKE12),
     at<set_heuristic>(everywhere, ngx_string("larder_heuristic"), NGX_CONF_TAKE12),

@@ -1,4 +1,5 @@
 // larder_valid, larder_stale and their kin: what is stored, for how long, and who makes it anew.
+#include "cache/request/request_control.hpp"
 #include "ngx_module/directives/arguments.hpp"
 #include "ngx_module/directives/config.hpp"
 #include "ngx_module/directives/setters.hpp"
@@ -77,6 +78,35 @@ char* set_bypass(ngx_conf_t* cf, ngx_command_t*, void* conf) {
 
 char* set_no_store(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     return set_conditions(cf, static_cast<LocConf*>(conf)->no_store);
+}
+
+char* set_request_control(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    auto* loc = static_cast<LocConf*>(conf);
+    if (loc->request_control.own) return duplicate();
+    auto args = arguments(cf);
+    auto& rule = loc->request_control.own.emplace();
+    if (auto condition = named(args.back(), "if")) {
+        if (!compile_value(cf, *condition, rule.condition.emplace()))
+            return static_cast<char*>(NGX_CONF_ERROR);
+        args.pop_back();
+    }
+    if (args.size() == 1 && args[0] == "off" && !rule.condition) return NGX_CONF_OK;
+    if (args.size() == 1 && args[0] == "on") {
+        rule.honoured = all_request_directives;
+        return NGX_CONF_OK;
+    }
+    if (args.empty()) return refuse(cf, "if= needs on, or names of directives, before it");
+    for (std::string_view name : args) {
+        auto directive = request_directive(name);
+        if (!directive) {
+            return refuse(
+                cf, "invalid directive " + quoted(name) +
+                        ": on or off alone, or some of max-age, max-stale, min-fresh, no-cache, no-store "
+                        "and only-if-cached; then if=STRING");
+        }
+        rule.honoured |= *directive;
+    }
+    return NGX_CONF_OK;
 }
 
 char* set_refresh(ngx_conf_t* cf, ngx_command_t*, void* conf) {

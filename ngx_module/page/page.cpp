@@ -696,7 +696,7 @@ bool Page::ask(Fetch& fetch, const std::string& target) {
     Ctx* ctx = new_ctx(subrequest, nullptr, Role::fragment);
     ctx->fetch = &fetch;
     ctx->at_hand_only = fetch.attributes.maxwait_ms == 0;
-    ctx->no_store = fetch.attributes.no_store;
+    if (fetch.attributes.no_store) ctx->no_store = "esi-no-store";
     return true;
 }
 

@@ -454,13 +454,14 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
     if (ctx->role == Role::fragment) fill.for_page = true;
     if (reduced) {
         fill.decision = storability(ctx->policy(), gather_answer(r, ctx));
-        fill.for_store = fill.decision.store && !ctx->no_store && !any_true(r, ctx->conf->no_store.value());
+        fill.for_store =
+            fill.decision.store && ctx->no_store == nullptr && !any_true(r, ctx->conf->no_store.value());
         if (fill.for_store && !fill.decision.vary.empty() && ctx->role != Role::refresh && vary_again(r, ctx))
             return ask_again(r);
         if (fill.for_store) strip_cookies(r, ctx->policy());
         fill.for_page = fill.for_page || (fill.decision.esi && ctx->role == Role::client);
         if (fill.decision.store && !fill.for_store) {  // says something about this request alone
-            ctx->detail = ctx->no_store ? "esi-no-store" : "larder_no_store";
+            ctx->detail = ctx->no_store != nullptr ? ctx->no_store : "larder_no_store";
             end_fill_lock(ctx);
         } else if (!fill.for_store) {
             ctx->detail = fill.decision.reason;

@@ -3,11 +3,13 @@
 #include <utility>
 
 #include "cache/request/variant.hpp"
+#include "cache/response/fields.hpp"
 #include "edge_includes/plan/plan.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/near/wakeup.hpp"
 #include "ngx_module/page/page.hpp"
 #include "ngx_module/pool.hpp"
+#include "ngx_module/request/headers.hpp"
 #include "ngx_module/request/refresh.hpp"
 #include "ngx_module/request/request.hpp"
 #include "ngx_module/stores/stores.hpp"
@@ -20,10 +22,16 @@ namespace {
 ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx);
 ngx_int_t look(ngx_http_request_t* r, Ctx* ctx);
 
+ngx_int_t not_cached(Ctx* ctx) {
+    ctx->status = Status::error;
+    if (ctx->wishes.only_if_cached) ctx->detail = "only-if-cached";
+    return NGX_HTTP_GATEWAY_TIME_OUT;
+}
+
 ngx_int_t go_past(ngx_http_request_t* r, Ctx* ctx, Status status) {
     unclaim(ctx);
+    if (ctx->cached_only()) return not_cached(ctx);
     ctx->status = status;
-    if (ctx->at_hand_only) return NGX_HTTP_GATEWAY_TIME_OUT;
     // A fragment's answer, and one with ESI, is captured even when nothing is cached.
     bool captured = ctx->role == Role::fragment || ctx->policy().esi != EsiMode::off;
     // A part of a page's source, or word that it did not change, makes no page.
@@ -120,7 +128,7 @@ ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
     } else if (look_for_part(r, ctx)) {
         return look(r, ctx);
     }
-    if (ctx->at_hand_only) return NGX_HTTP_GATEWAY_TIME_OUT;
+    if (ctx->cached_only()) return not_cached(ctx);
     // Nothing to store in the answer to a HEAD, nor to a subrequest of which nginx wants the status alone (auth_request, mirror).
     if (r->method == NGX_HTTP_HEAD || r->header_only) {
         ctx->status = Status::miss;
@@ -191,12 +199,23 @@ bool is_anothers(ngx_http_request_t* r, Ctx* ctx) {
     return false;
 }
 
+void apply_wishes(ngx_http_request_t* r, Ctx* ctx) {
+    if (ctx->entry.empty()) return;
+    const EntryHead head = EntryView::trusted(ctx->entry).head();
+    Verdict verdict = as_client_wants(
+        ctx->verdict, ctx->wishes, head.life, head.created_ms,
+        r->start_sec * std::int64_t{1000} + static_cast<std::int64_t>(r->start_msec), now_ms());
+    ctx->wants_newer = ctx->wants_newer || (ctx->verdict == Verdict::fresh && verdict != Verdict::fresh);
+    ctx->verdict = verdict;
+}
+
 ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx) {
     bool varies = !ctx->entry.empty() && EntryView::trusted(ctx->entry).head().vary_size != 0;
     if (varies && is_anothers(r, ctx)) {
         unclaim(ctx);
         return look(r, ctx);
     }
+    if (ctx->wishes.judges()) apply_wishes(r, ctx);
     bool hidden = ctx->part && !ctx->entry.empty() && ctx->role == Role::client &&
                   EntryView::trusted(ctx->entry).kind() != EntryKind::open_part;
     if (!ctx->entry.empty() && !hidden) {
@@ -235,6 +254,18 @@ ngx_int_t again(ngx_http_request_t* r, Ctx* ctx) {
     return NGX_DECLINED;
 }
 
+void read_wishes(ngx_http_request_t* r, Ctx* ctx) {
+    const auto& rule = ctx->conf->request_control.value();
+    if (rule.honoured == 0 || ctx->role != Role::client || r != r->main) return;
+    if (rule.condition && !is_true(r, *rule.condition)) return;
+    each_request_header(r->headers_in, [&](const ngx_table_elt_t& header) {
+        if (equals_ignore_case(view(header.key), "Cache-Control"))
+            add_request_control(view(header.value), rule.honoured, ctx->wishes);
+        return true;
+    });
+    if (ctx->wishes.no_store) ctx->no_store = "request-no-store";
+}
+
 ngx_int_t begin(ngx_http_request_t* r, Ctx* ctx) {
     if (!ctx->conf->enabled()) return go_past(r, ctx, Status::pass);
     if (!build_variant(r, ctx)) return go_past(r, ctx, Status::bypass);
@@ -242,6 +273,7 @@ ngx_int_t begin(ngx_http_request_t* r, Ctx* ctx) {
         ctx->detail = "larder_bypass";
         return go_past(r, ctx, Status::bypass);
     }
+    read_wishes(r, ctx);
     return look(r, ctx);
 }
 
@@ -325,13 +357,15 @@ void begin_waiting(Ctx* ctx) {
     start_waiting(ctx);
 }
 
+bool is_true(ngx_http_request_t* r, const ngx_http_complex_value_t& condition) {
+    ngx_str_t value;
+    return ngx_http_complex_value(r, const_cast<ngx_http_complex_value_t*>(&condition), &value) == NGX_OK &&
+           value.len != 0 && view(value) != "0";
+}
+
 bool any_true(ngx_http_request_t* r, const std::vector<ngx_http_complex_value_t>& conditions) {
-    return std::any_of(conditions.begin(), conditions.end(), [r](const ngx_http_complex_value_t& condition) {
-        ngx_str_t value;
-        return ngx_http_complex_value(r, const_cast<ngx_http_complex_value_t*>(&condition), &value) ==
-                   NGX_OK &&
-               value.len != 0 && view(value) != "0";
-    });
+    return std::any_of(conditions.begin(), conditions.end(),
+                       [r](const ngx_http_complex_value_t& condition) { return is_true(r, condition); });
 }
 
 void Ctx::take(const near_cache::Found& found) {

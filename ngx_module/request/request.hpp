@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "cache/request/key.hpp"
+#include "cache/request/request_control.hpp"
 #include "cache/response/decoder.hpp"
 #include "cache/response/parts_control.hpp"
 #include "cache/response/storable.hpp"
@@ -92,7 +93,7 @@ struct Ctx {
     bool part = false;  // looking for a named part of another page, by its key
     bool part_tried = false;
     bool passes = false;  // part: answers to the request itself are known to be unstorable
-    Key own_key;  // part: of the request itself
+    Key own_key;          // part: of the request itself
     ngx_str_t own_variant{};
     ngx_str_t variant{};      // encoded
     bool personal = false;    // it is one person's
@@ -103,11 +104,13 @@ struct Ctx {
     std::uint64_t version = 0;  // of the held entry in the near cache
     std::string_view entry;     // held, or in store_bytes
     Verdict verdict = Verdict::dead;
-    std::string store_bytes;  // an entry fresh from the store
+    RequestControl wishes;     // the client's, as far as they are honoured
+    bool wants_newer = false;  // ... for which the fresh entry at hand won't do
+    std::string store_bytes;   // an entry fresh from the store
     std::unique_ptr<Fill> fill;
     std::optional<Policy> own_policy;  // fragment: the location's, as the include changes it
     bool at_hand_only = false;         // fragment: not to be waited for
-    bool no_store = false;             // fragment: not to be kept
+    const char* no_store = nullptr;    // why the answer is not to be kept, whatever it says
     Fetch* fetch = nullptr;            // fragment: the include it is for
     ngx_event_t timer{};               // while waiting
     ngx_event_t again{};               // while another machine fills
@@ -121,6 +124,8 @@ struct Ctx {
     const Policy& policy() const { return own_policy ? *own_policy : conf->policy; }
     // An entry is at hand that may be served, if only when the backend fails.
     bool servable() const { return !entry.empty() && verdict != Verdict::validate; }
+    // The backend may not be asked.
+    bool cached_only() const { return at_hand_only || wishes.only_if_cached; }
     void take(const near_cache::Found& found);
     void drop_entry();
 };
@@ -129,7 +134,9 @@ struct Ctx {
 Ctx* ctx_of(ngx_http_request_t* r);
 Ctx* new_ctx(ngx_http_request_t* r, const LocConf* conf, Role role);
 
-// Whether one of the conditions of larder_bypass or larder_no_store holds: is neither empty nor "0".
+// Whether a condition holds: is neither empty nor "0".
+bool is_true(ngx_http_request_t* r, const ngx_http_complex_value_t& condition);
+// ... one of those of larder_bypass or larder_no_store
 bool any_true(ngx_http_request_t* r, const std::vector<ngx_http_complex_value_t>& conditions);
 
 // Lets a request that returned NGX_AGAIN from the lookup run on.

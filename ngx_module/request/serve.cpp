@@ -146,6 +146,11 @@ bool add_vary(ngx_http_request_t* r, const Ctx* ctx) {
            add_response_header(r, ngx_string("Vary"), ngx_string("Accept-Encoding")) != nullptr;
 }
 
+static const char* forward_reason(const Ctx* ctx) {
+    if (ctx->entry.empty()) return ctx->varied ? "vary-miss" : "uri-miss";
+    return ctx->wants_newer ? "request" : "stale";
+}
+
 // RFC 9211.
 bool add_cache_status(ngx_http_request_t* r, Ctx* ctx) {
     if (r != r->main) return true;
@@ -175,10 +180,13 @@ bool add_cache_status(ngx_http_request_t* r, Ctx* ctx) {
                               ctx->detail != nullptr ? ctx->detail : "not-storable");
             break;
         case Status::revalidated:
-            at = ngx_slprintf(at, end, "larder; fwd=stale; fwd-status=304; stored");
+            at = ngx_slprintf(at, end, "larder; fwd=%s; fwd-status=304; stored", forward_reason(ctx));
+            break;
+        case Status::error:
+            at = ngx_slprintf(at, end, "larder; detail=%s", ctx->detail != nullptr ? ctx->detail : "error");
             break;
         default:
-            at = ngx_slprintf(at, end, "larder; fwd=%s", ctx->entry.empty() ? "uri-miss" : "stale");
+            at = ngx_slprintf(at, end, "larder; fwd=%s", forward_reason(ctx));
             if (fill != nullptr && fill->status != 0)
                 at = ngx_slprintf(at, end, "; fwd-status=%ui", static_cast<ngx_uint_t>(fill->status));
             if (fill != nullptr && fill->for_store)
