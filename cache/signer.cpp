@@ -3,10 +3,11 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include <algorithm>
 #include <stdexcept>
+
+#include "cache/hmac.hpp"
 
 namespace larder {
 
@@ -46,13 +47,8 @@ std::string base64url(const unsigned char* bytes, std::size_t size) {
 }
 
 std::string tag_of(const std::string& key, std::string_view value) {
-    unsigned char mac[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-             reinterpret_cast<const unsigned char*>(value.data()), value.size(), mac, &size) == nullptr) {
-        throw std::runtime_error("HMAC-SHA-256 failed");
-    }
-    return base64url(mac, size);
+    auto mac = hmac_sha256(key, value);
+    return base64url(mac.data(), mac.size());
 }
 
 }  // namespace

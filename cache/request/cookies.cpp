@@ -1,13 +1,11 @@
 // From Cookie fields to kept cookies.
 #include "cache/request/cookies.hpp"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
 #include <algorithm>
 #include <charconv>
 #include <stdexcept>
 
+#include "cache/hmac.hpp"
 #include "cache/request/key.hpp"
 #include "cache/response/fields.hpp"
 
@@ -50,13 +48,9 @@ const CookieRule* rule_for(std::span<const CookieRule> rules, std::string_view n
 std::string_view digest_into(std::array<char, 24>& text, const std::string& key, std::string_view name,
                              std::string_view value) {
     std::string input = std::string(name) + "=" + std::string(value);
-    unsigned char mac[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-             reinterpret_cast<const unsigned char*>(input.data()), input.size(), mac, &size) == nullptr)
-        throw std::runtime_error("HMAC-SHA-256 failed");
+    auto mac = hmac_sha256(key, input);
     Key digest;
-    std::copy_n(mac, digest.bytes.size(), digest.bytes.begin());
+    std::copy_n(mac.begin(), digest.bytes.size(), digest.bytes.begin());
     std::string encoded = digest.text();
     std::copy(encoded.begin(), encoded.end(), text.begin());
     return {text.data(), encoded.size()};
