@@ -3,9 +3,10 @@
 
 #include <algorithm>
 
-#include "ngx_module/pool.hpp"
-#include "ngx_module/request/request.hpp"
 #include "ngx_module/near/shared_zone.hpp"
+#include "ngx_module/pool.hpp"
+#include "ngx_module/request/group.hpp"
+#include "ngx_module/request/request.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {
@@ -40,6 +41,14 @@ ngx_int_t get_age(ngx_http_request_t* r, ngx_http_variable_value_t* value, uintp
     if (ctx == nullptr || !ctx->served || ctx->entry.empty()) return NGX_OK;
     std::int64_t age_ms = now_ms() - EntryView::trusted(ctx->entry).head().life.base_ms;
     set(value, decimal(r->pool, std::max<std::int64_t>(0, age_ms / 1000)));
+    return NGX_OK;
+}
+
+ngx_int_t get_group(ngx_http_request_t* r, ngx_http_variable_value_t* value, uintptr_t) {
+    Ctx* ctx = ctx_of(r);
+    value->not_found = 1;
+    if (ctx != nullptr && ctx->group != nullptr && !ctx->group->name.empty())
+        set(value, str(ctx->group->name));
     return NGX_OK;
 }
 
@@ -107,7 +116,8 @@ ngx_int_t add_variables(ngx_conf_t* cf) {
     };
     Definition definitions[] = {{ngx_string("larder_status"), variable<get_status>},
                                 {ngx_string("larder_key"), variable<get_key>},
-                                {ngx_string("larder_age"), variable<get_age>}};
+                                {ngx_string("larder_age"), variable<get_age>},
+                                {ngx_string("larder_group"), variable<get_group>}};
     for (Definition& definition : definitions) {
         // Not cacheable: what a condition sees early is not what the log wants to see at the end.
         ngx_http_variable_t* added = ngx_http_add_variable(cf, &definition.name, NGX_HTTP_VAR_NOCACHEABLE);

@@ -22,6 +22,9 @@ inline constexpr std::size_t max_variant_bytes = 16384;
 inline constexpr std::size_t max_variant_pairs = 64;  // of cookies, and again of headers
 inline constexpr std::uint8_t variant_version = 1;
 
+// A kept header that no client may send: the group of a session, as the site itself says it.
+inline constexpr std::string_view group_field = "larder-group";
+
 struct NamedValue {
     std::string_view name;
     std::string_view value;

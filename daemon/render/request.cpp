@@ -31,7 +31,8 @@ bool may_be_kept(std::string_view name) {
                                                             "upgrade",
                                                             "via",
                                                             "x-forwarded-proto"};
-    return std::find(never.begin(), never.end(), name) == never.end() && !is_larder_field(name);
+    bool ours = is_larder_field(name) && name != group_field;
+    return std::find(never.begin(), never.end(), name) == never.end() && !ours;
 }
 
 bool matches(std::string_view pattern, std::string_view host) {

@@ -20,7 +20,7 @@ def check_settings(app_configs=None, **_):
     found = [*_names(given), *_types(given)]
     if found or not conf.get("ENABLED"):
         return found
-    return [*_keys(), *_daemon(), *_replicas(), *_labels(), *_sessions(), *_middleware(), *_router()]
+    return [*_keys(), *_daemon(), *_replicas(), *_labels(), *_sessions(), *_group(), *_middleware(), *_router()]
 
 
 def _names(given):
@@ -80,6 +80,19 @@ def _labels():
                 apps.get_app_config(app)
         except (LookupError, ValueError):
             yield Error(f"LARDER['ALWAYS_PRIMARY'] names {label!r}: no such app or model.", id="larder.E009")
+
+
+def _group():
+    path = conf.get("GROUP")
+    if not path:
+        return
+    try:
+        found = import_string(path)
+    except ImportError as error:
+        yield Error(f"LARDER['GROUP'] is {path!r}: {error}", hint="The dotted path of a function of the request.", id="larder.E012")
+        return
+    if not callable(found):
+        yield Error(f"LARDER['GROUP'] is {path!r}: not a function of the request.", id="larder.E012")
 
 
 def _sessions():

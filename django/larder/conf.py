@@ -16,6 +16,7 @@ DEFAULTS = {
     "REPLICAS": [],  # aliases in DATABASES that a route may name
     "ALWAYS_PRIMARY": ["sessions"],  # app labels, or "app_label.Model", never read from a replica
     "SITE": "",  # https://example.org: completes purge URLs given as paths
+    "GROUP": "",  # dotted path of a function: request -> the group of its visitor, a short text; "" for none
     "INLINE": False,  # True: {% esi %} always renders in place, for development
 }
 

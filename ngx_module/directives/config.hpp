@@ -44,6 +44,18 @@ struct HeaderRule {
     std::optional<ngx_http_complex_value_t> value;  // instead of what the client sent
     std::vector<std::string> languages;             // accept-language: negotiated to one of these
     std::vector<std::string> codings;               // accept-encoding: the same
+    bool is_group = false;                          // the group of the visitor's session
+};
+
+// larder_group. Kept headers point at it, and requests.
+struct GroupRule {
+    std::string uri;
+    std::vector<CookieRule> cookies;  // of class private: the session
+    std::vector<CookieRule> present;  // of class presence: whether there is one
+    std::uint32_t valid_s = 60;       // where the answer says nothing
+    std::uint32_t error_s = 0;        // an old answer counts this long if the backend fails
+    ngx_msec_t timeout = 1000;
+    std::string text;  // as configured
 };
 
 enum class CookieSecure : std::uint8_t { automatic, on, off };
@@ -88,6 +100,7 @@ struct LocConf {
     Setting<std::vector<std::string>> languages, codings;
     Setting<unsigned>
         vary_most;  // new variants of a URL in an hour by other headers; 0: such answers are not kept
+    Setting<std::shared_ptr<const GroupRule>> group;  // null: none
     Setting<QueryRule> query;
     Setting<std::vector<ValidRule>> valid;
     Setting<bool> valid_overrides;
@@ -136,8 +149,10 @@ struct LocConf {
     bool purge_endpoint = false;      // not inherited
     ngx_str_t purge_token{};          // empty: none asked
 
-    Policy policy;                         // the above, as the cache library wants it
-    std::vector<HeaderRule> kept_headers;  // `headers`, `languages` and `codings`, in byte order of names
+    Policy policy;  // the above, as the cache library wants it
+    std::vector<HeaderRule>
+        kept_headers;  // `headers`, `languages`, `codings`, `group`, in byte order of names
+    std::vector<CookieRule> kept_cookies;  // `cookies` less those whose presence the group tells
 
     bool enabled() const { return where.own && where.own->on; }
 };

@@ -24,6 +24,15 @@ void* create_loc(ngx_conf_t* cf) {
                    [&]() -> void* { return make<LocConf>(cf->pool); });
 }
 
+void add_rule(std::vector<HeaderRule>& rules, HeaderRule rule) {
+    auto place = std::find_if(rules.begin(), rules.end(),
+                              [&rule](const HeaderRule& r) { return r.name >= rule.name; });
+    if (place != rules.end() && place->name == rule.name)
+        *place = std::move(rule);
+    else
+        rules.insert(place, std::move(rule));
+}
+
 void add_negotiated(std::vector<HeaderRule>& rules, std::string_view name,
                     std::vector<std::string> HeaderRule::*list, const std::vector<std::string>& values) {
     if (values.empty()) return;
@@ -31,18 +40,36 @@ void add_negotiated(std::vector<HeaderRule>& rules, std::string_view name,
     rule.name = rule.text = name;
     for (const std::string& value : values) rule.text.append(" ").append(value);
     rule.*list = values;
-    auto place =
-        std::find_if(rules.begin(), rules.end(), [name](const HeaderRule& r) { return r.name >= name; });
-    if (place != rules.end() && place->name == name)
-        *place = std::move(rule);
-    else
-        rules.insert(place, std::move(rule));
+    add_rule(rules, std::move(rule));
+}
+
+void add_group(std::vector<HeaderRule>& rules, const GroupRule* group) {
+    if (group == nullptr) return;
+    HeaderRule rule;
+    rule.name = group_field;
+    rule.text = group->text;
+    rule.is_group = true;
+    add_rule(rules, std::move(rule));
+}
+
+std::vector<CookieRule> kept_cookies(const LocConf& conf) {
+    std::vector<CookieRule> rules = conf.cookies.value();
+    const GroupRule* group = conf.group.value().get();
+    if (group == nullptr) return rules;
+    auto told_by_group = [group](const CookieRule& rule) {
+        return rule.kind == CookieClass::presence &&
+               std::any_of(group->cookies.begin(), group->cookies.end(),
+                           [&rule](const CookieRule& session) { return session.name == rule.name; });
+    };
+    rules.erase(std::remove_if(rules.begin(), rules.end(), told_by_group), rules.end());
+    return rules;
 }
 
 std::vector<HeaderRule> kept_headers(const LocConf& conf) {
     std::vector<HeaderRule> rules = conf.headers.value();
     add_negotiated(rules, "accept-language", &HeaderRule::languages, conf.languages.value());
     add_negotiated(rules, "accept-encoding", &HeaderRule::codings, conf.codings.value());
+    add_group(rules, conf.group.value().get());
     return rules;
 }
 
@@ -56,6 +83,7 @@ char* merge_loc(ngx_conf_t* cf, void* parent, void* child) {
         own.languages.merge(outer.languages, {});
         own.codings.merge(outer.codings, {});
         own.vary_most.merge(outer.vary_most, 0);
+        own.group.merge(outer.group, nullptr);
         own.query.merge(outer.query, {});
         if (own.valid.own && !own.valid_overrides.own) own.valid_overrides.own = false;
         own.valid.merge(outer.valid, {});
@@ -78,6 +106,7 @@ char* merge_loc(ngx_conf_t* cf, void* parent, void* child) {
         own.max_size.merge(outer.max_size, 1u << 20);
 
         own.kept_headers = kept_headers(own);
+        own.kept_cookies = kept_cookies(own);
         Policy& policy = own.policy;
         policy.valid = own.valid.value();
         policy.valid_overrides = own.valid_overrides.value();
@@ -149,6 +178,7 @@ ngx_command_t directives[] = {
     at<set_header>(everywhere, ngx_string("larder_header"), NGX_CONF_1MORE),
     at<set_language>(everywhere, ngx_string("larder_language"), NGX_CONF_1MORE),
     at<set_encoding>(everywhere, ngx_string("larder_encoding"), NGX_CONF_1MORE),
+    at<set_group>(everywhere, ngx_string("larder_group"), NGX_CONF_1MORE),
     at<set_vary>(everywhere, ngx_string("larder_vary"), NGX_CONF_TAKE12),
     at<set_query>(everywhere, ngx_string("larder_query"), NGX_CONF_1MORE),
     at<set_valid>(everywhere, ngx_string("larder_valid"), NGX_CONF_1MORE),

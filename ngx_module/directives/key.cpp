@@ -142,6 +142,42 @@ bool is_cookie_name(std::string_view name) {
     return is_token(name) && one_star;
 }
 
+char* add_group_cookie(ngx_conf_t* cf, std::string_view name, GroupRule& group) {
+    if (!is_token(name)) return refuse(cf, "invalid cookie name " + quoted(name));
+    CookieRule rule;
+    rule.name = name;
+    rule.kind = CookieClass::personal;
+    if (char* bad = take_keys(cf, rule); bad != NGX_CONF_OK) return bad;
+    auto place = std::lower_bound(group.cookies.begin(), group.cookies.end(), rule);
+    if (place != group.cookies.end() && place->name == name)
+        return refuse(cf, "duplicate cookie name " + quoted(name));
+    CookieRule present;
+    present.name = name;
+    present.kind = CookieClass::presence;
+    group.present.insert(group.present.begin() + (place - group.cookies.begin()), std::move(present));
+    group.cookies.insert(place, std::move(rule));
+    return NGX_CONF_OK;
+}
+
+char* parse_group_option(ngx_conf_t* cf, std::string_view argument, GroupRule& group) {
+    if (auto name = named(argument, "cookie")) return add_group_cookie(cf, *name, group);
+    auto valid = named(argument, "valid"), error = named(argument, "error"),
+         timeout = named(argument, "timeout");
+    if (!valid && !error && !timeout)
+        return refuse(cf, "invalid parameter " + quoted(argument) +
+                              ": cookie=NAME, valid=TIME, error=TIME or timeout=TIME");
+    if (timeout) {
+        auto time = milliseconds(*timeout, 1, 600'000);
+        if (!time) return refuse(cf, "invalid time in " + quoted(argument) + ": from 1ms to 10m");
+        group.timeout = *time;
+        return NGX_CONF_OK;
+    }
+    auto time = seconds(valid ? *valid : *error);
+    if (!time) return refuse(cf, "invalid time in " + quoted(argument) + ": " + legal_time);
+    (valid ? group.valid_s : group.error_s) = *time;
+    return NGX_CONF_OK;
+}
+
 }  // namespace
 
 char* set_signing_key(ngx_conf_t* cf, ngx_command_t*, void* conf) {
@@ -184,6 +220,28 @@ char* set_cookie_preset(ngx_conf_t* cf, ngx_command_t*, void* conf) {
                 return bad;
         }
     }
+    return NGX_CONF_OK;
+}
+
+char* set_group(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    auto* loc = static_cast<LocConf*>(conf);
+    if (loc->group.own) return duplicate();
+    auto args = arguments(cf);
+    if (args.size() == 1 && args[0] == "off") {
+        loc->group.own.emplace();
+        return NGX_CONF_OK;
+    }
+    auto group = std::make_shared<GroupRule>();
+    group->uri = args[0];
+    group->text = joined(args);
+    if (group->uri[0] != '/' || group->uri.find_first_of("#\r\n") != std::string::npos)
+        return refuse(cf, "invalid URI " + quoted(args[0]) +
+                              ": a path of this server that begins with /, or off alone");
+    for (std::size_t i = 1; i < args.size(); i++) {
+        if (char* bad = parse_group_option(cf, args[i], *group); bad != NGX_CONF_OK) return bad;
+    }
+    if (group->cookies.empty()) return refuse(cf, "larder_group needs cookie=NAME: the session's");
+    loc->group.own = std::move(group);
     return NGX_CONF_OK;
 }
 

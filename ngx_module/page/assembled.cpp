@@ -47,7 +47,7 @@ bool is_shared_part(const LocConf& page, ngx_http_request_t* fragment, const Loc
         static_cast<ngx_http_core_srv_conf_t*>(ngx_http_get_module_srv_conf(fragment, ngx_http_core_module));
     if (rewrite_codes(fragment->loc_conf) != nullptr || rewrite_codes(server->ctx->loc_conf) != nullptr)
         return false;
-    return covers(page.cookies.value(), fragment_conf.cookies.value()) &&
+    return covers(page.kept_cookies, fragment_conf.kept_cookies) &&
            covers(page.kept_headers, fragment_conf.kept_headers) &&
            same(page.bypass.value(), fragment_conf.bypass.value());
 }

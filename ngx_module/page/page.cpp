@@ -24,6 +24,7 @@
 #include "ngx_module/page/page_header.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/headers.hpp"
+#include "ngx_module/request/subrequest.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {
@@ -157,8 +158,8 @@ public:
             const Lifetime& life = entry.head().life;
             fetch.age_s = std::max<std::int64_t>(0, (now_ms() - life.base_ms) / 1000);
             fetch.said = control_of(entry, fetch.age_s);
-            fetch.fresh_left_s =
-                ctx->status == Status::stale ? 0 : (life.base_ms + life.fresh_ms - now_ms()) / 1000;
+            bool stale = ctx->status == Status::stale || ctx->status == Status::error_stale;
+            fetch.fresh_left_s = stale ? 0 : (life.base_ms + life.fresh_ms - now_ms()) / 1000;
         } else if (ctx->fill != nullptr && ctx->fill->complete) {
             const Fill& fill = *ctx->fill;
             fetch.said = control_of(r, 0);
@@ -629,71 +630,39 @@ static std::string_view redirect_location(ngx_http_request_t* r, const Ctx* ctx,
     return found;
 }
 
-// The fragment is over, one way or another: its answer is what it was served from, or what was captured, or what we had.
+// The fragment is over, one way or another.
 ngx_int_t Page::on_fragment_end(ngx_http_request_t* r, void* data, ngx_int_t rc) {
     auto* fetch = static_cast<Fetch*>(data);
     Ctx* ctx = ctx_of(r);
-    Fill* fill = ctx != nullptr ? ctx->fill.get() : nullptr;
-    if (fill != nullptr) restore_request(r, ctx);
-    if (ctx != nullptr) end_fill_lock(ctx);
-    std::uint16_t status = fill != nullptr && fill->status != 0
-                               ? fill->status
-                               : static_cast<std::uint16_t>(rc >= 400 && rc < 600 ? rc : 0);
-    if (ctx != nullptr && ctx->served) status = EntryView::trusted(ctx->entry).head().status;
+    OwnAnswer answer = own_answer(r, ctx, rc);
     fetch->page->note(*fetch, r, ctx);
-    std::string_view location = redirect_location(r, ctx, status);
+    std::string_view location = redirect_location(r, ctx, answer.status);
     if (!location.empty() && fetch->page->redirect(*fetch, location)) return NGX_OK;
-    bool captured = fill != nullptr && fill->complete && fill->for_page && rc == NGX_OK &&
-                    fill->status >= 200 && fill->status < 300;
-    bool failed_with_stale =
-        ctx != nullptr && !ctx->served && !captured && ctx->servable() && (status == 0 || status >= 500);
-    if (failed_with_stale) {
-        ctx->served = true;
-        ctx->status = Status::error_stale;
-        fragment_from_entry(ctx);
+    if (answer.good && fetch->state == Fetch::State::pending) {
+        fetch->body = answer.body;
+        fetch->plan = answer.plan;
     }
     if (ctx != nullptr && ctx->served) {
-        const EntryHead head = EntryView::trusted(ctx->entry).head();
-        std::uint16_t entry_status = head.status;
-        bool varies = ctx->varied || head.vary_size != 0;  // on what the page's key need not hold
-        bool good = entry_status >= 200 && entry_status < 300;
+        bool varies = ctx->varied || EntryView::trusted(ctx->entry).head().vary_size !=
+                                         0;  // on what the page's key need not hold
         bool fresh = ctx->status == Status::hit && ctx->hold != 0;
         if (fresh && !varies && fetch->page->shares(r, ctx)) fetch->part = {ctx->key, ctx->version};
-        fetch->page->ended(*fetch, good ? Fetch::State::good : Fetch::State::failed, entry_status);
-    } else if (captured) {
-        if (fetch->state == Fetch::State::pending) {
-            fetch->body = fill->body;
-            fetch->plan = fill->plan;
-        }
-        fetch->page->ended(*fetch, Fetch::State::good, status);
-    } else {
+    } else if (!answer.good) {
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0, "larder: fragment \"%V\" failed with status %ui",
-                      &r->uri, static_cast<ngx_uint_t>(status));
-        fetch->page->ended(*fetch, Fetch::State::failed, status);
+                      &r->uri, static_cast<ngx_uint_t>(answer.status));
     }
+    fetch->page->ended(*fetch, answer.good ? Fetch::State::good : Fetch::State::failed, answer.status);
     return NGX_OK;  // nginx need not make an error page of it
 }
 
 // A subrequest for the fragment, or for where it redirects to. False: no location answers it.
 bool Page::ask(Fetch& fetch, const std::string& target) {
-    ngx_str_t uri = copy(request_->pool, target);
-    ngx_str_t args = ngx_null_string;
-    ngx_uint_t flags = 0;
-    if (uri.data == nullptr) throw std::bad_alloc();
-    if (ngx_http_parse_unsafe_uri(request_, &uri, &args, &flags) != NGX_OK) return false;
-    auto* after = static_cast<ngx_http_post_subrequest_t*>(
-        ngx_palloc(request_->pool, sizeof(ngx_http_post_subrequest_t)));
-    if (after == nullptr) throw std::bad_alloc();
-    after->handler = [](ngx_http_request_t* r, void* data, ngx_int_t rc) {
+    auto ended = [](ngx_http_request_t* r, void* data, ngx_int_t rc) {
         return guarded(r->connection->log, "end of fragment", static_cast<ngx_int_t>(NGX_OK),
                        [&] { return on_fragment_end(r, data, rc); });
     };
-    after->data = &fetch;
-    ngx_http_request_t* subrequest;
-    if (ngx_http_subrequest(request_, &uri, &args, &subrequest, after, NGX_HTTP_SUBREQUEST_BACKGROUND) !=
-        NGX_OK)
-        return false;
-    Ctx* ctx = new_ctx(subrequest, nullptr, Role::fragment);
+    Ctx* ctx = ask_location(request_, target, ended, &fetch);
+    if (ctx == nullptr) return false;
     ctx->fetch = &fetch;
     ctx->at_hand_only = fetch.attributes.maxwait_ms == 0;
     if (fetch.attributes.no_store) ctx->no_store = "esi-no-store";
@@ -722,12 +691,6 @@ void apply_include(Ctx* ctx) {
     Policy& policy = ctx->own_policy.emplace(ctx->conf->policy);
     if (policy.valid.size() == max_valid_rules) policy.valid.pop_back();
     policy.valid.insert(policy.valid.begin(), ValidRule{0, ctx->fetch->attributes.ttl_s});
-}
-
-void fragment_from_entry(Ctx* ctx) {
-    EntryView entry = EntryView::trusted(ctx->entry);
-    ctx->fetch->body = entry.body();
-    ctx->fetch->plan = entry.plan();
 }
 
 ngx_int_t start_page(ngx_http_request_t* r, Ctx* ctx, std::string_view document, std::string_view plan) {

@@ -17,7 +17,4 @@ ngx_int_t start_page(ngx_http_request_t* r, Ctx* ctx, std::string_view document,
 // What the include says of its fragment, once the fragment's location is known.
 void apply_include(Ctx* ctx);
 
-// The fragment of ctx is what its entry holds.
-void fragment_from_entry(Ctx* ctx);
-
 }  // namespace larder::ngx

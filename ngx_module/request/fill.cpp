@@ -11,6 +11,7 @@
 #include "ngx_module/page/page.hpp"
 #include "ngx_module/page/page_header.hpp"
 #include "ngx_module/pool.hpp"
+#include "ngx_module/request/group.hpp"
 #include "ngx_module/request/headers.hpp"
 #include "ngx_module/request/refresh.hpp"
 #include "ngx_module/request/request.hpp"
@@ -138,7 +139,6 @@ ngx_int_t answer_from_entry(ngx_http_request_t* r, Ctx* ctx, Status status) {
     ctx->fill->swallow = true;
     ctx->fill->for_page = ctx->fill->for_store = false;
     if (ctx->role != Role::client) {
-        if (ctx->role == Role::fragment) fragment_from_entry(ctx);
         r->header_sent = 1;
         return NGX_OK;
     }
@@ -297,6 +297,7 @@ std::string store(Ctx* ctx, EntryParts& parts) {
         static_cast<std::uint32_t>(std::clamp<std::int64_t>(now_ms() - fill.request_ms, 0, 0xffffffff));
     parts.created_ms = fill.request_ms;
     parts.fence = fill.fence;
+    if (ctx->asked_group != nullptr) bind_to_session(*ctx->asked_group, parts);
     std::string prefix = entry_prefix(parts);
     const Where& where = ctx->conf->where.value();
     auto put = [&](std::function<void()> handler) {

@@ -1,5 +1,6 @@
 // Our places in nginx's filter chains: headers before all others, bodies right after they are in memory.
 #include "ngx_module/pool.hpp"
+#include "ngx_module/request/group.hpp"
 #include "ngx_module/request/invalidate.hpp"
 #include "ngx_module/request/request.hpp"
 #include "ngx_module/text.hpp"
@@ -13,6 +14,7 @@ namespace {
 
 ngx_int_t filter_header(ngx_http_request_t* r) {
     Ctx* ctx = ctx_of(r);
+    if (r == r->main) forget_group_after(r, ctx);
     if (ctx == nullptr || ctx->served) return next_header_filter(r);
     if (ctx->conf != nullptr && ctx->role == Role::client && r == r->main) invalidate_after(r, ctx);
     if (ctx->fill != nullptr) return fill_header(r, ctx);

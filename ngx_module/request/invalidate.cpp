@@ -41,12 +41,6 @@ std::string variant_path(std::string_view path) {
     return encoded;
 }
 
-bool is_safe(ngx_http_request_t* r) {
-    constexpr ngx_uint_t safe =
-        NGX_HTTP_GET | NGX_HTTP_HEAD | NGX_HTTP_OPTIONS | NGX_HTTP_TRACE | NGX_HTTP_PROPFIND;
-    return (r->method & safe) != 0;
-}
-
 // "http://host/path" of the same host, or a path.
 bool is_of_host(std::string_view url, std::string_view host) {
     if (url.substr(0, 1) == "/" && url.substr(0, 2) != "//") return true;
@@ -78,6 +72,23 @@ std::string_view host_header(ngx_http_request_t* r) {
     return r->headers_in.host != nullptr ? view(r->headers_in.host->value) : view(r->headers_in.server);
 }
 
+bool is_safe(ngx_http_request_t* r) {
+    constexpr ngx_uint_t safe =
+        NGX_HTTP_GET | NGX_HTTP_HEAD | NGX_HTTP_OPTIONS | NGX_HTTP_TRACE | NGX_HTTP_PROPFIND;
+    return (r->method & safe) != 0;
+}
+
+void purge_everywhere(const StoreConf* store, const PurgeRequest& purge) {
+    for (std::uint64_t hash : purge.hashes)
+        zone().purge(store != nullptr ? store->domain : 0, hash, purge.mode, 0, now_ms());
+    if (store == nullptr) return;
+    // Again with the store's own sequence, once that is known.
+    purge_store(*store, purge, [domain = store->domain, purge](std::optional<std::uint64_t> sequence) {
+        if (!sequence) return;
+        for (std::uint64_t hash : purge.hashes) zone().purge(domain, hash, purge.mode, *sequence, now_ms());
+    });
+}
+
 void invalidate_after(ngx_http_request_t* r, const Ctx* ctx) {
     PurgeMode mode = ctx->conf->invalidate.value();
     if (mode == PurgeMode::none || is_safe(r) || r->headers_out.status >= NGX_HTTP_BAD_REQUEST ||
@@ -99,17 +110,8 @@ void invalidate_after(ngx_http_request_t* r, const Ctx* ctx) {
             if (elements[i].hash != 0 && names_url && is_of_host(value, host)) add(value);
         }
     }
-    const StoreConf* store = ctx->conf->where.value().store;
-    // At once, so that whoever is sent on finds the new page; with the store's own sequence when that is known.
-    for (std::uint64_t hash : purge.hashes)
-        zone().purge(store != nullptr ? store->domain : 0, hash, mode, 0, now_ms());
     count(near_cache::Counter::purges);
-    if (store == nullptr) return;
-    auto told = [domain = store->domain, purge](std::optional<std::uint64_t> sequence) {
-        if (!sequence) return;
-        for (std::uint64_t hash : purge.hashes) zone().purge(domain, hash, purge.mode, *sequence, now_ms());
-    };
-    purge_store(*store, purge, told);
+    purge_everywhere(ctx->conf->where.value().store, purge);
 }
 
 }  // namespace larder::ngx

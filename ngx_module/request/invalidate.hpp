@@ -7,6 +7,7 @@
 
 #include "ngx_module/ngx.hpp"
 #include "ngx_module/request/request.hpp"
+#include "ngx_module/stores/stores.hpp"
 
 namespace larder::ngx {
 
@@ -14,6 +15,11 @@ namespace larder::ngx {
 std::optional<std::uint64_t> url_hash(std::string_view url, std::string_view own_host);
 // The host that the request is for, as the client named it.
 std::string_view host_header(ngx_http_request_t* r);
+
+bool is_safe(ngx_http_request_t* r);  // its method (RFC 9110 section 9.2.1)
+
+// Purges here at once, so that whoever is sent on finds the new page, and in the store soon. Null: what is in no store.
+void purge_everywhere(const StoreConf* store, const PurgeRequest& purge);
 
 // To be called when an answer's header is about to leave. If the request was unsafe and the answer is no error: purges the
 // target, and Location and Content-Location if they are of the same host, here at once, in the location's store soon.

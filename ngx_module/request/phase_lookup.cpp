@@ -9,6 +9,7 @@
 #include "ngx_module/near/wakeup.hpp"
 #include "ngx_module/page/page.hpp"
 #include "ngx_module/pool.hpp"
+#include "ngx_module/request/group.hpp"
 #include "ngx_module/request/headers.hpp"
 #include "ngx_module/request/refresh.hpp"
 #include "ngx_module/request/request.hpp"
@@ -273,6 +274,15 @@ ngx_int_t begin(ngx_http_request_t* r, Ctx* ctx) {
         ctx->detail = "larder_bypass";
         return go_past(r, ctx, Status::bypass);
     }
+    bool holds_group = ctx->group != nullptr;
+    if (!find_group(r, ctx)) return suspend(r, ctx);
+    if (ctx->group != nullptr && ctx->group->state == Group::State::failed) {
+        ctx->detail = "group-failed";
+        return go_past(r, ctx, Status::bypass);
+    }
+    if (ctx->group != nullptr && !holds_group && !build_variant(r, ctx))
+        return go_past(r, ctx, Status::bypass);
+    ctx->begun = true;
     read_wishes(r, ctx);
     return look(r, ctx);
 }
@@ -281,9 +291,9 @@ ngx_int_t lookup(ngx_http_request_t* r) {
     Ctx* ctx = ctx_of(r);
     if (ctx == nullptr) {
         LocConf* conf = loc_conf(r);
+        strip_larder_request_headers(r);
         if (!conf->enabled()) return NGX_DECLINED;
         ctx = new_ctx(r, conf, Role::client);
-        strip_larder_request_headers(r);
         return begin(r, ctx);
     }
     if (ctx->suspended) return NGX_AGAIN;  // an event that was not for us
@@ -296,11 +306,12 @@ ngx_int_t lookup(ngx_http_request_t* r) {
     }
     if (ctx->conf == nullptr) {  // a fragment, in its location for the first time
         ctx->conf = loc_conf(r);
+        if (ctx->asked_group != nullptr) apply_group(ctx);
         apply_include(ctx);
         strip_conditions(r);
         return begin(r, ctx);
     }
-    return look(r, ctx);
+    return ctx->begun ? look(r, ctx) : begin(r, ctx);
 }
 
 }  // namespace

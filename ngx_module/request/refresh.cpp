@@ -78,7 +78,7 @@ Refresh describe(ngx_http_request_t* r, Ctx* ctx) {
     }
     refresh.server_name = view(r->headers_in.server);
     refresh.https = variant->scheme == "https";
-    refresh.cookies = backend_cookies(r, *ctx->conf);
+    refresh.cookies = backend_cookies(r, ctx);
     refresh.personal = ctx->personal;
     refresh.near_only = ctx->near_only;
     return refresh;

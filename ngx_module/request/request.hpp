@@ -22,10 +22,11 @@
 namespace larder::ngx {
 
 struct Fetch;
+struct Group;
 
 enum class Role : std::uint8_t {
     client,    // a request from outside, or another module's subrequest
-    fragment,  // ours, for an include: its answer goes to the page, not to the client
+    fragment,  // ours, for an include or a group: its answer goes to another request, not to the client
     refresh,   // ours, without a client: its answer goes to the cache alone
 };
 
@@ -80,6 +81,7 @@ struct Ctx {
     Status status = Status::none;
     const char* detail = nullptr;  // for Cache-Status
     bool eligible = false;         // has a variant
+    bool begun = false;            // all that the variant depends on is known
     bool asked_store = false;
     bool served = false;  // the answer comes from `entry`
     bool waited = false;
@@ -112,6 +114,8 @@ struct Ctx {
     bool at_hand_only = false;         // fragment: not to be waited for
     const char* no_store = nullptr;    // why the answer is not to be kept, whatever it says
     Fetch* fetch = nullptr;            // fragment: the include it is for
+    Group* asked_group = nullptr;      // ... or the session whose group it is to tell
+    Group* group = nullptr;            // of the visitor; null: not wanted, or there is no session
     ngx_event_t timer{};               // while waiting
     ngx_event_t again{};               // while another machine fills
     ngx_http_request_t* request = nullptr;
@@ -154,7 +158,10 @@ void restore_request(ngx_http_request_t* r, Ctx* ctx);
 // none, so that entry is its own.
 bool extend_variant(ngx_http_request_t* r, Ctx* ctx, const std::vector<std::string>& names);
 // The Cookie field that the backend gets to see of the client's request.
-std::string backend_cookies(ngx_http_request_t* r, const LocConf& conf);
+std::string backend_cookies(ngx_http_request_t* r, const Ctx* ctx);
+// What is kept of the request's cookies by these rules: until the next call.
+const KeptCookies& collect_cookies(const ngx_http_headers_in_t& headers,
+                                   const std::vector<CookieRule>& rules);
 // Removes Larder-* request headers, which only Larder's own parts may send.
 void strip_larder_request_headers(ngx_http_request_t* r);
 // Removes Range and the If-* headers: a page's client means the page by them, not its fragments.

@@ -203,7 +203,6 @@ ngx_int_t serve_entry(ngx_http_request_t* r, Ctx* ctx, Status status) {
     ctx->status = status;
     ctx->served = true;
     if (ctx->role == Role::fragment) {
-        fragment_from_entry(ctx);
         ngx_http_finalize_request(r, NGX_OK);
         return NGX_DONE;
     }

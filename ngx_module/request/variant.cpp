@@ -10,6 +10,7 @@
 #include "cache/response/fields.hpp"
 #include "cache/response/revalidate.hpp"
 #include "ngx_module/pool.hpp"
+#include "ngx_module/request/group.hpp"
 #include "ngx_module/request/headers.hpp"
 #include "ngx_module/request/request.hpp"
 #include "ngx_module/text.hpp"
@@ -24,14 +25,6 @@ char variant_buffer[max_variant_bytes];
 // One per worker, as for the variant above.
 KeptCookies kept_cookies;
 std::vector<std::string_view> cookie_fields;
-
-const KeptCookies& collect_cookies(const ngx_http_headers_in_t& headers, const LocConf& conf) {
-    cookie_fields.clear();
-    if (!conf.cookies.value().empty())
-        each_cookie_field(headers, [](std::string_view field) { cookie_fields.push_back(field); });
-    kept_cookies.collect(cookie_fields, conf.cookies.value(), ngx_time());
-    return kept_cookies;
-}
 
 // The decoded, normalised path, percent-encoded again: one spelling for each path.
 std::string_view encoded_path(ngx_http_request_t* r, std::string& storage) {
@@ -101,7 +94,11 @@ const ngx_str_t* find_header(ngx_http_request_t* r, std::string_view lower_name)
 }
 
 // What is kept of the header; nothing: it counts as absent, which is not the same as empty.
-std::optional<std::string_view> kept_value(ngx_http_request_t* r, const HeaderRule& rule) {
+std::optional<std::string_view> kept_value(ngx_http_request_t* r, const Ctx* ctx, const HeaderRule& rule) {
+    if (rule.is_group) {
+        bool has_one = ctx->group != nullptr && !ctx->group->name.empty();
+        return has_one ? std::optional<std::string_view>(ctx->group->name) : std::nullopt;
+    }
     ngx_str_t computed;
     const ngx_str_t* sent = &computed;
     if (!rule.value)
@@ -120,10 +117,10 @@ std::optional<std::string_view> kept_value(ngx_http_request_t* r, const HeaderRu
     return filtered.empty() && !as_sent ? std::nullopt : std::optional(filtered);
 }
 
-void write_headers(VariantWriter& writer, ngx_http_request_t* r, const std::vector<HeaderRule>& rules) {
+void write_headers(VariantWriter& writer, ngx_http_request_t* r, const Ctx* ctx) {
     writer.start_pairs();
-    for (const HeaderRule& rule : rules) {
-        if (auto value = kept_value(r, rule)) writer.header(rule.name, *value);
+    for (const HeaderRule& rule : ctx->conf->kept_headers) {
+        if (auto value = kept_value(r, ctx, rule)) writer.header(rule.name, *value);
     }
 }
 
@@ -236,7 +233,20 @@ bool withholds(ngx_http_request_t* r, const Variant& variant, const std::string&
     return withheld;
 }
 
+const std::vector<CookieRule>& cookie_rules(const Ctx* ctx) {
+    return ctx->asked_group != nullptr ? ctx->asked_group->rule->cookies : ctx->conf->kept_cookies;
+}
+
 }  // namespace
+
+const KeptCookies& collect_cookies(const ngx_http_headers_in_t& headers,
+                                   const std::vector<CookieRule>& rules) {
+    cookie_fields.clear();
+    if (!rules.empty())
+        each_cookie_field(headers, [](std::string_view field) { cookie_fields.push_back(field); });
+    kept_cookies.collect(cookie_fields, rules, ngx_time());
+    return kept_cookies;
+}
 
 bool build_variant(ngx_http_request_t* r, Ctx* ctx) {
     auto refuse = [ctx](const char* why) {
@@ -250,7 +260,7 @@ bool build_variant(ngx_http_request_t* r, Ctx* ctx) {
     if (has_encoded_slash(r)) return refuse("encoded-slash");
 
     const LocConf& conf = *ctx->conf;
-    const KeptCookies& cookies = collect_cookies(r->headers_in, conf);
+    const KeptCookies& cookies = collect_cookies(r->headers_in, cookie_rules(ctx));
     if (cookies.bypass()) return refuse("bypass-cookie");
     std::string host_storage, path_storage, query_storage;
     std::string_view scheme = scheme_of(r);
@@ -258,7 +268,7 @@ bool build_variant(ngx_http_request_t* r, Ctx* ctx) {
     writer.start("GET", scheme, host_of(r, scheme, host_storage), encoded_path(r, path_storage),
                  normalise_query(conf.query.value(), view(r->args), query_storage));
     write_cookies(writer, cookies);
-    write_headers(writer, r, conf.kept_headers);
+    write_headers(writer, r, ctx);
     auto variant = writer.finish();
     if (!variant) return refuse("too-long");
     ctx->key = key_of(*variant);
@@ -294,8 +304,8 @@ bool extend_variant(ngx_http_request_t* r, Ctx* ctx, const std::vector<std::stri
     return true;
 }
 
-std::string backend_cookies(ngx_http_request_t* r, const LocConf& conf) {
-    return collect_cookies(r->headers_in, conf).field(ngx_time());
+std::string backend_cookies(ngx_http_request_t* r, const Ctx* ctx) {
+    return collect_cookies(r->headers_in, cookie_rules(ctx)).field(ngx_time());
 }
 
 void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
@@ -309,7 +319,7 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
     fill.client_args = r->args;
     fill.client_unparsed_uri = r->unparsed_uri;
     fill.client_valid_unparsed_uri = r->valid_unparsed_uri;
-    std::string cookies = ctx->role == Role::refresh ? ctx->cookies : backend_cookies(r, *ctx->conf);
+    std::string cookies = ctx->role == Role::refresh ? ctx->cookies : backend_cookies(r, ctx);
     fill.withheld = ctx->role != Role::refresh && withholds(r, *variant, cookies);
     fill.reduced = true;
 

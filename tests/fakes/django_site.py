@@ -13,7 +13,7 @@ settings.configure(
     ALLOWED_HOSTS=["*"],
     ROOT_URLCONF=__name__,
     INSTALLED_APPS=["django.contrib.sessions", "larder"],
-    SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies",
+    SESSION_ENGINE="django.contrib.sessions.backends.cache",
     MIDDLEWARE=[
         "larder.middleware.LarderMiddleware",
         "django.contrib.sessions.middleware.SessionMiddleware",
@@ -23,7 +23,7 @@ settings.configure(
     TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}],
     LANGUAGE_CODE="en",
     LANGUAGES=[("en", "English"), ("de", "Deutsch"), ("fr", "Français")],
-    LARDER={"KEY": os.environ["LARDER_KEY"]},
+    LARDER={"KEY": os.environ["LARDER_KEY"], "GROUP": f"{__name__}.role_of"},
 )
 django.setup()
 
@@ -32,6 +32,7 @@ from django.http import HttpResponse  # noqa: E402
 from django.middleware.csrf import rotate_token  # noqa: E402
 from django.template import engines  # noqa: E402
 from django.urls import path  # noqa: E402
+from django.views.decorators.csrf import csrf_exempt  # noqa: E402
 
 import larder  # noqa: E402
 
@@ -75,6 +76,34 @@ def group(request):
     return page(request, "group " + request.COOKIES.get("ab", "none"))
 
 
+roles = collections.defaultdict(lambda: "reader")  # of users
+
+
+def role_of(request):
+    user = request.session.get("user")
+    return roles[user] if user else ""
+
+
+def article(request):
+    return page(request, "article for " + (larder.group(request) or "nobody"))
+
+
+def groups(request):
+    renders[request.path] += 1
+    return larder.group_view(request)
+
+
+def asked(request):
+    return HttpResponse(renders["/groups/"])
+
+
+@csrf_exempt
+def promote(request):
+    """Of the user who is logged in, or of ?user=NAME: to ?role=ROLE."""
+    roles[request.GET.get("user") or request.session["user"]] = request.GET["role"]
+    return HttpResponse("promoted")
+
+
 FORM = engines["django"].from_string(
     "{% load larder %}<form>{% esi_csrf %}</form>{% edge_cookie 'name' 'you' %}, {% edge_cookie 'plan' 'free' signed=True %}")
 
@@ -109,5 +138,5 @@ def answer(request):
 
 
 urlpatterns = [path(f"{view.__name__}/", view) for view in (answer, login, logout, me, known, language, plan, group, form,
-                                                          take, rotate)]
+                                                          take, rotate, article, groups, asked, promote)]
 application = get_wsgi_application()

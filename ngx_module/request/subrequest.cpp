@@ -1,0 +1,53 @@
+// How subrequests of ours begin and end.
+#include "ngx_module/request/subrequest.hpp"
+
+#include "ngx_module/text.hpp"
+
+namespace larder::ngx {
+
+Ctx* ask_location(ngx_http_request_t* r, const std::string& target, ngx_http_post_subrequest_pt ended,
+                  void* data) {
+    ngx_str_t uri = copy(r->pool, target);
+    ngx_str_t args = ngx_null_string;
+    ngx_uint_t flags = 0;
+    if (uri.data == nullptr) throw std::bad_alloc();
+    if (ngx_http_parse_unsafe_uri(r, &uri, &args, &flags) != NGX_OK) return nullptr;
+    auto* after =
+        static_cast<ngx_http_post_subrequest_t*>(ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t)));
+    if (after == nullptr) throw std::bad_alloc();
+    after->handler = ended;
+    after->data = data;
+    ngx_http_request_t* subrequest;
+    if (ngx_http_subrequest(r, &uri, &args, &subrequest, after, NGX_HTTP_SUBREQUEST_BACKGROUND) != NGX_OK)
+        return nullptr;
+    return new_ctx(subrequest, nullptr, Role::fragment);
+}
+
+OwnAnswer own_answer(ngx_http_request_t* r, Ctx* ctx, ngx_int_t rc) {
+    OwnAnswer answer;
+    answer.status = static_cast<std::uint16_t>(rc >= 400 && rc < 600 ? rc : 0);
+    if (ctx == nullptr) return answer;
+    const Fill* fill = ctx->fill.get();
+    if (fill != nullptr) {
+        restore_request(r, ctx);
+        end_fill_lock(ctx);
+        if (fill->status != 0) answer.status = fill->status;
+    }
+    auto is_good = [](unsigned status) { return status >= 200 && status < 300; };
+    bool captured = !ctx->served && fill != nullptr && fill->complete && fill->for_page && rc == NGX_OK &&
+                    is_good(fill->status);
+    bool failed = !ctx->served && !captured && (answer.status == 0 || answer.status >= 500);
+    if (failed && ctx->servable()) {
+        ctx->served = true;
+        ctx->status = Status::error_stale;
+    }
+    if (ctx->served) {
+        EntryView entry = EntryView::trusted(ctx->entry);
+        answer = {entry.head().status, is_good(entry.head().status), entry.body(), entry.plan()};
+    } else if (captured) {
+        answer = {answer.status, true, fill->body, fill->plan};
+    }
+    return answer;
+}
+
+}  // namespace larder::ngx
