@@ -50,6 +50,15 @@ for my $status ('MISS', 'HIT', 'HIT') {
     is $shown->($ask->('/esi')), "plain: abc $status", 'a compressed page of compressed fragments';
     is $shown->($ask->('/esi', 'Accept-Encoding' => 'gzip')), "gzip: abc $status", '... compressed again by nginx';
 }
+for my $status (200, 204, 301) {
+    $backend->set('/nothing' => {status => $status, body => '', headers => [['Content-Encoding', 'gzip']]});
+    my $r = $ask->("/nothing?$status");
+    is $r->status . $r->body, $status, "$status without a body, though with a coding";
+}
+$backend->set('/cut' => {body => 'x', fault => 'truncate', headers => [['Content-Encoding', 'gzip']]});
+ok !$ask->('/cut')->complete, 'a body that was promised and never came is cut off';
+$backend->set('/cut' => {body => 'good'});
+is $ask->('/cut')->body, 'good', '... and not kept as an empty one';
 $backend->set('/liar' => {body => 'not gzip', headers => [['Content-Encoding', 'gzip']]});
 ok !$ask->('/liar')->complete, 'what is not what it says is cut off';
 $backend->set('/liar' => {body => 'good'});

@@ -109,8 +109,9 @@ std::unique_ptr<Decoder> Decoder::make(std::string_view coding, std::size_t most
 bool Decoder::feed(std::string_view coded, std::string& out) {
     constexpr std::size_t piece = 16384;
     State state = State::full;
+    begun_ = begun_ || !coded.empty();
     while (state == State::full || (state == State::more && !coded.empty())) {
-        if (complete_) return coded.empty();
+        if (ended_) return coded.empty();
         if (coded.empty() && state != State::full) break;
         std::size_t before = out.size();
         std::size_t given = std::min(piece, left_ + 1);  // one more than allowed, to see whether it says more
@@ -122,10 +123,10 @@ bool Decoder::feed(std::string_view coded, std::string& out) {
         out.resize(before + made);
         if (state == State::bad || made > left_) return false;
         left_ -= made;
-        complete_ = state == State::ended;
+        ended_ = state == State::ended;
         if (made == 0 && state != State::ended && coded.empty()) break;
     }
-    return !complete_ || coded.empty();
+    return !ended_ || coded.empty();
 }
 
 }  // namespace larder

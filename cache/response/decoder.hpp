@@ -18,8 +18,8 @@ public:
     virtual ~Decoder() = default;
     // Appends what `coded` says to `out`. False when it is malformed, goes on after its end, or says too much: then all is over.
     bool feed(std::string_view coded, std::string& out);
-    // Whether all of it was there.
-    bool complete() const { return complete_; }
+    // Whether all of it was there. Nothing at all is whole, too: answers without a body may name a coding (RFC 9110 section 8.4).
+    bool complete() const { return ended_ || !begun_; }
 
 protected:
     explicit Decoder(std::size_t most) : left_(most) {}
@@ -30,7 +30,8 @@ protected:
 
 private:
     std::size_t left_;
-    bool complete_ = false;
+    bool begun_ = false;
+    bool ended_ = false;
 };
 
 }  // namespace larder

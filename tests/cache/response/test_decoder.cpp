@@ -88,6 +88,17 @@ TEST(a_cut_off_answer_is_not_complete) {
     }
 }
 
+TEST(nothing_stands_for_nothing) {
+    for (const char* coding : codings) {
+        auto decoder = Decoder::make(coding, 4);
+        std::string out;
+        assert_true(decoder->feed("", out) && decoder->complete());
+        assert_text_equal(out, "");
+        decoder->feed(std::string_view(coded("page", coding)).substr(0, 1), out);
+        assert_false(decoder->complete());
+    }
+}
+
 TEST(nonsense_and_what_follows_the_end_are_refused) {
     for (const char* coding : {"gzip", "deflate", "zstd"})
         assert_text_equal(decoded("this is not coded at all", coding), "-");
