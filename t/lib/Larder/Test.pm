@@ -251,7 +251,7 @@ sub store_fake {
     );
 }
 
-# uWSGI, speaking the uwsgi protocol. Options: site (a file of tests/fakes, default wsgi.py; may use our Django package),
+# uWSGI, speaking the uwsgi protocol, and at NAME_fastcgi and NAME_scgi those. Options: site (a file of tests/fakes, default wsgi.py; may use our Django package),
 # env.
 sub uwsgi {
     my ($self, %o) = @_;
@@ -264,7 +264,8 @@ sub uwsgi {
         for glob "$root/django/larder/*.py $root/django/larder/*/*.py $root/django/larder/*/*/*.py";
     return $self->_start(
         'Larder::Test::Server', $name,
-        command     => ['uwsgi', '--plugin', 'python3', '--socket', $self->address($name), '--master', '--need-app',
+        command     => ['uwsgi', '--plugin', 'python3', '--socket', $self->address($name), '--fastcgi-socket',
+            $self->address("${name}_fastcgi"), '--scgi-socket', $self->address("${name}_scgi"), '--master', '--need-app',
             '--die-on-term', '--processes', 1, '--disable-logging', '--pythonpath', $self->dir . "/$name", '--wsgi-file', $file, @user],
         stop_signal => 'TERM',
         env         => {PYTHONDONTWRITEBYTECODE => 1, %{$o{env} || {}}},
