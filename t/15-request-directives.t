@@ -59,6 +59,7 @@ my @answers = (
 $get->("/$_/page") for qw(default on some staff store);
 $get->('/on/old');
 is $get->("/$$_[0]", $$_[1]), $$_[2], "$$_[0] with " . ($$_[1] // 'nothing') . ": $$_[3]" for @answers;
+is $get->('/on/page', undef, Pragma => 'no-cache'), '200 HIT', 'Pragma asks for nothing';
 is $get->('/staff/page', 'no-cache', 'X-Staff' => 'boss'), '200 REVALIDATED fwd=request', '... for those it is';
 is $backend->count('/on/none') + $backend->count('/default/page'), 1, 'what is refused or ignored costs the backend nothing';
 

@@ -17,6 +17,7 @@ my @answers = $t->many(200, '/page');
 is scalar(grep { $_->status == 200 && $_->body eq "/page render 1\n" } @answers), 200, 'all 200 got the kept page at once';
 is scalar(grep { $_->larder eq 'STALE' } @answers), 200, '... as stale';
 like $answers[0]->header('Cache-Status'), qr/^larder; hit; ttl=-?\d+/, '... and Cache-Status says so';
+ok !defined $answers[0]->header('Warning'), '... and not Warning, which is obsolete';
 ok $t->await(sub { $backend->count('/page') == 2 }, 'a refresh'), 'one refresh is under way';
 $t->many(50, '/page');
 is $backend->stats->{paths}{'/page'}{active}, 1, '... and remains the only one while it lasts';

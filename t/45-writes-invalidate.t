@@ -25,7 +25,7 @@ my $wrote = sub {
     $backend->set($path => undef);
 };
 
-for my $method (qw(POST PUT PATCH DELETE)) {
+for my $method (qw(POST PUT PATCH DELETE MERGE)) {  # the last is none that nginx knows
     $kept->('/item');
     $wrote->('/item', $method);
     is $t->get('/item')->larder, 'MISS', "$method: the target is asked for anew";

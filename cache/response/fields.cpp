@@ -58,6 +58,8 @@ void add_directive(const CacheDirective& d, CacheDirectives& into) {
         into.proxy_revalidate = true;
     else if (is("must-understand"))
         into.must_understand = true;
+    else if (is("no-transform"))
+        into.no_transform = true;
 }
 
 bool addressed_to_us(std::string_view& element) {
@@ -253,7 +255,7 @@ public:
         return false;
     }
 
-    bool zone() { return literal(" GMT") || literal(" UTC"); }
+    bool zone() { return literal(" GMT"); }
     bool at_end() const { return rest_.empty(); }
 
 private:

@@ -19,8 +19,8 @@ void each_list_element(std::string_view list, F&& f);
 // delta-seconds (RFC 9111 section 1.2.2): digits only; larger than 2^31 counts as 2^31. Nothing if malformed.
 std::optional<std::int64_t> parse_delta_seconds(std::string_view text);
 
-// An HTTP-date in any of its three forms (RFC 9110 section 5.6.7) as Unix seconds; nothing for anything else. In any case and
-// also in "UTC" (RFC 9111 section 4.2). Years of two digits are 1970 to 2069.
+// An HTTP-date in any of its three forms (RFC 9110 section 5.6.7) as Unix seconds; nothing for anything else. In any case
+// (RFC 9111 section 4.2). Years of two digits are 1970 to 2069.
 std::optional<std::int64_t> parse_http_date(std::string_view text);
 
 // One directive of a Cache-Control field: "name" or "name=argument", the argument without its quotes.
@@ -35,7 +35,7 @@ CacheDirective split_directive(std::string_view element);
 struct CacheDirectives {
     std::optional<std::int64_t> max_age, s_maxage, stale_while_revalidate, stale_if_error;  // seconds
     bool no_store = false, no_cache = false, is_private = false, is_public = false;
-    bool must_revalidate = false, proxy_revalidate = false, must_understand = false;
+    bool must_revalidate = false, proxy_revalidate = false, must_understand = false, no_transform = false;
     bool esi = false;  // Surrogate-Control: content="ESI/1.0"
 
     bool says_lifetime() const { return max_age.has_value() || s_maxage.has_value(); }

@@ -251,6 +251,10 @@ const char* vary_refusal(const Policy& policy, const Answer& answer, const Steer
     return names.empty() || keyable ? nullptr : "vary";
 }
 
+bool may_decode(const Answer& answer, const Steering& s) {
+    return answer.decodable && !s.cache_control.no_transform;  // RFC 9111 section 5.2.2.6
+}
+
 const char* refusal(const Policy& policy, const Answer& answer, const Steering& s, const Freshness& f) {
     if (answer.status > 599) return "status";
     if (answer.status < 200 || answer.status == 206 || answer.status == 304 || s.content_range)
@@ -264,7 +268,7 @@ const char* refusal(const Policy& policy, const Answer& answer, const Steering& 
     const CacheDirectives& d = f.directives;
     if (answer.authorized && !d.is_public && !d.s_maxage && !d.must_revalidate) return "authorization";
     if (const char* refused = vary_refusal(policy, answer, s)) return refused;
-    if (!s.coding.empty() && !answer.decodable && !equals_ignore_case(s.coding, answer.accepts))
+    if (!s.coding.empty() && !may_decode(answer, s) && !equals_ignore_case(s.coding, answer.accepts))
         return "content-encoding";
     if (!f.known) return "no-lifetime";
     bool has_window = d.stale_while_revalidate.value_or(0) != 0 || d.stale_if_error.value_or(0) != 0;
@@ -330,7 +334,7 @@ Storability storability(const Policy& policy, const Answer& answer) {
     result.esi = policy.esi == EsiMode::on ? is_textual(s.content_type)
                                            : policy.esi == EsiMode::automatic && s.surrogate.esi;
     bool as_asked = !s.coding.empty() && equals_ignore_case(s.coding, answer.accepts);
-    result.decode = !s.coding.empty() && answer.decodable && (!as_asked || result.esi);
+    result.decode = !s.coding.empty() && may_decode(answer, s) && (!as_asked || result.esi);
     result.esi = result.esi && (s.coding.empty() || result.decode);
     for (const NamedValue& field : answer.headers) {
         bool goes = result.decode && equals_ignore_case(field.name, "Content-Encoding");

@@ -76,11 +76,11 @@ bool add_entry_header(ngx_http_request_t* r, std::string_view name, std::string_
     return true;
 }
 
-// What RFC 9110 asks for and nginx's filters don't do: entity tags go before dates (sections 13.1.3 and 13.1.4), and a weak tag
-// is good for no range (section 13.1.5).
+// What RFC 9111 section 4.3.2 and RFC 9110 section 13 ask for and nginx's filters don't do: If-Match and If-Unmodified-Since are
+// for the origin, entity tags go before dates, and a weak tag is good for no range.
 void mend_conditions(ngx_http_headers_in_t& headers) {
+    headers.if_match = headers.if_unmodified_since = nullptr;
     if (headers.if_none_match != nullptr) headers.if_modified_since = nullptr;
-    if (headers.if_match != nullptr) headers.if_unmodified_since = nullptr;
     if (headers.if_range != nullptr && view(headers.if_range->value).substr(0, 2) == "W/")
         headers.range = nullptr;
 }

@@ -385,6 +385,19 @@ TEST(a_coded_body_is_refused) {
     assert_text_equal(refusal_with({{"Content-Encoding", " Identity "}}), "stored");
 }
 
+TEST(what_may_not_be_transformed_is_not_decoded) {
+    auto coded = [](std::string_view control) {
+        Case c = sent({{"Cache-Control", control}, {"Content-Encoding", "gzip"}});
+        c.answer.decodable = true;
+        return c;
+    };
+    assert_true(coded("max-age=60").judge().store && coded("max-age=60").judge().decode);
+    assert_text_equal(refusal(coded("max-age=60, no-transform")), "content-encoding");
+    Case asked = coded("max-age=60, no-transform");
+    asked.answer.accepts = "gzip";
+    assert_true(asked.judge().store && !asked.judge().decode);
+}
+
 TEST(esi_is_compiled_as_the_policy_says) {
     auto esi = [](EsiMode mode, Headers headers) {
         Case c = sent(std::move(headers));
