@@ -18,9 +18,10 @@ $t->nginx(<<'CONF', workers => 2);
         larder_cookie sessionid presence;
         larder_header X-Kept;
         location / { proxy_pass http://@backend@; }
+        location /grouped { larder_group /group cookie=sessionid; proxy_pass http://@backend@; }
     }
 CONF
-$backend->set('/*' => {echo => 1});
+$backend->set('/*' => {echo => 1}, '/group' => {body => 'of {cookie:sessionid}'});
 my $seed = $ENV{LARDER_TEST_SEED} || time;
 note "LARDER_TEST_SEED=$seed";
 srand $seed;
@@ -32,14 +33,16 @@ sub visitor {
     my %query   = map { rand() < 0.3 ? ($_ => pick(1, 2)) : () } qw(a b utm_source gclid);
     my @order   = sort { rand() <=> 0.5 } keys %cookies;
     my $kept    = rand() < 0.3 ? pick('x', 'y') : undef;
-    my $path    = pick('/', '/a');
+    my $path    = pick('/', '/a', '/grouped');
+    my %session = !$cookies{sessionid} ? () : $path eq '/grouped' ? (group => "of $cookies{sessionid}") : (cookie => '1');
     my $query   = join '&', map { "$_=$query{$_}" } sort { rand() <=> 0.5 } keys %query;
     return {
         path    => length $query ? "$path?$query" : $path,
         headers => [@order ? (Cookie => join pick('; ', ';'), map { "$_=$cookies{$_}" } @order) : (),
-            defined $kept ? ('X-Kept' => $kept) : (), 'X-Visitor' => rand, 'User-Agent' => rand],
+            defined $kept ? ('X-Kept' => $kept) : (), 'Larder-Group' => 'of 1', 'X-Visitor' => rand, 'User-Agent' => rand],
         may_see => {
-            cookies => {(map { $_ => $cookies{$_} } grep { exists $cookies{$_} } qw(lang me)), $cookies{sessionid} ? (sessionid => '1') : ()},
+            cookies => {(map { $_ => $cookies{$_} } grep { exists $cookies{$_} } qw(lang me)), exists $session{cookie} ? (sessionid => '1') : ()},
+            group   => $session{group},
             query   => join('&', map { "$_=$query{$_}" } grep { exists $query{$_} } qw(a b)),
             kept    => $kept,
         },
@@ -51,8 +54,8 @@ for my $round (1 .. 30) {
         $statuses{$answer->larder}++;
         my $page = decode_json($answer->body);
         my %headers = map { lc $_->[0] => $_->[1] } @{$page->{headers}};
-        my $saw = {cookies => $page->{cookies}, query => $page->{query}, kept => $headers{'x-kept'}};
-        my $strangers = join ' ', grep { !/^(?:host|connection|cookie|x-kept|x-forwarded-proto)$/ } sort keys %headers;
+        my $saw = {cookies => $page->{cookies}, query => $page->{query}, kept => $headers{'x-kept'}, group => $headers{'larder-group'}};
+        my $strangers = join ' ', grep { !/^(?:host|connection|cookie|x-kept|x-forwarded-proto|larder-group)$/ } sort keys %headers;
         my $may = $answer->{request}{may_see};
         push @leaks, JSON::PP->new->canonical->encode([$saw, $may, $strangers])
             if $strangers || JSON::PP->new->canonical->encode($saw) ne JSON::PP->new->canonical->encode($may);
