@@ -68,6 +68,7 @@ my @mistakes = (
     ['CSRF contradiction', "server { location / {\nlarder_csrf on samesite=None secure=off;\n", qr/refuse such a cookie/],
     ['CSRF age', "server { location / {\nlarder_csrf on age=long;\n", qr/"age=long".*30s/],
     ['unknown near parameter', "larder_store a redis://127.0.0.1:1;\n${zone}server { location / {\nlarder a near=maybe;\n", qr/"near=maybe".*near=off/],
+    ['trust where it caches', "${zone}server { location / {\nlarder near trust;\n", qr/"trust".*after off/],
     ['revalidate', "server { location / {\nlarder_revalidate maybe;\n", qr/"maybe".*keep=TIME/],
     ['revalidate off with a time', "server { location / {\nlarder_revalidate off keep=1d;\n", qr/"off".*on \[keep/],
     ['time to keep', "server { location / {\nlarder_revalidate on keep=x;\n", qr/"keep=x".*30s/],

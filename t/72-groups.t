@@ -3,7 +3,7 @@ use Larder::Test;
 
 my $t   = Larder::Test->new;
 my $key = '0123456789abcdef0123456789abcdef';
-$t->redis;
+my $redis = $t->redis;
 $t->uwsgi(site => 'django_site.py', env => {LARDER_KEY => $key});
 my $conf = sub {
     my ($name) = @_;
@@ -11,6 +11,7 @@ my $conf = sub {
     larder_signing_key $key;
     larder_zone 8m;
     larder_store main redis://\@redis\@;
+    larder_daemon redis://\@redis\@;
     log_format groups '\$uri [\$larder_group] \$larder_status';
     server {
         listen \@$name\@;
@@ -24,6 +25,11 @@ my $conf = sub {
         location = /groups/ { internal; uwsgi_pass \@uwsgi\@; }
         location = /asked/  { larder off; uwsgi_pass \@uwsgi\@; }
         location = /logout/ { larder off; uwsgi_pass \@uwsgi\@; }
+    }
+    server {
+        listen \@larderd_$name\@;
+        include /etc/nginx/uwsgi_params;
+        location / { larder off trust; uwsgi_pass \@uwsgi\@; }
     }
 CONF
 };
@@ -63,6 +69,26 @@ like $bye->header('Set-Cookie'), qr/sessionid=""/, 'logging out by GET, where no
 is_deeply $ask->($eve), ['article for nobody render 1', 'HIT'], '... and the group goes with the session';
 ok $t->await(sub { $ask->($eve, server => 'other')->[0] =~ /nobody/ }), '... on all machines';
 is_deeply $ask->($bob), ['article for reader render 2', 'HIT'], '... of nobody else';
+
+# larderd makes pages of a group anew: it needs no session for that.
+$t->larderd(<<'TOML', ready => sub { $redis->cli('EXISTS', 'larder:{queue}alive') eq '1' });
+    [api]
+    token = "0123456789abcdef"
+    listen = "unix:@dir@/api.sock"
+    [queue]
+    url = "redis://@redis@"
+    [[store]]
+    name = "main"
+    url = "redis://@redis@"
+    [[backend]]
+    name = "site"
+    hosts = ["*"]
+    url = "http://@larderd_nginx@"
+TOML
+my $stale = sub { my $r = $t->get('/article/?stale', headers => [Cookie => $_[0]]); [$r->body, $r->larder] };
+$stale->($bob);
+is $stale->($bob)->[1], 'STALE', 'a stale page of a group';
+ok $t->await(sub { $stale->($bob)->[0] =~ /^article for reader render (?:[89]|\d\d)/ }), '... is made anew by larderd, for the group' or diag explain $stale->($bob);
 
 my @all = $t->many(20, sub { {path => '/article/', headers => [Cookie => $login->('many') . "; n=$_[0]"]} });
 is scalar(grep { $_->body eq 'article for reader render 2' } @all), 20, 'many new sessions at once';

@@ -88,6 +88,7 @@ struct Setting {
 struct Where {
     bool on = false;
     bool near = true;
+    bool trust = false;                // off: Larder-* request headers are larderd's, and passed on
     const StoreConf* store = nullptr;  // null: the near cache alone
 
     unsigned domain() const { return store != nullptr ? store->domain : 0; }

@@ -180,11 +180,12 @@ char* set_larder(ngx_conf_t* cf, ngx_command_t*, void* conf) {
         }
     }
     if (args.size() == 2) {
-        if (args[1] != "near=off" || where.store == nullptr) {
-            return refuse(cf,
-                          "invalid parameter " + quoted(args[1]) + ": near=off, after the name of a store");
+        where.trust = args[1] == "trust" && !where.on;
+        where.near = args[1] != "near=off" || where.store == nullptr;
+        if (where.near && !where.trust) {
+            return refuse(cf, "invalid parameter " + quoted(args[1]) +
+                                  ": near=off after the name of a store, or trust after off");
         }
-        where.near = false;
     }
     loc->where.own = where;
     main->used = main->used || where.on;

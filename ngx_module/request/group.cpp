@@ -70,11 +70,7 @@ ngx_int_t lookup_ended(ngx_http_request_t* r, Group& group, ngx_int_t rc) {
     if (group.state != Group::State::pending) return NGX_OK;  // it took too long
     settle(group, r, answer);
     if (group.timer.timer_set) ngx_del_timer(&group.timer);
-    ngx_http_request_t* asker = group.asker->request;
-    group.asker->suspended = false;
-    if (asker == asker->main) asker->read_event_handler = ngx_http_block_reading;
-    asker->write_event_handler = ngx_http_core_run_phases;
-    return ngx_http_post_request(asker, nullptr);
+    return resume_soon(group.asker);
 }
 
 ngx_int_t on_end(ngx_http_request_t* r, void* data, ngx_int_t rc) {

@@ -291,7 +291,7 @@ ngx_int_t lookup(ngx_http_request_t* r) {
     Ctx* ctx = ctx_of(r);
     if (ctx == nullptr) {
         LocConf* conf = loc_conf(r);
-        strip_larder_request_headers(r);
+        if (!conf->where.value().trust) strip_larder_request_headers(r);
         if (!conf->enabled()) return NGX_DECLINED;
         ctx = new_ctx(r, conf, Role::client);
         return begin(r, ctx);
@@ -442,14 +442,23 @@ ngx_int_t suspend(ngx_http_request_t* r, Ctx* ctx) {
     return NGX_AGAIN;
 }
 
-void resume(Ctx* ctx) {
+static void make_ready(Ctx* ctx) {
     ngx_http_request_t* r = ctx->request;
-    ngx_connection_t* c = r->connection;
     ctx->suspended = false;
     if (r == r->main) r->read_event_handler = ngx_http_block_reading;
     r->write_event_handler = ngx_http_core_run_phases;
-    ngx_http_core_run_phases(r);
+}
+
+void resume(Ctx* ctx) {
+    ngx_connection_t* c = ctx->request->connection;
+    make_ready(ctx);
+    ngx_http_core_run_phases(ctx->request);
     ngx_http_run_posted_requests(c);
+}
+
+ngx_int_t resume_soon(Ctx* ctx) {
+    make_ready(ctx);
+    return ngx_http_post_request(ctx->request, nullptr);
 }
 
 ngx_int_t lookup_handler(ngx_http_request_t* r) {

@@ -145,6 +145,8 @@ bool any_true(ngx_http_request_t* r, const std::vector<ngx_http_complex_value_t>
 
 // Lets a request that returned NGX_AGAIN from the lookup run on.
 void resume(Ctx* ctx);
+// ... once nginx is done with the request whose event this is: one of ours that ends.
+ngx_int_t resume_soon(Ctx* ctx);
 // Stops running phases until resume(); notices a client that goes away.
 ngx_int_t suspend(ngx_http_request_t* r, Ctx* ctx);
 

@@ -85,7 +85,8 @@ def role_of(request):
 
 
 def article(request):
-    return page(request, "article for " + (larder.group(request) or "nobody"))
+    stale = "max-age=0, stale-while-revalidate=60"
+    return page(request, "article for " + (larder.group(request) or "nobody"), stale if "stale" in request.GET else "max-age=60")
 
 
 def groups(request):

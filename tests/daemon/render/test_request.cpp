@@ -56,6 +56,12 @@ TEST(kept_cookies_and_headers_are_sent) {
                       "X-Forwarded-Proto: https\n");
 }
 
+TEST(the_group_of_a_session_is_sent) {
+    Variant variant = page();
+    variant.headers = {{"larder-group", "editor"}};
+    assert_true(text(variant).find("\nlarder-group: editor\n") != std::string::npos);
+}
+
 TEST(a_persons_page_is_no_business_of_ours) {
     Variant variant = page();
     variant.cookies = {{"sessionid", "0123456789abcdef", CookieKind::digest}};
