@@ -75,6 +75,7 @@ my @mistakes = (
     ['percents', "server { location / {\nlarder_heuristic 10;\n", qr/"10".*1% to 100%/],
     ['most of a guess', "server { location / {\nlarder_heuristic 10% max=x;\n", qr/"max=x".*30s/],
     ['cookie to strip', "server { location / {\nlarder_strip_set_cookie a=b;\n", qr/"a=b".*name/],
+    ['targeted field', "server { location / {\nlarder_targeted CDN;\n", qr/"CDN".*CDN-Cache-Control/],
     ['invalidate', "server { location / {\nlarder_invalidate hard;\n", qr/"hard".*soft/],
     ['lock of the store', "server { location / {\nlarder_lock 1s store=maybe;\n", qr/"store=maybe".*store=off/],
     ['bad lock', "server { location / {\nlarder_lock loose;\n", qr/"loose".*off/],

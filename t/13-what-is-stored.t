@@ -8,6 +8,7 @@ $t->nginx(<<'CONF');
     proxy_http_version 1.1;
     server {
         listen @nginx@;
+        location /targeted/ { larder near; larder_targeted Mine-Cache-Control; proxy_pass http://@backend@; }
         location /silent/ { larder near; proxy_pass http://@backend@; }
         location / {
             larder near;
@@ -71,6 +72,11 @@ cmp_ok $t->get('/silent/aged')->header('Age'), '>=', 20, 'an Age from the backen
 
 my %shown = map { lc $_->[0] => 1 } map { @{$t->get("/answer-$_")->{headers}} } 4, 5;
 ok !$shown{'surrogate-control'} && !$shown{'cdn-cache-control'}, 'fields meant for Larder end here';
+$backend->set('/targeted/page' => {headers => [['Mine-Cache-Control', 'max-age=60'], ['CDN-Cache-Control', 'no-store'], ['Cache-Control', 'private']]});
+my ($filled, $kept) = map { $t->get('/targeted/page') } 1 .. 2;
+is $kept->larder, 'HIT', 'larder_targeted: the field that is named counts';
+ok !defined $_->header('Mine-Cache-Control'), '... and ends here' for $filled, $kept;
+is $_->header('CDN-Cache-Control'), 'no-store', '... and others are for others' for $filled, $kept;
 my $tagged = {headers => [['Surrogate-Key', 'a b'], ['Cache-Tag', 'c'], ['xkey', 'd'], ['Larder-Anything', 'e']]};
 $backend->set('/tagged' => $tagged);
 for (1 .. 2) {

@@ -30,7 +30,7 @@ struct CacheDirective {
 };
 CacheDirective split_directive(std::string_view element);
 
-// What Cache-Control, Surrogate-Control or CDN-Cache-Control said. The first of duplicate directives counts
+// What Cache-Control, Surrogate-Control or a targeted field said. The first of duplicate directives counts
 // (RFC 9111 section 4.2.1); a max-age or s-maxage with a malformed argument counts as 0: stale is safer than fresh.
 struct CacheDirectives {
     std::optional<std::int64_t> max_age, s_maxage, stale_while_revalidate, stale_if_error;  // seconds

@@ -21,6 +21,8 @@ void write_policy(ByteWriter& out, const Policy& policy) {
     out.integer(static_cast<std::uint8_t>(policy.vary_keyed));
     out.integer(static_cast<std::uint8_t>(policy.strip_cookies.size()));
     for (const std::string& name : policy.strip_cookies) out.text16(name);
+    out.integer(static_cast<std::uint8_t>(policy.targeted.size()));
+    for (const std::string& name : policy.targeted) out.text16(name);
     out.integer(static_cast<std::uint8_t>(policy.esi));
     out.integer(policy.max_body);
     out.integer(policy.esi_max_includes);
@@ -48,6 +50,10 @@ std::optional<Policy> read_policy(ByteReader& in) {
     auto names = in.integer<std::uint8_t>();
     if (names > max_strip_cookies || policy.heuristic_percent > 100) return std::nullopt;
     for (unsigned i = 0; i < names && in.ok(); i++) policy.strip_cookies.emplace_back(in.text16());
+    policy.targeted.clear();
+    auto targeted = in.integer<std::uint8_t>();
+    if (targeted > max_targeted) return std::nullopt;
+    for (unsigned i = 0; i < targeted && in.ok(); i++) policy.targeted.emplace_back(in.text16());
     auto esi = in.integer<std::uint8_t>();
     policy.max_body = in.integer<std::uint32_t>();
     policy.esi_max_includes = in.integer<std::uint16_t>();

@@ -28,6 +28,7 @@ struct ValidRule {
 
 inline constexpr std::size_t max_valid_rules = 32;
 inline constexpr std::size_t max_strip_cookies = 64;
+inline constexpr std::size_t max_targeted = 8;
 
 struct Policy {
     std::vector<ValidRule>
@@ -44,6 +45,8 @@ struct Policy {
     bool vary_keyed = false;  // an answer may vary on headers that no directive names: they go into its key
     std::vector<std::string>
         strip_cookies;  // Set-Cookie of these names is removed from what is stored; "*": of all
+    std::vector<std::string> targeted = {
+        "CDN-Cache-Control"};  // fields for us, the first that is there and valid counts (RFC 9213 section 2.2)
     EsiMode esi = EsiMode::off;
     std::uint32_t max_body = 1u << 20;  // bytes; a longer answer passes through unstored
     std::uint16_t esi_max_includes = 256;

@@ -23,11 +23,8 @@ bool is_one_of(std::string_view name, const std::array<std::string_view, N>& nam
                        [name](std::string_view n) { return equals_ignore_case(name, n); });
 }
 
-constexpr std::array<std::string_view, 7> steering_fields = {
-    "Surrogate-Control", "CDN-Cache-Control", "Surrogate-Key", "Cache-Tag", "Cache-Tags", "xkey",
-    "X-Cache-Tags"};
-// Those of them that say how long: kept for when a 304 does not say it again. (Tags are kept as such.)
-constexpr std::array<std::string_view, 2> lifetime_fields = {"Surrogate-Control", "CDN-Cache-Control"};
+constexpr std::array<std::string_view, 6> steering_fields = {
+    "Surrogate-Control", "Surrogate-Key", "Cache-Tag", "Cache-Tags", "xkey", "X-Cache-Tags"};
 // Hop-by-hop (RFC 9110 section 7.6.1), made anew by whoever serves, or never to be shared.
 constexpr std::array<std::string_view, 18> unstored_fields = {"Connection",
                                                               "Keep-Alive",
@@ -51,8 +48,8 @@ constexpr std::array<std::string_view, 18> unstored_fields = {"Connection",
 // The field lines that steer caching, gathered in one pass.
 struct Steering {
     CacheDirectives surrogate, cache_control;
-    std::string targeted;
-    bool has_surrogate = false, has_targeted = false;
+    std::vector<std::string> targeted;  // for each of the policy's, all its lines
+    bool has_surrogate = false;
     std::string_view expires, date, age, content_type, etag, last_modified;
     bool has_expires = false;
     bool set_cookie = false, content_range = false;
@@ -70,19 +67,33 @@ void add_tags(std::string_view field, std::string_view separators, std::vector<s
     }
 }
 
+auto find_targeted(const Policy& policy, std::string_view name) {
+    return std::find_if(policy.targeted.begin(), policy.targeted.end(),
+                        [name](const std::string& ours) { return equals_ignore_case(ours, name); });
+}
+
+// The first that is there and well-formed.
+std::optional<CacheDirectives> targeted_directives(const std::vector<std::string>& fields) {
+    for (const std::string& field : fields) {
+        if (auto directives = parse_targeted_cache_control(field)) return directives;
+    }
+    return std::nullopt;
+}
+
 Steering gather(const Policy& policy, const Answer& answer) {
     Steering s;
+    s.targeted.resize(policy.targeted.size());
     for (const NamedValue& field : answer.headers) {
+        auto target = find_targeted(policy, field.name);
         auto is = [&field](std::string_view name) { return equals_ignore_case(field.name, name); };
         if (is("Cache-Control")) {
             add_cache_control(field.value, s.cache_control);
         } else if (is("Surrogate-Control")) {
             s.has_surrogate = true;
             add_surrogate_control(field.value, s.surrogate);
-        } else if (is("CDN-Cache-Control")) {
-            if (s.has_targeted) s.targeted.append(", ");
-            s.has_targeted = true;
-            s.targeted.append(field.value);
+        } else if (target != policy.targeted.end()) {
+            std::string& lines = s.targeted[static_cast<std::size_t>(target - policy.targeted.begin())];
+            lines.append(lines.empty() ? "" : ", ").append(field.value);
         } else if (is("Expires")) {
             if (!s.has_expires) s.expires = field.value;
             s.has_expires = true;
@@ -177,7 +188,7 @@ Freshness freshness(const Policy& policy, const Answer& answer, const Steering& 
     bool by_expires = false;
     if (s.has_surrogate && (s.surrogate.says_lifetime() || s.surrogate.forbids())) {
         f.directives = s.surrogate;
-    } else if (auto targeted = s.has_targeted ? parse_targeted_cache_control(s.targeted) : std::nullopt) {
+    } else if (auto targeted = targeted_directives(s.targeted)) {
         f.directives = *targeted;
     } else {
         f.directives = s.cache_control;
@@ -291,8 +302,9 @@ Lifetime lifetime(const Policy& policy, const Answer& answer, const Steering& s,
     return life;
 }
 
-bool is_stored(const NamedValue& field, const std::vector<std::string_view>& connection) {
-    if (is_one_of(field.name, unstored_fields) || is_larder_field(field.name)) return false;
+bool is_stored(const Policy& policy, const NamedValue& field,
+               const std::vector<std::string_view>& connection) {
+    if (is_one_of(field.name, unstored_fields) || is_larder_field(policy, field.name)) return false;
     return std::none_of(connection.begin(), connection.end(),
                         [&field](std::string_view name) { return equals_ignore_case(field.name, name); });
 }
@@ -324,8 +336,9 @@ bool is_stripped_cookie(const Policy& policy, std::string_view set_cookie) {
                        [name](const std::string& stripped) { return stripped == "*" || stripped == name; });
 }
 
-bool is_larder_field(std::string_view name) {
-    return is_one_of(name, steering_fields) || equals_ignore_case(name.substr(0, 7), "Larder-");
+bool is_larder_field(const Policy& policy, std::string_view name) {
+    return is_one_of(name, steering_fields) || find_targeted(policy, name) != policy.targeted.end() ||
+           equals_ignore_case(name.substr(0, 7), "Larder-");
 }
 
 Storability storability(const Policy& policy, const Answer& answer) {
@@ -338,8 +351,11 @@ Storability storability(const Policy& policy, const Answer& answer) {
     result.esi = result.esi && (s.coding.empty() || result.decode);
     for (const NamedValue& field : answer.headers) {
         bool goes = result.decode && equals_ignore_case(field.name, "Content-Encoding");
-        if (is_stored(field, s.connection) && !goes) result.headers.push_back(field);
-        if (is_one_of(field.name, lifetime_fields)) result.steering.push_back(field);
+        if (is_stored(policy, field, s.connection) && !goes) result.headers.push_back(field);
+        // What says how long is kept for when a 304 does not say it again. (Tags are kept as such.)
+        bool says_how_long = equals_ignore_case(field.name, "Surrogate-Control") ||
+                             find_targeted(policy, field.name) != policy.targeted.end();
+        if (says_how_long) result.steering.push_back(field);
     }
     Freshness f = freshness(policy, answer, s);
     const char* refused = refusal(policy, answer, s, f);

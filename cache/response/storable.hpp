@@ -1,7 +1,7 @@
 // May this answer be stored, and for how long? RFC 9111 sections 3 and 4.2, RFC 5861, RFC 9213 and the Edge Architecture
 // Specification's Surrogate-Control. The same decision in nginx and in the daemon.
 //
-// Precedence of freshness: Surrogate-Control, then CDN-Cache-Control, then Cache-Control, then Expires, then the policy;
+// Precedence of freshness: Surrogate-Control, then targeted fields, then Cache-Control, then Expires, then the policy;
 // a field that says something about storing or freshness silences those after it.
 #pragma once
 
@@ -41,7 +41,7 @@ struct Storability {
         headers;  // to store and to send: hop-by-hop, surrogate and Larder-* fields removed
     std::vector<std::string>
         vary;  // lower-case names of request headers beyond the variant that it varies on, sorted
-    std::vector<NamedValue> steering;  // to store beside them: Surrogate-Control, CDN-Cache-Control
+    std::vector<NamedValue> steering;  // to store beside them: Surrogate-Control, targeted fields
     std::vector<std::string_view>
         tags;  // surrogate keys without duplicates; a page with too many is not stored, as a purge
                // could not find it
@@ -57,8 +57,8 @@ bool may_be_keyed(std::string_view name);
 // Whether the policy has this Set-Cookie field removed from an answer, so that the answer may be stored.
 bool is_stripped_cookie(const Policy& policy, std::string_view set_cookie);
 
-// True for fields that steer Larder (Surrogate-Control, Surrogate-Key, CDN-Cache-Control, Cache-Tag, xkey, Larder-* ...):
+// True for fields that steer Larder (Surrogate-Control, Surrogate-Key, Cache-Tag, xkey, Larder-*, the policy's targeted fields):
 // they never reach a client. Name in any case.
-bool is_larder_field(std::string_view name);
+bool is_larder_field(const Policy& policy, std::string_view name);
 
 }  // namespace larder

@@ -31,7 +31,7 @@ bool may_be_kept(std::string_view name) {
                                                             "upgrade",
                                                             "via",
                                                             "x-forwarded-proto"};
-    bool ours = is_larder_field(name) && name != group_field;
+    bool ours = name.starts_with("larder-") && name != group_field;
     return std::find(never.begin(), never.end(), name) == never.end() && !ours;
 }
 

@@ -142,7 +142,7 @@ struct LocConf {
         std::uint32_t max_s = 86400;
     };
     Setting<Heuristic> heuristic;
-    Setting<std::vector<std::string>> strip_cookies;
+    Setting<std::vector<std::string>> strip_cookies, targeted;
     Setting<PurgeMode> invalidate;    // what an unsafe request does to its URLs
     Setting<ngx_msec_t> lock;         // how long a miss waits for another's fill; 0: not at all
     Setting<bool> lock_store;         // ... and for one of another machine

@@ -100,6 +100,7 @@ char* merge_loc(ngx_conf_t* cf, void* parent, void* child) {
         own.keep_s.merge(outer.keep_s, 86400);
         own.heuristic.merge(outer.heuristic, {});
         own.strip_cookies.merge(outer.strip_cookies, {});
+        own.targeted.merge(outer.targeted, Policy().targeted);
         own.invalidate.merge(outer.invalidate, PurgeMode::hard);
         own.lock.merge(outer.lock, 5000);
         own.lock_store.merge(outer.lock_store, true);
@@ -118,6 +119,7 @@ char* merge_loc(ngx_conf_t* cf, void* parent, void* child) {
         policy.heuristic_max_s = own.heuristic.value().max_s;
         policy.vary_keyed = own.vary_most.value() != 0;
         policy.strip_cookies = own.strip_cookies.value();
+        policy.targeted = own.targeted.value();
         policy.esi = own.esi.value().mode;
         policy.max_body = own.max_size.value();
         policy.esi_max_includes = own.esi.value().includes;
@@ -194,6 +196,7 @@ ngx_command_t directives[] = {
     at<set_revalidate>(everywhere, ngx_string("larder_revalidate"), NGX_CONF_TAKE12),
     at<set_heuristic>(everywhere, ngx_string("larder_heuristic"), NGX_CONF_TAKE12),
     at<set_strip_set_cookie>(everywhere, ngx_string("larder_strip_set_cookie"), NGX_CONF_1MORE),
+    at<set_targeted>(everywhere, ngx_string("larder_targeted"), NGX_CONF_1MORE),
     at<set_invalidate>(everywhere, ngx_string("larder_invalidate"), NGX_CONF_TAKE1),
     at<set_lock>(everywhere, ngx_string("larder_lock"), NGX_CONF_TAKE12),
     at<set_max_size>(everywhere, ngx_string("larder_max_size"), NGX_CONF_TAKE1),

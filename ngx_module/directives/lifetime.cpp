@@ -177,6 +177,25 @@ char* set_strip_set_cookie(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     return NGX_CONF_OK;
 }
 
+char* set_targeted(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    auto* loc = static_cast<LocConf*>(conf);
+    if (loc->targeted.own) return duplicate();
+    auto args = arguments(cf);
+    auto& names = loc->targeted.own.emplace();
+    if (args.size() == 1 && args[0] == "off") return NGX_CONF_OK;
+    if (args.size() > max_targeted) return refuse(cf, "too many fields: at most 8");
+    for (std::string_view name : args) {
+        std::string lower = lower_case(name);
+        bool targeted =
+            is_token(name) && lower.size() > 14 && lower.substr(lower.size() - 14) == "-cache-control";
+        if (!targeted)
+            return refuse(
+                cf, "invalid field name " + quoted(name) + ": one such as CDN-Cache-Control, or off alone");
+        names.emplace_back(name);
+    }
+    return NGX_CONF_OK;
+}
+
 char* set_invalidate(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     auto* loc = static_cast<LocConf*>(conf);
     if (loc->invalidate.own) return duplicate();

@@ -417,8 +417,9 @@ ngx_int_t send_page_header(ngx_http_request_t* r, Ctx* ctx, std::string_view pla
 }
 
 void strip_larder_response_headers(ngx_http_request_t* r) {
-    each_response_header(r, [](ngx_table_elt_t& header) {
-        if (is_larder_field(view(header.key))) header.hash = 0;
+    const Policy& policy = loc_conf(r)->policy;
+    each_response_header(r, [&policy](ngx_table_elt_t& header) {
+        if (is_larder_field(policy, view(header.key))) header.hash = 0;
     });
 }
 

@@ -33,6 +33,7 @@ static Policy unusual() {
     p.heuristic_max_s = 4;
     p.vary_keyed = true;
     p.strip_cookies = {"a", "*"};
+    p.targeted = {"Mine-Cache-Control", "CDN-Cache-Control"};
     p.esi = EsiMode::automatic;
     p.max_body = 7;
     p.esi_max_includes = 65535;

@@ -91,6 +91,27 @@ TEST(the_first_field_that_says_something_decides) {
     for (const auto& row : table) assert_int_equal(sent(row.headers).fresh_s(), row.expected);
 }
 
+TEST(of_targeted_fields_the_first_that_is_there_and_valid_counts) {
+    auto fresh_s = [](std::vector<std::string> targeted, Headers headers) {
+        headers.push_back({"Cache-Control", "max-age=9"});
+        Case c = sent(std::move(headers));
+        c.policy.targeted = std::move(targeted);
+        return c.fresh_s();
+    };
+    NamedValue mine{"Mine-Cache-Control", "max-age=1"}, cdn{"CDN-Cache-Control", "max-age=2"},
+        bad{"mine-cache-control", "max-age = 1"}, never{"CDN-Cache-Control", "no-store"};
+    std::vector<std::string> both{"Mine-Cache-Control", "CDN-Cache-Control"};
+    assert_int_equal(fresh_s(both, {cdn, mine}), 1);
+    assert_int_equal(fresh_s(both, {cdn, bad}), 2);
+    assert_int_equal(fresh_s(both, {mine, never}), 1);
+    assert_int_equal(fresh_s({"cdn-CACHE-control"}, {mine, cdn}), 2);
+    assert_int_equal(fresh_s({}, {mine, never}), 9);
+    Case off = sent({cdn, {"Cache-Control", "max-age=9"}});
+    off.policy.targeted = {};
+    assert_int_equal(off.judge().headers.size(), 2);  // it is for others, and passed on
+    assert_int_equal(sent({cdn}).judge().headers.size(), 0);
+}
+
 TEST(expires_in_every_shape) {
     auto expires = [](std::string_view value, std::string_view date) {
         Headers headers{{"Expires", value}};
