@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cache/entry.hpp"
+#include "cache/request/request_control.hpp"
 #include "cache/response/fields.hpp"
 #include "cache/response/storable.hpp"
 #include "tests/fuzz/expect.hpp"
@@ -31,6 +32,17 @@ void examine_field(std::string_view value) {
     CacheDirectives directives;
     add_cache_control(value, directives);
     add_surrogate_control(value, directives);
+    RequestControl control, none;
+    add_request_control(value, all_request_directives, control);
+    add_request_control(value, 0, none);
+    EXPECT(!none.judges() && !none.no_store && !none.only_if_cached);
+    Lifetime life{0, 60'000, 60'000, 60'000, 60'000};
+    for (Verdict verdict :
+         {Verdict::fresh, Verdict::stale_while, Verdict::stale_error, Verdict::validate, Verdict::dead}) {
+        Verdict wanted = as_client_wants(verdict, control, life, 0, 1, 90'000);
+        bool servable = verdict != Verdict::validate && verdict != Verdict::dead;
+        EXPECT(servable ? wanted <= Verdict::stale_error : wanted == verdict);
+    }
     if (auto targeted = parse_targeted_cache_control(value)) {
         // Joined as two field lines would be, it is a dictionary still, of the same members.
         auto twice = parse_targeted_cache_control(std::string(value).append(", ").append(trim_ows(value)));
