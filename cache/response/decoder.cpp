@@ -106,27 +106,32 @@ std::unique_ptr<Decoder> Decoder::make(std::string_view coding, std::size_t most
     return nullptr;
 }
 
-bool Decoder::feed(std::string_view coded, std::string& out) {
-    constexpr std::size_t piece = 16384;
+bool Decoder::feed(std::string_view coded, const std::function<bool(std::string_view)>& take) {
+    char piece[16384];
     State state = State::full;
     begun_ = begun_ || !coded.empty();
     while (state == State::full || (state == State::more && !coded.empty())) {
         if (ended_) return coded.empty();
-        if (coded.empty() && state != State::full) break;
-        std::size_t before = out.size();
-        std::size_t given = std::min(piece, left_ + 1);  // one more than allowed, to see whether it says more
-        out.resize(before + given);
-        char* at = out.data() + before;
+        char* at = piece;
+        std::size_t given =
+            std::min(sizeof piece, left_ + 1);  // one more than allowed, to see whether it says more
         std::size_t room = given;
         state = step(coded, at, room);
         std::size_t made = given - room;
-        out.resize(before + made);
         if (state == State::bad || made > left_) return false;
         left_ -= made;
         ended_ = state == State::ended;
-        if (made == 0 && state != State::ended && coded.empty()) break;
+        if (made != 0 && !take({piece, made})) return false;
+        if (made == 0 && !ended_ && coded.empty()) break;
     }
     return !ended_ || coded.empty();
+}
+
+bool Decoder::feed(std::string_view coded, std::string& out) {
+    return feed(coded, [&out](std::string_view piece) {
+        out.append(piece);
+        return true;
+    });
 }
 
 }  // namespace larder

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -16,7 +17,10 @@ public:
     static std::unique_ptr<Decoder> make(std::string_view coding, std::size_t most);
 
     virtual ~Decoder() = default;
-    // Appends what `coded` says to `out`. False when it is malformed, goes on after its end, or says too much: then all is over.
+    // Hands what `coded` says to `take`, in pieces of at most 16 KiB that are good until it returns. False when it is malformed,
+    // goes on after its end, or says too much, or when `take` returned false: then all is over.
+    bool feed(std::string_view coded, const std::function<bool(std::string_view)>& take);
+    // The same, appended to `out`.
     bool feed(std::string_view coded, std::string& out);
     // Whether all of it was there. Nothing at all is whole, too: answers without a body may name a coding (RFC 9110 section 8.4).
     bool complete() const { return ended_ || !begun_; }

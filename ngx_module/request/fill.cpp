@@ -161,10 +161,9 @@ bool is_last(const ngx_http_request_t* r, const ngx_buf_t* buffer) {
     return buffer->last_buf || (r != r->main && buffer->last_in_chain);
 }
 
-void append(std::string& body, const ngx_buf_t* buffer) {
-    if (ngx_buf_in_memory(buffer))
-        body.append(reinterpret_cast<char*>(buffer->pos),
-                    static_cast<std::size_t>(buffer->last - buffer->pos));
+std::string_view bytes_of(const ngx_buf_t* buffer) {
+    if (!ngx_buf_in_memory(buffer)) return {};
+    return {reinterpret_cast<char*>(buffer->pos), static_cast<std::size_t>(buffer->last - buffer->pos)};
 }
 
 void consume(ngx_chain_t* in) {
@@ -191,29 +190,6 @@ void start_decoding(ngx_http_request_t* r, Ctx* ctx) {
         if (strong) header.value = view(copy(r->pool, "W/" + std::string(header.value)));
     }
     r->filter_need_in_memory = 1;
-}
-
-// The text that what came stands for, in buffers of our own; null when it stands for none.
-ngx_chain_t* decode(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
-    ngx_chain_t* decoded = nullptr;
-    ngx_chain_t** end = &decoded;
-    bool last = false;
-    for (; in != nullptr; in = in->next) {
-        const ngx_buf_t* coded = in->buf;
-        std::string bytes, text;
-        append(bytes, coded);
-        if (!ctx->fill->decoder->feed(bytes, text)) return nullptr;
-        last = last || is_last(r, coded);
-        ngx_buf_t* buffer = memory_buffer(r->pool, view(copy(r->pool, text)));
-        *end = buffer != nullptr ? ngx_alloc_chain_link(r->pool) : nullptr;
-        if (*end == nullptr) return nullptr;
-        buffer->last_buf = coded->last_buf;
-        buffer->last_in_chain = coded->last_in_chain;
-        buffer->flush = coded->flush;
-        **end = {buffer, nullptr};
-        end = &(*end)->next;
-    }
-    return last && !ctx->fill->decoder->complete() ? nullptr : decoded;
 }
 
 void prepare_capture(ngx_http_request_t* r, Ctx* ctx) {
@@ -505,26 +481,13 @@ static ngx_int_t send_raw_page(ngx_http_request_t* r, Ctx* ctx, const ngx_chain_
     return next_body_filter(r, chain);
 }
 
-ngx_int_t fill_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
+static ngx_int_t take_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
     Fill& fill = *ctx->fill;
-    if (fill.header_held && upstream_broke_off(r, in)) return broken_off(r, ctx);
-    if (fill.decoder != nullptr) {
-        ngx_chain_t* decoded = decode(r, ctx, in);
-        if (decoded == nullptr) {
-            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                          "larder: \"%V\" is not what its Content-Encoding says, or too long", &r->uri);
-            if (fill.header_held) return bad_page(r, ctx);
-            end_fill_lock(ctx);
-            return NGX_ERROR;
-        }
-        consume(in);
-        in = decoded;
-    }
     bool last = false;
     for (ngx_chain_t* link = in; link != nullptr; link = link->next) {
         last = last || is_last(r, link->buf);
         if (!fill.for_store && !fill.for_page) continue;
-        append(fill.body, link->buf);
+        fill.body.append(bytes_of(link->buf));
         if (fill.for_store && fill.body.size() > ctx->policy().max_body) {
             fill.for_store = false;
             ctx->detail = "too-large";
@@ -555,6 +518,50 @@ ngx_int_t fill_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
     if (last && ctx->served && ctx->role == Role::client && !r->header_only)
         return send_entry_body(r, ctx) == NGX_ERROR ? NGX_ERROR : NGX_OK;
     return fill.swallow ? NGX_OK : next_body_filter(r, in);
+}
+
+// What it stands for goes on piece by piece; what was sent of it is let go.
+static ngx_int_t take_coded(ngx_http_request_t* r, Ctx* ctx, const ngx_buf_t* coded) {
+    Fill& fill = *ctx->fill;
+    ngx_int_t rc = NGX_OK;
+    auto pass = [&](std::string_view text, const ngx_buf_t* flags) {
+        fill.decoded.remove_if([](const Decoded& sent) { return ngx_buf_size(sent.buffer) == 0; });
+        Decoded& piece = fill.decoded.emplace_back(std::string(text));
+        piece.buffer = memory_buffer(r->pool, piece.text);
+        if (piece.buffer == nullptr) throw std::bad_alloc();
+        if (flags != nullptr) {
+            piece.buffer->last_buf = flags->last_buf;
+            piece.buffer->last_in_chain = flags->last_in_chain;
+            piece.buffer->flush = flags->flush;
+        }
+        ngx_chain_t chain{piece.buffer, nullptr};
+        rc = take_body(r, ctx, &chain);
+        return rc == NGX_OK || rc == NGX_AGAIN;
+    };
+    bool good =
+        fill.decoder->feed(bytes_of(coded), [&](std::string_view text) { return pass(text, nullptr); });
+    if (rc != NGX_OK && rc != NGX_AGAIN) return rc;
+    if (good && (!is_last(r, coded) || fill.decoder->complete())) {
+        bool says_more = coded->last_buf || coded->last_in_chain || coded->flush;
+        if (says_more) pass({}, coded);
+        return rc;
+    }
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "larder: \"%V\" is not what its Content-Encoding says, or too long", &r->uri);
+    if (fill.header_held) return bad_page(r, ctx);
+    end_fill_lock(ctx);
+    return NGX_ERROR;
+}
+
+ngx_int_t fill_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
+    Fill& fill = *ctx->fill;
+    if (fill.header_held && upstream_broke_off(r, in)) return broken_off(r, ctx);
+    if (fill.decoder == nullptr) return take_body(r, ctx, in);
+    ngx_int_t rc = NGX_OK;
+    for (ngx_chain_t* link = in; link != nullptr && (rc == NGX_OK || rc == NGX_AGAIN); link = link->next)
+        rc = take_coded(r, ctx, link->buf);
+    consume(in);
+    return rc;
 }
 
 }  // namespace larder::ngx

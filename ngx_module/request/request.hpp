@@ -5,6 +5,7 @@
 // background. docs/life-of-a-request.md tells it in order.
 #pragma once
 
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,6 +48,12 @@ const char* status_text(Status status);
 // A fill lock ends when its fill does; when its worker dies, the next worker ends it. This is for what neither sees.
 inline constexpr std::int64_t fill_lease_ms = 60'000;
 
+// What a coded piece of a body stands for, until nginx has sent it.
+struct Decoded {
+    std::string text;
+    ngx_buf_t* buffer = nullptr;
+};
+
 // A request on its way to the backend in its reduced form, and what comes back. Views are into the request's pool.
 struct Fill {
     ngx_http_headers_in_t client_headers{};  // to be put back once the backend's answer is here
@@ -67,6 +74,7 @@ struct Fill {
     std::uint16_t status = 0;
     std::int64_t expected = -1;  // bytes of body, if the backend said
     std::unique_ptr<Decoder> decoder;
+    std::list<Decoded> decoded;  // nodes stay where they are
     Storability decision;
     std::string body;
     std::string plan;
