@@ -12,10 +12,18 @@ ngx_http_output_body_filter_pt next_body_filter;
 
 namespace {
 
+// Before the lookup came to it, the location has answered by itself: return, an access rule's page.
+void capture_early_answer(ngx_http_request_t* r, Ctx* ctx) {
+    if (ctx->conf == nullptr) ctx->conf = loc_conf(r);
+    ctx->status = Status::pass;
+    start_fill(r, ctx);
+}
+
 ngx_int_t filter_header(ngx_http_request_t* r) {
     Ctx* ctx = ctx_of(r);
     if (r == r->main) forget_group_after(r, ctx);
     if (ctx == nullptr || ctx->served) return next_header_filter(r);
+    if (ctx->role == Role::fragment && ctx->fill == nullptr) capture_early_answer(r, ctx);
     if (ctx->conf != nullptr && ctx->role == Role::client && r == r->main) invalidate_after(r, ctx);
     if (ctx->fill != nullptr) return fill_header(r, ctx);
     strip_larder_response_headers(r);

@@ -25,7 +25,7 @@ Ctx* ask_location(ngx_http_request_t* r, const std::string& target, ngx_http_pos
 
 OwnAnswer own_answer(ngx_http_request_t* r, Ctx* ctx, ngx_int_t rc) {
     OwnAnswer answer;
-    answer.status = static_cast<std::uint16_t>(rc >= 400 && rc < 600 ? rc : 0);
+    answer.status = static_cast<std::uint16_t>(rc >= 300 && rc < 600 ? rc : 0);
     if (ctx == nullptr) return answer;
     const Fill* fill = ctx->fill.get();
     if (fill != nullptr) {
