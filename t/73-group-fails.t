@@ -77,11 +77,16 @@ $ask->('/page', 'ann');
 is $backend->count('/group'), $group_asked + 1, '... one that failed does not';
 is $t->head('/page', headers => [Cookie => 'sid=bob'])->larder, 'HIT', 'HEAD has a group, too';
 
+$backend->set('/group' => {status => 204});
+is_deeply [map { $ask->('/page/none', 'of-none')->[0] } 1 .. 3], [('group= sid=') x 3], '204: a session of no group';
+is $backend->count('/group'), $group_asked + 2, '... which is kept as well';
+$backend->set('/group' => {body => 'staff'});
+
 $backend->set('/esi' => {body => 'page of {header:larder-group} <esi:include src="/part"/>'}, '/part' => {body => 'part of {header:larder-group}'});
 is $ask->('/esi', 'ann')->[0], 'page of staff part of staff', 'the fragments of a page have its group';
 is $ask->('/esi', 'bob')->[0], 'page of staff part of staff', '... shared with it';
 is $backend->count('/part'), 1, '... and rendered once';
-is $backend->count('/group'), $group_asked + 1, '... at no more lookups';
+is $backend->count('/group'), $group_asked + 2, '... at no more lookups';
 
 # With error= an answer counts on while the backend fails: not past a logout.
 $backend->set('/kept-group' => {body => 'fans', headers => [['Cache-Control', 'max-age=1, stale-while-revalidate=3600'], [Age => '1']]});

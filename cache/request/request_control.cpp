@@ -1,8 +1,6 @@
 // The words, and what they make of a verdict.
 #include "cache/request/request_control.hpp"
 
-#include <iterator>
-
 #include "cache/response/fields.hpp"
 
 namespace larder {

@@ -643,8 +643,8 @@ ngx_int_t Page::on_fragment_end(ngx_http_request_t* r, void* data, ngx_int_t rc)
         fetch->plan = answer.plan;
     }
     if (ctx != nullptr && ctx->served) {
-        bool varies = ctx->varied || EntryView::trusted(ctx->entry).head().vary_size !=
-                                         0;  // on what the page's key need not hold
+        std::uint32_t vary_size = EntryView::trusted(ctx->entry).head().vary_size;
+        bool varies = ctx->varied || vary_size != 0;  // on what the page's key need not hold
         bool fresh = ctx->status == Status::hit && ctx->hold != 0;
         if (fresh && !varies && fetch->page->shares(r, ctx)) fetch->part = {ctx->key, ctx->version};
     } else if (!answer.good) {

@@ -139,7 +139,7 @@ bool find_group(ngx_http_request_t* r, Ctx* ctx) {
 void apply_group(Ctx* ctx) {
     const GroupRule& rule = *ctx->asked_group->rule;
     Policy& policy = ctx->own_policy.emplace(ctx->conf->policy);
-    policy.valid = {ValidRule{0, rule.valid_s}};
+    policy.valid = {{0, rule.valid_s}, {204, rule.valid_s}};  // 204: of no group
     policy.valid_overrides = false;
     policy.esi = EsiMode::off;
     policy.never_stale = rule.error_s == 0;
