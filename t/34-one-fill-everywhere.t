@@ -63,6 +63,18 @@ for my $answer (['private', headers => [['Cache-Control', 'private']]], ['failed
     $_->stop for @loads;
 }
 
+# That it is no page for all is told to all, so that the machines don't find out one after the other.
+for my $kind (qw(redis memcached)) {
+    my $path = "/$kind/personal";
+    $backend->set($path => {headers => [['Cache-Control', 'private']], hold => 1});
+    my @loads = $both_wait->($kind, $path, 5);
+    $backend->release;
+    ok $t->await(sub { $_->count >= 5 }), "$path: all are served" for @loads;
+    my %how = map { $_->{larder} => 1 } map { $_->stop } $loads[1];
+    $_->stop for $loads[0];
+    is_deeply \%how, {PASS => 1}, '... and the second machine knows from the first that it is personal';
+}
+
 $backend->set('/redis/alone/page' => {hold => 1});
 my @alone = map { $_->load(['/redis/alone/page'], clients => 5, headers => [Host => 'site']) } @nginx;
 ok $t->await(sub { $active->('/redis/alone/page') == 2 }), 'store=off: one render for each machine';

@@ -2,7 +2,7 @@
 //
 // With PREFIX as configured (default "larder:"):
 //   PREFIXe:KEY              string  an entry (entry.hpp), with a TTL always; KEY is Key::text()
-//   PREFIXl:KEY              string  who fills the key at present, with a TTL always
+//   PREFIXl:KEY              string  who fills the key at present, or "pass": its answers can't be stored; with a TTL always
 //   PREFIXt:TAGHASH          set     KEYs of entries that carry the tag (or URL), with a TTL always
 //   PREFIXp:KEY              string  the entry's policy (write_policy), with the entry's TTL: for jobs that a purge makes
 //   PREFIX{purge}sequence    string  sequence of the newest purge

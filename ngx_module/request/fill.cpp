@@ -22,9 +22,6 @@ namespace larder::ngx {
 
 namespace {
 
-// How long a key whose answers can't be stored goes straight to the backend, in full and without waiting for others.
-constexpr std::int64_t pass_ms = 60'000;
-
 // The content coding that the backend was asked for: in a reduced request what the variant holds, else what the client takes.
 std::string_view asked_coding(ngx_http_request_t* r, const Ctx* ctx) {
     const char* why;
@@ -115,7 +112,7 @@ ngx_int_t retry_without_condition(ngx_http_request_t* r, Ctx* ctx) {
 void end_with_pass(Ctx* ctx) {
     wake_workers(zone().pass(ctx->key, now_ms(), pass_ms));
     ctx->fill->locked = false;
-    end_lease(ctx, ctx->key);
+    end_lease_with_pass(ctx, ctx->key);
 }
 
 // What may be stored because of the operator's word goes to nobody.

@@ -17,7 +17,10 @@ namespace larder::ngx {
 namespace {
 
 void take_answer(Ctx* ctx, const LeaseAnswer& answer) {
-    ctx->lease = answer.refused ? Lease::refused : answer.ours ? Lease::ours : Lease::not_needed;
+    ctx->lease = answer.passes    ? Lease::passes
+                 : answer.refused ? Lease::refused
+                 : answer.ours    ? Lease::ours
+                                  : Lease::not_needed;
     ctx->lease_again_ms = answer.again_ms;
 }
 
@@ -53,15 +56,20 @@ void wait_for_news(Ctx* ctx) {
 
 }  // namespace
 
-bool may_fill(Ctx* ctx) {
+near_cache::Fill may_fill(Ctx* ctx) {
     if (ctx->again.timer_set) ngx_del_timer(&ctx->again);
-    if (ctx->lease == Lease::ours || ctx->lease == Lease::not_needed) return true;
-    bool refused = std::exchange(ctx->lease, Lease::not_asked) == Lease::refused;
-    if (refused && zone().await_change(ctx->key, static_cast<unsigned>(ngx_worker))) {
-        wait_for_news(ctx);
-        return false;
+    if (ctx->lease == Lease::ours || ctx->lease == Lease::not_needed) return near_cache::Fill::mine;
+    Lease lease = std::exchange(ctx->lease, Lease::not_asked);
+    if (lease == Lease::passes) {
+        ctx->claimed.reset();
+        wake_workers(zone().pass(ctx->key, now_ms(), static_cast<std::int64_t>(ctx->lease_again_ms)));
+        return near_cache::Fill::pass;
     }
-    return !claim(ctx);
+    if (lease == Lease::refused && zone().await_change(ctx->key, static_cast<unsigned>(ngx_worker))) {
+        wait_for_news(ctx);
+        return near_cache::Fill::wait;
+    }
+    return claim(ctx) ? near_cache::Fill::wait : near_cache::Fill::mine;
 }
 
 void unclaim(Ctx* ctx) {
@@ -74,6 +82,11 @@ void unclaim(Ctx* ctx) {
 void end_lease(Ctx* ctx, const Key& key) {
     if (std::exchange(ctx->lease, Lease::not_asked) == Lease::ours)
         release_lease(*ctx->conf->where.value().store, key);
+}
+
+void end_lease_with_pass(Ctx* ctx, const Key& key) {
+    if (std::exchange(ctx->lease, Lease::not_asked) == Lease::ours)
+        pass_lease(*ctx->conf->where.value().store, key, pass_ms);
 }
 
 }  // namespace larder::ngx

@@ -154,7 +154,9 @@ ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
                     ctx->claimed = ctx->key;
             }
         }
-        if (!may_fill(ctx)) return suspend(r, ctx);
+        near_cache::Fill fill = may_fill(ctx);
+        if (fill == near_cache::Fill::wait) return suspend(r, ctx);
+        if (fill == near_cache::Fill::pass) return go_past(r, ctx, Status::pass);
         if (ctx->timer.timer_set) ngx_del_timer(&ctx->timer);
     }
     ctx->status = Status::miss;

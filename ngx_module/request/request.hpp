@@ -47,6 +47,8 @@ const char* status_text(Status status);
 
 // A fill lock ends when its fill does; when its worker dies, the next worker ends it. This is for what neither sees.
 inline constexpr std::int64_t fill_lease_ms = 60'000;
+// How long a key whose answers can't be stored goes straight to the backend, in full and without waiting for others.
+inline constexpr std::int64_t pass_ms = 60'000;
 
 // What a coded piece of a body stands for, until nginx has sent it.
 struct Decoded {
@@ -81,7 +83,7 @@ struct Fill {
 };
 
 // For a fill, among the machines that share a store.
-enum class Lease : std::uint8_t { not_asked, ours, refused, not_needed };
+enum class Lease : std::uint8_t { not_asked, ours, refused, passes, not_needed };
 
 struct Ctx {
     const LocConf* conf = nullptr;
@@ -96,7 +98,7 @@ struct Ctx {
     bool suspended = false;
     std::optional<Key> claimed;  // we hold this key's fill lock, and no fill has begun
     Lease lease = Lease::not_asked;
-    ngx_msec_t lease_again_ms = 0;  // refused: when to ask again
+    ngx_msec_t lease_again_ms = 0;  // refused: when to ask again; passes: for how long
     Key key;
     Key base;  // varied: the key without the headers that the answer turned out to vary on
     bool varied = false;
@@ -178,13 +180,15 @@ void strip_larder_request_headers(ngx_http_request_t* r);
 void strip_conditions(ngx_http_request_t* r);
 
 // ---- lease.cpp
-// Whether the fill may begin, as far as other machines go. False: the request has to be suspended, it will be resumed.
-// Precondition: ctx->claimed.
-bool may_fill(Ctx* ctx);
+// Whether the fill may begin, as far as other machines go. wait: the request has to be suspended, it will be resumed; pass:
+// there is nothing to fill, and what was claimed is given back. Precondition: ctx->claimed.
+near_cache::Fill may_fill(Ctx* ctx);
 // Gives back what was claimed for a fill that need not begin.
 void unclaim(Ctx* ctx);
 // ... and what is leased for this key, if anything, after the fill.
 void end_lease(Ctx* ctx, const Key& key);
+// The same, if the answer can't be stored: the others need not find out for themselves.
+void end_lease_with_pass(Ctx* ctx, const Key& key);
 
 // ---- phase_lookup.cpp
 // False when the store can't be asked.

@@ -14,9 +14,9 @@
 #include "cache/wire/memcached_names.hpp"
 #include "cache/wire/memcached_wire.hpp"
 #include "cache/wire/redis_scripts.hpp"
+#include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/stores/follower.hpp"
 #include "ngx_module/stores/link.hpp"
-#include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {
@@ -59,6 +59,9 @@ std::string entry_name(const StoreConf& store, const Key& key) {
 std::string lease_name(const StoreConf& store, const Key& key) {
     return store.endpoint.prefix + "l:" + key.text();
 }
+
+// What is in a lease's place where there is nothing to fill.
+constexpr std::string_view pass_text = "pass";
 
 // Tells this worker's leases from all others'.
 const std::string& own_token() {
@@ -206,35 +209,44 @@ void forget_entry(const StoreConf& store, const Key& key) {
 
 bool claim_lease(const StoreConf& store, const Key& key, ngx_msec_t ttl_ms,
                  std::function<void(LeaseAnswer)> handler) {
-    constexpr ngx_msec_t poll_ms = 5;  // memcached tells nobody
     if (!is_available(store)) return false;
     Link* link = link_to(store);
-    std::string command;
-    auto judged = [](const Reply* reply) {
-        LeaseAnswer answer;
-        answer.ours = reply != nullptr && reply->kind == Reply::Kind::status;
-        answer.refused = reply != nullptr && reply->kind == Reply::Kind::nil;
-        return answer;
+    std::string command, name = lease_name(store, key);
+    auto answer = std::make_shared<LeaseAnswer>();
+    auto claimed = [answer](const Reply* reply) {
+        answer->ours = reply != nullptr && reply->kind == Reply::Kind::status;
+        answer->refused = reply != nullptr && reply->kind == Reply::Kind::nil;
+    };
+    auto held = [answer](const Reply* reply) {
+        bool passes = reply != nullptr && reply->kind == Reply::Kind::bytes && reply->text == pass_text;
+        answer->passes = answer->refused && passes;
+        answer->refused = answer->refused && !passes;
     };
     if (store.endpoint.kind == StoreKind::memcached) {
-        memcached_store(command, "add", lease_name(store, key),
-                        memcached_expiry(static_cast<std::int64_t>(ttl_ms), now_ms()), own_token());
-        link->send(command, 1, [judged, handler = std::move(handler)](const Reply* reply) {
-            LeaseAnswer answer = judged(reply);
-            answer.again_ms = poll_ms;
-            handler(answer);
+        constexpr ngx_msec_t poll_ms = 5, pass_ms = 10'000;  // memcached tells nobody, and not how long
+        memcached_store(command, "add", name, memcached_expiry(static_cast<std::int64_t>(ttl_ms), now_ms()),
+                        own_token());
+        link->send(command, 1, claimed);
+        command.clear();
+        memcached_get(command, name);
+        link->send(command, 1, [answer, held, handler = std::move(handler)](const Reply* reply) {
+            held(reply);
+            answer->again_ms = answer->passes ? pass_ms : poll_ms;
+            handler(*answer);
         });
         return true;
     }
-    auto claimed = std::make_shared<LeaseAnswer>();
-    redis_command(command, {"SET", lease_name(store, key), own_token(), "NX", "PX", std::to_string(ttl_ms)});
-    link->send(command, 1, [claimed, judged](const Reply* reply) { *claimed = judged(reply); });
+    redis_command(command, {"SET", name, own_token(), "NX", "PX", std::to_string(ttl_ms)});
+    link->send(command, 1, claimed);
     command.clear();
-    redis_command(command, {"PTTL", lease_name(store, key)});
-    link->send(command, 1, [claimed, ttl_ms, handler = std::move(handler)](const Reply* reply) {
+    redis_command(command, {"GET", name});
+    link->send(command, 1, held);
+    command.clear();
+    redis_command(command, {"PTTL", name});
+    link->send(command, 1, [answer, handler = std::move(handler)](const Reply* reply) {
         bool known = reply != nullptr && reply->kind == Reply::Kind::integer && reply->integer >= 0;
-        claimed->again_ms = known ? std::min(static_cast<ngx_msec_t>(reply->integer), ttl_ms) + 1 : 1;
-        handler(*claimed);
+        answer->again_ms = known ? static_cast<ngx_msec_t>(reply->integer) + 1 : 1;
+        handler(*answer);
     });
     return true;
 }
@@ -247,6 +259,17 @@ void release_lease(const StoreConf& store, const Key& key) {
     else
         redis_command(command,
                       {"EVAL", redis_scripts::release_lease, "1", lease_name(store, key), own_token()});
+    link_to(store)->send(command, 1, ignore_reply);
+}
+
+void pass_lease(const StoreConf& store, const Key& key, ngx_msec_t for_ms) {
+    if (!is_available(store)) return;
+    std::string command;
+    if (store.endpoint.kind == StoreKind::memcached)
+        memcached_store(command, "set", lease_name(store, key),
+                        memcached_expiry(static_cast<std::int64_t>(for_ms), now_ms()), pass_text);
+    else
+        redis_command(command, {"SET", lease_name(store, key), pass_text, "PX", std::to_string(for_ms)});
     link_to(store)->send(command, 1, ignore_reply);
 }
 
