@@ -46,6 +46,12 @@ Answer gather_answer(ngx_http_request_t* r, const Ctx* ctx) {
     each_response_header(r, [&answer](const ngx_table_elt_t& header) {
         if (header.hash != 0) answer.headers.push_back({view(header.key), view(header.value)});
     });
+    if (r->upstream != nullptr) {  // nginx keeps to itself which fields were for its connection alone
+        each_element(r->upstream->headers_in.headers, [&answer](const ngx_table_elt_t& header) {
+            if (equals_ignore_case(view(header.key), "Connection"))
+                answer.headers.push_back({"Connection", view(header.value)});
+        });
+    }
     if (r->headers_out.content_type.len != 0) {
         std::string_view type = view(r->headers_out.content_type);
         // nginx keeps the charset of a proxied answer apart from its type.

@@ -1,6 +1,8 @@
 // The scheme and the header fields of a request, and the fields of its response, one by one.
 #pragma once
 
+#include <utility>
+
 #include "ngx_module/ngx.hpp"
 #include "ngx_module/text.hpp"
 
@@ -36,13 +38,19 @@ void each_cookie_field(const ngx_http_headers_in_t& headers, F&& f) {
 #endif
 }
 
-// f(element). One whose hash is 0 is not sent.
+// f(element)
 template <typename F>
-void each_response_header(ngx_http_request_t* r, F&& f) {
-    for (ngx_list_part_t* part = &r->headers_out.headers.part; part != nullptr; part = part->next) {
+void each_element(ngx_list_t& headers, F&& f) {
+    for (ngx_list_part_t* part = &headers.part; part != nullptr; part = part->next) {
         auto* elements = static_cast<ngx_table_elt_t*>(part->elts);
         for (ngx_uint_t i = 0; i < part->nelts; i++) f(elements[i]);
     }
+}
+
+// f(element). One whose hash is 0 is not sent.
+template <typename F>
+void each_response_header(ngx_http_request_t* r, F&& f) {
+    each_element(r->headers_out.headers, std::forward<F>(f));
 }
 
 }  // namespace larder::ngx
