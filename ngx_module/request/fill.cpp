@@ -195,6 +195,28 @@ void start_decoding(ngx_http_request_t* r, Ctx* ctx) {
     r->filter_need_in_memory = 1;
 }
 
+// nginx holds what its client has not taken, or what is for a page, in a few buffers, then in a file, from which it comes at the
+// client's pace. All others who want the page would wait for that one: so what is captured is read to its end into memory. Twice
+// as much, for what frames small chunks.
+void read_at_backends_pace(ngx_http_request_t* r, std::size_t most) {
+    ngx_http_upstream_t* upstream = r->upstream;
+    if (upstream == nullptr || !upstream->buffering || upstream->conf->bufs.size == 0) return;
+    auto* conf =
+        static_cast<ngx_http_upstream_conf_t*>(ngx_palloc(r->pool, sizeof(ngx_http_upstream_conf_t)));
+    if (conf == nullptr) throw std::bad_alloc();
+    *conf = *upstream->conf;
+    conf->bufs.num =
+        std::max<ngx_int_t>(conf->bufs.num, static_cast<ngx_int_t>(2 * most / conf->bufs.size) + 2);
+    upstream->conf = conf;
+}
+
+// More came than these buffers hold. (A proxy_cache behind us has all in a file.)
+bool went_to_file(const ngx_http_request_t* r) {
+    bool piped = r->upstream != nullptr && r->upstream->buffering && r->upstream->pipe != nullptr;
+    const ngx_event_pipe_t* pipe = piped ? r->upstream->pipe : nullptr;
+    return piped && !pipe->cacheable && pipe->temp_file != nullptr && pipe->temp_file->offset > 0;
+}
+
 void prepare_capture(ngx_http_request_t* r, Ctx* ctx) {
     Fill& fill = *ctx->fill;
     fill.expected = r->headers_out.content_length_n;
@@ -206,9 +228,12 @@ void prepare_capture(ngx_http_request_t* r, Ctx* ctx) {
     }
     if (!fill.for_store && !fill.for_page) return;
     r->filter_need_in_memory = 1;
-    if (fill.expected > 0)
-        fill.body.reserve(static_cast<std::size_t>(
-            std::min<std::int64_t>(fill.expected, static_cast<std::int64_t>(limit))));
+    std::size_t most = fill.for_page ? std::max(limit, ctx->conf->esi.value().size) : limit;
+    if (fill.expected > 0) {
+        most = std::min(most, static_cast<std::size_t>(fill.expected));
+        fill.body.reserve(most);
+    }
+    read_at_backends_pace(r, most);
     // The whole answer is wanted, so the client gets it whole: conditions and ranges are for answers from the cache.
     r->allow_ranges = 0;
     r->headers_in.if_modified_since = r->headers_in.if_unmodified_since = nullptr;
@@ -491,7 +516,7 @@ static ngx_int_t take_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
         last = last || is_last(r, link->buf);
         if (!fill.for_store && !fill.for_page) continue;
         fill.body.append(bytes_of(link->buf));
-        if (fill.for_store && fill.body.size() > ctx->policy().max_body) {
+        if (fill.for_store && (fill.body.size() > ctx->policy().max_body || went_to_file(r))) {
             fill.for_store = false;
             ctx->detail = "too-large";
             end_with_pass(ctx);
