@@ -14,6 +14,7 @@ $t->nginx(<<'CONF');
         location / { proxy_pass http://@backend@; }
         location /asked { larder_encoding br gzip; proxy_pass http://@backend@; }
         location /zipped { gzip on; gzip_vary on; proxy_pass http://@backend@; }
+        location /auto { larder_esi auto; larder_encoding gzip; proxy_pass http://@backend@; }
         location /esi { larder_esi on; larder_encoding gzip; gzip on; proxy_pass http://@backend@; }
     }
 CONF
@@ -50,6 +51,12 @@ for my $status ('MISS', 'HIT', 'HIT') {
     is $shown->($ask->('/esi')), "plain: abc $status", 'a compressed page of compressed fragments';
     is $shown->($ask->('/esi', 'Accept-Encoding' => 'gzip')), "gzip: abc $status", '... compressed again by nginx';
 }
+my @esi = (['Surrogate-Control', 'content="ESI/1.0", max-age=60']);
+$backend->set('/auto' => {headers => \@esi, body => 'a<esi:include src="/auto/part"/>c'}, '/auto/part' => {gzip => 'always', body => 'b'});
+for my $status ('MISS', 'HIT', 'HIT') {
+    is $shown->($ask->('/auto', @gzip)), "plain: abc $status", 'a fragment is decoded though its page\'s client takes the coding';
+}
+is $shown->($ask->('/auto/part', @gzip)), 'gzip: b MISS', '... who gets it compressed when asking for it alone';
 for my $status (200, 204, 301) {
     $backend->set('/nothing' => {status => $status, body => '', headers => [['Content-Encoding', 'gzip']]});
     my $r = $ask->("/nothing?$status");

@@ -109,6 +109,8 @@ std::optional<std::string_view> kept_value(ngx_http_request_t* r, const Ctx* ctx
     std::string_view value = sent != nullptr ? trim_ows(view(*sent)) : std::string_view();
     if (!rule.languages.empty()) return choose_language(value, rule.languages);
     if (!rule.codings.empty()) {
+        // A page can't be assembled from compressed fragments: whatever its client accepts, they are asked for as they are.
+        if (ctx->role == Role::fragment) return std::nullopt;
         std::string_view coding = choose_coding(value, rule.codings);
         return coding.empty() ? std::nullopt : std::optional(coding);
     }
