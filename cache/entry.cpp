@@ -61,6 +61,16 @@ std::string encoded_fields(const std::vector<NamedValue>& fields) {
     return bytes;
 }
 
+std::uint64_t url_hash(std::string_view variant) {
+    ByteReader in(variant);
+    in.integer<std::uint8_t>();
+    in.text16();
+    in.text16();
+    std::string_view host = in.text16();
+    std::string_view path = in.text16();
+    return url_tag_hash(host, path);
+}
+
 bool sane_times(const Lifetime& life) {
     constexpr std::int64_t century_ms = 100LL * 366 * 86400 * 1000;
     for (std::int64_t span : {life.fresh_ms, life.while_ms, life.error_ms, life.keep_ms}) {
@@ -181,14 +191,14 @@ std::string build_entry(const EntryParts& parts) {
 }
 
 void each_purge_hash(const EntryView& entry, const std::function<void(std::uint64_t)>& f) {
-    ByteReader in(entry.variant());
-    in.integer<std::uint8_t>();
-    in.text16();
-    in.text16();
-    std::string_view host = in.text16();
-    std::string_view path = in.text16();
-    f(url_tag_hash(host, path));
+    f(url_hash(entry.variant()));
     entry.each_tag([&f](std::string_view tag) { f(tag_hash(tag)); });
+}
+
+std::vector<std::uint64_t> purge_hashes(std::string_view variant, const std::vector<std::string_view>& tags) {
+    std::vector<std::uint64_t> hashes{url_hash(variant)};
+    for (std::string_view tag : tags) hashes.push_back(tag_hash(tag));
+    return hashes;
 }
 
 }  // namespace larder

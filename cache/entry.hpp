@@ -130,6 +130,8 @@ std::string build_entry(const EntryParts& parts);
 
 // Hashes of an entry's tags and of its URL (key.hpp): what a purge of it would name.
 void each_purge_hash(const EntryView& entry, const std::function<void(std::uint64_t)>& f);
+// The same for an answer that is no entry yet.
+std::vector<std::uint64_t> purge_hashes(std::string_view variant, const std::vector<std::string_view>& tags);
 
 }  // namespace larder
 

@@ -14,12 +14,18 @@ void PartsControl::add(const CacheDirectives& said, std::int64_t age_s, std::int
     must_revalidate_ = must_revalidate_ || said.must_revalidate;
 }
 
+void PartsControl::add_purged(std::int64_t bound_s) {
+    left_s_ = std::min(left_s_.value_or(bound_s), bound_s);
+    purged_ = true;
+}
+
 std::string PartsControl::value(const CacheDirectives& own, std::int64_t age_s) const {
     std::int64_t most = left_s_ ? age_s + *left_s_ : INT64_MAX;
+    if (purged_ && left_s_ == 0) most = 0;
     bool shorter = (own.max_age && *own.max_age > most) || (own.s_maxage && *own.s_maxage > most);
     bool stricter = (private_ && !own.is_private) || (no_store_ && !own.no_store) ||
                     (no_cache_ && !own.no_cache) || (must_revalidate_ && !own.must_revalidate);
-    if (!shorter && !stricter) return {};
+    if (!purged_ && !shorter && !stricter) return {};
     std::string text;
     auto say = [&text](const std::string& directive) {
         text.append(text.empty() ? "" : ", ").append(directive);
@@ -29,10 +35,22 @@ std::string PartsControl::value(const CacheDirectives& own, std::int64_t age_s) 
     if (own.is_public && !is_private) say("public");
     if (no_store_ || own.no_store) say("no-store");
     if (no_cache_ || own.no_cache) say("no-cache");
-    if (own.max_age) say("max-age=" + std::to_string(std::min(*own.max_age, most)));
+    // After a purge, silence would let a cache choose a lifetime of its own.
+    if (own.max_age || purged_) say("max-age=" + std::to_string(std::min(own.max_age.value_or(most), most)));
     if (own.s_maxage && !is_private) say("s-maxage=" + std::to_string(std::min(*own.s_maxage, most)));
     if (must_revalidate_ || own.must_revalidate) say("must-revalidate");
+    if (own.proxy_revalidate) say("proxy-revalidate");
+    if (own.no_transform) say("no-transform");
     return text;
+}
+
+bool is_lifetime_field(std::string_view name) {
+    constexpr std::string_view targeted = "-Cache-Control";
+    bool is_targeted = name.size() > targeted.size() &&
+                       equals_ignore_case(name.substr(name.size() - targeted.size()), targeted);
+    return is_targeted || equals_ignore_case(name, "Cache-Control") || equals_ignore_case(name, "Expires") ||
+           equals_ignore_case(name, "Surrogate-Control") || equals_ignore_case(name, "Edge-Control") ||
+           equals_ignore_case(name, "X-Accel-Expires");
 }
 
 }  // namespace larder

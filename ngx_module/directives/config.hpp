@@ -107,6 +107,7 @@ struct LocConf {
     Setting<bool> valid_overrides;
     struct Stale {
         std::uint32_t while_s = 86400, error_s = 86400;
+        std::uint32_t purged_s = 0;  // how long caches behind us may keep what left stale because of a purge
         bool never = false;
     };
     Setting<Stale> stale;

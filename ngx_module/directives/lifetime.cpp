@@ -60,13 +60,20 @@ char* set_stale(ngx_conf_t* cf, ngx_command_t*, void* conf) {
         return NGX_CONF_OK;
     }
     for (std::string_view argument : args) {
-        auto stale_while = named(argument, "while"), stale_error = named(argument, "error");
-        if (!stale_while && !stale_error)
-            return refuse(
-                cf, "invalid parameter " + quoted(argument) + ": while=TIME, error=TIME, or never alone");
-        auto time = seconds(stale_while ? *stale_while : *stale_error);
+        std::uint32_t* span = nullptr;
+        std::optional<std::string_view> text;
+        if ((text = named(argument, "while")))
+            span = &stale.while_s;
+        else if ((text = named(argument, "error")))
+            span = &stale.error_s;
+        else if ((text = named(argument, "purged")))
+            span = &stale.purged_s;
+        else
+            return refuse(cf, "invalid parameter " + quoted(argument) +
+                                  ": while=TIME, error=TIME, purged=TIME, or never alone");
+        auto time = seconds(*text);
         if (!time) return refuse(cf, "invalid time in " + quoted(argument) + ": " + legal_time);
-        (stale_while ? stale.while_s : stale.error_s) = *time;
+        *span = *time;
     }
     loc->stale.own = stale;
     return NGX_CONF_OK;

@@ -401,7 +401,9 @@ Found Zone::find(const Key& key, std::int64_t now_ms, bool assembled) {
         return found;
     }
     Block& b = block(n.entry);
-    found.verdict = judge(b.life, purge_mark(b), now_ms);
+    PurgeMark mark = purge_mark(b);
+    found.verdict = judge(b.life, mark, now_ms);
+    found.purged = mark.mode != PurgeMode::none && found.verdict != Verdict::fresh;
     if (found.verdict == Verdict::dead) {
         drop_entry(n);
         return found;
@@ -654,11 +656,17 @@ PurgeMark Zone::purge_mark(Block& b) const {
     return b.mark;
 }
 
-Verdict Zone::judge_foreign(const EntryView& entry, unsigned domain, std::int64_t now_ms) {
+PurgeMark Zone::purge_since(unsigned domain, std::uint64_t fence, std::span<const std::uint64_t> hashes) {
+    Guard guard(*this);
+    return find_mark(domain, fence, hashes);
+}
+
+Zone::Judged Zone::judge_foreign(const EntryView& entry, unsigned domain, std::int64_t now_ms) {
     std::vector<std::uint64_t> hashes;
     each_purge_hash(entry, [&hashes](std::uint64_t hash) { hashes.push_back(hash); });
-    Guard guard(*this);
-    return judge(entry.head().life, find_mark(domain, entry.head().fence, hashes), now_ms);
+    PurgeMark mark = purge_since(domain, entry.head().fence, hashes);
+    Verdict verdict = judge(entry.head().life, mark, now_ms);
+    return {verdict, mark.mode != PurgeMode::none && verdict != Verdict::fresh};
 }
 
 void Zone::postpone_refresh(const Key& key, std::int64_t until_ms) {

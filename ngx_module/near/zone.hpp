@@ -63,6 +63,7 @@ struct Found {
     Hold hold = 0;               // when there is an entry: release it
     std::string_view entry;      // its bytes, valid while held
     Verdict verdict = Verdict::dead;
+    bool purged = false;         // stale because of a purge, whatever its own times say
     bool check_store = false;    // the store may have a newer one: told so, or not asked for long
     bool pass = false;           // known not to be storable: ask the backend, don't wait for each other
     std::uint64_t version = 0;   // of the entry in this zone; another value means another entry
@@ -115,7 +116,14 @@ public:
     bool admit_variant(const Key& base, const Key& variant, std::int64_t now_ms, unsigned most);
 
     // The verdict on an entry that is not (yet) in this zone, with what the zone knows of its store's purges.
-    Verdict judge_foreign(const EntryView& entry, unsigned domain, std::int64_t now_ms);
+    struct Judged {
+        Verdict verdict;
+        bool purged;  // stale because of a purge, whatever its own times say
+    };
+    Judged judge_foreign(const EntryView& entry, unsigned domain, std::int64_t now_ms);
+
+    // The purge that an answer with these purge hashes did not see, whose render began when `fence` was the newest.
+    PurgeMark purge_since(unsigned domain, std::uint64_t fence, std::span<const std::uint64_t> hashes);
 
     // `worker` (0...) is woken by the caller of whatever ends the fill; the lock ends by itself after `lease_ms`.
     Fill claim_fill(const Key& key, unsigned worker, std::int64_t now_ms, std::int64_t lease_ms);

@@ -50,6 +50,7 @@ struct Fetch {
     CacheDirectives said;
     std::int64_t age_s = 0, fresh_left_s = 0;
     bool is_private = false;
+    bool purged = false;  // it is older than a purge of it
     State state = State::pending;
     std::uint16_t status = 0;
     std::string_view body, plan;
@@ -153,6 +154,7 @@ public:
     void note(Fetch& fetch, ngx_http_request_t* r, const Ctx* ctx) {
         if (ctx == nullptr) return;
         fetch.is_private = ctx->personal;
+        fetch.purged = ctx->answers_purged();
         if (ctx->served) {
             EntryView entry = EntryView::trusted(ctx->entry);
             const Lifetime& life = entry.head().life;
@@ -433,6 +435,7 @@ private:
             }
             control.add(fetch->said, fetch->age_s, fetch->fresh_left_s);
             if (fetch->is_private) control.add_private();
+            if (fetch->purged) control.add_purged(ctx_->conf->stale.value().purged_s);
         }
         if (reads_visitor_) control.add_private();
         return control;

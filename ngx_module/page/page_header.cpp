@@ -37,7 +37,7 @@ struct Control {
 
 void remove_lifetime(ngx_http_request_t* r) {
     each_response_header(r, [](ngx_table_elt_t& header) {
-        if (equals(header.key, "cache-control") || equals(header.key, "expires")) header.hash = 0;
+        if (is_lifetime_field(view(header.key))) header.hash = 0;
     });
     r->headers_out.expires = nullptr;
 #if nginx_version >= 1023000
@@ -45,6 +45,12 @@ void remove_lifetime(ngx_http_request_t* r) {
 #else
     r->headers_out.cache_control.nelts = 0;
 #endif
+}
+
+void replace_lifetime(ngx_http_request_t* r, const std::string& control) {
+    remove_lifetime(r);
+    ngx_table_elt_t* header = add_response_header(r, ngx_string("Cache-Control"), copy(r->pool, control));
+    if (header == nullptr || !note_cache_control(r, header)) throw std::bad_alloc();
 }
 
 }  // namespace
@@ -89,14 +95,20 @@ void set_page_header(ngx_http_request_t* r, Ctx* ctx, std::string_view plan, Par
     bool personal = reads_visitor(plan);
     bool gives_cookie = give_cookie(r, ctx, plan);
     std::int64_t age_s = page_age_s(ctx);
+    if (ctx->answers_purged()) parts.add_purged(ctx->conf->stale.value().purged_s);
     // A browser may show it again when going back, but asks anew otherwise: who logs in has another token.
     std::string control = gives_cookie ? "private, no-store"
                           : personal   ? "private, no-cache"
                                        : parts.value(control_of(r, age_s), age_s);
-    if (control.empty()) return;
-    remove_lifetime(r);
-    ngx_table_elt_t* header = add_response_header(r, ngx_string("Cache-Control"), copy(r->pool, control));
-    if (header == nullptr || !note_cache_control(r, header)) throw std::bad_alloc();
+    if (!control.empty()) replace_lifetime(r, control);
+}
+
+void limit_purged_header(ngx_http_request_t* r, const Ctx* ctx) {
+    if (!ctx->answers_purged()) return;
+    PartsControl parts;
+    parts.add_purged(ctx->conf->stale.value().purged_s);
+    std::int64_t age_s = page_age_s(ctx);
+    replace_lifetime(r, parts.value(control_of(r, age_s), age_s));
 }
 
 }  // namespace larder::ngx

@@ -17,6 +17,9 @@ bool give_cookie(ngx_http_request_t* r, Ctx* ctx, std::string_view plan);
 // cookie is for no cache at all; and none may be kept by others for longer than each of its parts.
 void set_page_header(ngx_http_request_t* r, Ctx* ctx, std::string_view plan, PartsControl parts);
 
+// For an answer without a plan: if it is older than a purge of it, its header tells those behind us not to keep it.
+void limit_purged_header(ngx_http_request_t* r, const Ctx* ctx);
+
 // Whether what the plan gives differs between visitors who ask for the same URL.
 bool reads_visitor(std::string_view plan);
 

@@ -265,6 +265,7 @@ ngx_int_t pass_header(ngx_http_request_t* r, Ctx* ctx) {
     }
     strip_larder_response_headers(r);
     if (!add_vary(r, ctx)) return NGX_ERROR;
+    if (!fill.for_page) limit_purged_header(r, ctx);
     if (fill.for_page) {
         fill.swallow = true;
         ngx_http_clear_content_length(r);
@@ -292,6 +293,15 @@ ngx_int_t broken_off(ngx_http_request_t* r, Ctx* ctx) {
     ngx_int_t rc = fall_back(r, ctx);
     if (rc == NGX_ERROR || rc > NGX_OK) return rc;
     return send_entry_body(r, ctx) == NGX_ERROR ? NGX_ERROR : NGX_OK;
+}
+
+// A purge has overtaken the render: what it gives is older than the purge.
+bool was_purged_meanwhile(const Ctx* ctx) {
+    const Fill& fill = *ctx->fill;
+    unsigned domain = ctx->conf->where.value().domain();
+    if (zone().last_purge(domain) <= fill.fence) return false;
+    auto hashes = purge_hashes(view(ctx->variant), fill.decision.tags);
+    return zone().purge_since(domain, fill.fence, hashes).mode != PurgeMode::none;
 }
 
 // Sets the parts that are of this fill, stores the entry, lets others go on. Returns all of it but the body.
@@ -368,6 +378,7 @@ ngx_int_t revalidate(ngx_http_request_t* r, Ctx* ctx) {
     ctx->store_bytes = std::move(bytes);
     ctx->entry = ctx->store_bytes;
     ctx->verdict = Verdict::fresh;
+    ctx->purged = was_purged_meanwhile(ctx);
     return answer_from_entry(r, ctx, Status::revalidated);
 }
 
@@ -465,6 +476,7 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
         if (fill.for_store && !fill.decision.vary.empty() && ctx->role != Role::refresh && vary_again(r, ctx))
             return ask_again(r);
         if (fill.for_store) strip_cookies(r, ctx->policy());
+        fill.purged = was_purged_meanwhile(ctx);
         fill.for_page = fill.for_page || (fill.decision.esi && ctx->role == Role::client);
         if (fill.decision.store && !fill.for_store) {  // says something about this request alone
             ctx->detail = ctx->no_store != nullptr ? ctx->no_store : "larder_no_store";

@@ -66,7 +66,7 @@ void answer_from_store(Ctx* ctx, StoreAnswer answer) {
     if (ctx->uses_near()) {
         std::string_view bytes = entry->bytes();
         std::string_view body = entry->body();
-        bool fresh = zone().judge_foreign(*entry, domain, now_ms()) == Verdict::fresh;
+        bool fresh = zone().judge_foreign(*entry, domain, now_ms()).verdict == Verdict::fresh;
         wake_workers(zone().insert(ctx->key, domain, bytes.substr(0, bytes.size() - body.size()), body,
                                    now_ms(), nullptr, fresh));
         ctx->drop_entry();
@@ -74,10 +74,12 @@ void answer_from_store(Ctx* ctx, StoreAnswer answer) {
         ctx->take(found);
     }
     if (ctx->hold == 0) {
-        ctx->verdict = zone().judge_foreign(*entry, domain, now_ms());
-        if (ctx->verdict != Verdict::dead) {
+        near_cache::Zone::Judged judged = zone().judge_foreign(*entry, domain, now_ms());
+        if (judged.verdict != Verdict::dead) {
             ctx->store_bytes.assign(answer.entry);
             ctx->entry = ctx->store_bytes;
+            ctx->verdict = judged.verdict;
+            ctx->purged = judged.purged;
         }
     }
     resume(ctx);
@@ -395,6 +397,7 @@ void Ctx::take(const near_cache::Found& found) {
     version = found.version;
     entry = found.entry;
     verdict = found.verdict;
+    purged = found.purged;
 }
 
 void Ctx::drop_entry() {
@@ -402,6 +405,7 @@ void Ctx::drop_entry() {
     hold = 0;
     entry = {};
     verdict = Verdict::dead;
+    purged = false;
 }
 
 Ctx::~Ctx() {

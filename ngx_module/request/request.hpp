@@ -71,6 +71,7 @@ struct Fill {
     bool swallow = false;         // the client gets nothing of it as it comes
     bool header_held = false;     // nor the header: what the page is made of is known at its end
     bool complete = false;        // all of it was seen
+    bool purged = false;          // a purge overtook the render
     std::int64_t request_ms = 0;  // Unix time
     std::uint64_t fence = 0;
     std::uint16_t status = 0;
@@ -116,6 +117,7 @@ struct Ctx {
     std::uint64_t version = 0;  // of the held entry in the near cache
     std::string_view entry;     // held, or in store_bytes
     Verdict verdict = Verdict::dead;
+    bool purged = false;       // `entry` is stale because of a purge
     RequestControl wishes;     // the client's, as far as they are honoured
     bool wants_newer = false;  // ... for which the fresh entry at hand won't do
     std::string store_bytes;   // an entry fresh from the store
@@ -138,6 +140,8 @@ struct Ctx {
     const Policy& policy() const { return own_policy ? *own_policy : conf->policy; }
     // An entry is at hand that may be served, if only when the backend fails.
     bool servable() const { return !entry.empty() && verdict != Verdict::validate; }
+    // What answers the request is older than a purge of it.
+    bool answers_purged() const { return served ? purged : fill != nullptr && fill->purged; }
     // The backend may not be asked.
     bool cached_only() const { return at_hand_only || wishes.only_if_cached; }
     void take(const near_cache::Found& found);

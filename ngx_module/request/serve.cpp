@@ -85,9 +85,10 @@ void mend_conditions(ngx_http_headers_in_t& headers) {
         headers.range = nullptr;
 }
 
-std::int64_t ttl_s(const EntryView& entry) {
-    const Lifetime& life = entry.head().life;
-    return (life.base_ms + life.fresh_ms - now_ms()) / 1000;
+std::int64_t ttl_s(const Ctx* ctx) {
+    const Lifetime life = EntryView::trusted(ctx->entry).head().life;
+    std::int64_t own = (life.base_ms + life.fresh_ms - now_ms()) / 1000;
+    return ctx->purged ? std::min<std::int64_t>(own, 0) : own;
 }
 
 ngx_int_t send_entry(ngx_http_request_t* r, Ctx* ctx) {
@@ -114,7 +115,8 @@ bool set_headers_from_entry(ngx_http_request_t* r, Ctx* ctx) {
         [&](std::string_view name, std::string_view value) { ok = ok && add_entry_header(r, name, value); });
     std::int64_t age_s = std::max<std::int64_t>(0, (now_ms() - head.life.base_ms) / 1000);
     ok = ok && add_response_header(r, ngx_string("Age"), decimal(r->pool, age_s)) != nullptr;
-    if (entry.plan().empty()) {
+    if (ok && entry.plan().empty()) {
+        limit_purged_header(r, ctx);
         r->headers_out.content_length_n = static_cast<off_t>(head.body_size);
         r->allow_ranges = head.status == NGX_HTTP_OK;
     } else {
@@ -174,7 +176,7 @@ bool add_cache_status(ngx_http_request_t* r, Ctx* ctx) {
         case Status::coalesced:
         case Status::error_stale:
             at = ngx_snprintf(at, static_cast<std::size_t>(end - at), "larder; hit; ttl=%L",
-                              static_cast<int64_t>(ttl_s(EntryView::trusted(ctx->entry))));
+                              static_cast<int64_t>(ttl_s(ctx)));
             if (ctx->status == Status::coalesced) at = ngx_slprintf(at, end, "; collapsed");
             if (ctx->status == Status::stale) at = ngx_slprintf(at, end, "; detail=stale");
             if (ctx->status == Status::error_stale) at = ngx_slprintf(at, end, "; detail=stale-on-error");

@@ -444,14 +444,14 @@ TEST(an_entry_from_the_store_is_judged_by_the_purges_known_here) {
     Fixture f;
     std::string bytes = make({.number = 1, .fence = sequence0, .tags = {"t"}}).bytes();
     EntryView entry = EntryView::trusted(bytes);
-    assert_true(f.zone.judge_foreign(entry, 1, t0 + 1) == Verdict::fresh);
+    assert_true(f.zone.judge_foreign(entry, 1, t0 + 1).verdict == Verdict::fresh);
     f.zone.purge(1, tag_hash("t"), PurgeMode::soft, sequence0, t0);
-    assert_true(f.zone.judge_foreign(entry, 1, t0 + 1) == Verdict::fresh);  // it saw that one
+    assert_true(f.zone.judge_foreign(entry, 1, t0 + 1).verdict == Verdict::fresh);  // it saw that one
     f.zone.purge(1, tag_hash("t"), PurgeMode::soft, sequence0 + 1, t0);
-    assert_true(f.zone.judge_foreign(entry, 1, t0 + 1) == Verdict::stale_while);
-    assert_true(f.zone.judge_foreign(entry, 2, t0 + 1) == Verdict::fresh);
+    assert_true(f.zone.judge_foreign(entry, 1, t0 + 1).verdict == Verdict::stale_while);
+    assert_true(f.zone.judge_foreign(entry, 2, t0 + 1).verdict == Verdict::fresh);
     f.zone.purge(1, url_tag_hash("example.org", "/1"), PurgeMode::hard, sequence0 + 2, t0);
-    assert_true(f.zone.judge_foreign(entry, 1, t0 + 1) == Verdict::dead);
+    assert_true(f.zone.judge_foreign(entry, 1, t0 + 1).verdict == Verdict::dead);
     // Put there after the purge, it is no better.
     f.put({.number = 1, .fence = sequence0, .tags = {"t"}}, 1);
     assert_true(f.verdict(1, t0 + 1) == Verdict::dead);
@@ -474,7 +474,7 @@ TEST(nothing_purged_is_ever_served_as_fresh_however_many_purges_there_were) {
                 std::uint64_t fence = sequence0 + random(12'000);
                 std::string name = tag(number);
                 std::string bytes = make({.number = 1, .fence = fence, .tags = {name}}).bytes();
-                Verdict verdict = f.zone.judge_foreign(EntryView::trusted(bytes), domain, now);
+                Verdict verdict = f.zone.judge_foreign(EntryView::trusted(bytes), domain, now).verdict;
                 Purged p = purged[{domain, number}];
                 if (p.hard > fence) assert_true(verdict == Verdict::dead);
                 if (p.soft > fence) assert_true(verdict != Verdict::fresh);
@@ -494,7 +494,7 @@ TEST(nothing_purged_is_ever_served_as_fresh_however_many_purges_there_were) {
         }
         assert_true(judge_all(t0 + 30) > 0);  // ... without purging everything
         std::string bytes = make({.number = 1, .fence = f.zone.last_purge(1), .tags = {"tag1"}}).bytes();
-        assert_true(f.zone.judge_foreign(EntryView::trusted(bytes), 1, t0 + 30) == Verdict::fresh);
+        assert_true(f.zone.judge_foreign(EntryView::trusted(bytes), 1, t0 + 30).verdict == Verdict::fresh);
     }
 }
 

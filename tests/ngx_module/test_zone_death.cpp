@@ -167,7 +167,7 @@ void die_often(unsigned kills, const std::function<void(Zone&, Random&, Shared&)
             std::string name = std::to_string(tag);
             std::string bytes =
                 make({.life = {t0, 100'000'000, 1000, 1000}, .fence = sequence - 1, .tags = {name}}).bytes();
-            assert_true(world.zone.judge_foreign(EntryView::trusted(bytes), 1, t0 + 1'000'000) !=
+            assert_true(world.zone.judge_foreign(EntryView::trusted(bytes), 1, t0 + 1'000'000).verdict !=
                         Verdict::fresh);
         }
         // Hold some more, let some go.

@@ -63,4 +63,30 @@ TEST(what_is_private_or_unknown_is_said_even_of_a_page_that_says_nothing) {
     assert_text_equal(unknown.value(said("max-age=60"), 0), "private, no-cache, max-age=60");
 }
 
+TEST(after_a_purge_nobody_behind_us_keeps_the_page) {
+    PartsControl purged, bounded, with_part;
+    purged.add_purged(0);
+    assert_text_equal(purged.value(said("public, max-age=600, s-maxage=900, immutable, stale-if-error=9"), 100),
+                      "public, max-age=0, s-maxage=0");
+    assert_text_equal(purged.value(said(""), 5), "max-age=0");  // silence would allow a guess
+    assert_text_equal(purged.value(said("private, max-age=60, no-transform"), 0),
+                      "private, max-age=0, no-transform");
+    assert_text_equal(purged.value(said("no-store"), 0), "no-store, max-age=0");
+    bounded.add_purged(10);
+    assert_text_equal(bounded.value(said("max-age=600, s-maxage=5"), 100), "max-age=110, s-maxage=5");
+    assert_text_equal(bounded.value(said("max-age=3"), 0), "max-age=3");
+    assert_text_equal(bounded.value(said(""), 0), "max-age=10");
+    with_part.add(said("max-age=60"), 0, 60);
+    with_part.add_purged(0);
+    assert_text_equal(with_part.value(said("max-age=600"), 7), "max-age=0");
+}
+
+TEST(fields_that_tell_a_lifetime) {
+    for (std::string_view name : {"cache-control", "Expires", "CDN-Cache-Control", "Cloudflare-CDN-cache-control",
+                                  "Surrogate-Control", "Edge-Control", "X-Accel-Expires"})
+        assert_true(is_lifetime_field(name));
+    for (std::string_view name : {"Date", "Age", "-Cache-Control", "X-Cache-Control-Allow", "ETag", ""})
+        assert_false(is_lifetime_field(name));
+}
+
 TEST_MAIN("parts control")
