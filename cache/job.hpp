@@ -27,7 +27,7 @@ struct Job {
     std::int64_t deadline_ms = 0;  // Unix time after which nobody wants the result any more; 0: none
     std::uint64_t fence = 0;       // purge sequence that the render must not be older than; 0: none
     std::string
-        position;       // database commit position "node/timeline/lsn" the render must have seen; empty: none
+        position;       // database commit position that the render must have seen (daemon/replicas/decide/position.hpp); empty: none
     std::string store;  // name of the store (larder_store NAME, [[store]] name)
     Policy policy;
     std::string variant;  // encoded

@@ -103,11 +103,13 @@ void Daemon::start_api(std::function<void()> on_drain) {
         .draining = [this] { return intake_->draining(); },
         .drain = std::move(on_drain),
         .replicas = {},
+        .refused_positions = {},
         .started_ms = started_ms_,
     });
     api_ = std::make_unique<ApiServer>(settings_);
     if (chooser_) {
         api_parts_->replicas = [this] { return replicas::to_json(chooser_->status(), chooser_->alarms()); };
+        api_parts_->refused_positions = [this] { return chooser_->refused_positions(); };
         add_health_calls(*api_, *chooser_);
     }
     add_calls(*api_, *api_parts_);

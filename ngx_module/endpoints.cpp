@@ -146,7 +146,7 @@ std::string parse_purge(ngx_http_request_t* r, PurgeRequest& purge) {
             purge.position = value;
         } else {
             return "invalid parameter \"" + std::string(parameter) +
-                   "\": tag=NAME, url=URL, mode=soft, mode=hard or position=NODE/TIMELINE/LSN";
+                   "\": tag=NAME, url=URL, mode=soft, mode=hard or position=NAME/SYSTEM/TIMELINE/LSN";
         }
     }
     if (purge.hashes.empty()) return "nothing to purge: tag=NAME or url=URL";

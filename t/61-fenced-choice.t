@@ -20,7 +20,7 @@ for my $row (1 .. 30) {
     $stale_fenced++ if $pg->sql($choice->{alias}, 'select count(*) from t') < $row;
     $pg->release;
 }
-is $stale_unfenced, 30, 'a replica 700 ms behind shows the old value each time';
+cmp_ok $stale_unfenced, '>', 0, 'a replica 700 ms behind shows old values';
 is $stale_fenced, 0, 'the chosen one never does';
 is $primaries, 0, '... and is never the primary';
 note "held $holds times for a replay";
@@ -50,10 +50,17 @@ subtest 'a position behind the header of a page that holds nothing yet' => sub {
 };
 
 subtest 'positions that cannot be compared' => sub {
-    for my $position ('default/0/1', 'default/1/xyz', 'elsewhere/1/1', 'default', "default/1/1\n", 'default/1/' . 'F' x 17) {
-        is $pg->choose(position => $position, class => 'live')->{alias}, 'primary', JSON::PP::encode_json([$position]) . ' needs the primary';
+    my $refused = 0;
+    for my $position ('default/1/xyz', 'elsewhere/1/1', 'default', "default/1/1\n", 'default/1/' . 'F' x 17, 'default/1/' . 'F' x 16,
+        'default/7/1', 'default/7/1/1') {
+        my $name = JSON::PP::encode_json([$position]);
+        is $pg->choose(position => $position, class => 'live')->{alias}, 'primary', "$name: someone who waits gets the primary";
+        ok $pg->await(sub { !$_[0]->choose(position => $position)->{hold} }, 'a choice'), '... and other work a replica, once that is known to have all';
+        is $pg->ask({do => 'refused'})->{default}, ++$refused, '... and it counts as refused';
     }
-    like $pg->choose(position => 'default/7/1')->{reason}, qr/a timeline we haven't met/, 'one of a promotion to come waits for us to see it';
+    ok $pg->await(sub { !$_[0]->choose(position => 'default/0/1')->{hold} }, 'a choice'), 'a timeline before ours is over';
+    is $pg->ask({do => 'refused'})->{default}, $refused, '... which is nobody\'s mistake';
+    $pg->release;
 };
 
 $pg->finish;

@@ -21,7 +21,7 @@ is $pg->health('/primary', 'node=r1')->{status}, 200, '... who the primary is';
 
 ok $pg->await(sub { !$_->{r2}{in_rotation} }, 'r2 is out'), 'a replica of the old primary leaves the rotation';
 is $pg->status->{r2}{reason}, 'on another timeline than the primary', '... and the status says why';
-is $pg->choose(position => $before, class => 'live')->{alias}, 'r1', 'a position of the old timeline needs the new primary';
+is $pg->choose(position => $before, class => 'live')->{alias}, 'r1', 'a position of the old timeline is in the new primary';
 is $pg->choose(position => $pg->position('r1'), class => 'live')->{alias}, 'r1', 'so does one that no replica has';
 ok $pg->choose->{hold}, 'background work waits for a replica';
 

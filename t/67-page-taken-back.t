@@ -34,6 +34,8 @@ for my $taken ([private => {headers => [['Cache-Control', 'private']], body => '
 $t->purge("tag=x&position=$_", @as) for 'default/1/16B3748', 'default/1/FFF', 'nonsense', 'default/1/16B3740';
 is $redis->cli('HGET', 'larder:{purge}positions', 'default'), 'default/1/16B3748', 'the newest position of all purges is kept';
 $t->purge('tag=x&position=default/2/10', @as);
-is $redis->cli('HGET', 'larder:{purge}positions', 'default'), 'default/2/10', '... of the newest timeline';
+is $redis->cli('HGET', 'larder:{purge}positions', 'default'), 'default/2/10', '... and of another timeline the one that came last';
+$t->purge("tag=x&position=$_", @as) for 'default/1/9', 'default/77/1/8', 'default/77/1/7';
+is $redis->cli('HGET', 'larder:{purge}positions', 'default'), 'default/77/1/8', '... and of another cluster, too';
 
 done_testing;

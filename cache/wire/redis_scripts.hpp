@@ -9,7 +9,7 @@
 //   PREFIX{purge}log         zset    score: sequence, member: "TAGHASH:s" or "TAGHASH:h" (soft, hard), or "floor"
 //   PREFIX{purge}pending     list    purges whose regeneration the daemon has yet to queue: "SEQUENCE TAGHASH POSITION",
 //                                    newest 10000: without a daemon nobody takes them
-//   PREFIX{purge}positions   hash    database -> newest commit position that any purge came with, "NAME/TIMELINE/LSN"
+//   PREFIX{purge}positions   hash    database -> newest commit position that any purge came with, "NAME/SYSTEM/TIMELINE/LSN"
 //   PREFIX{queue}due         zset    score: due time in ms (lower for priority), member: KEY
 //   PREFIX{queue}jobs        hash    KEY -> encoded job
 //   PREFIX{queue}running     zset    score: lease deadline in ms, member: KEY
@@ -23,7 +23,8 @@
 namespace larder::redis_scripts {
 
 // KEYS: sequence, log, pending, positions. ARGV: position, "1" to have the entries regenerated, mode "s" or "h", then TAGHASH...
-// Returns the sequence as a string (a Lua number would lose digits in the reply).
+// Of two positions in the same log (cluster and timeline) the later one is kept, of others the one that came last: they don't
+// compare. Returns the sequence as a string (a Lua number would lose digits in the reply).
 inline constexpr char purge[] = R"lua(
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
@@ -32,15 +33,15 @@ local seq = now > last and now or last + 1
 local text = string.format('%.0f', seq)
 redis.call('SET', KEYS[1], text)
 local function parts(position)
-  local name, timeline, lsn = position:match('^([^/]+)/(%d+)/(%x+)$')
-  if name then return name, tonumber(timeline), tonumber(lsn, 16) end
+  local log, lsn = position:match('^([^/]+/%d+/%d+)/(%x+)$')
+  if not log then log, lsn = position:match('^([^/]+/%d+)/(%x+)$') end
+  if log then return log, tonumber(lsn, 16) end
 end
-local name, timeline, lsn = parts(ARGV[1])
-if name then
-  local _, old_timeline, old_lsn = parts(redis.call('HGET', KEYS[4], name) or '')
-  if not old_timeline or timeline > old_timeline or (timeline == old_timeline and lsn > old_lsn) then
-    redis.call('HSET', KEYS[4], name, ARGV[1])
-  end
+local log, lsn = parts(ARGV[1])
+if log then
+  local name = log:match('^[^/]+')
+  local old_log, old_lsn = parts(redis.call('HGET', KEYS[4], name) or '')
+  if old_log ~= log or lsn > old_lsn then redis.call('HSET', KEYS[4], name, ARGV[1]) end
 end
 for i = 4, #ARGV do
   if ARGV[3] == 'h' then redis.call('ZREM', KEYS[2], ARGV[i] .. ':s') end

@@ -27,11 +27,6 @@ ApiAnswer answer(int status, const json& body) {
     return {status, body.dump() + "\n"};
 }
 
-bool is_position(const std::string& text) {
-    return text.size() <= 128 &&
-           std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f; });
-}
-
 bool is_taken(Enqueued result) {
     return result != Enqueued::nodaemon && result != Enqueued::full;
 }
@@ -85,8 +80,9 @@ ApiAnswer purge_call(const ApiParts& parts, const ApiRequest& request) {
         order.hashes.push_back(url_tag_hash(page.host, page.path));
     order.mode = mode_from(read_text(body, "mode", "soft"));
     order.position = read_text(body, "position", "");
-    if (!is_position(order.position))
-        throw BadBody("position: legal: NAME/TIMELINE/LSN, at most 128 visible characters");
+    if (!order.position.empty() && !replicas::parse_position(order.position))
+        throw BadBody("position: \"" + order.position +
+                      "\"; legal: NAME/SYSTEM/TIMELINE/LSN, or NAME/TIMELINE/LSN, or empty");
     if (order.hashes.empty()) throw BadBody("nothing to purge; legal: tags, or urls, or both");
     if (order.hashes.size() > max_purge_hashes)
         throw BadBody("too many tags and urls; legal: at most " + std::to_string(max_purge_hashes));

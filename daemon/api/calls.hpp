@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 
 #include "daemon/api/server.hpp"
 #include "daemon/clock.hpp"
@@ -24,13 +25,14 @@ struct ApiParts {
     std::function<bool()> draining;
     std::function<void()> drain;            // begins; doesn't wait
     std::function<std::string()> replicas;  // JSON; empty function: no databases
+    std::function<std::map<std::string, std::uint64_t>()> refused_positions;  // by database; empty function likewise
     UnixMs started_ms = 0;
 };
 
 // An answer of that status with {"error": text}.
 ApiAnswer api_error(int status, const std::string& text);
 
-// POST /v1/purge  {"tags": [...], "urls": [...], "mode": "soft"|"hard", "position": "NAME/TIMELINE/LSN"}
+// POST /v1/purge  {"tags": [...], "urls": [...], "mode": "soft"|"hard", "position": "NAME/SYSTEM/TIMELINE/LSN"}
 ApiAnswer purge_call(const ApiParts& parts, const ApiRequest& request);
 // POST /v1/refresh  {"urls": [...]}: renders anew all that is stored for them.
 ApiAnswer refresh_call(const ApiParts& parts, const ApiRequest& request);

@@ -146,6 +146,11 @@ ApiAnswer metrics_call(const ApiParts& parts) {
                         now["draining"].get<bool>() ? 1 : 0);
     parts.metrics.gauge("purges_waiting", "Purges kept for a store that is away.", {},
                         now["purges_waiting"].get<double>());
+    if (parts.refused_positions) {
+        for (const auto& [database, count] : parts.refused_positions())
+            parts.metrics.gauge("positions_refused", "Commit positions that came and that the database can't have.",
+                                {{"database", database}}, static_cast<double>(count));
+    }
     return {200, parts.metrics.text(), "text/plain; version=0.0.4"};
 }
 

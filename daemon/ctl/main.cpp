@@ -95,7 +95,7 @@ void add_commands(CLI::App& app, Options& options) {
     purged->add_option("--url", options.urls, "URL, all variants and queries of its path; may be repeated");
     purged->add_flag("--hard", options.hard, "Never serve what is stored again, not even stale");
     purged->add_option("--position", options.position,
-                       "Database commit position that caused it, NAME/TIMELINE/LSN");
+                       "Database commit position that caused it, NAME/SYSTEM/TIMELINE/LSN");
 
     auto* refresh =
         app.add_subcommand("refresh", "Render anew what is stored for URLs")->callback([&options] {

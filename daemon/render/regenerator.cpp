@@ -15,7 +15,6 @@
 #include "daemon/render/fragments.hpp"
 #include "daemon/render/plan.hpp"
 #include "daemon/render/random.hpp"
-#include "daemon/replicas/decide/position.hpp"
 #include "daemon/stores/stored_entry.hpp"
 
 namespace larder::daemon {
@@ -155,11 +154,12 @@ void Regenerator::call(const Shared& render) {
         render->request.timeout = std::chrono::milliseconds(deadline - now);
         // The job is younger than the purges it knows of, and so is its render.
         render->fence = std::max(render->store->newest_purge(), render->job.fence);
-        // It claims to know those purges, so it must read what they were made for, whatever the job was made for.
-        for (const std::string& position : render->store->newest_positions())
-            render->job.position = replicas::later_position(render->job.position, position);
         if (parts_.router) {
-            Route route = parts_.router(render->job, render->variant, deadline);
+            // It claims to know those purges, so it must read what they were made for, whatever the job was made for.
+            std::vector<std::string> positions = render->store->newest_positions();
+            positions.push_back(render->job.position);
+            Route route = parts_.router(render->job, render->variant, positions, deadline);
+            for (const auto& [position, by] : route.replaced) render->store->replace_position(position, by);
             if (route.hold) {
                 leave();
                 return postpone(render, route.retry_after, route.reason);

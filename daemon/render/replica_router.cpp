@@ -21,13 +21,14 @@ double patience_used(const Job& job, UnixMs now) {
 }
 
 Route route_for(replicas::Chooser& chooser, const SigningSettings& signing, const Job& job,
-                const Variant& variant, UnixMs deadline) {
+                const Variant& variant, std::span<const std::string> positions, UnixMs deadline) {
     UnixMs now = unix_ms();
     replicas::Choice choice = chooser.choose({.urgency = replicas::Class::background,
-                                              .position = job.position,
+                                              .positions = positions,
                                               .patience_used = patience_used(job, now)});
     Route route;
     route.reason = choice.reason;
+    route.replaced = std::move(choice.replaced);
     route.hold = choice.hold;
     route.retry_after = choice.retry_after;
     if (choice.hold) return route;
@@ -42,8 +43,9 @@ Route route_for(replicas::Chooser& chooser, const SigningSettings& signing, cons
 }  // namespace
 
 Router replica_router(replicas::Chooser& chooser, const LiveSettings& settings) {
-    return [&chooser, &settings](const Job& job, const Variant& variant, std::int64_t deadline_ms) {
-        return route_for(chooser, settings.get()->signing, job, variant, deadline_ms);
+    return [&chooser, &settings](const Job& job, const Variant& variant, std::span<const std::string> positions,
+                                 std::int64_t deadline_ms) {
+        return route_for(chooser, settings.get()->signing, job, variant, positions, deadline_ms);
     };
 }
 

@@ -4,10 +4,13 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "cache/job.hpp"
 #include "cache/request/variant.hpp"
+#include "daemon/replicas/decide/fences.hpp"
 
 namespace larder::daemon {
 
@@ -17,9 +20,12 @@ struct Route {
     std::string header;                        // value of Larder-Route; empty: send none
     std::string reason;                        // for logs
     std::shared_ptr<void> token;               // counts as load on the server while it lives
+    std::vector<replicas::Replaced> replaced;  // positions that no server can have
 };
 
-// `deadline_ms`: Unix time by which the backend must have answered. May be called from any thread; does no I/O.
-using Router = std::function<Route(const Job& job, const Variant& variant, std::int64_t deadline_ms)>;
+// `positions`: what the render must have seen. `deadline_ms`: Unix time by which the backend must have answered. May be called
+// from any thread; does no I/O.
+using Router = std::function<Route(const Job& job, const Variant& variant, std::span<const std::string> positions,
+                                   std::int64_t deadline_ms)>;
 
 }  // namespace larder::daemon

@@ -3,6 +3,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <mutex>
 #include <random>
 #include <utility>
@@ -40,16 +41,18 @@ private:
     Class urgency_;
 };
 
-// What a position means to one of several databases.
-Fence fence_of(std::string_view position, const std::vector<Cluster>& clusters, const Cluster& cluster) {
-    if (position.empty()) return {};
-    auto parsed = parse_position(position);
-    if (!parsed) return {.kind = FenceKind::unclear};
-    if (cluster.knows(parsed->node)) return {FenceKind::position, parsed->timeline, parsed->lsn};
-    for (const Cluster& other : clusters) {
-        if (other.knows(parsed->node)) return {};  // a write to another database says nothing about this one
+// Those that say something about the cluster: a write to another database that we know doesn't.
+std::vector<std::string_view> that_concern(const Cluster& cluster, const std::vector<Cluster>& clusters,
+                                           std::span<const std::string> positions) {
+    std::vector<std::string_view> some;
+    for (const std::string& text : positions) {
+        auto position = parse_position(text);
+        bool elsewhere = position && !cluster.knows(position->node) &&
+                         std::any_of(clusters.begin(), clusters.end(),
+                                     [&](const Cluster& other) { return other.knows(position->node); });
+        if (!elsewhere) some.push_back(text);
     }
-    return {.kind = FenceKind::unclear};
+    return some;
 }
 
 }  // namespace
@@ -60,7 +63,8 @@ struct Chooser::State {
     std::vector<std::vector<std::unique_ptr<Prober>>> probers;  // by database, by node
 
     void start_prober(std::size_t database, std::size_t node);
-    void take(std::size_t database, std::size_t node, const Probe::Result& result);
+    void take(std::size_t database, std::size_t node, const Probe::Result& result, std::int64_t sent_ms);
+    void log(std::size_t database, const std::vector<Change>& changes) const;
 };
 
 void Chooser::State::start_prober(std::size_t database, std::size_t node) {
@@ -68,10 +72,13 @@ void Chooser::State::start_prober(std::size_t database, std::size_t node) {
     const NodeSettings& server = node == 0 ? s.primary : s.replicas[node - 1];
     probers[database].push_back(std::make_unique<Prober>(
         server.dsn, s.probe_interval_ms, s.probe_timeout_ms,
-        [this, database, node](const Probe::Result& result) { take(database, node, result); }));
+        [this, database, node](const Probe::Result& result, std::int64_t sent_ms) {
+            take(database, node, result, sent_ms);
+        }));
 }
 
-void Chooser::State::take(std::size_t database, std::size_t node, const Probe::Result& result) {
+void Chooser::State::take(std::size_t database, std::size_t node, const Probe::Result& result,
+                          std::int64_t sent_ms) {
     std::vector<Change> changes;
     {
         std::lock_guard lock(shared->mutex);
@@ -79,9 +86,13 @@ void Chooser::State::take(std::size_t database, std::size_t node, const Probe::R
         if (const auto* answer = std::get_if<Probe::Answer>(&result)) {
             changes = cluster.observed(node, answer->seen, answer->sent_ms, answer->received_ms);
         } else if (const auto* error = std::get_if<std::string>(&result)) {
-            changes = cluster.failed(node, *error);
+            changes = cluster.failed(node, *error, sent_ms);
         }
     }
+    log(database, changes);
+}
+
+void Chooser::State::log(std::size_t database, const std::vector<Change>& changes) const {
     for (const Change& change : changes) {
         spdlog::log(change.alarming ? spdlog::level::warn : spdlog::level::info, "database {}: {}",
                     settings[database].name, change.text);
@@ -119,19 +130,23 @@ Choice Chooser::choose(const Request& request) {
     const std::shared_ptr<Shared>& shared = state_->shared;
     Choice choice;
     Decision decision;
+    Cluster::Fenced fenced;
     {
         std::lock_guard lock(shared->mutex);
         Cluster& cluster = shared->clusters.at(request.database);
         auto random = [&shared] { return std::uniform_real_distribution<double>()(shared->generator); };
-        decision = cluster.choose(request.urgency, fence_of(request.position, shared->clusters, cluster),
-                                  request.patience_used, monotonic_ms(), random);
+        std::int64_t now_ms = monotonic_ms();
+        fenced = cluster.fence_of(that_concern(cluster, shared->clusters, request.positions), now_ms);
+        decision = cluster.choose(request.urgency, fenced.fence, request.patience_used, now_ms, random);
         if (decision.node) cluster.begin(*decision.node, request.urgency);
     }
+    state_->log(request.database, fenced.changes);
+    choice.replaced = std::move(fenced.replaced);
     choice.reason = decision.reason;
     if (!decision.node) {
         choice.hold = true;
         choice.retry_after = std::chrono::milliseconds(decision.retry_after_ms);
-        if (decision.awaits_replay && request.database < state_->probers.size()) {
+        if (decision.awaits_probe && request.database < state_->probers.size()) {
             for (const auto& prober : state_->probers[request.database]) prober->hurry();
         }
         return choice;
@@ -150,6 +165,14 @@ std::vector<NodeStatus> Chooser::status() const {
     for (const Cluster& cluster : state_->shared->clusters) {
         for (NodeStatus& node : cluster.status()) all.push_back(std::move(node));
     }
+    return all;
+}
+
+std::map<std::string, std::uint64_t> Chooser::refused_positions() const {
+    std::lock_guard lock(state_->shared->mutex);
+    std::map<std::string, std::uint64_t> all;
+    for (const Cluster& cluster : state_->shared->clusters)
+        all[cluster.settings().name] = cluster.refused_positions();
     return all;
 }
 

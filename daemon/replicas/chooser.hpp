@@ -2,7 +2,7 @@
 //
 //   Chooser chooser(settings.databases);
 //   chooser.start();
-//   Choice choice = chooser.choose({.urgency = Class::background, .position = job.position});
+//   Choice choice = chooser.choose({.urgency = Class::background, .positions = positions});
 //   if (choice.hold) requeue after choice.retry_after, log choice.reason;
 //   else send Larder-Route: signer.sign(route_value(choice.alias, job.position, path, deadline_ms), now_s),
 //        and keep `choice` until the backend has answered: its token is what counts as load.
@@ -13,12 +13,15 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "daemon/replicas/decide/choice.hpp"
+#include "daemon/replicas/decide/fences.hpp"
 #include "daemon/replicas/settings.hpp"
 #include "daemon/replicas/status.hpp"
 
@@ -37,9 +40,9 @@ private:
 
 struct Request {
     Class urgency = Class::background;
-    std::string_view position;  // "NAME/TIMELINE/LSN" that the answer must have seen; empty: none
+    std::span<const std::string> positions;  // that the answer must have seen, as in decide/position.hpp; empty ones: none
     // Part of the time this work may wait that has gone by: 0 new, 1 its deadline. From 0.8 on a background
-    // job is no longer held for freshness: it gets the least-lagged replica that satisfies `position`, or the
+    // job is no longer held for freshness: it gets the least-lagged replica that satisfies them, or the
     // primary under its cap.
     double patience_used = 0.0;
     std::size_t database = 0;  // index into the settings
@@ -52,6 +55,9 @@ struct Choice {
     std::chrono::milliseconds retry_after{0};  // when hold
     const char* reason = "";  // a short text for logs, always there: why this server, or why none
     InFlight token;
+    // Positions of this database that its servers can't have, with those that they stand for. Whoever remembers one had
+    // better remember the other in its place.
+    std::vector<Replaced> replaced;
 };
 
 class Chooser {
@@ -77,6 +83,8 @@ public:
     // strangers).
     std::vector<NodeStatus> status() const;
     std::vector<std::string> alarms() const;
+    // By database: how many different positions came that it can't have (decide/fences.hpp).
+    std::map<std::string, std::uint64_t> refused_positions() const;
 
     const std::vector<DatabaseSettings>& settings() const;
 

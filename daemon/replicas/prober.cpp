@@ -71,7 +71,7 @@ void Prober::loop() {
         std::int64_t begin_ms = monotonic_ms();
         Probe::Result result = probe_.run();
         if (std::holds_alternative<Probe::Interrupted>(result)) return;
-        sink_(result);
+        sink_(result, begin_ms);
         if (!pause(begin_ms)) return;
     }
 }

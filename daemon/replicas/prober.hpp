@@ -14,7 +14,7 @@ namespace larder::replicas {
 class Prober {
 public:
     using Sink =
-        std::function<void(const Probe::Result&)>;  // called in the thread, with answers and errors only
+        std::function<void(const Probe::Result&, std::int64_t sent_ms)>;  // called in the thread, with answers and errors only
 
     // Starts the thread, which probes at once. Throws std::system_error.
     Prober(const std::string& dsn, std::int64_t interval_ms, std::int64_t timeout_ms, Sink sink);

@@ -18,7 +18,7 @@ struct NodeSettings {
 };
 
 struct DatabaseSettings {
-    std::string name = "default";  // as in positions "NAME/TIMELINE/LSN"; characters as in an alias; unique
+    std::string name = "default";  // as in positions "NAME/SYSTEM/TIMELINE/LSN"; characters as in an alias; unique
     NodeSettings primary;
     std::vector<NodeSettings> replicas;  // 1 to 32
     std::int64_t max_lag_ms = 1000;      // 10 to 3,600,000: later than this, a replica is out of the rotation

@@ -94,6 +94,13 @@ std::vector<std::string> MemcachedStore::newest_positions() {
     return positions;
 }
 
+void MemcachedStore::replace_position(const std::string& position, const std::string& by) {
+    std::lock_guard lock(mutex_);
+    for (auto& [sequence, known] : positions_) {
+        if (known == position) known = by;
+    }
+}
+
 PurgeSeen MemcachedStore::purges_since(std::uint64_t fence, const std::vector<std::uint64_t>& hashes) {
     PurgeSeen seen;
     for (const Record& record : read_log()) {

@@ -21,6 +21,7 @@ public:
 
     std::uint64_t newest_purge() override;
     std::vector<std::string> newest_positions() override;
+    void replace_position(const std::string& position, const std::string& by) override;
     PurgeSeen purges_since(std::uint64_t fence, const std::vector<std::uint64_t>& hashes) override;
     std::optional<std::string> get(std::string_view key) override;
     std::optional<std::string> get_start(std::string_view key, std::size_t size) override;

@@ -39,6 +39,12 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 )lua";
 
+// KEYS: positions. ARGV: database, position, what to put in its place.
+constexpr char replace[] = R"lua(
+if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('HSET', KEYS[1], ARGV[1], ARGV[3]) end
+return 1
+)lua";
+
 }  // namespace
 
 RedisStore::RedisStore(std::shared_ptr<RedisClient> redis, const std::string& prefix)
@@ -60,6 +66,12 @@ std::vector<std::string> RedisStore::newest_positions() {
     std::vector<std::string> positions;
     for (std::size_t i = 0; i < reply.size(); i++) positions.emplace_back(reply.text(i));
     return positions;
+}
+
+void RedisStore::replace_position(const std::string& position, const std::string& by) {
+    static const RedisScript script(replace);
+    std::string name = position.substr(0, position.find('/'));
+    redis_->eval(script, {positions_}, {name, position, by});
 }
 
 PurgeSeen RedisStore::purges_since(std::uint64_t fence, const std::vector<std::uint64_t>& hashes) {

@@ -40,9 +40,11 @@ public:
 
     // The newest purge that a render which begins now has seen, if not a little more; 0: there was none.
     virtual std::uint64_t newest_purge() = 0;
-    // The newest commit position, for each database, that any purge came with. To claim newest_purge() as its fence, a
+    // The newest commit position, for each database, that any purge came with, unverified. To claim newest_purge() as its fence, a
     // render must read from servers that have replayed them: ask for it after newest_purge().
     virtual std::vector<std::string> newest_positions() = 0;
+    // A position that no server can have is forgotten for one that stands for it; no effect unless it is the newest.
+    virtual void replace_position(const std::string& position, const std::string& by) = 0;
     // The newest purge after `fence` that names one of the hashes; a log that was cut short counts as naming all of them.
     virtual PurgeSeen purges_since(std::uint64_t fence, const std::vector<std::uint64_t>& hashes) = 0;
 

@@ -5,15 +5,16 @@ from larder import conf
 
 # The insert position, as the commit may not be flushed yet where synchronous_commit is off. The timeline is read from a
 # WAL file's name: after a promotion the control file still names the old one for a while.
-_SQL = """SELECT substr(pg_walfile_name(lsn), 1, 8), lsn::text, current_setting('wal_block_size')::int,
+_SQL = """SELECT system_identifier, substr(pg_walfile_name(lsn), 1, 8), lsn::text, current_setting('wal_block_size')::int,
                  pg_size_bytes(current_setting('wal_segment_size'))
-          FROM pg_current_wal_insert_lsn() AS lsn"""
+          FROM pg_current_wal_insert_lsn() AS lsn, pg_control_system()"""
 _PAGE_HEADER = 24  # bytes, sizes of PostgreSQL's XLogPageHeaderData ...
 _SEGMENT_HEADER = 40  # ... and XLogLongPageHeaderData, on the first page of a WAL file
 
 
 def current_position():
-    """"<database>/<timeline>/<lsn>", e.g. "default/1/16B3748": timeline decimal, LSN as one hexadecimal number.
+    """"<database>/<system>/<timeline>/<lsn>", e.g. "default/7412345678901234567/1/16B3748": which cluster (its system
+    identifier) and timeline in decimal, LSN as one hexadecimal number.
 
     Read after the commit it shall cover: inside a transaction it would be too early, so there the answer is "", as it is
     on a database without such positions. One query on the primary; database errors are raised."""
@@ -22,10 +23,10 @@ def current_position():
         return ""
     with connection.cursor() as cursor:
         cursor.execute(_SQL)
-        timeline, text, page, segment = cursor.fetchone()
+        system, timeline, text, page, segment = cursor.fetchone()
     high, low = text.split("/")
     lsn = end_of_last_record((int(high, 16) << 32) + int(low, 16), page, segment)
-    return f"{conf.get('DATABASE')}/{int(timeline, 16)}/{lsn:X}"
+    return f"{conf.get('DATABASE')}/{system % 2**64}/{int(timeline, 16)}/{lsn:X}"
 
 
 def end_of_last_record(insert_lsn, page, segment):

@@ -54,7 +54,7 @@ class EdgeHeaders(DatabaseCase, EdgeAssertions):
         self.assertNotIn("Larder-Queries", Client().get("/ad/1/"))
 
     def test_larder_wrote_after_writes_only(self):
-        self.assertRegex(edge_client().get("/write/?pk=1&title=x")["Larder-Wrote"], r"^pg1/1/[0-9A-F]+$")
+        self.assertRegex(edge_client().get("/write/?pk=1&title=x")["Larder-Wrote"], r"^pg1/\d+/1/[0-9A-F]+$")
         self.assertIn("Larder-Wrote", edge_client().get("/log-in/"))
         self.assertNotIn("Larder-Wrote", edge_client().get("/ad/1/"))
         self.assertNotIn("Larder-Wrote", Client().get("/write/?pk=1&title=x"))

@@ -13,7 +13,7 @@ from tests.shop.models import Ad
 
 class Positions(DatabaseCase):
     def test_format(self):
-        self.assertRegex(current_position(), r"^pg1/1/[1-9A-F][0-9A-F]*$")
+        self.assertRegex(current_position(), r"^pg1/[1-9]\d+/1/[1-9A-F][0-9A-F]*$")
 
     def test_none_inside_a_transaction(self):
         with transaction.atomic():
@@ -83,7 +83,7 @@ class Promotion(DatabaseCase):
                 original = connections["default"]
                 connections["default"] = promoted
                 try:
-                    self.assertRegex(current_position(), r"^pg1/2/")
+                    self.assertRegex(current_position(), r"^pg1/\d+/2/")
                 finally:
                     promoted.close()
                     connections["default"] = original

@@ -105,7 +105,7 @@ class WhatTheDaemonGets(DatabaseCase):
         self.assertEqual([(b["tags"], b["urls"], b["mode"]) for b in bodies],
                          [([f"ad:{self.ad.pk}", "front"], [], "soft"), ([], ["http://testserver/"], "soft")])
         for body in bodies:
-            self.assertRegex(body["position"], r"^pg1/1/[0-9A-F]+$")
+            self.assertRegex(body["position"], r"^pg1/\d+/1/[0-9A-F]+$")
 
     def test_unix_socket(self):
         with tempfile.TemporaryDirectory() as directory, daemon(os.path.join(directory, "api.sock")) as server:

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -26,17 +27,7 @@ public:
           desperate_(urgency == Class::live || patience_used >= last_call) {}
 
     Decision decide() const {
-        if (fence_.kind == FenceKind::unclear)
-            return primary("its position can't be compared: only the primary is safe");
-        bool fenced = fence_.kind == FenceKind::position;
-        if (fenced && s_.timeline != 0 && fence_.timeline < s_.timeline) {
-            return primary("its position is on an older timeline: only the primary is safe");
-        }
-        if (fenced && s_.primary_answers && fence_.timeline > s_.timeline) {
-            if (desperate_)
-                return primary("its position is on a timeline we haven't met: only the primary is safe");
-            return hold(s_.probe_interval_ms, "its position is on a timeline we haven't met yet");
-        }
+        if (fence_.kind == FenceKind::unclear) return unclear();
         auto in_rotation = filter([](const Candidate& node) { return node.in_rotation; });
         if (auto fit = satisfying(in_rotation); !fit.empty()) return chosen(pick(fit), "in rotation");
         if (!s_.primary_answers) return without_primary();
@@ -90,12 +81,20 @@ private:
         return chosen(best, "the least-lagged replica");
     }
 
+    Decision unclear() const {
+        if (desperate_ || !s_.primary_answers)
+            return primary("its position can't be compared yet: only the primary is safe");
+        Decision decision = hold(replay_wait_ms, "its position can't be compared before the next probe");
+        decision.awaits_probe = true;
+        return decision;
+    }
+
     Decision await_replay(const Indices& nodes) const {
         std::int64_t least_ms = s_.nodes[nodes.front()].lag.ms;
         for (std::size_t i : nodes) least_ms = std::min(least_ms, s_.nodes[i].lag.ms);
         Decision decision =
             hold(std::max(replay_wait_ms, least_ms), "no replica in rotation has replayed its position yet");
-        decision.awaits_replay = true;
+        decision.awaits_probe = true;
         return decision;
     }
 
@@ -177,6 +176,12 @@ private:
 };
 
 }  // namespace
+
+Fence stricter(const Fence& a, const Fence& b) {
+    if (a.kind == FenceKind::unclear || b.kind == FenceKind::none) return a;
+    if (b.kind == FenceKind::unclear || a.kind == FenceKind::none) return b;
+    return std::tie(a.timeline, a.lsn) < std::tie(b.timeline, b.lsn) ? b : a;
+}
 
 Decision decide(const Situation& situation, Class urgency, const Fence& fence, double patience_used) {
     return Choosing(situation, urgency, fence, patience_used).decide();

@@ -33,13 +33,15 @@ struct Candidate {
 enum class FenceKind : std::uint8_t {
     none,
     position,  // `timeline` and `lsn`
-    unclear,   // malformed, or of a database we don't know: only the primary is safe
+    unclear,   // not to be told before a further probe: only the primary is safe
 };
 struct Fence {
     FenceKind kind = FenceKind::none;
     std::uint32_t timeline = 0;
     Lsn lsn = 0;
 };
+// Who satisfies it satisfies both.
+Fence stricter(const Fence& a, const Fence& b);
 
 struct Situation {
     std::span<const Candidate> nodes;
@@ -60,7 +62,7 @@ struct Decision {
     std::optional<std::size_t> node;  // index into nodes; nothing: hold
     bool primary = false;             // that node is the primary
     std::int64_t retry_after_ms = 0;  // when held
-    bool awaits_replay = false;       // held for a fence alone: probing sooner than planned would help
+    bool awaits_probe = false;        // held for a fence alone: probing sooner than planned would help
     const char* reason = "";
 };
 
@@ -68,9 +70,9 @@ struct Decision {
 //   background, patience_used < 0.8: hold. From 0.8 on: the least-lagged replica up to hard_max_lag_ms that
 //     satisfies the fence, else the primary under its cap and token bucket, else hold.
 //   live: the least-lagged at once, else the primary under its own cap, else hold (serve stale or 503).
-// A fence on another timeline, or unclear: the primary alone, likewise capped. One on a timeline newer than
-// the primary's is held first (we are about to learn of a promotion). With no primary answering, lag no
-// longer excludes anyone, but the fence does: a replica without the write is never chosen.
+// An unclear fence: held for a probe, which clears it; live, and background when its patience ends: the primary alone,
+// likewise capped. With no primary answering, lag no longer excludes anyone, but the fence does: a replica without the
+// write is never chosen.
 Decision decide(const Situation& situation, Class urgency, const Fence& fence, double patience_used);
 
 }  // namespace larder::replicas

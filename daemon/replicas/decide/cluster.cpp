@@ -55,6 +55,7 @@ std::vector<Change> Cluster::observed(std::size_t index, const Observation& seen
     node.latency_ms = node.present ? node.latency_ms + latency_alpha * (seen.latency_ms - node.latency_ms)
                                    : seen.latency_ms;
     node.present = true;
+    node.probed_ms = node.answered_ms = sent_ms;
     node.probes++;
     node.failures_in_row = 0;
     node.error.clear();
@@ -70,9 +71,10 @@ std::vector<Change> Cluster::observed(std::size_t index, const Observation& seen
     return changes;
 }
 
-std::vector<Change> Cluster::failed(std::size_t index, std::string error) {
+std::vector<Change> Cluster::failed(std::size_t index, std::string error, std::int64_t sent_ms) {
     std::vector<Change> changes;
     Node& node = nodes_[index];
+    node.probed_ms = sent_ms;
     node.probes++;
     node.failures++;
     node.failures_in_row++;
@@ -160,6 +162,40 @@ std::string Cluster::out_because(const Node& node) const {
 
 bool Cluster::knows(std::string_view name) const {
     return name == settings_.name || std::find(aliases_.begin(), aliases_.end(), name) != aliases_.end();
+}
+
+Horizon Cluster::horizon() const {
+    Horizon all{.system = trust_.system, .timeline = trust_.timeline, .primary_answers = primary_present()};
+    if (all.primary_answers) {
+        const Node& primary = nodes_[static_cast<std::size_t>(trust_.primary)];
+        all.primary_at = primary.seen.position;
+        all.primary_asked_ms = primary.answered_ms;
+    }
+    all.everyone_asked_ms = nodes_.front().probed_ms;
+    for (const Node& node : nodes_) {
+        all.everyone_asked_ms = std::min(all.everyone_asked_ms, node.probed_ms);
+        bool ours = node.role == Role::primary || node.role == Role::replica;
+        if (ours && node.seen.timeline == trust_.timeline)
+            all.furthest = std::max(all.furthest, node.seen.position);
+    }
+    return all;
+}
+
+Cluster::Fenced Cluster::fence_of(std::span<const std::string_view> positions, std::int64_t now_ms) {
+    Fenced out;
+    Horizon known = horizon();
+    for (std::string_view text : positions) {
+        if (text.empty()) continue;
+        auto position = parse_position(text);
+        bool ours = position && knows(position->node);
+        Fences::Meaning meaning = fences_.of(text, ours, known, now_ms, out.changes);
+        if (meaning.replaced && ours) {
+            out.replaced.push_back({std::string(text), position_text(position->node, known.system, meaning.fence.timeline,
+                                                                     meaning.fence.lsn)});
+        }
+        out.fence = stricter(out.fence, meaning.fence);
+    }
+    return out;
 }
 
 Decision Cluster::choose(Class urgency, const Fence& fence, double patience_used, std::int64_t now_ms,

@@ -5,11 +5,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "daemon/replicas/decide/choice.hpp"
+#include "daemon/replicas/decide/fences.hpp"
 #include "daemon/replicas/decide/lsn_ring.hpp"
 #include "daemon/replicas/decide/rotation.hpp"
 #include "daemon/replicas/decide/token_bucket.hpp"
@@ -17,12 +19,6 @@
 #include "daemon/replicas/status.hpp"
 
 namespace larder::replicas {
-
-// Something worth a line in the log.
-struct Change {
-    bool alarming = false;
-    std::string text;
-};
 
 class Cluster {
 public:
@@ -39,10 +35,20 @@ public:
     // The newest probe's result. `sent_ms` and `received_ms` enclose the moment at which the server looked.
     std::vector<Change> observed(std::size_t node, const Observation& seen, std::int64_t sent_ms,
                                  std::int64_t received_ms);
-    std::vector<Change> failed(std::size_t node, std::string error);
+    std::vector<Change> failed(std::size_t node, std::string error, std::int64_t sent_ms);
 
     // Whether `name` is this database's or one of its servers'.
     bool knows(std::string_view name) const;
+
+    // The fence of work that must have seen all these positions, of this database or of none that we know. A position that
+    // the cluster can't have is told in `replaced`, with the one that it stands for.
+    struct Fenced {
+        Fence fence;
+        std::vector<Replaced> replaced;
+        std::vector<Change> changes;
+    };
+    Fenced fence_of(std::span<const std::string_view> positions, std::int64_t now_ms);
+    std::uint64_t refused_positions() const { return fences_.refused(); }
 
     // Each decision that names a node is followed by begin(), and that by one end().
     Decision choose(Class urgency, const Fence& fence, double patience_used, std::int64_t now_ms,
@@ -64,6 +70,8 @@ private:
         Lag lag;
         double latency_ms = 0;
         unsigned in_flight[2] = {0, 0};  // by Class
+        std::int64_t probed_ms = 0;    // when the newest probe that has ended was sent
+        std::int64_t answered_ms = 0;  // the same of the newest that was answered
         std::uint64_t probes = 0;
         std::uint64_t failures = 0;
         std::uint64_t chosen = 0;
@@ -71,6 +79,7 @@ private:
     };
 
     bool primary_present() const;
+    Horizon horizon() const;
     void judge(std::vector<Change>& changes);
     // Why a replica may get no work whatever its lag; null when nothing speaks against it.
     const char* flaw(const Node& node) const;
@@ -84,6 +93,7 @@ private:
     std::vector<std::string> alarms_;
     Trust trust_;
     LsnRing ring_;
+    Fences fences_;
     TokenBucket primary_tokens_;
     std::int64_t settled_ms_ = 0;
 };

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
-#include <tuple>
+#include <vector>
 
 namespace larder::replicas {
 
@@ -38,15 +38,33 @@ std::optional<Lsn> parse_lsn(std::string_view text) {
 }
 
 std::optional<Position> parse_position(std::string_view text) {
-    auto first = text.find('/');
-    if (first == std::string_view::npos) return std::nullopt;
-    auto second = text.find('/', first + 1);
-    if (second == std::string_view::npos) return std::nullopt;
-    std::string_view node = text.substr(0, first);
-    auto timeline = parse_number<std::uint32_t>(text.substr(first + 1, second - first - 1), 10, 10);
-    auto lsn = parse_number<Lsn>(text.substr(second + 1), 16, 16);
-    if (!is_name(node) || !timeline || !lsn) return std::nullopt;
-    return Position{node, *timeline, *lsn};
+    std::vector<std::string_view> parts;
+    for (std::size_t start = 0; start <= text.size() && parts.size() <= 4;) {
+        std::size_t end = std::min(text.find('/', start), text.size());
+        parts.push_back(text.substr(start, end - start));
+        start = end + 1;
+    }
+    if (parts.size() != 3 && parts.size() != 4) return std::nullopt;
+    Position position{.node = parts.front()};
+    if (!is_name(position.node)) return std::nullopt;
+    if (parts.size() == 4) {
+        auto system = parse_number<std::uint64_t>(parts[1], 20, 10);
+        if (!system || *system == 0) return std::nullopt;
+        position.system = *system;
+    }
+    auto timeline = parse_number<std::uint32_t>(parts[parts.size() - 2], 10, 10);
+    auto lsn = parse_number<Lsn>(parts.back(), 16, 16);
+    if (!timeline || !lsn) return std::nullopt;
+    position.timeline = *timeline;
+    position.lsn = *lsn;
+    return position;
+}
+
+std::string position_text(std::string_view node, std::uint64_t system, std::uint32_t timeline, Lsn lsn) {
+    std::string text(node);
+    text.push_back('/');
+    if (system != 0) text.append(std::to_string(system)).push_back('/');
+    return text.append(timeline_and_lsn(timeline, lsn));
 }
 
 bool same_database(std::string_view a, std::string_view b) {
@@ -54,12 +72,11 @@ bool same_database(std::string_view a, std::string_view b) {
     return first && second && first->node == second->node;
 }
 
-std::string later_position(std::string_view a, std::string_view b) {
-    auto first = parse_position(a), second = parse_position(b);
-    if (!first) return std::string(second ? b : a);
-    if (!second || first->node != second->node) return std::string(a);
-    bool second_is_later = std::tie(second->timeline, second->lsn) > std::tie(first->timeline, first->lsn);
-    return std::string(second_is_later ? b : a);
+std::string later_position(std::string_view older, std::string_view newer) {
+    auto first = parse_position(older), second = parse_position(newer);
+    if (!first || !second) return std::string(second ? newer : older);
+    bool comparable = first->system == second->system && first->timeline == second->timeline;
+    return std::string(comparable && first->lsn > second->lsn ? older : newer);
 }
 
 Lsn end_of_last_record(Lsn insert_position, const WalLayout& layout) {

@@ -16,22 +16,28 @@ bool is_name(std::string_view text);
 // "16/B374D848", PostgreSQL's own text: two hexadecimal numbers of 1 to 8 digits. Nothing for any other text.
 std::optional<Lsn> parse_lsn(std::string_view text);
 
-// A commit that a reader must see: it is in a replica that has replayed `lsn` of the same timeline.
+// A commit that a reader must see: it is in a replica of that cluster that has replayed `lsn` of the same timeline.
 struct Position {
-    std::string_view node;  // the database's name or the alias of one of its servers; points into the text
+    std::string_view node;     // the database's name or the alias of one of its servers; points into the text
+    std::uint64_t system = 0;  // pg_control_system().system_identifier of the cluster; 0: not said
     std::uint32_t timeline = 0;
     Lsn lsn = 0;
 };
 
-// "default/1/16B3748": a name, the timeline (decimal, 32 bits), LSN as one hexadecimal number
-// (1 to 16 digits). Nothing for any other text.
+// "default/7412345678901234567/1/16B3748": a name, the system identifier (decimal, 64 bits, not 0), the timeline
+// (decimal, 32 bits), the LSN as one hexadecimal number (1 to 16 digits). The system identifier and its slash may be
+// left out. Nothing for any other text.
 std::optional<Position> parse_position(std::string_view text);
+
+// Such a text; `system` 0 is left out.
+std::string position_text(std::string_view node, std::uint64_t system, std::uint32_t timeline, Lsn lsn);
 
 // Whether both are positions, and of the same name.
 bool same_database(std::string_view a, std::string_view b);
-// Of two positions of the same database the one that is later: by timeline, then LSN. A text that is no position loses; of
-// different databases, `a` wins.
-std::string later_position(std::string_view a, std::string_view b);
+// Which of two positions of the same database a reader must have seen to have seen both. On the same timeline of the same
+// cluster that is the one with the higher LSN. Otherwise nothing compares them but the order in which they came: `newer`,
+// as the cluster was replaced or promoted in between. A text that is no position loses to one that is.
+std::string later_position(std::string_view older, std::string_view newer);
 
 // How a server lays out its log, in bytes.
 struct WalLayout {

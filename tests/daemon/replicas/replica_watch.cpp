@@ -4,7 +4,8 @@
 //
 //   larder_replica_watch '[{"primary":{"alias":"a","dsn":"..."},"replicas":[...],"max_lag_ms":500}]'
 //   {"do":"status"}
-//   {"do":"choose","class":"live","position":"default/1/16B3748","patience":0.9,"database":0}
+//   {"do":"choose","class":"live","position":"default/7412345678901234567/1/16B3748","patience":0.9,"database":0}
+//   {"do":"refused"}    positions that the databases can't have, so far
 //   {"do":"release"}    the tokens of all choices so far
 //   {"do":"health","path":"/replica","query":"lag=2s"}    {"do":"agent","node":"r1"}
 #include <spdlog/sinks/stdout_sinks.h>
@@ -45,10 +46,10 @@ json answer(Chooser& chooser, std::vector<Choice>& kept, const json& request) {
     std::string verb = request.at("do");
     if (verb == "status") return json::parse(to_json(chooser.status(), chooser.alarms()));
     if (verb == "choose") {
-        std::string position = request.value("position", "");
+        std::vector<std::string> positions{request.value("position", "")};
         Choice choice = chooser.choose({
             .urgency = request.value("class", "background") == "live" ? Class::live : Class::background,
-            .position = position,
+            .positions = positions,
             .patience_used = request.value("patience", 0.0),
             .database = request.value("database", std::size_t{0}),
         });
@@ -69,6 +70,7 @@ json answer(Chooser& chooser, std::vector<Choice>& kept, const json& request) {
             health(chooser.status(), std::string(request.at("path")), request.value("query", ""));
         return {{"status", said.status}, {"body", said.body}};
     }
+    if (verb == "refused") return json(chooser.refused_positions());
     if (verb == "agent") return {{"text", agent_check(chooser.status(), std::string(request.at("node")))}};
     throw std::invalid_argument("unknown request " + verb);
 }

@@ -107,16 +107,10 @@ TEST(the_ladder) {
         {"the primary has no token", {{server('P'), server('o', 9000)}, bg, none, 1, 0, false}, hold},
         {"someone who waits needs no token", {{server('P'), server('o', 9000)}, live, none, 0, 3, false}, 0},
         {"the primary is full of those too", {{server('P'), server('o', 9000)}, live, none, 0, 4}, hold},
-        {"older timeline: primary",
-         {{server('P', 0, 9, 2), server('I', 0, 100, 2)}, bg, at(1, 1), 0, 0, true, 2},
-         0},
-        {"older timeline, primary full",
-         {{server('P', 0, 9, 2), server('I', 0, 100, 2)}, bg, at(1, 1), 0, 2, true, 2},
-         hold},
-        {"newer timeline: hold", {{server('P'), server('I')}, bg, at(1, 2)}, hold},
-        {"newer timeline, someone waits", {{server('P'), server('I')}, live, at(1, 2)}, 0},
-        {"newer timeline, end of patience", {{server('P'), server('I')}, bg, at(1, 2), 0.9}, 0},
-        {"unclear: primary", {{server('P'), server('I')}, bg, unclear}, 0},
+        {"unclear: hold for a probe", {{server('P'), server('I')}, bg, unclear}, hold},
+        {"unclear, someone waits: primary", {{server('P'), server('I')}, live, unclear}, 0},
+        {"unclear, end of patience: primary", {{server('P'), server('I')}, bg, unclear, 0.9}, 0},
+        {"unclear, end of patience, primary full", {{server('P'), server('I')}, bg, unclear, 0.9, 2}, hold},
         {"unclear, no primary: hold", {{server('.'), server('I')}, live, unclear}, hold},
         {"no primary: replicas in rotation", {{server('.'), server('o', 1), server('I')}}, 2},
         {"no primary, none in rotation: any", {{server('.'), server('o', 99999)}}, 1},
@@ -156,14 +150,25 @@ TEST(a_token_is_taken_only_when_it_is_used) {
     assert_int_equal(tokens, 1);
 }
 
+TEST(the_stricter_of_two_fences_satisfies_both) {
+    auto same = [](const Fence& a, const Fence& b) {
+        return a.kind == b.kind && a.timeline == b.timeline && a.lsn == b.lsn;
+    };
+    assert_true(same(stricter(none, none), none));
+    assert_true(same(stricter(none, at(5)), at(5)) && same(stricter(at(5), none), at(5)));
+    assert_true(same(stricter(at(5), at(6)), at(6)) && same(stricter(at(6), at(5)), at(6)));
+    assert_true(same(stricter(at(1, 2), at(6)), at(1, 2)));
+    assert_true(same(stricter(unclear, at(6)), unclear) && same(stricter(at(6), unclear), unclear));
+}
+
 TEST(waiting_for_a_replay_is_short_and_for_a_recovery_is_not) {
     Decision replay = run({{server('P'), server('I', 0, 99)}, bg, at(100)});
-    assert_true(replay.awaits_replay);
+    assert_true(replay.awaits_probe);
     assert_int_equal(replay.retry_after_ms, 20);
     assert_int_equal(
         run({{server('P'), server('I', 300, 99), server('I', 200, 99)}, bg, at(100)}).retry_after_ms, 200);
     Decision recovery = run({{server('P'), server('o', 2000)}});
-    assert_false(recovery.awaits_replay);
+    assert_false(recovery.awaits_probe);
     assert_int_equal(recovery.retry_after_ms, 1250);
     assert_int_equal(run({{server('P'), server('o', 6000)}}).retry_after_ms, 3000);
     assert_int_equal(run({{server('P'), server('o', 3600000)}}).retry_after_ms, 1250);

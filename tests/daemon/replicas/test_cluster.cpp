@@ -45,7 +45,7 @@ struct Bench {
             log.append(change.alarming ? "! " : "  ").append(change.text).append("\n");
     }
     void probe(std::size_t i) {
-        note(up[i] ? cluster.observed(i, nodes[i], now, now + 1) : cluster.failed(i, "refused"));
+        note(up[i] ? cluster.observed(i, nodes[i], now, now + 1) : cluster.failed(i, "refused", now));
     }
     void round(int times = 1) {
         for (; times > 0; times--) {
@@ -61,6 +61,15 @@ struct Bench {
 
     NodeStatus status(std::size_t i) const { return cluster.status()[i]; }
     bool in(std::size_t i) const { return status(i).in_rotation; }
+    Cluster::Fenced fence_of(std::string_view position) {
+        Cluster::Fenced fenced = cluster.fence_of({&position, 1}, now);
+        note(fenced.changes);
+        now++;  // a probe from now on is sent later
+        return fenced;
+    }
+    std::string choose(std::string_view position, Class urgency = Class::background) {
+        return choose(urgency, fence_of(position).fence);
+    }
     std::string choose(Class urgency = Class::background, Fence fence = none, double patience = 0) {
         Decision d = cluster.choose(urgency, fence, patience, now, [] { return 0.5; });
         return d.node ? cluster.status()[*d.node].alias : "hold";
@@ -204,8 +213,7 @@ TEST(after_a_promotion_the_ring_begins_anew) {
     b.round(6);
     assert_true(b.in(2));
     assert_int_equal(b.status(2).lag.ms, 0);
-    assert_text_equal(b.choose(Class::background, {FenceKind::position, 1, 800}), "b");  // the primary now
-    assert_text_equal(b.choose(Class::background, {FenceKind::position, 2, 900}), "c");
+    assert_text_equal(b.choose("default/7000/2/384"), "c");
     b.up[0] = true;
     b.round();
     assert_int_equal(b.cluster.alarms().size(), 1);
@@ -262,11 +270,170 @@ TEST(the_primarys_two_caps_are_apart) {
     Fence unclear{FenceKind::unclear, 0, 0};
     b.cluster.begin(0, Class::live);
     b.cluster.begin(0, Class::live);
-    assert_text_equal(b.choose(Class::background, unclear), "a");
+    assert_text_equal(b.choose(Class::background, unclear, 1), "a");
     b.cluster.begin(0, Class::background);
     b.cluster.begin(0, Class::background);
-    assert_text_equal(b.choose(Class::background, unclear), "hold");
+    assert_text_equal(b.choose(Class::background, unclear, 1), "hold");
     assert_text_equal(b.choose(Class::live, unclear), "a");
+}
+
+TEST(a_position_is_a_fence) {
+    Bench b;
+    b.round(2);
+    b.write();
+    b.replay(2);
+    b.round();
+    assert_text_equal(b.choose("default/7000/1/44C"), "c");  // 1100
+    assert_text_equal(b.choose("default/1/44C"), "c");       // no cluster said
+    assert_text_equal(b.choose("b/7000/1/44C"), "c");        // by the name of a server
+    assert_text_equal(b.log.substr(b.log.find("can't be") == std::string::npos ? b.log.size() : 0), "");
+}
+
+// Each is something that a purge may come with; none may hold up what follows for longer than it takes to probe.
+TEST(a_position_that_cannot_be_stands_for_all_that_the_primary_has) {
+    struct {
+        const char* position;
+        const char* why;
+        bool ours;
+    } rows[] = {
+        {"default/9/100", "no server is on that timeline, the primary is on 2", true},
+        {"default/7000/9/100", "no server is on that timeline, the primary is on 2", true},
+        {"b/4294967295/0", "no server is on that timeline, the primary is on 2", true},
+        {"default/8000/2/64", "it is of another cluster, ours is 7000", true},
+        {"default/2/FFFFFFFFFFFFFFFF", "the log ends at 2/44C", true},
+        {"default/7000/2/44D", "the log ends at 2/44C", true},
+        {"elsewhere/7000/2/64", "no database or server has that name", false},
+        {"default/0/7000/2/64", "it is not NAME/SYSTEM/TIMELINE/LSN", false},
+        {"nonsense", "it is not NAME/SYSTEM/TIMELINE/LSN", false},
+    };
+    for (const auto& row : rows) {
+        print_message("%s\n", row.position);
+        Bench b;
+        for (Observation& node : b.nodes) node.timeline = 2;
+        b.round(2);
+        b.write();
+        b.round();
+        assert_text_equal(b.choose(row.position), "hold");  // it may be newer than what we know
+        assert_text_equal(b.choose(row.position, Class::live), "a");
+        b.round();
+        Cluster::Fenced fenced = b.fence_of(row.position);
+        assert_true(fenced.fence.kind == FenceKind::position);
+        assert_int_equal(fenced.fence.timeline, 2);
+        assert_int_equal(fenced.fence.lsn, 1100);
+        assert_true(b.log.find("! position " + std::string(row.position) + " can't be: " + row.why) != std::string::npos);
+        assert_int_equal(b.cluster.refused_positions(), 1);
+        assert_int_equal(fenced.replaced.size(), row.ours ? 1 : 0);
+        if (row.ours) {
+            std::string_view name(row.position);
+            assert_text_equal(fenced.replaced[0].by, std::string(name.substr(0, name.find('/'))) + "/7000/2/44C");
+        }
+        // Whatever is written from now on is not what it tells of; and it is told once.
+        b.replay(2);
+        b.write();
+        b.round();
+        assert_text_equal(b.choose(row.position), "c");
+        b.round(3);
+        assert_text_equal(b.choose(row.position), "c");
+        assert_int_equal(b.cluster.refused_positions(), 1);
+    }
+}
+
+TEST(a_position_newer_than_the_last_probe_is_none_of_those) {
+    Bench b;
+    b.round(2);
+    assert_text_equal(b.choose("default/7000/1/44C"), "hold");
+    b.write();
+    b.round();
+    assert_text_equal(b.choose("default/7000/1/44C"), "hold");
+    b.replay(1);
+    b.round();
+    assert_text_equal(b.choose("default/7000/1/44C"), "b");
+    assert_int_equal(b.cluster.refused_positions(), 0);
+}
+
+TEST(a_position_of_a_promotion_that_was_not_seen_yet_is_waited_for) {
+    Bench b;
+    b.round(2);
+    assert_text_equal(b.choose("default/7000/2/3E8"), "hold");
+    b.now += 5;
+    b.probe(0);  // the old primary does not know that it is one
+    assert_text_equal(b.choose("default/7000/2/3E8"), "hold");
+    assert_int_equal(b.cluster.refused_positions(), 0);
+    b.up[0] = false;
+    b.nodes[1].in_recovery = false;
+    b.nodes[1].timeline = b.nodes[2].timeline = 2;
+    b.round(3);
+    assert_text_equal(b.choose("default/7000/2/3E8"), "c");
+    assert_int_equal(b.cluster.refused_positions(), 0);
+}
+
+TEST(positions_of_the_old_timeline_stand_for_what_the_new_primary_began_with) {
+    Bench b;
+    b.round(2);
+    b.up[0] = false;
+    b.nodes[1].in_recovery = false;
+    b.nodes[1].timeline = b.nodes[2].timeline = 2;
+    b.round(3);
+    assert_text_equal(b.choose("default/7000/1/FFFF"), "hold");  // a write that was lost with the old primary
+    b.round();
+    Cluster::Fenced fenced = b.fence_of("default/7000/1/FFFF");
+    assert_text_equal(b.choose("default/7000/1/FFFF"), "c");
+    assert_text_equal(fenced.replaced[0].by, "default/7000/2/3E8");
+    assert_int_equal(b.cluster.refused_positions(), 0);  // nobody has made a mistake
+    assert_true(b.log.find("  position default/7000/1/FFFF: the primary is on timeline 2 by now; it stands for 2/3E8") !=
+                std::string::npos);
+}
+
+TEST(a_cluster_built_anew_knows_none_of_the_old_positions) {
+    Bench b;
+    for (Observation& node : b.nodes) node.timeline = 3;
+    b.round(2);
+    for (Observation& node : b.nodes) {  // upgraded: another system identifier, timeline 1, a log that goes on
+        node.system = 9000;
+        node.timeline = 1;
+        node.instance += 1000;
+    }
+    b.round(6);
+    for (const char* position : {"default/7000/3/100", "default/3/100", "default/7000/1/100"}) {
+        print_message("%s\n", position);
+        assert_text_equal(b.choose(position), "hold");
+        b.round();
+        assert_true(b.choose(position) != "hold");
+    }
+}
+
+TEST(without_a_primary_only_a_position_that_a_server_has_is_safe) {
+    Bench b;
+    b.round(2);
+    b.up[0] = false;
+    b.round(3);
+    assert_true(b.choose("default/7000/1/3E8", Class::live) != "hold");
+    for (const char* position : {"default/7000/1/3E9", "default/7000/2/1", "elsewhere/1/1", "default/8000/1/1"}) {
+        b.round();
+        assert_text_equal(b.choose(position, Class::live), "hold");
+    }
+    assert_int_equal(b.cluster.refused_positions(), 0);
+}
+
+TEST(any_number_of_impossible_positions_is_bounded) {
+    Bench b;
+    b.round(2);
+    for (int i = 0; i < 5000; i++) b.fence_of("default/9/" + std::to_string(i));
+    assert_text_equal(b.choose("default/9/" + std::string(1000, '1')), "hold");
+    b.round();
+    assert_true(b.choose("default/9/4999") != "hold");
+    assert_true(b.choose("default/9/" + std::string(1000, '1')) != "hold");
+    assert_int_equal(b.cluster.refused_positions(), 2);
+}
+
+TEST(of_several_positions_all_must_have_been_seen) {
+    Bench b;
+    b.round(2);
+    b.write();
+    b.replay(2);
+    b.round();
+    std::string_view positions[] = {"default/7000/1/44C", "", "default/7000/1/3E8"};
+    assert_text_equal(b.choose(Class::background, b.cluster.fence_of(positions, b.now).fence), "c");
 }
 
 TEST(it_knows_its_names) {

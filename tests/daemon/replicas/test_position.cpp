@@ -45,6 +45,28 @@ TEST(a_position_names_a_node_a_timeline_and_a_place) {
     assert_int_equal(position->lsn, UINT64_MAX);
 }
 
+TEST(a_position_may_name_its_cluster) {
+    auto position = parse_position("pg1/18446744073709551615/7/16B3748");
+    assert_true(position.has_value());
+    assert_true(position->system == UINT64_MAX);
+    assert_int_equal(position->timeline, 7);
+    assert_int_equal(position->lsn, 0x16B3748);
+    assert_int_equal(parse_position("pg1/7/16B3748")->system, 0);
+    assert_text_equal(position_text("pg1", UINT64_MAX, 7, 0x16B3748), "pg1/18446744073709551615/7/16B3748");
+    assert_text_equal(position_text("pg1", 0, 7, 0x16B3748), "pg1/7/16B3748");
+}
+
+TEST(the_later_of_two_positions_is_the_further_in_one_log_and_else_the_one_that_came_later) {
+    assert_text_equal(later_position("a/1/9", "a/1/A"), "a/1/A");
+    assert_text_equal(later_position("a/1/A", "a/1/9"), "a/1/A");
+    assert_text_equal(later_position("a/5/1/A", "a/5/1/9"), "a/5/1/A");
+    assert_text_equal(later_position("a/9/1", "a/1/A"), "a/1/A");    // restored: back to timeline 1
+    assert_text_equal(later_position("a/5/1/A", "a/6/1/9"), "a/6/1/9");
+    assert_text_equal(later_position("a/1/A", "a/6/1/9"), "a/6/1/9");
+    assert_text_equal(later_position("nonsense", "a/1/1"), "a/1/1");
+    assert_text_equal(later_position("a/1/1", "nonsense"), "a/1/1");
+}
+
 TEST(other_positions_are_refused) {
     for (const char* text : {"",
                              "a",
@@ -52,8 +74,12 @@ TEST(other_positions_are_refused) {
                              "/1/1",
                              "a//1",
                              "a/1/",
-                             "a/1/1/1",
-                             "a/1/0/16B3748",
+                             "a/1/1/1/1",
+                             "a/0/1/1",
+                             "a/18446744073709551616/1/1",
+                             "a/-1/1/1",
+                             "a/1/1/",
+                             "a//1/1",
                              "a/4294967296/1",
                              "a/-1/1",
                              "a/+1/1",

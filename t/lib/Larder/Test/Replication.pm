@@ -116,12 +116,13 @@ sub write {
     return $self->position($node);
 }
 
-# Where a primary's log stands: "default/TIMELINE/LSN".
+# Where a primary's log stands: "default/SYSTEM/TIMELINE/LSN".
 sub position {
     my ($self, $node) = @_;
-    my $row = $self->sql($node, 'select substr(pg_walfile_name(lsn), 1, 8), lsn from pg_current_wal_insert_lsn() as lsn');
-    my ($timeline, $high, $low) = $row =~ m{^(\w+)\|(\w+)/(\w+)$} or die "$node: $row";
-    return sprintf 'default/%d/%X', hex $timeline, (hex($high) << 32) + hex $low;
+    my $row = $self->sql($node, 'select system_identifier, substr(pg_walfile_name(lsn), 1, 8), lsn '
+        . 'from pg_current_wal_insert_lsn() as lsn, pg_control_system()');
+    my ($system, $timeline, $high, $low) = $row =~ m{^(\d+)\|(\w+)\|(\w+)/(\w+)$} or die "$node: $row";
+    return sprintf 'default/%s/%d/%X', $system, hex $timeline, (hex($high) << 32) + hex $low;
 }
 
 # By alias.
