@@ -5,6 +5,7 @@
 
 #include "cache/request/key.hpp"
 #include "cache/response/fields.hpp"
+#include "cache/response/storable.hpp"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -145,7 +146,8 @@ EntryParts part_of(const EntryParts& page, std::string_view variant, std::string
     part.vary.clear();
     part.life.keep_ms = 0;
     std::erase_if(part.headers, [](const NamedValue& header) {
-        return equals_ignore_case(header.name, "ETag") || equals_ignore_case(header.name, "Last-Modified");
+        return equals_ignore_case(header.name, "ETag") || equals_ignore_case(header.name, "Last-Modified") ||
+               is_digest_field(header.name);
     });
     return part;
 }

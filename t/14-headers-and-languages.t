@@ -38,4 +38,18 @@ is_deeply $seen->('Accept-Language' => 'xx;q=broken,,'), ['desktop eur en ', 'HI
 my @plain = map { $t->get('/plain', headers => $_)->larder } [], ['X-Plain' => ''], [], ['X-Plain' => ''], ['X-Plain' => 'a'];
 is_deeply \@plain, ['MISS', 'MISS', 'HIT', 'HIT', 'MISS'], 'a header that is absent and one that is empty are two';
 
+# Several lines are one list (RFC 9110 section 5.3).
+my $sees = sub { my $r = $t->get('/plain', headers => [@_]); my %h = map { lc $_->[0] => $_->[1] } @{JSON::PP::decode_json($r->body)->{headers}}; [$h{'x-plain'}, $r->larder] };
+is_deeply $sees->('X-Plain' => 'a', 'X-Other' => 1, 'x-plain' => 'b', 'X-Plain' => 'c'), ['a, b, c', 'MISS'], 'a header in several lines reaches the site whole';
+is_deeply $sees->('X-Plain' => 'a, b, c'), ['a, b, c', 'HIT'], '... and is the same as in one';
+is_deeply $seen->('Accept-Language' => 'xx', 'accept-language' => 'fr'), ['desktop eur fr ', 'MISS'], '... also where it is negotiated';
+
+# What Content-Type says of the charset is said once.
+for my $type ('text/html; Charset="UTF-8"', 'text/html; charset=utf-8', 'text/plain;CHARSET=ascii', 'text/css; x=y; charset=utf-8', 'text/html') {
+    (my $path = "/plain/$type") =~ s/\W/-/g;
+    $path =~ s/^-plain/\/plain/;
+    $backend->set($path => {type => $type});
+    is_deeply [map { $t->get($path)->header('Content-Type') } 1 .. 2], [($type) x 2], "a kept page has its type as it came: $type";
+}
+
 done_testing;

@@ -42,6 +42,9 @@ is_deeply $ask->('/two', 'X-B' => 2), ['for /2', 'HIT'], '... are different page
 
 like $t->get('/two', headers => ['X-A' => 7])->header('Cache-Status'), qr/fwd=vary-miss; .*stored/, '... and Cache-Status says so';
 
+is_deeply $ask->('/lines', 'X-A' => 1, 'X-B' => 2, 'X-A' => 3), ['for 1, 3/', 'MISS'], 'a header in two lines is one list';
+is_deeply $ask->('/lines', 'X-A' => '1, 3'), ['for 1, 3/', 'HIT'], '... the same in one';
+
 my %how;
 $how{$ask->('/flood', 'X-A' => $_)->[1]}++ for 1 .. 20;
 is_deeply \%how, {MISS => 3, PASS => 17}, 'a flood of values is cut: the rest passes by';

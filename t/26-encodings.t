@@ -1,6 +1,9 @@
 # Compressed answers: kept once for each coding that was asked for, decoded when nobody asked or ESI is in them.
 use Larder::Test;
+use Compress::Zlib ();
+use IO::Compress::Gzip ();
 use IO::Uncompress::Gunzip qw(gunzip);
+use MIME::Base64 qw(encode_base64);
 
 my $t       = Larder::Test->new;
 my $backend = $t->backend;
@@ -15,6 +18,7 @@ $t->nginx(<<'CONF');
         location /asked { larder_encoding br gzip; proxy_pass http://@backend@; }
         location /zipped { gzip on; gzip_vary on; proxy_pass http://@backend@; }
         location /auto { larder_esi auto; larder_encoding gzip; proxy_pass http://@backend@; }
+        location /odd { larder_encoding odd; proxy_pass http://@backend@; }
         location /esi { larder_esi on; larder_encoding gzip; gzip on; proxy_pass http://@backend@; }
     }
 CONF
@@ -72,5 +76,44 @@ $backend->set('/liar' => {body => 'good'});
 is $ask->('/liar')->body, 'good', '... and not kept';
 $backend->set('/strange' => {body => 'x', headers => [['Content-Encoding', 'snappy']]});
 like $ask->('/strange')->header('Cache-Status'), qr/detail=content-encoding/, 'a coding that nobody knows is passed on, and not kept';
+
+# What a coding may look like.
+my $coded = sub { my ($path, $coding, $bytes, %more) = @_; $backend->set($path => {base64 => encode_base64($bytes, ''), headers => [['Content-Encoding', $coding], @{$more{headers} || []}]}) };
+my $member = sub { my ($text) = @_; IO::Compress::Gzip::gzip(\$text => \my $zipped) or die; return $zipped };
+my %looks = (
+    'two gzip members'                 => ['gzip', $member->('one ') . $member->('two')],
+    'a gzip member, padded with zeros' => ['gzip', $member->('one two') . "\0" x 100],
+    'deflate in the zlib format'       => ['deflate', Compress::Zlib::compress('one two')],
+    'deflate without it'               => ['deflate', do { my $d = Compress::Zlib::deflateInit(-WindowBits => -15); $d->deflate('one two') . $d->flush }],
+);
+for my $look (sort keys %looks) {
+    (my $path = "/looks/$look") =~ s/ /-/g;
+    $coded->($path, @{$looks{$look}});
+    is $shown->($ask->($path)), "plain: one two $_", "$look: $_" for 'MISS', 'HIT';
+}
+
+# Digests are of bytes: those of a coded body say nothing about what it stands for.
+my @digests = (['Content-MD5', 'x'], ['Digest', 'md5=x'], ['Content-Digest', 'md5=:x:'], ['Repr-Digest', 'md5=:x:']);
+my $digests = sub { my ($r) = @_; join ' ', map { $_->[0] } grep { defined $r->header($_->[0]) } @digests };
+$coded->('/digest/coded', 'gzip', $member->('page'), headers => \@digests);
+$backend->set('/digest/plain' => {body => 'page', headers => \@digests},
+    '/esi-digest' => {body => '<esi:include src="/esi-digest/part"/>', headers => \@digests}, '/esi-digest/part' => {body => 'b'},
+    '/esi-digest/plain' => {body => 'no markup', headers => \@digests});
+for my $status ('MISS', 'HIT') {
+    is $digests->($ask->('/digest/coded')), '', "digests go when a body is decoded: $status";
+    is $digests->($ask->('/digest/plain')), 'Content-MD5 Digest Content-Digest Repr-Digest', "... and stay when it is not: $status";
+    is $digests->($ask->('/esi-digest')), '', "... go when fragments are put in: $status";
+    is $digests->($ask->('/esi-digest/plain')), 'Content-MD5 Digest Content-Digest Repr-Digest', "... and stay in a page without any: $status";
+}
+is $digests->($ask->('/digest/plain', Range => 'bytes=0-1')), 'Digest Repr-Digest', 'a range has those of the whole alone';
+
+# Asked for by name, a coding that nobody here can undo is kept as it came.
+$backend->set('/odd' => {body => '{header:Accept-Encoding}', headers => [['Content-Encoding', 'odd']]});
+is $shown->($ask->('/odd', 'Accept-Encoding' => 'gzip, odd')), "odd: odd $_", "a coding of the operator's: $_" for 'MISS', 'HIT';
+
+# A fragment that is not what its coding says.
+$backend->set('/esi/broken' => {body => 'a<esi:include src="/esi/liar" onerror="continue"/>c<esi:include src="/esi/liar" alt="/esi/part"/>d'},
+    '/esi/liar' => {body => 'not gzip', headers => [['Content-Encoding', 'gzip']]});
+is $ask->('/esi/broken')->body, 'acbd', "a fragment with a broken coding fails alone: $_" for 1 .. 2;
 
 done_testing;

@@ -14,6 +14,8 @@ namespace larder {
 
 namespace {
 
+constexpr int gzip_window = 15 + 16, zlib_window = 15, raw_window = -15;
+
 class Inflater : public Decoder {
 public:
     Inflater(std::size_t most, int window_bits) : Decoder(most) {
@@ -21,7 +23,7 @@ public:
     }
     ~Inflater() override { inflateEnd(&stream_); }
 
-private:
+protected:
     State step(std::string_view& coded, char*& at, std::size_t& room) override {
         stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(coded.data()));
         stream_.avail_in = static_cast<uInt>(std::min<std::size_t>(coded.size(), 1u << 30));
@@ -38,6 +40,56 @@ private:
     }
 
     z_stream stream_{};
+};
+
+// Members one after another stand for one text (RFC 1952 section 2.2). Zeros may follow the last, as gzip itself allows: they fill
+// a block of a tape or a disk.
+class Gunzip : public Inflater {
+public:
+    explicit Gunzip(std::size_t most) : Inflater(most, gzip_window) {}
+
+private:
+    bool begin_again(std::string_view& coded) override {
+        auto zeros = std::min(coded.find_first_not_of('\0'), coded.size());
+        padded_ = padded_ || zeros != 0;
+        coded.remove_prefix(zeros);
+        if (coded.empty()) return true;
+        return !padded_ && inflateReset(&stream_) == Z_OK;
+    }
+
+    bool padded_ = false;
+};
+
+// The zlib format, as RFC 9110 section 8.4.1.2 asks for, or deflate data without it, as many servers send.
+class Undeflate : public Inflater {
+public:
+    explicit Undeflate(std::size_t most) : Inflater(most, zlib_window) {}
+
+private:
+    State step(std::string_view& coded, char*& at, std::size_t& room) override {
+        if (head_size_ < sizeof head_) {
+            while (head_size_ < sizeof head_ && !coded.empty()) {
+                head_[head_size_++] = static_cast<unsigned char>(coded.front());
+                coded.remove_prefix(1);
+            }
+            if (head_size_ < sizeof head_) return State::more;
+            if (!is_zlib_head() && inflateReset2(&stream_, raw_window) != Z_OK) return State::bad;
+            std::string_view head(reinterpret_cast<const char*>(head_), sizeof head_);
+            State state = Inflater::step(head, at, room);
+            if (state != State::more) return state;
+        }
+        return Inflater::step(coded, at, room);
+    }
+
+    // RFC 1950 section 2.2. Raw data can't begin so: that would be a stored block with a bit set that is to be ignored.
+    bool is_zlib_head() const {
+        constexpr unsigned deflate_method = 8, largest_window = 7;
+        return (head_[0] & 0x0f) == deflate_method && (head_[0] >> 4) <= largest_window &&
+               (head_[0] * 256 + head_[1]) % 31 == 0;
+    }
+
+    unsigned char head_[2]{};
+    std::size_t head_size_ = 0;
 };
 
 class Unbrotli : public Decoder {
@@ -91,16 +143,18 @@ private:
         return room == 0 ? State::full : State::more;
     }
 
+    // Frames one after another stand for one text (RFC 8878 section 3); the stream is ready for the next.
+    bool begin_again(std::string_view&) override { return true; }
+
     ZSTD_DStream* stream_ = ZSTD_createDStream();
 };
 
 }  // namespace
 
 std::unique_ptr<Decoder> Decoder::make(std::string_view coding, std::size_t most) {
-    constexpr int gzip_window = 15 + 16, zlib_window = 15;
     if (equals_ignore_case(coding, "gzip") || equals_ignore_case(coding, "x-gzip"))
-        return std::make_unique<Inflater>(most, gzip_window);
-    if (equals_ignore_case(coding, "deflate")) return std::make_unique<Inflater>(most, zlib_window);
+        return std::make_unique<Gunzip>(most);
+    if (equals_ignore_case(coding, "deflate")) return std::make_unique<Undeflate>(most);
     if (equals_ignore_case(coding, "br")) return std::make_unique<Unbrotli>(most);
     if (equals_ignore_case(coding, "zstd")) return std::make_unique<Unzstd>(most);
     return nullptr;
@@ -110,8 +164,11 @@ bool Decoder::feed(std::string_view coded, const std::function<bool(std::string_
     char piece[16384];
     State state = State::full;
     begun_ = begun_ || !coded.empty();
-    while (state == State::full || (state == State::more && !coded.empty())) {
-        if (ended_) return coded.empty();
+    while (state != State::more || !coded.empty()) {
+        if (ended_) {
+            if (!coded.empty() && !begin_again(coded)) return false;
+            if (coded.empty()) return true;
+        }
         char* at = piece;
         std::size_t given =
             std::min(sizeof piece, left_ + 1);  // one more than allowed, to see whether it says more
@@ -124,7 +181,7 @@ bool Decoder::feed(std::string_view coded, const std::function<bool(std::string_
         if (made != 0 && !take({piece, made})) return false;
         if (made == 0 && !ended_ && coded.empty()) break;
     }
-    return !ended_ || coded.empty();
+    return true;
 }
 
 bool Decoder::feed(std::string_view coded, std::string& out) {

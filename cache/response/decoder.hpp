@@ -18,7 +18,7 @@ public:
 
     virtual ~Decoder() = default;
     // Hands what `coded` says to `take`, in pieces of at most 16 KiB that are good until it returns. False when it is malformed,
-    // goes on after its end, or says too much, or when `take` returned false: then all is over.
+    // goes on after its end with what may not follow, or says too much, or when `take` returned false: then all is over.
     bool feed(std::string_view coded, const std::function<bool(std::string_view)>& take);
     // The same, appended to `out`.
     bool feed(std::string_view coded, std::string& out);
@@ -31,6 +31,9 @@ protected:
     enum class State : unsigned char { more, full, ended, bad };  // full: call again with room
     // Takes from `coded`, writes into [at, at + room), and moves both.
     virtual State step(std::string_view& coded, char*& at, std::size_t& room) = 0;
+    // There are more bytes after an end. False: nothing may follow. Else takes from `coded` what stands for nothing, and is ready
+    // for what is left.
+    virtual bool begin_again(std::string_view& /*coded*/) { return false; }
 
 private:
     std::size_t left_;

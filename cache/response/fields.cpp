@@ -354,6 +354,10 @@ std::optional<std::int64_t> parse_http_date(std::string_view text) {
     return std::nullopt;
 }
 
+bool is_strong_date(std::int64_t modified_s, std::int64_t began_ms) {
+    return began_ms >= (modified_s + 1) * 1000;
+}
+
 void add_cache_control(std::string_view field, CacheDirectives& into) {
     each_list_element(field,
                       [&into](std::string_view element) { add_directive(split_directive(element), into); });

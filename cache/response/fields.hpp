@@ -23,6 +23,10 @@ std::optional<std::int64_t> parse_delta_seconds(std::string_view text);
 // (RFC 9111 section 4.2). Years of two digits are 1970 to 2069.
 std::optional<std::int64_t> parse_http_date(std::string_view text);
 
+// Whether Last-Modified (Unix seconds) is a strong validator of what was rendered from `began_ms` on, by the clock that the date
+// is of (RFC 9110 section 8.8.2.2).
+bool is_strong_date(std::int64_t modified_s, std::int64_t began_ms);
+
 // One directive of a Cache-Control field: "name" or "name=argument", the argument without its quotes.
 struct CacheDirective {
     std::string_view name, argument;

@@ -27,10 +27,19 @@ bool has(const std::vector<NamedValue>& fields, std::string_view name) {
 
 }  // namespace
 
-Condition condition_of(const EntryView& entry) {
+bool has_strong_date(const EntryView& entry) {
+    auto modified = parse_http_date(entry.header("Last-Modified"));
+    if (!modified) return false;
+    auto date = parse_http_date(entry.header("Date"));
+    return is_strong_date(*modified, date ? *date * 1000 - entry.head().render_ms : entry.head().created_ms);
+}
+
+Condition condition_of(const EntryView& entry, bool purged) {
     if (entry.head().status != 200) return {};
-    std::string_view modified = entry.header("Last-Modified");
-    return {entry.header("ETag"), parse_http_date(modified) ? modified : std::string_view()};
+    Condition condition{entry.header("ETag"), entry.header("Last-Modified")};
+    if (purged && condition.if_none_match.substr(0, 2) == "W/") condition.if_none_match = {};
+    if (!has_strong_date(entry)) condition.if_modified_since = {};
+    return condition;
 }
 
 std::optional<EntryParts> revalidated(const Policy& policy, const EntryView& entry,
@@ -46,7 +55,8 @@ std::optional<EntryParts> revalidated(const Policy& policy, const EntryView& ent
     std::erase_if(fields, [](const NamedValue& field) { return describes_body(field.name); });
     const std::vector<NamedValue> sent = fields;
     auto keep = [&](std::string_view name, std::string_view value) {
-        if (!has(sent, name)) fields.push_back({name, value});
+        // Without a Date of its own, the 304 is from now.
+        if (!has(sent, name) && !equals_ignore_case(name, "Date")) fields.push_back({name, value});
     };
     entry.each_header(keep);
     entry.each_steering(keep);

@@ -9,13 +9,18 @@
 
 namespace larder {
 
+// Whether Last-Modified, if the entry has one, is a strong validator (RFC 9110 section 8.8.2.2): its render began in a later
+// second. What was rendered within the second of a change may have been changed again in the rest of it.
+bool has_strong_date(const EntryView& entry);
+
 // Values for If-None-Match and If-Modified-Since; both empty when the entry can't be validated. Views into the entry.
 struct Condition {
     std::string_view if_none_match, if_modified_since;
 
     bool empty() const { return if_none_match.empty() && if_modified_since.empty(); }
 };
-Condition condition_of(const EntryView& entry);
+// `purged`: somebody says that the page has changed. Then no weak tag counts: it is the same for what counts as the same.
+Condition condition_of(const EntryView& entry, bool purged);
 
 // The entry as a 304 updates it: the fields that the 304 has replace those of their names, other than what describes the
 // body (section 3.2), and the whole is judged anew. Body, plan and, unless the 304 has some, tags stay. Nothing when the 304

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <string>
 
 #include "cache/entry.hpp"
@@ -26,7 +27,7 @@ bool is_one_of(std::string_view name, const std::array<std::string_view, N>& nam
 constexpr std::array<std::string_view, 6> steering_fields = {
     "Surrogate-Control", "Surrogate-Key", "Cache-Tag", "Cache-Tags", "xkey", "X-Cache-Tags"};
 // Hop-by-hop (RFC 9110 section 7.6.1), made anew by whoever serves, or never to be shared.
-constexpr std::array<std::string_view, 18> unstored_fields = {"Connection",
+constexpr std::array<std::string_view, 17> unstored_fields = {"Connection",
                                                               "Keep-Alive",
                                                               "Proxy-Connection",
                                                               "Proxy-Authenticate",
@@ -36,7 +37,6 @@ constexpr std::array<std::string_view, 18> unstored_fields = {"Connection",
                                                               "Transfer-Encoding",
                                                               "Upgrade",
                                                               "Content-Length",
-                                                              "Date",
                                                               "Age",
                                                               "Set-Cookie",
                                                               "Accept-Ranges",
@@ -50,7 +50,10 @@ struct Steering {
     CacheDirectives surrogate, cache_control;
     std::vector<std::string> targeted;  // for each of the policy's, all its lines
     bool has_surrogate = false;
-    std::string_view expires, date, age, content_type, etag, last_modified;
+    std::string_view expires, age, content_type, etag, last_modified;
+    std::optional<std::int64_t> date_s;  // the first Date that is one
+    std::string_view date;               // ... as it came
+    std::string_view accel_expires;      // X-Accel-Expires, if it says something
     bool has_expires = false;
     bool set_cookie = false, content_range = false;
     std::string_view coding;  // empty: none
@@ -65,6 +68,15 @@ void add_tags(std::string_view field, std::string_view separators, std::vector<s
         if (tag.empty() || tags.size() > max_entry_tags) continue;
         if (std::find(tags.begin(), tags.end(), tag) == tags.end()) tags.push_back(tag);
     }
+}
+
+// Seconds, or "@" and a Unix time. Nothing for anything else: proxy_cache ignores it.
+std::optional<std::int64_t> parse_accel_expires(std::string_view value) {
+    if (value.substr(0, 1) == "@") value.remove_prefix(1);
+    std::int64_t seconds = 0;
+    auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), seconds);
+    bool good = error == std::errc() && end == value.data() + value.size() && seconds >= 0;
+    return good ? std::optional(seconds) : std::nullopt;
 }
 
 auto find_targeted(const Policy& policy, std::string_view name) {
@@ -98,7 +110,12 @@ Steering gather(const Policy& policy, const Answer& answer) {
             if (!s.has_expires) s.expires = field.value;
             s.has_expires = true;
         } else if (is("Date")) {
-            s.date = field.value;
+            if (s.date_s) continue;
+            s.date_s = parse_http_date(trim_ows(field.value));
+            if (s.date_s) s.date = field.value;
+        } else if (is("X-Accel-Expires")) {
+            std::string_view value = trim_ows(field.value);
+            if (parse_accel_expires(value)) s.accel_expires = value;
         } else if (is("Age")) {
             // The first member of the first line (RFC 9111 section 5.1).
             if (s.age.empty()) s.age = trim_ows(field.value.substr(0, field.value.find(',')));
@@ -162,22 +179,33 @@ bool is_heuristically_cacheable(std::uint16_t status) {
 // Which field decides, and what it says.
 struct Freshness {
     bool known = false;
+    bool by_operator = false;   // what the answer says of its age does not shorten it
+    bool from_receipt = false;  // it begins now, however old the answer is
     std::int64_t seconds = 0;
     CacheDirectives directives;  // of the deciding field
 };
 
+// X-Accel-Expires as proxy_cache reads it: seconds from now, "@" and a Unix time, or 0: not to be kept.
+CacheDirectives accel_directives(std::string_view value, std::int64_t response_ms) {
+    CacheDirectives directives;
+    std::int64_t seconds = *parse_accel_expires(value);
+    directives.no_store = seconds == 0;
+    bool absolute = value[0] == '@';
+    directives.max_age = absolute ? std::max<std::int64_t>(0, seconds - response_ms / second_ms) : seconds;
+    return directives;
+}
+
 std::int64_t expires_seconds(const Steering& s, std::int64_t response_ms) {
     auto expires = parse_http_date(trim_ows(s.expires));
     if (!expires) return 0;  // RFC 9111 section 5.3: invalid means already expired
-    std::int64_t generated = parse_http_date(trim_ows(s.date)).value_or(response_ms / second_ms);
-    return std::max<std::int64_t>(0, *expires - generated);
+    return std::max<std::int64_t>(0, *expires - s.date_s.value_or(response_ms / second_ms));
 }
 
 // RFC 9111 section 4.2.2: a part of the time for which the answer has not changed.
 std::int64_t heuristic_seconds(const Policy& policy, const Answer& answer, const Steering& s) {
     auto modified = parse_http_date(s.last_modified);
     if (policy.heuristic_percent == 0 || !modified || !is_heuristically_cacheable(answer.status)) return 0;
-    std::int64_t generated = parse_http_date(trim_ows(s.date)).value_or(answer.response_ms / second_ms);
+    std::int64_t generated = s.date_s.value_or(answer.response_ms / second_ms);
     return std::min<std::int64_t>(policy.heuristic_max_s, std::max<std::int64_t>(0, generated - *modified) /
                                                               100 * policy.heuristic_percent);
 }
@@ -190,6 +218,9 @@ Freshness freshness(const Policy& policy, const Answer& answer, const Steering& 
         f.directives = s.surrogate;
     } else if (auto targeted = targeted_directives(s.targeted)) {
         f.directives = *targeted;
+    } else if (!s.accel_expires.empty()) {
+        f.directives = accel_directives(s.accel_expires, answer.response_ms);
+        f.from_receipt = true;
     } else {
         f.directives = s.cache_control;
         by_expires = s.has_expires && !s.cache_control.says_lifetime();
@@ -198,6 +229,8 @@ Freshness freshness(const Policy& policy, const Answer& answer, const Steering& 
     if (rule != nullptr && (policy.valid_overrides || !by_answer)) {
         f.known = rule->fresh_s > 0;
         f.seconds = rule->fresh_s;
+        f.by_operator = true;
+        f.from_receipt = false;
     } else if (by_answer) {
         f.known = true;
         f.seconds = by_expires ? expires_seconds(s, answer.response_ms)
@@ -213,12 +246,13 @@ Freshness freshness(const Policy& policy, const Answer& answer, const Steering& 
     return f;
 }
 
-// RFC 9111 section 4.2.3, with the backend's clock believed only where it makes the answer older.
-std::int64_t generated_at_ms(const Answer& answer, const Steering& s) {
+// RFC 9111 section 4.2.3, with the backend's clock believed only where it makes the answer older. Where the operator says how long
+// the answer is fresh, a backend whose clock is behind must not make it stale: then Age alone counts.
+std::int64_t generated_at_ms(const Answer& answer, const Steering& s, const Freshness& f) {
     std::int64_t apparent_age_ms = 0;
-    if (auto date = parse_http_date(trim_ows(s.date))) {
+    if (s.date_s && !f.by_operator) {
         // The Date field has whole seconds: a second of apparent age is rounding.
-        apparent_age_ms = std::max<std::int64_t>(0, answer.response_ms - (*date + 1) * second_ms);
+        apparent_age_ms = std::max<std::int64_t>(0, answer.response_ms - (*s.date_s + 1) * second_ms);
     }
     std::int64_t corrected_age_ms = 0;
     if (auto age = parse_delta_seconds(s.age)) {
@@ -229,7 +263,10 @@ std::int64_t generated_at_ms(const Answer& answer, const Steering& s) {
 
 // How long the answer is good to ask whether it has changed.
 std::int64_t keep_s(const Policy& policy, const Answer& answer, const Steering& s) {
-    bool has_validator = !s.etag.empty() || parse_http_date(s.last_modified).has_value();
+    auto modified = parse_http_date(s.last_modified);
+    std::int64_t began_ms = s.date_s ? *s.date_s * second_ms - (answer.response_ms - answer.request_ms)
+                                     : answer.request_ms;
+    bool has_validator = !s.etag.empty() || (modified && is_strong_date(*modified, began_ms));
     return answer.status == 200 && has_validator ? policy.keep_s : 0;
 }
 
@@ -262,6 +299,13 @@ const char* vary_refusal(const Policy& policy, const Answer& answer, const Steer
     return names.empty() || keyable ? nullptr : "vary";
 }
 
+bool is_same_coding(std::string_view a, std::string_view b) {
+    auto name = [](std::string_view coding) {  // RFC 9110 section 8.4.1.3
+        return equals_ignore_case(coding, "x-gzip") ? std::string_view("gzip") : coding;
+    };
+    return equals_ignore_case(name(a), name(b));
+}
+
 bool may_decode(const Answer& answer, const Steering& s) {
     return answer.decodable && !s.cache_control.no_transform;  // RFC 9111 section 5.2.2.6
 }
@@ -279,7 +323,7 @@ const char* refusal(const Policy& policy, const Answer& answer, const Steering& 
     const CacheDirectives& d = f.directives;
     if (answer.authorized && !d.is_public && !d.s_maxage && !d.must_revalidate) return "authorization";
     if (const char* refused = vary_refusal(policy, answer, s)) return refused;
-    if (!s.coding.empty() && !may_decode(answer, s) && !equals_ignore_case(s.coding, answer.accepts))
+    if (!s.coding.empty() && !may_decode(answer, s) && !is_same_coding(s.coding, answer.accepts))
         return "content-encoding";
     if (!f.known) return "no-lifetime";
     bool has_window = d.stale_while_revalidate.value_or(0) != 0 || d.stale_if_error.value_or(0) != 0;
@@ -289,9 +333,10 @@ const char* refusal(const Policy& policy, const Answer& answer, const Steering& 
 
 Lifetime lifetime(const Policy& policy, const Answer& answer, const Steering& s, const Freshness& f) {
     Lifetime life;
-    life.base_ms = generated_at_ms(answer, s);
+    life.base_ms = generated_at_ms(answer, s, f);
     auto span_ms = [](std::int64_t seconds) { return std::min(seconds, longest_s) * second_ms; };
     life.fresh_ms = span_ms(f.seconds);
+    if (f.from_receipt) life.fresh_ms = std::min(life.fresh_ms + answer.response_ms - life.base_ms, span_ms(longest_s));
     life.keep_ms = span_ms(keep_s(policy, answer, s));
     if (f.directives.no_cache) return life;
     if (policy.never_stale || f.directives.must_revalidate || f.directives.proxy_revalidate) return life;
@@ -302,10 +347,11 @@ Lifetime lifetime(const Policy& policy, const Answer& answer, const Steering& s,
     return life;
 }
 
-bool is_stored(const Policy& policy, const NamedValue& field,
-               const std::vector<std::string_view>& connection) {
+bool is_stored(const Policy& policy, const NamedValue& field, const Steering& s) {
+    bool is_date = equals_ignore_case(field.name, "Date");
+    if (is_date && (!s.date_s || field.value.data() != s.date.data())) return false;
     if (is_one_of(field.name, unstored_fields) || is_larder_field(policy, field.name)) return false;
-    return std::none_of(connection.begin(), connection.end(),
+    return std::none_of(s.connection.begin(), s.connection.end(),
                         [&field](std::string_view name) { return equals_ignore_case(field.name, name); });
 }
 
@@ -336,6 +382,15 @@ bool is_stripped_cookie(const Policy& policy, std::string_view set_cookie) {
                        [name](const std::string& stripped) { return stripped == "*" || stripped == name; });
 }
 
+bool is_digest_field(std::string_view name) {
+    return is_content_digest_field(name) || equals_ignore_case(name, "Digest") ||
+           equals_ignore_case(name, "Repr-Digest");
+}
+
+bool is_content_digest_field(std::string_view name) {
+    return equals_ignore_case(name, "Content-MD5") || equals_ignore_case(name, "Content-Digest");
+}
+
 bool is_larder_field(const Policy& policy, std::string_view name) {
     return is_one_of(name, steering_fields) || find_targeted(policy, name) != policy.targeted.end() ||
            equals_ignore_case(name.substr(0, 7), "Larder-");
@@ -346,14 +401,16 @@ Storability storability(const Policy& policy, const Answer& answer) {
     Storability result;
     result.esi = policy.esi == EsiMode::on ? is_textual(s.content_type)
                                            : policy.esi == EsiMode::automatic && s.surrogate.esi;
-    bool as_asked = !s.coding.empty() && equals_ignore_case(s.coding, answer.accepts);
+    bool as_asked = !s.coding.empty() && is_same_coding(s.coding, answer.accepts);
     result.decode = !s.coding.empty() && may_decode(answer, s) && (!as_asked || result.esi);
     result.esi = result.esi && (s.coding.empty() || result.decode);
     for (const NamedValue& field : answer.headers) {
-        bool goes = result.decode && equals_ignore_case(field.name, "Content-Encoding");
-        if (is_stored(policy, field, s.connection) && !goes) result.headers.push_back(field);
+        bool goes = result.decode &&
+                    (equals_ignore_case(field.name, "Content-Encoding") || is_digest_field(field.name));
+        if (is_stored(policy, field, s) && !goes) result.headers.push_back(field);
         // What says how long is kept for when a 304 does not say it again. (Tags are kept as such.)
         bool says_how_long = equals_ignore_case(field.name, "Surrogate-Control") ||
+                             equals_ignore_case(field.name, "X-Accel-Expires") ||
                              find_targeted(policy, field.name) != policy.targeted.end();
         if (says_how_long) result.steering.push_back(field);
     }
@@ -364,8 +421,12 @@ Storability storability(const Policy& policy, const Answer& answer) {
         result.reason = refused;
         return result;
     }
-    result.store = true;
     result.life = lifetime(policy, answer, s, f);
+    if (result.life.dead_at_ms() <= answer.response_ms) {
+        result.reason = "not-fresh";
+        return result;
+    }
+    result.store = true;
     result.vary = unheld(answer, s);
     result.tags = std::move(s.tags);
     return result;

@@ -1,8 +1,8 @@
 // May this answer be stored, and for how long? RFC 9111 sections 3 and 4.2, RFC 5861, RFC 9213 and the Edge Architecture
 // Specification's Surrogate-Control. The same decision in nginx and in the daemon.
 //
-// Precedence of freshness: Surrogate-Control, then targeted fields, then Cache-Control, then Expires, then the policy;
-// a field that says something about storing or freshness silences those after it.
+// Precedence of freshness: Surrogate-Control, then targeted fields, then X-Accel-Expires, then Cache-Control, then Expires, then
+// the policy; a field that says something about storing or freshness silences those after it.
 #pragma once
 
 #include <cstdint>
@@ -56,6 +56,12 @@ bool may_be_keyed(std::string_view name);
 
 // Whether the policy has this Set-Cookie field removed from an answer, so that the answer may be stored.
 bool is_stripped_cookie(const Policy& policy, std::string_view set_cookie);
+
+// Whether this response field is about the very bytes of a body (RFC 9530, RFC 3230, RFC 1864), and wrong when another body stands
+// in its place. Name in any case.
+bool is_digest_field(std::string_view name);
+// ... and about those of this message, which may be a part of a body.
+bool is_content_digest_field(std::string_view name);
 
 // True for fields that steer Larder (Surrogate-Control, Surrogate-Key, Cache-Tag, xkey, Larder-*, the policy's targeted fields):
 // they never reach a client. Name in any case.

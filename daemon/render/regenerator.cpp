@@ -48,6 +48,7 @@ struct Regenerator::Render {
     std::uint64_t fence = 0;
     std::string stored;  // the entry that the store holds: the backend may say that it is still good
     Verdict verdict = Verdict::dead;  // on it
+    bool purged = false;              // since it was rendered
     BackendAnswer answer;
     std::string weak_etag;  // of an answer that was decoded
 };
@@ -106,6 +107,7 @@ void Regenerator::read_stored(Render& render) {
     auto entry = read_stored_entry(*render.store, render.claim.lease.key);
     if (!entry || EntryView::trusted(entry->bytes).variant() != render.job.variant) return;
     render.verdict = entry->verdict;
+    render.purged = entry->purged || render.job.reason == JobReason::purge;
     if (render.verdict != Verdict::dead) render.stored = std::move(entry->bytes);
 }
 
@@ -120,7 +122,7 @@ bool Regenerator::is_wanted(const Render& render) {
 void Regenerator::add_condition(Render& render) {
     if (render.stored.empty() || render.job.policy.keep_s == 0 || render.job.reason == JobReason::manual)
         return;
-    Condition condition = condition_of(EntryView::trusted(render.stored));
+    Condition condition = condition_of(EntryView::trusted(render.stored), render.purged);
     if (!condition.if_none_match.empty())
         render.request.fields.emplace_back("If-None-Match", condition.if_none_match);
     if (!condition.if_modified_since.empty())

@@ -11,7 +11,8 @@ std::optional<StoredEntry> read_stored_entry(Store& store, const std::string& ke
     auto entry = bytes ? EntryView::parse(*bytes, &why) : std::nullopt;
     if (!entry) return std::nullopt;
     PurgeSeen purge = store.purges_since(entry->head().fence, purge_hashes(*entry));
-    return StoredEntry{std::move(*bytes), judge(entry->head().life, purge.mark(), unix_ms())};
+    return StoredEntry{std::move(*bytes), judge(entry->head().life, purge.mark(), unix_ms()),
+                       purge.mode != PurgeMode::none};
 }
 
 std::vector<std::uint64_t> purge_hashes(const EntryView& entry) {

@@ -13,6 +13,7 @@ namespace larder::daemon {
 struct StoredEntry {
     std::string bytes;  // checked: EntryView::trusted
     Verdict verdict = Verdict::dead;
+    bool purged = false;  // since it was rendered
 };
 
 // Nothing when there is no entry, or none that can be believed.

@@ -317,9 +317,9 @@ char* set_encoding(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     auto args = arguments(cf);
     for (std::string_view coding : args) {
         if (coding == "off" && args.size() == 1) break;
-        if (coding != "gzip" && coding != "br" && coding != "zstd")
+        if (!is_token(coding) || coding == "*" || coding == "off" || coding == "identity")
             return refuse(cf, "invalid content coding " + quoted(coding) +
-                                  ": off, or gzip, br and zstd in order of preference");
+                                  ": off alone, or names such as gzip, br and zstd in order of preference");
         codings.emplace_back(coding);
     }
     loc->codings.own = std::move(codings);

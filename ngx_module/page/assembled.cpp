@@ -5,6 +5,7 @@
 
 #include "cache/entry.hpp"
 #include "cache/response/fields.hpp"
+#include "cache/response/storable.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/text.hpp"
 
@@ -63,7 +64,8 @@ void keep_assembled_page(const Ctx& ctx, std::string_view text, const std::strin
     assembled.variant = page.variant();
     page.each_header([&](std::string_view name, std::string_view value) {
         // Validators of the template say nothing about the page.
-        bool goes = equals_ignore_case(name, "ETag") || equals_ignore_case(name, "Last-Modified");
+        bool goes = equals_ignore_case(name, "ETag") || equals_ignore_case(name, "Last-Modified") ||
+                    is_digest_field(name);
         bool replaced = equals_ignore_case(name, "Cache-Control") || equals_ignore_case(name, "Expires");
         if (!goes && (!replaced || control.empty())) assembled.headers.push_back({name, value});
     });

@@ -92,6 +92,7 @@ std::int64_t page_age_s(const Ctx* ctx) {
 }
 
 void set_page_header(ngx_http_request_t* r, Ctx* ctx, std::string_view plan, PartsControl parts) {
+    if (!plan.empty()) remove_digests(r);
     bool personal = reads_visitor(plan);
     bool gives_cookie = give_cookie(r, ctx, plan);
     std::int64_t age_s = page_age_s(ctx);

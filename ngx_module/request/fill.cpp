@@ -37,6 +37,35 @@ std::string_view asked_coding(ngx_http_request_t* r, const Ctx* ctx) {
     return {};
 }
 
+// Fields of the backend's answer that nginx keeps to itself, and that say something to a cache: f(name, value). What the operator
+// tells nginx to ignore is left out.
+template <typename F>
+void each_hidden_header(ngx_http_request_t* r, F&& f) {
+    if (r->upstream == nullptr) return;
+    ngx_uint_t ignored = r->upstream->conf->ignore_headers;
+    each_element(r->upstream->headers_in.headers, [&](const ngx_table_elt_t& header) {
+        std::string_view name = view(header.key);
+        if (header.value.len == 0) return;  // nginx adds an empty Date where there is none
+        bool is_hidden =
+            equals_ignore_case(name, "Connection") ||
+            (equals_ignore_case(name, "Date") && r->headers_out.date == nullptr) ||
+            (equals_ignore_case(name, "X-Accel-Expires") && (ignored & NGX_HTTP_UPSTREAM_IGN_XA_EXPIRES) == 0);
+        if (is_hidden) f(name, view(header.value));
+    });
+}
+
+// nginx gives each answer the present time as its Date; an answer that is forwarded has its own (RFC 9110 section 6.6.1).
+void send_own_date(ngx_http_request_t* r) {
+    if (r->headers_out.date != nullptr) return;
+    std::string_view date;
+    each_hidden_header(r, [&date](std::string_view name, std::string_view value) {
+        if (date.empty() && equals_ignore_case(name, "Date") && parse_http_date(value)) date = value;
+    });
+    if (date.empty()) return;
+    r->headers_out.date = add_response_header(r, ngx_string("Date"), str(date));
+    if (r->headers_out.date == nullptr) throw std::bad_alloc();
+}
+
 // What the content handler put into headers_out, as the backend sent it. Views are into the request's pool.
 Answer gather_answer(ngx_http_request_t* r, const Ctx* ctx) {
     Answer answer;
@@ -46,16 +75,14 @@ Answer gather_answer(ngx_http_request_t* r, const Ctx* ctx) {
     each_response_header(r, [&answer](const ngx_table_elt_t& header) {
         if (header.hash != 0) answer.headers.push_back({view(header.key), view(header.value)});
     });
-    if (r->upstream != nullptr) {  // nginx keeps to itself which fields were for its connection alone
-        each_element(r->upstream->headers_in.headers, [&answer](const ngx_table_elt_t& header) {
-            if (equals_ignore_case(view(header.key), "Connection"))
-                answer.headers.push_back({"Connection", view(header.value)});
-        });
-    }
+    each_hidden_header(r, [&answer](std::string_view name, std::string_view value) {
+        answer.headers.push_back({name, value});
+    });
     if (r->headers_out.content_type.len != 0) {
         std::string_view type = view(r->headers_out.content_type);
         // nginx keeps the charset of a proxied answer apart from its type.
-        if (r->headers_out.charset.len != 0 && type.find("charset=") == std::string_view::npos) {
+        if (r->headers_out.charset.len != 0 &&
+            r->headers_out.content_type_len == r->headers_out.content_type.len) {
             type = view(
                 copy(r->pool, std::string(type) + "; charset=" + std::string(view(r->headers_out.charset))));
         }
@@ -188,6 +215,7 @@ void start_decoding(ngx_http_request_t* r, Ctx* ctx) {
     ngx_http_clear_content_length(r);
     ngx_http_clear_accept_ranges(r);
     ngx_http_weak_etag(r);
+    remove_digests(r);
     for (NamedValue& header : fill.decision.headers) {
         bool strong = equals_ignore_case(header.name, "ETag") && header.value.substr(0, 2) != "W/";
         if (strong) header.value = view(copy(r->pool, "W/" + std::string(header.value)));
@@ -264,6 +292,7 @@ ngx_int_t pass_header(ngx_http_request_t* r, Ctx* ctx) {
         return NGX_OK;
     }
     strip_larder_response_headers(r);
+    send_own_date(r);
     if (!add_vary(r, ctx)) return NGX_ERROR;
     if (!fill.for_page) limit_purged_header(r, ctx);
     if (fill.for_page) {
@@ -373,6 +402,11 @@ ngx_int_t revalidate(ngx_http_request_t* r, Ctx* ctx) {
                              ctx->fill->decision);
     if (!parts) return retry_without_condition(r, ctx);
     std::string bytes = store(ctx, *parts);
+    if (!parts->plan.empty()) {
+        // Its named parts live as long as the page. They are compiled as what the page is.
+        r->headers_out.content_type = str(EntryView::trusted(ctx->entry).header("Content-Type"));
+        store_named_parts(r, ctx, *parts);
+    }
     bytes.append(parts->body);
     ctx->drop_entry();
     ctx->store_bytes = std::move(bytes);
@@ -590,7 +624,11 @@ static ngx_int_t take_coded(ngx_http_request_t* r, Ctx* ctx, const ngx_buf_t* co
                   "larder: \"%V\" is not what its Content-Encoding says, or too long", &r->uri);
     if (fill.header_held) return bad_page(r, ctx);
     end_fill_lock(ctx);
-    return NGX_ERROR;
+    if (ctx->role == Role::client) return NGX_ERROR;
+    // A fragment fails alone, and its page takes what its include says for that.
+    fill.for_page = fill.for_store = false;
+    fill.decoder = nullptr;
+    return NGX_OK;
 }
 
 ngx_int_t fill_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
@@ -598,7 +636,8 @@ ngx_int_t fill_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
     if (fill.header_held && upstream_broke_off(r, in)) return broken_off(r, ctx);
     if (fill.decoder == nullptr) return take_body(r, ctx, in);
     ngx_int_t rc = NGX_OK;
-    for (ngx_chain_t* link = in; link != nullptr && (rc == NGX_OK || rc == NGX_AGAIN); link = link->next)
+    for (ngx_chain_t* link = in;
+         link != nullptr && fill.decoder != nullptr && (rc == NGX_OK || rc == NGX_AGAIN); link = link->next)
         rc = take_coded(r, ctx, link->buf);
     consume(in);
     return rc;

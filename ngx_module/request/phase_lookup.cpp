@@ -112,7 +112,7 @@ bool look_for_part(ngx_http_request_t* r, Ctx* ctx) {
     ctx->part = true;
     ctx->own_key = std::exchange(ctx->key, key_of(part));
     ctx->own_variant = std::exchange(ctx->variant, copy(r->pool, part));
-    ctx->drop_entry();
+    ctx->own_entry = ctx->set_entry_aside();
     ctx->asked_store = false;
     return true;
 }
@@ -122,7 +122,7 @@ void no_part(Ctx* ctx) {
     ctx->part = false;
     ctx->key = ctx->own_key;
     ctx->variant = ctx->own_variant;
-    ctx->drop_entry();
+    ctx->put_entry_back(std::exchange(ctx->own_entry, {}));
 }
 
 ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
@@ -408,6 +408,23 @@ void Ctx::drop_entry() {
     purged = false;
 }
 
+AtHand Ctx::set_entry_aside() {
+    AtHand aside{hold, version, entry, std::move(store_bytes), verdict, purged};
+    hold = 0;  // no longer ours to release
+    drop_entry();
+    return aside;
+}
+
+void Ctx::put_entry_back(AtHand aside) {
+    drop_entry();
+    hold = aside.hold;
+    version = aside.version;
+    entry = aside.entry;
+    store_bytes = std::move(aside.store_bytes);  // an entry is longer than what a string holds in itself: its bytes stay
+    verdict = aside.verdict;
+    purged = aside.purged;
+}
+
 Ctx::~Ctx() {
     *alive = false;
     if (timer.timer_set) ngx_del_timer(&timer);
@@ -416,6 +433,7 @@ Ctx::~Ctx() {
     unclaim(this);
     end_fill_lock(this);
     drop_entry();
+    if (own_entry.hold != 0) zone().release(own_entry.hold);
 }
 
 Ctx* new_ctx(ngx_http_request_t* r, const LocConf* conf, Role role) {

@@ -86,6 +86,16 @@ struct Fill {
 // For a fill, among the machines that share a store.
 enum class Lease : std::uint8_t { not_asked, ours, refused, passes, not_needed };
 
+// An entry set aside, and what it is worth.
+struct AtHand {
+    near_cache::Hold hold = 0;
+    std::uint64_t version = 0;
+    std::string_view entry;
+    std::string store_bytes;
+    Verdict verdict = Verdict::dead;
+    bool purged = false;
+};
+
 struct Ctx {
     const LocConf* conf = nullptr;
     Role role = Role::client;
@@ -108,6 +118,7 @@ struct Ctx {
     bool passes = false;  // part: answers to the request itself are known to be unstorable
     Key own_key;          // part: of the request itself
     ngx_str_t own_variant{};
+    AtHand own_entry;     // ... good only to ask the backend about it
     ngx_str_t variant{};      // encoded
     bool personal = false;    // it is one person's
     bool near_only = false;   // ... and kept in no store
@@ -146,6 +157,8 @@ struct Ctx {
     bool cached_only() const { return at_hand_only || wishes.only_if_cached; }
     void take(const near_cache::Found& found);
     void drop_entry();
+    AtHand set_entry_aside();
+    void put_entry_back(AtHand aside);
 };
 
 // The request's context; null when Larder has nothing to do with it. Survives internal redirects.
@@ -215,6 +228,8 @@ bool add_cache_status(ngx_http_request_t* r, Ctx* ctx);
 // Tells caches behind us that the coding was negotiated, if it was.
 bool add_vary(ngx_http_request_t* r, const Ctx* ctx);
 void clear_response_headers(ngx_http_request_t* r);
+// Removes what is about the very bytes of a body that another one takes the place of.
+void remove_digests(ngx_http_request_t* r);
 // NGX_DONE: the page waits for fragments.
 ngx_int_t send_entry_body(ngx_http_request_t* r, Ctx* ctx);
 // Sends the header of a page of fragments, unless it was sent: a header filter's return value.

@@ -2,8 +2,10 @@
 #include <algorithm>
 
 #include "cache/response/fields.hpp"
+#include "cache/response/revalidate.hpp"
 #include "ngx_module/page/page.hpp"
 #include "ngx_module/page/page_header.hpp"
+#include "ngx_module/request/headers.hpp"
 #include "ngx_module/request/request.hpp"
 #include "ngx_module/text.hpp"
 
@@ -50,6 +52,7 @@ bool add_entry_header(ngx_http_request_t* r, std::string_view name, std::string_
     switch (name.size()) {
         case 4:
             if (equals_ignore_case(name, "ETag")) r->headers_out.etag = header;
+            if (equals_ignore_case(name, "Date")) r->headers_out.date = header;
             break;
         case 7:
             if (equals_ignore_case(name, "Expires")) r->headers_out.expires = header;
@@ -77,12 +80,28 @@ bool add_entry_header(ngx_http_request_t* r, std::string_view name, std::string_
 }
 
 // What RFC 9111 section 4.3.2 and RFC 9110 section 13 ask for and nginx's filters don't do: If-Match and If-Unmodified-Since are
-// for the origin, entity tags go before dates, and a weak tag is good for no range.
-void mend_conditions(ngx_http_headers_in_t& headers) {
+// for the origin, entity tags go before dates, a weak tag is good for no range, and a date that is no strong validator for nothing.
+void mend_conditions(ngx_http_headers_in_t& headers, const EntryView& entry) {
     headers.if_match = headers.if_unmodified_since = nullptr;
     if (headers.if_none_match != nullptr) headers.if_modified_since = nullptr;
-    if (headers.if_range != nullptr && view(headers.if_range->value).substr(0, 2) == "W/")
-        headers.range = nullptr;
+    if (headers.if_modified_since != nullptr && !has_strong_date(entry)) headers.if_modified_since = nullptr;
+    if (headers.if_range != nullptr) {
+        std::string_view validator = view(headers.if_range->value);
+        bool strong_tag = validator.substr(0, 1) == "\"";
+        bool weak_tag = validator.substr(0, 2) == "W/";
+        if (weak_tag || (!strong_tag && !has_strong_date(entry))) headers.range = nullptr;
+    }
+}
+
+// An answer that came without a Date has the time when it was made (RFC 9110 section 6.6.1).
+bool add_date(ngx_http_request_t* r, const EntryView& entry) {
+    if (r->headers_out.date != nullptr) return true;
+    auto* text = static_cast<u_char*>(ngx_pnalloc(r->pool, sizeof("Mon, 28 Sep 1970 06:00:00 GMT")));
+    if (text == nullptr) return false;
+    u_char* end = ngx_http_time(text, static_cast<time_t>(entry.head().life.base_ms / 1000));
+    r->headers_out.date =
+        add_response_header(r, ngx_string("Date"), {static_cast<std::size_t>(end - text), text});
+    return r->headers_out.date != nullptr;
 }
 
 std::int64_t ttl_s(const Ctx* ctx) {
@@ -108,11 +127,15 @@ ngx_int_t send_entry(ngx_http_request_t* r, Ctx* ctx) {
 bool set_headers_from_entry(ngx_http_request_t* r, Ctx* ctx) {
     EntryView entry = EntryView::trusted(ctx->entry);
     const EntryHead& head = entry.head();
-    mend_conditions(r->headers_in);
+    mend_conditions(r->headers_in, entry);
     r->headers_out.status = head.status;
     bool ok = true;
-    entry.each_header(
-        [&](std::string_view name, std::string_view value) { ok = ok && add_entry_header(r, name, value); });
+    bool of_range = r->headers_in.range != nullptr;
+    entry.each_header([&](std::string_view name, std::string_view value) {
+        if (of_range && is_content_digest_field(name)) return;
+        ok = ok && add_entry_header(r, name, value);
+    });
+    ok = ok && add_date(r, entry);
     std::int64_t age_s = std::max<std::int64_t>(0, (now_ms() - head.life.base_ms) / 1000);
     ok = ok && add_response_header(r, ngx_string("Age"), decimal(r->pool, age_s)) != nullptr;
     if (ok && entry.plan().empty()) {
@@ -151,6 +174,12 @@ void clear_response_headers(ngx_http_request_t* r) {
     r->headers_out.content_length_n = -1;
     r->headers_out.last_modified_time = -1;
     r->allow_ranges = 0;
+}
+
+void remove_digests(ngx_http_request_t* r) {
+    each_response_header(r, [](ngx_table_elt_t& header) {
+        if (is_digest_field(view(header.key))) header.hash = 0;
+    });
 }
 
 bool add_vary(ngx_http_request_t* r, const Ctx* ctx) {

@@ -83,14 +83,21 @@ void write_cookies(VariantWriter& writer, const KeptCookies& cookies) {
     for (const KeptCookie& cookie : cookies.cookies()) writer.cookie(cookie);
 }
 
-// The first field line of the name counts: a variant holds each name once. Null: there is none.
-const ngx_str_t* find_header(ngx_http_request_t* r, std::string_view lower_name) {
-    const ngx_str_t* found = nullptr;
+// The header's value; of several lines, the list that they are together (RFC 9110 section 5.3).
+std::optional<std::string_view> find_header(ngx_http_request_t* r, std::string_view lower_name) {
+    std::optional<std::string_view> found;
+    std::string joined;
     each_request_header(r->headers_in, [&](const ngx_table_elt_t& header) {
-        if (equals(header.key, lower_name)) found = &header.value;
-        return found == nullptr;
+        if (!equals(header.key, lower_name)) return true;
+        if (found) {
+            if (joined.empty()) joined = *found;
+            joined.append(", ").append(view(header.value));
+        } else {
+            found = view(header.value);
+        }
+        return true;
     });
-    return found;
+    return joined.empty() ? found : view(copy(r->pool, joined));
 }
 
 // What is kept of the header; nothing: it counts as absent, which is not the same as empty.
@@ -100,13 +107,15 @@ std::optional<std::string_view> kept_value(ngx_http_request_t* r, const Ctx* ctx
         return has_one ? std::optional<std::string_view>(ctx->group->name) : std::nullopt;
     }
     ngx_str_t computed;
-    const ngx_str_t* sent = &computed;
+    std::optional<std::string_view> sent;
     if (!rule.value)
         sent = find_header(r, rule.name);
-    else if (ngx_http_complex_value(r, const_cast<ngx_http_complex_value_t*>(&*rule.value), &computed) !=
+    else if (ngx_http_complex_value(r, const_cast<ngx_http_complex_value_t*>(&*rule.value), &computed) ==
              NGX_OK)
+        sent = view(computed);
+    else
         throw std::bad_alloc();
-    std::string_view value = sent != nullptr ? trim_ows(view(*sent)) : std::string_view();
+    std::string_view value = trim_ows(sent.value_or(std::string_view()));
     if (!rule.languages.empty()) return choose_language(value, rule.languages);
     if (!rule.codings.empty()) {
         // A page can't be assembled from compressed fragments: whatever its client accepts, they are asked for as they are.
@@ -114,7 +123,7 @@ std::optional<std::string_view> kept_value(ngx_http_request_t* r, const Ctx* ctx
         std::string_view coding = choose_coding(value, rule.codings);
         return coding.empty() ? std::nullopt : std::optional(coding);
     }
-    bool as_sent = sent != nullptr && !rule.value && !rule.filter.allows && rule.filter.fallback.empty();
+    bool as_sent = sent && !rule.value && !rule.filter.allows && rule.filter.fallback.empty();
     std::string_view filtered = rule.filter(value);
     return filtered.empty() && !as_sent ? std::nullopt : std::optional(filtered);
 }
@@ -291,9 +300,9 @@ bool extend_variant(ngx_http_request_t* r, Ctx* ctx, const std::vector<std::stri
         auto place =
             std::lower_bound(variant->headers.begin(), variant->headers.end(), name,
                              [](const NamedValue& header, std::string_view n) { return header.name < n; });
-        const ngx_str_t* value = find_header(r, name);
-        if (value == nullptr || (place != variant->headers.end() && place->name == name)) continue;
-        variant->headers.insert(place, {name, trim_ows(view(*value))});
+        std::optional<std::string_view> value = find_header(r, name);
+        if (!value || (place != variant->headers.end() && place->name == name)) continue;
+        variant->headers.insert(place, {name, trim_ows(*value)});
         any = true;
     }
     std::string encoded = any ? variant->encode() : std::string();
@@ -343,7 +352,7 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
         push_header(r, &reduced.headers, header.name, header.value);
     push_header(r, &reduced.headers, "X-Forwarded-Proto", variant->scheme);
     if (ctx->policy().keep_s != 0 && !ctx->entry.empty()) {
-        Condition condition = condition_of(EntryView::trusted(ctx->entry));
+        Condition condition = condition_of(EntryView::trusted(ctx->entry), ctx->purged);
         fill.conditional = !condition.empty();
         if (!condition.if_none_match.empty())
             push_header(r, &reduced.headers, "If-None-Match", condition.if_none_match);

@@ -103,7 +103,45 @@ TEST(nonsense_and_what_follows_the_end_are_refused) {
     for (const char* coding : {"gzip", "deflate", "zstd"})
         assert_text_equal(decoded("this is not coded at all", coding), "-");
     for (const char* coding : codings)
-        assert_text_equal(decoded(coded("page", coding) + "more", coding), "-");
+        assert_text_equal(decoded(coded("page", coding) + "more than that", coding), "-");
+    assert_text_equal(decoded(coded("page", "gzip") + "m", "gzip"), "page...");  // it may be the next member's
+}
+
+TEST(members_and_frames_one_after_another_are_one_text) {
+    for (const char* coding : {"gzip", "zstd"}) {
+        std::string bytes = coded("one ", coding) + coded("", coding) + coded(long_text(), coding) + coded("end", coding);
+        for (std::size_t cut : {std::size_t{3}, std::size_t{1000}, bytes.size()})
+            assert_text_equal(decoded(bytes, coding, cut), "one " + long_text() + "end");
+        std::string got = decoded(std::string_view(bytes).substr(0, bytes.size() - 3), coding);
+        assert_text_equal(got.substr(got.size() - 3), "...");  // the last is cut off
+    }
+    assert_text_equal(decoded(coded("one", "deflate") + coded("two", "deflate"), "deflate"), "-");
+    assert_text_equal(decoded(coded("one", "br") + coded("two", "br"), "br"), "-");
+    std::string skippable("\x50\x2a\x4d\x18\x03\0\0\0abc", 11);  // RFC 8878 section 3.1.2
+    assert_text_equal(decoded(coded("one", "zstd") + skippable + coded("two", "zstd"), "zstd"), "onetwo");
+    std::string bomb;
+    for (int i = 0; i < 100; i++) bomb += coded(std::string(1000, 'x'), "gzip");
+    assert_text_equal(decoded(bomb, "gzip", 1u << 20, 50'000), "-");  // the bound is for all of them
+}
+
+TEST(zeros_may_follow_the_last_gzip_member) {
+    std::string padded = coded("page", "gzip") + std::string(512, '\0');
+    for (std::size_t cut : {std::size_t{1}, std::size_t{100}, padded.size()})
+        assert_text_equal(decoded(padded, "gzip", cut), "page");
+    assert_text_equal(decoded(padded + coded("more", "gzip"), "gzip"), "-");
+    assert_text_equal(decoded(padded + "x", "gzip"), "-");
+}
+
+TEST(deflate_without_its_wrapper) {
+    for (const std::string& text : {std::string(), std::string("a"), std::string("<p>page</p>\n"), long_text()}) {
+        std::string raw = deflated(text, -15);
+        for (std::size_t cut : {std::size_t{1}, std::size_t{2}, std::size_t{4096}, raw.size()}) {
+            if (cut < 4096 && text.size() > 1000) continue;
+            assert_text_equal(decoded(raw, "deflate", cut), text);
+        }
+        std::string stored = deflated(text, -15);  // and no byte too many
+        assert_text_equal(decoded(stored + "x", "deflate"), "-");
+    }
 }
 
 TEST(a_bomb_ends_at_the_bound) {

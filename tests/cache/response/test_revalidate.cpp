@@ -11,7 +11,8 @@ using Headers = std::vector<NamedValue>;
 
 constexpr std::int64_t stored_ms = 1700000000000, now = stored_ms + 3'600'000;
 
-std::string entry(Headers headers, Headers steering = {}, std::uint16_t status = 200) {
+std::string entry(Headers headers, Headers steering = {}, std::uint16_t status = 200,
+                  std::uint32_t render_ms = 0) {
     static const std::string variant = Variant{
         .method = "GET",
         .scheme = "http",
@@ -22,6 +23,7 @@ std::string entry(Headers headers, Headers steering = {}, std::uint16_t status =
         .headers = {}}.encode();
     EntryParts parts;
     parts.status = status;
+    parts.render_ms = render_ms;
     parts.created_ms = stored_ms;
     parts.life = {stored_ms, 60'000, 0, 0, 86'400'000};
     parts.variant = variant;
@@ -64,7 +66,7 @@ std::string updated(const std::string& old, Headers headers) {
 TEST(what_is_asked) {
     auto asked = [](const std::string& bytes) {
         const char* why = nullptr;
-        Condition condition = condition_of(EntryView::parse(bytes, &why).value());
+        Condition condition = condition_of(EntryView::parse(bytes, &why).value(), false);
         return std::string(condition.if_none_match) + "|" + std::string(condition.if_modified_since);
     };
     assert_text_equal(asked(entry({{"ETag", "\"1\""}})), "\"1\"|");
@@ -73,6 +75,47 @@ TEST(what_is_asked) {
     assert_text_equal(asked(entry({{"Last-Modified", "some day"}})), "|");
     assert_text_equal(asked(entry({{"Content-Type", "text/html"}})), "|");
     assert_text_equal(asked(entry({{"ETag", "\"1\""}}, {}, 404)), "|");
+}
+
+// RFC 9110 section 8.8.2.2.
+TEST(a_date_of_the_second_of_the_render_is_not_asked_with) {
+    constexpr std::string_view modified = "Tue, 14 Nov 2023 22:13:18 GMT";
+    auto strong = [](Headers headers, std::uint32_t render_ms = 0) {
+        EntryParts parts;
+        const std::string bytes = entry(std::move(headers), {}, 200, render_ms);
+        EntryView view = EntryView::trusted(bytes);
+        assert_true(condition_of(view, false).if_modified_since.empty() != has_strong_date(view));
+        return has_strong_date(view);
+    };
+    assert_false(strong({{"Last-Modified", modified}, {"Date", "Tue, 14 Nov 2023 22:13:18 GMT"}}));
+    assert_true(strong({{"Last-Modified", modified}, {"Date", "Tue, 14 Nov 2023 22:13:19 GMT"}}));
+    // The Date is of the render's end: it may have begun in the second of the change.
+    assert_false(strong({{"Last-Modified", modified}, {"Date", "Tue, 14 Nov 2023 22:13:19 GMT"}}, 1));
+    assert_true(strong({{"Last-Modified", modified}, {"Date", "Tue, 14 Nov 2023 22:13:21 GMT"}}, 2000));
+    assert_false(strong({{"Last-Modified", modified}, {"Date", "Tue, 14 Nov 2023 22:13:10 GMT"}}));
+    // Without a Date, by our clock: created at 22:13:20.
+    assert_true(strong({{"Last-Modified", "Tue, 14 Nov 2023 22:13:19 GMT"}}));
+    assert_false(strong({{"Last-Modified", "Tue, 14 Nov 2023 22:13:20 GMT"}}));
+    assert_false(strong({{"Last-Modified", "some day"}}));
+}
+
+TEST(after_a_purge_no_weak_tag_is_asked_with) {
+    auto asked = [](const std::string& bytes) {
+        Condition condition = condition_of(EntryView::trusted(bytes), true);
+        return std::string(condition.if_none_match) + "|" + std::string(condition.if_modified_since);
+    };
+    assert_text_equal(asked(entry({{"ETag", "W/\"1\""}})), "|");
+    assert_text_equal(asked(entry({{"ETag", "\"1\""}})), "\"1\"|");
+    assert_text_equal(asked(entry({{"ETag", "W/\"1\""}, {"Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT"}})),
+                      "|Sun, 06 Nov 1994 08:49:37 GMT");
+}
+
+TEST(the_date_is_the_304s) {
+    std::string old = entry({{"ETag", "\"1\""}, {"Cache-Control", "max-age=60"}, {"Date", "Tue, 14 Nov 2023 22:13:20 GMT"}});
+    assert_text_equal(updated(old, {}), "200 fresh 60\nETag: \"1\"\nCache-Control: max-age=60\n#news\na plan|the body");
+    assert_text_equal(updated(old, {{"Date", "Tue, 14 Nov 2023 23:13:20 GMT"}}),
+                      "200 fresh 60\nDate: Tue, 14 Nov 2023 23:13:20 GMT\nETag: \"1\"\nCache-Control: max-age=60\n#news\na "
+                      "plan|the body");
 }
 
 TEST(times_are_those_of_the_304) {

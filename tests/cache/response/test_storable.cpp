@@ -275,6 +275,57 @@ TEST(the_age_of_what_arrives) {
         sent({{"Age", "99999999999999999999"}, {"Cache-Control", "max-age=1"}}).judge().life.base_ms, 0);
 }
 
+TEST(an_operators_lifetime_does_not_depend_on_the_backends_clock) {
+    Case c = sent({{"Date", "Sun, 06 Nov 1994 07:49:37 GMT"}});
+    c.policy.valid = {{0, 60}};
+    assert_int_equal(c.answer.response_ms - c.judge().life.base_ms, 0);
+    c.answer.headers.push_back({"Age", "10"});
+    assert_int_equal(c.answer.response_ms - c.judge().life.base_ms, 10'200);
+}
+
+TEST(the_first_date_that_is_one_is_kept) {
+    Storability s = sent({{"Date", "now"}, {"Date", now_date}, {"date", "Sun, 06 Nov 1994 07:49:37 GMT"}}).judge();
+    assert_int_equal(s.headers.size(), 1);
+    assert_text_equal(std::string(s.headers[0].value), std::string(now_date));
+}
+
+TEST(an_empty_date_is_none) {
+    Storability s = sent({{"Date", {}}}).judge();
+    assert_int_equal(s.headers.size(), 0);
+}
+
+TEST(x_accel_expires_as_in_proxy_cache) {
+    auto fresh = [](std::string_view value, std::string_view control = {}) {
+        Headers headers{{"X-Accel-Expires", value}};
+        if (!control.empty()) headers.push_back({"Cache-Control", control});
+        return sent(headers).fresh_s();
+    };
+    assert_int_equal(fresh("30"), 30);
+    assert_int_equal(fresh("30", "max-age=60"), 30);
+    assert_int_equal(fresh("30", "no-store, private"), 30);  // those are for others
+    assert_int_equal(fresh("0", "max-age=60"), -1);
+    assert_int_equal(fresh("@784111807"), 30);
+    assert_int_equal(fresh("@784111777", "max-age=60"), -1);
+    for (std::string_view nothing : {"", "@", "-1", "off", "1s", "@x"}) assert_int_equal(fresh(nothing, "max-age=60"), 60);
+    // From now on, whatever its age.
+    Storability old = sent({{"X-Accel-Expires", "30"}, {"Age", "100"}}).judge();
+    assert_int_equal(old.life.base_ms + old.life.fresh_ms - (now_s * 1000 + 300), 30'000);
+    // What is for us alone goes before it.
+    assert_int_equal(sent({{"X-Accel-Expires", "30"}, {"Surrogate-Control", "max-age=5"}}).fresh_s(), 5);
+    assert_int_equal(sent({{"X-Accel-Expires", "30"}, {"CDN-Cache-Control", "max-age=5"}}).fresh_s(), 5);
+    Storability kept = sent({{"X-Accel-Expires", "30"}}).judge();
+    assert_int_equal(kept.headers.size(), 0);
+    assert_int_equal(kept.steering.size(), 1);  // for a 304 that does not say it again
+}
+
+TEST(a_date_of_the_second_of_the_render_is_no_validator) {
+    Case c = sent({{"Cache-Control", "no-cache"}, {"Last-Modified", now_date}, {"Date", now_date}});
+    c.policy.keep_s = 60;
+    assert_text_equal(refusal(c), "no-cache");
+    c.answer.headers[2].value = "Sun, 06 Nov 1994 08:49:39 GMT";
+    assert_text_equal(refusal(c), "stored");
+}
+
 TEST(stale_windows) {
     struct {
         std::string_view value;
@@ -454,7 +505,6 @@ TEST(fields_that_steer_or_belong_to_a_connection_are_not_stored) {
                                   "transfer-encoding",
                                   "Upgrade",
                                   "Content-Length",
-                                  "Date",
                                   "AGE",
                                   "Accept-Ranges",
                                   "Cache-Status",
