@@ -61,7 +61,10 @@ Follower::Follower(const StoreConf& store, const Link::Greeting& greeting, Link&
     };
     ngx_add_timer(&timer_, 1);
     if (store.endpoint.kind != StoreKind::redis) return;
-    subscriber_ = std::make_unique<Link>(store.endpoint, greeting, log);
+    Link::Greeting subscribers = greeting;
+    subscribers.keep_alive.clear();
+    redis_command(subscribers.keep_alive, {"PING"});  // what subscribers may send
+    subscriber_ = std::make_unique<Link>(store.endpoint, subscribers, log);
     subscriber_->on_up([this] { subscribe(); });
     subscriber_->on_push([this](const Reply* message) { return told(message); });
     subscriber_->connect();
@@ -99,12 +102,6 @@ void Follower::poll() {
             take_redis_log(reply);
         if (ask_again_) poll();
     });
-    // An idle subscriber would not notice that its server has gone: ask it too.
-    if (subscriber_ != nullptr && subscribed_ && subscriber_->available()) {
-        std::string ping;
-        redis_command(ping, {"PING"});
-        subscriber_->send(ping, 1, [](const Reply*) {});
-    }
 }
 
 void Follower::take_redis_log(const Reply* reply) {

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "cache/wire/memcached_wire.hpp"
+#include "cache/wire/refusals.hpp"
+#include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/text.hpp"
 
@@ -16,7 +18,10 @@ namespace {
 
 constexpr std::size_t read_chunk = 64 * 1024;
 constexpr std::size_t max_reply_bytes = 600u << 20;  // above every legal entry
+constexpr std::size_t kept_buffer_bytes = 1u << 20;  // what a buffer may keep for the next large entry
 constexpr ngx_msec_t first_retry_ms = 100, longest_retry_ms = 1000;
+constexpr ngx_msec_t probe_interval_ms = 1000;
+constexpr ngx_msec_t same_refusal_ms = 10'000;  // between two log lines of the same
 
 char read_buffer[read_chunk];
 
@@ -24,7 +29,7 @@ class RedisWire final : public Wire {
 public:
     RedisWire() : reader_(redisReaderCreate()) {
         if (reader_ == nullptr) throw std::bad_alloc();
-        reader_->maxbuf = 0;  // keep the buffer however large it has become
+        reader_->maxbuf = kept_buffer_bytes;
     }
     ~RedisWire() override {
         freeReplyObject(reply_);
@@ -133,28 +138,31 @@ void redis_command(std::string& out, std::initializer_list<std::string_view> wor
 
 Link::Link(const Endpoint& endpoint, Greeting greeting, ngx_log_t* log)
     : endpoint_(endpoint), greeting_(std::move(greeting)), log_(log) {
-    flush_event_.handler = flush_event;
-    flush_event_.data = this;
-    flush_event_.log = log;
-    timer_event_.handler = timer_event;
-    timer_event_.data = this;
-    timer_event_.log = log;
+    flush_event_.handler = on_event<&Link::flush>;
+    timer_event_.handler = on_event<&Link::on_timer>;
+    for (ngx_event_t* event : {&flush_event_, &timer_event_}) {
+        event->data = this;
+        event->log = log;
+    }
 }
 
 Link::~Link() {
-    push_ = nullptr;
-    if (flush_event_.posted) {
-        ngx_delete_posted_event(&flush_event_);
-    }
+    drop_connection();
     if (timer_event_.timer_set) ngx_del_timer(&timer_event_);
-    if (connection_ != nullptr) ngx_close_connection(connection_);
+}
+
+void Link::enter(LinkEvent event) {
+    state_ = next_state(state_, event);
 }
 
 void Link::connect() {
-    if (state_ == State::idle) {
-        state_ = State::connecting;
-        open();
-    }
+    if (state_ != LinkState::idle) return;
+    enter(LinkEvent::wanted);
+    open();
+}
+
+void Link::disconnect(const char* why) {
+    if (has_connection(state_)) lost(why);
 }
 
 void Link::open() {
@@ -166,94 +174,118 @@ void Link::open() {
     peer_.log = log_;
     peer_.log_error = NGX_ERROR_ERR;
     wire_ = make_wire(endpoint_.kind);
-    out_.clear();
-    out_sent_ = 0;
-    connected_ = false;
+    generation_++;
     ngx_int_t rc = ngx_event_connect_peer(&peer_);
     connection_ = peer_.connection;
     if (rc == NGX_ERROR || rc == NGX_BUSY || rc == NGX_DECLINED || connection_ == nullptr)
-        return close("can't connect");
+        return lost("can't connect");
     connection_->data = this;
     connection_->log = log_;
     connection_->read->log = connection_->write->log = log_;
-    connection_->read->handler = read_event;
-    connection_->write->handler = write_event;
-    std::string first = greeting_.commands;
-    unsigned replies = greeting_.replies;
-    if (state_ == State::probing) {
-        first += greeting_.probe;
-        replies++;
-    }
-    for (unsigned i = 0; i < replies; i++) {
-        pending_.push_back({[this](const Reply* reply) {
-                                if (reply != nullptr && reply->kind == Reply::Kind::error) {
-                                    ngx_log_error(NGX_LOG_ERR, log_, 0, "larder: %s refused us: %s",
-                                                  endpoint_.url.c_str(), std::string(reply->text).c_str());
-                                }
-                            },
-                            ngx_current_msec, false});
-    }
-    out_ = std::move(first);
-    if (state_ == State::connecting) state_ = State::up;
-    schedule_timer();
+    connection_->read->handler = on_connection_event<&Link::read>;
+    connection_->write->handler = on_connection_event<&Link::on_writable>;
+    greet();
     if (rc == NGX_OK) {
         connected_ = true;
-        if (up_ && state_ == State::up) up_();
-        ngx_post_event(&flush_event_, &ngx_posted_events);
+        post_flush();
     }
 }
 
-void Link::close(const char* why) {
-    bool was_serving = state_ == State::up || state_ == State::connecting;
-    if (was_serving)
-        ngx_log_error(NGX_LOG_WARN, log_, 0, "larder: %s is down: %s", endpoint_.url.c_str(), why);
+void Link::greet() {
+    out_ = greeting_.login + greeting_.probe;
+    if (greeting_.logins > 0)
+        pending_.push_back({Pending::Role::login, greeting_.logins, ngx_current_msec, nullptr});
+    pending_.push_back({Pending::Role::probe, 1, ngx_current_msec, nullptr});
+    last_probe_ = ngx_current_msec;
+    schedule_timer();
+}
+
+void Link::welcomed() {
+    if (state_ == LinkState::probing)
+        ngx_log_error(NGX_LOG_NOTICE, log_, 0, "larder: %s is back", endpoint_.url.c_str());
+    enter(LinkEvent::welcomed);
+    up_since_ = ngx_current_msec;
+    last_loss_.clear();
+    out_ += held_;
+    held_.clear();
+    post_flush();
+    if (up_) up_();
+}
+
+void Link::drop_connection() {
     if (connection_ != nullptr) ngx_close_connection(std::exchange(connection_, nullptr));
     if (flush_event_.posted) {
         ngx_delete_posted_event(&flush_event_);
     }
-    state_ = State::down;
-    failures_++;
+    connected_ = false;
     out_.clear();
-    std::deque<Pending> failed = std::exchange(pending_, {});
-    if (timer_event_.timer_set) ngx_del_timer(&timer_event_);
-    timer_event_.cancelable = 1;
-    ngx_add_timer(&timer_event_, std::min(longest_retry_ms, first_retry_ms << std::min(failures_ - 1, 4u)));
-    for (Pending& pending : failed) {
-        if (!pending.quiet) pending.handler(nullptr);
-    }
-    if (push_) push_(nullptr);
+    out_sent_ = 0;
+    held_.clear();
+    requests_due_ = 0;
 }
 
-void Link::went_up() {
-    if (state_ != State::probing) return;
-    state_ = State::up;
-    failures_ = 0;
-    ngx_log_error(NGX_LOG_NOTICE, log_, 0, "larder: %s is back", endpoint_.url.c_str());
-    if (up_) up_();
+void Link::lost(std::string why) {
+    bool was_available = available();
+    drop_connection();
+    // Only a connection that lasted makes up for those that failed: no storm of short ones.
+    if (state_ == LinkState::up && ngx_current_msec - up_since_ > longest_retry_ms) failures_ = 0;
+    enter(LinkEvent::lost);
+    if (timer_event_.timer_set) ngx_del_timer(&timer_event_);
+    set_timer(std::min(longest_retry_ms, first_retry_ms << std::min(failures_++, 4u)));
+    log_loss(was_available, why);
+    for (const Pending& pending : std::exchange(pending_, {})) {
+        if (pending.role == Pending::Role::request) tell(pending.handler, nullptr);
+    }
+    if (push_) tell([this](const Reply* none) { push_(none); }, nullptr);
+}
+
+void Link::log_loss(bool was_available, const std::string& why) {
+    if (!was_available && why == last_loss_) return;
+    ngx_log_error(NGX_LOG_WARN, log_, 0, "larder: %s is %sdown: %s", endpoint_.url.c_str(),
+                  was_available ? "" : "still ", why.c_str());
+    last_loss_ = why;
 }
 
 void Link::send(std::string_view commands, unsigned count, ReplyHandler handler) {
-    if (state_ == State::idle) connect();
-    if (!available()) return handler(nullptr);
-    out_.append(commands);
-    for (unsigned i = 1; i < count; i++) pending_.push_back({nullptr, ngx_current_msec, true});
-    pending_.push_back({std::move(handler), ngx_current_msec, false});
+    if (state_ == LinkState::idle) connect();
+    if (!available()) return tell(handler, nullptr);
+    if (state_ == LinkState::up && ngx_current_msec - last_probe_ >= probe_interval_ms) probe_again();
+    std::string& out = state_ == LinkState::up ? out_ : held_;
+    out.reserve(out.size() + commands.size());  // so that what is sent and what is awaited stay in step
+    pending_.push_back({Pending::Role::request, count, ngx_current_msec, std::move(handler)});
+    out.append(commands);
+    requests_due_++;
     schedule_timer();
+    post_flush();
+}
+
+// Precondition: up.
+void Link::probe_again() {
+    out_ += greeting_.keep_alive;
+    pending_.push_back({Pending::Role::probe, 1, ngx_current_msec, nullptr});
+    last_probe_ = ngx_current_msec;
+}
+
+void Link::post_flush() {
     if (connected_) {
         ngx_post_event(&flush_event_, &ngx_posted_events);
     }
 }
 
+// A timer that is set already is moved only when it would come too late: mostly there is nothing to do.
+void Link::set_timer(ngx_msec_t ms) {
+    // A worker that shuts down waits for answers to requests, for nothing else.
+    timer_event_.cancelable = requests_due_ == 0;
+    auto later_ms = static_cast<ngx_msec_int_t>(timer_event_.timer.key - (ngx_current_msec + ms));
+    if (!timer_event_.timer_set || later_ms > 0) ngx_add_timer(&timer_event_, ms);
+}
+
+// What the timer is for besides the end of a pause: replies that are late, and the next probe.
 void Link::schedule_timer() {
-    if (pending_.empty()) {
-        if (timer_event_.timer_set) ngx_del_timer(&timer_event_);
-        return;
-    }
-    if (!timer_event_.timer_set) {
-        // A worker that shuts down waits for answers to requests, not for a store to come back.
-        timer_event_.cancelable = state_ == State::probing;
-        ngx_add_timer(&timer_event_, static_cast<ngx_msec_t>(std::max<ngx_msec_int_t>(patience_left(), 1)));
-    }
+    if (!pending_.empty())
+        set_timer(static_cast<ngx_msec_t>(std::max<ngx_msec_int_t>(patience_left(), 1)));
+    else if (state_ == LinkState::up)
+        set_timer(probe_interval_ms);
 }
 
 // Milliseconds until the oldest request has waited too long with nothing coming in. Precondition: one is pending.
@@ -264,13 +296,28 @@ ngx_msec_int_t Link::patience_left() const {
 }
 
 void Link::on_timer() {
-    if (state_ == State::down) {
-        state_ = State::probing;
+    if (state_ == LinkState::down) {
+        enter(LinkEvent::retry);
         return open();
     }
-    if (pending_.empty()) return;
-    if (patience_left() > 0) return schedule_timer();
-    close("no answer in time");
+    if (!pending_.empty() && patience_left() <= 0) return lost("no answer in time");
+    if (pending_.empty() && state_ == LinkState::up &&
+        ngx_current_msec - last_probe_ >= probe_interval_ms) {
+        probe_again();
+        post_flush();
+    }
+    schedule_timer();
+}
+
+void Link::on_writable() {
+    if (!connected_) {
+        int error = 0;
+        socklen_t size = sizeof error;
+        if (getsockopt(connection_->fd, SOL_SOCKET, SO_ERROR, &error, &size) == -1) error = ngx_errno;
+        if (error != 0) return lost(strerror(error));
+        connected_ = true;
+    }
+    flush();
 }
 
 void Link::flush() {
@@ -279,14 +326,15 @@ void Link::flush() {
         ssize_t sent = connection_->send(connection_, reinterpret_cast<u_char*>(out_.data()) + out_sent_,
                                          out_.size() - out_sent_);
         if (sent == NGX_AGAIN) {
-            if (ngx_handle_write_event(connection_->write, 0) != NGX_OK) close("can't wait for the socket");
+            if (ngx_handle_write_event(connection_->write, 0) != NGX_OK) lost("can't wait for the socket");
             return;
         }
-        if (sent <= 0) return close("can't send");
+        if (sent <= 0) return lost("can't send");
         out_sent_ += static_cast<std::size_t>(sent);
     }
     out_.clear();
     out_sent_ = 0;
+    if (out_.capacity() > kept_buffer_bytes) out_.shrink_to_fit();
 }
 
 void Link::read() {
@@ -294,98 +342,128 @@ void Link::read() {
         ssize_t got =
             connection_->recv(connection_, reinterpret_cast<u_char*>(read_buffer), sizeof read_buffer);
         if (got == NGX_AGAIN) break;
-        if (got <= 0) return close(got == 0 ? "it closed the connection" : "can't receive");
+        if (got <= 0) return lost(got == 0 ? "it closed the connection" : "can't receive");
         last_read_ = ngx_current_msec;
         if (!take({read_buffer, static_cast<std::size_t>(got)})) return;
         if (static_cast<std::size_t>(got) < sizeof read_buffer && !connection_->read->ready) break;
     }
-    if (ngx_handle_read_event(connection_->read, 0) != NGX_OK) return close("can't wait for the socket");
+    if (ngx_handle_read_event(connection_->read, 0) != NGX_OK) return lost("can't wait for the socket");
     schedule_timer();
-    if (state_ == State::up) failures_ = 0;
 }
 
-// False when the link was closed over it.
+// False when the connection was lost over it.
 bool Link::take(std::string_view bytes) {
     // hiredis moves what is left in its buffer after each reply: in small helpings that is little.
     constexpr std::size_t helping = 4096;
-    ngx_connection_t* connection = connection_;
-    while (!bytes.empty() && connection_ == connection) {
+    std::uint64_t generation = generation_;
+    auto still_here = [&] { return connection_ != nullptr && generation_ == generation; };
+    while (!bytes.empty() && still_here()) {
         std::size_t size = std::min(bytes.size(), helping);
         wire_->feed(bytes.substr(0, size));
         bytes.remove_prefix(size);
         take_replies();
     }
-    return connection_ == connection;
+    return still_here();
 }
 
+namespace {
+
+Refusal judge(StoreKind kind, std::string_view error) {
+    return kind == StoreKind::memcached ? memcached_refusal(error) : redis_refusal(error);
+}
+
+bool is_error(const Reply& reply) {
+    return reply.kind == Reply::Kind::error;
+}
+
+// What a server says, fit for a log line.
+std::string printable(std::string_view text) {
+    std::string made(text.substr(0, 200));
+    for (char& c : made) {
+        if (c < 0x20 || c == 0x7f) c = '?';
+    }
+    return made;
+}
+
+std::string quoted(std::string_view error) {
+    return "it said \"" + printable(error) + "\"";
+}
+
+}  // namespace
+
 void Link::take_replies() {
-    ngx_connection_t* connection = connection_;
-    for (;;) {
+    std::uint64_t generation = generation_;
+    while (connection_ != nullptr && generation_ == generation) {
         Reply reply;
         Wire::Next next = wire_->next(reply);
-        if (next == Wire::Next::need_more) break;
-        if (next == Wire::Next::broken) return close("it does not speak its protocol");
+        if (next == Wire::Next::need_more) return;
+        if (next == Wire::Next::broken) return lost("it does not speak its protocol");
         if (push_ && push_(&reply)) continue;
-        if (pending_.empty()) return close("it sent what nobody asked for");
-        {
-            Pending pending = std::move(pending_.front());
-            pending_.pop_front();
-            if (state_ == State::probing && pending_.empty() && reply.kind != Reply::Kind::error) went_up();
-            if (pending.quiet) {
-                if (reply.kind == Reply::Kind::error) {
-                    ngx_log_error(NGX_LOG_ERR, log_, 0, "larder: %s: %s", endpoint_.url.c_str(),
-                                  std::string(reply.text).c_str());
-                }
-            } else {
-                pending.handler(&reply);
-            }
-        }
-        if (connection_ != connection) return;  // a handler ended it
+        if (pending_.empty()) return lost(is_error(reply) ? quoted(reply.text) : "it sent what nobody asked for");
+        take_reply(reply);
     }
 }
 
-void Link::read_event(ngx_event_t* event) {
-    auto* link = static_cast<Link*>(static_cast<ngx_connection_t*>(event->data)->data);
-    guarded(event->log, "store connection", 0, [link] {
-        link->read();
+// Precondition: one is awaited.
+void Link::take_reply(const Reply& reply) {
+    const Pending::Role role = pending_.front().role;
+    if (is_error(reply)) {
+        bool refused = role == Pending::Role::login ||
+                       judge(endpoint_.kind, reply.text) == Refusal::connection;
+        if (refused) return lost(quoted(reply.text));
+        note_refusal(reply.text);
+    }
+    if (--pending_.front().replies > 0) return;
+    Pending pending = std::move(pending_.front());
+    pending_.pop_front();
+    if (role == Pending::Role::request) {
+        requests_due_--;
+        tell(pending.handler, &reply);
+    } else if (role == Pending::Role::probe && state_ != LinkState::up) {
+        welcomed();
+    }
+}
+
+void Link::note_refusal(std::string_view error) {
+    count(near_cache::Counter::store_refused);
+    std::string text = printable(error);
+    std::string code = text.substr(0, text.find(' '));
+    if (code == last_refusal_ && ngx_current_msec - refusal_logged_ < same_refusal_ms) return;
+    ngx_log_error(NGX_LOG_ERR, log_, 0, "larder: %s refused a command: %s", endpoint_.url.c_str(), text.c_str());
+    last_refusal_ = code;
+    refusal_logged_ = ngx_current_msec;
+}
+
+// One handler's exception is its own: the others get their replies.
+void Link::tell(const ReplyHandler& handler, const Reply* reply) {
+    guarded(log_, "answer of a store", 0, [&] {
+        handler(reply);
         return 0;
     });
 }
 
-void Link::write_event(ngx_event_t* event) {
-    auto* connection = static_cast<ngx_connection_t*>(event->data);
-    auto* link = static_cast<Link*>(connection->data);
-    guarded(event->log, "store connection", 0, [&] {
-        if (!link->connected_) {
-            int error = 0;
-            socklen_t size = sizeof error;
-            if (getsockopt(connection->fd, SOL_SOCKET, SO_ERROR, &error, &size) == -1) error = ngx_errno;
-            if (error != 0) {
-                link->close(strerror(error));
-                return 0;
-            }
-            link->connected_ = true;
-            if (link->up_ && link->state_ == State::up) link->up_();
-        }
-        link->flush();
-        return 0;
-    });
+// After an exception nobody knows which replies were taken: the connection goes.
+template <void (Link::*method)()>
+void Link::run(ngx_log_t* log) noexcept {
+    auto call = [this] {
+        (this->*method)();
+        return true;
+    };
+    auto give_up = [this] {
+        disconnect("something failed here");
+        return true;
+    };
+    if (!guarded(log, "store connection", false, call)) guarded(log, "store connection", false, give_up);
 }
 
-void Link::flush_event(ngx_event_t* event) {
-    auto* link = static_cast<Link*>(event->data);
-    guarded(event->log, "store connection", 0, [link] {
-        link->flush();
-        return 0;
-    });
+template <void (Link::*method)()>
+void Link::on_event(ngx_event_t* event) {
+    static_cast<Link*>(event->data)->run<method>(event->log);
 }
 
-void Link::timer_event(ngx_event_t* event) {
-    auto* link = static_cast<Link*>(event->data);
-    guarded(event->log, "store connection", 0, [link] {
-        link->on_timer();
-        return 0;
-    });
+template <void (Link::*method)()>
+void Link::on_connection_event(ngx_event_t* event) {
+    static_cast<Link*>(static_cast<ngx_connection_t*>(event->data)->data)->run<method>(event->log);
 }
 
 }  // namespace larder::ngx

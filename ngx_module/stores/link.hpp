@@ -1,8 +1,13 @@
 // A long-lived, pipelined connection of this worker to one store or queue. Requests of one turn of the event loop leave in
 // one write; replies come in the order of the requests. Nothing blocks.
 //
-// A link that fails or stays silent past its timeout (large answers may take longer, as long as they come) fails everything outstanding at once, and is down until a probe of its
-// own got an answer: requests don't pay for finding out.
+// The link's states and transitions are the table of link_state.hpp. What ends a connection: it can't be made, it is closed,
+// what comes is not the protocol, nothing comes for `timeout` although a reply is due (the timeout is between reads, not for
+// a whole reply), or the server says that it can't serve us (cache/wire/refusals.hpp). Then everything outstanding fails at once
+// and the link is down; it tries again by itself, after a pause, and requests don't pay for finding out.
+//
+// A connection is used once its greeting was answered: login and choice of database without any error, and a probe. The probe is
+// repeated every second. Redis' probe is a write, so that a link does not stay with a server that was demoted to a replica.
 #pragma once
 
 #include <deque>
@@ -13,6 +18,7 @@
 
 #include "ngx_module/directives/config.hpp"
 #include "ngx_module/ngx.hpp"
+#include "ngx_module/stores/link_state.hpp"
 
 struct redisReply;
 
@@ -40,17 +46,17 @@ public:
 
 std::unique_ptr<Wire> make_wire(StoreKind kind);
 
-// Appends a Redis command (RESP array of bulk strings). An element may be given in two pieces.
+// Appends a Redis command (RESP array of bulk strings).
 void redis_command(std::string& out, std::initializer_list<std::string_view> words);
 
 class Link {
 public:
-    // `hello`: commands to send first on each connection; each must be answered without an error. `probe`: what to ask a store
-    // that was down. The endpoint must outlive the link.
+    // What each connection begins with. The endpoint must outlive the link.
     struct Greeting {
-        std::string commands;
-        unsigned replies = 0;
-        std::string probe;
+        std::string login;  // commands: none may be refused
+        unsigned logins = 0;
+        std::string probe;       // one command
+        std::string keep_alive;  // one command, for each second
     };
 
     Link(const Endpoint& endpoint, Greeting greeting, ngx_log_t* log);
@@ -58,11 +64,11 @@ public:
     Link(const Link&) = delete;
     Link& operator=(const Link&) = delete;
 
-    // False while down: then don't send.
-    bool available() const { return state_ != State::down && state_ != State::probing; }
+    // False while down: what is sent then fails at once.
+    bool available() const { return takes_requests(state_); }
 
-    // Appends `count` complete commands; the handler gets the reply of the last, earlier ones' are only looked at for errors.
-    // Precondition: available().
+    // Sends `count` complete commands; the handler gets the reply of the last, earlier ones' are only looked at for errors. When
+    // the link is not available, the handler is called before this returns.
     void send(std::string_view commands, unsigned count, ReplyHandler handler);
 
     // For a subscriber: is shown every reply first, and says whether it was a message rather than an answer. Also told (null)
@@ -72,50 +78,74 @@ public:
 
     // Connects without waiting for a first request.
     void connect();
+    // Gives up the connection, as if the server had closed it.
+    void disconnect(const char* why);
 
+    // Another value: another connection, maybe to another server.
+    std::uint64_t generation() const { return generation_; }
     const Endpoint& endpoint() const { return endpoint_; }
 
 private:
-    enum class State : std::uint8_t { idle, connecting, up, down, probing };
     struct Pending {
-        ReplyHandler handler;
+        enum class Role : std::uint8_t { login, probe, request };
+        Role role;
+        unsigned replies;  // still to come
         ngx_msec_t sent;
-        bool quiet;  // an earlier command of several
+        ReplyHandler handler;  // of a request
     };
 
+    void enter(LinkEvent event);
     void open();
-    void close(const char* why);
+    void greet();
+    void welcomed();
+    void lost(std::string why);
+    void log_loss(bool was_available, const std::string& why);
+    void drop_connection();
+    void probe_again();
     void flush();
     void read();
     bool take(std::string_view bytes);
     void take_replies();
+    void take_reply(const Reply& reply);
+    void note_refusal(std::string_view error);
+    void tell(const ReplyHandler& handler, const Reply* reply);
+    void set_timer(ngx_msec_t ms);
     void schedule_timer();
     ngx_msec_int_t patience_left() const;
     void on_timer();
-    void went_up();
+    void on_writable();
+    void post_flush();
 
-    static void read_event(ngx_event_t* event);
-    static void write_event(ngx_event_t* event);
-    static void flush_event(ngx_event_t* event);
-    static void timer_event(ngx_event_t* event);
+    template <void (Link::*method)()>
+    void run(ngx_log_t* log) noexcept;
+    template <void (Link::*method)()>
+    static void on_event(ngx_event_t* event);
+    template <void (Link::*method)()>
+    static void on_connection_event(ngx_event_t* event);
 
     const Endpoint& endpoint_;
     Greeting greeting_;
     ngx_log_t* log_;
     ngx_peer_connection_t peer_{};
     ngx_connection_t* connection_ = nullptr;
-    State state_ = State::idle;
+    LinkState state_ = LinkState::idle;
+    std::uint64_t generation_ = 0;
+    bool connected_ = false;  // TCP's handshake is over
     std::unique_ptr<Wire> wire_;
-    std::string out_;
+    std::string out_;  // to be sent; in front of it what was sent already
     std::size_t out_sent_ = 0;
+    std::string held_;  // requests to be sent once the greeting is answered
     std::deque<Pending> pending_;
+    unsigned requests_due_ = 0;  // of pending_
     ngx_event_t flush_event_{};
     ngx_event_t timer_event_{};
     std::function<bool(const Reply*)> push_;
     std::function<void()> up_;
-    unsigned failures_ = 0;
-    ngx_msec_t last_read_ = 0;
-    bool connected_ = false;
+    unsigned failures_ = 0;  // since the link was last up for some time
+    ngx_msec_t up_since_ = 0, last_read_ = 0, last_probe_ = 0;
+    std::string last_loss_;  // as logged
+    std::string last_refusal_;
+    ngx_msec_t refusal_logged_ = 0;
 };
 
 }  // namespace larder::ngx

@@ -30,21 +30,27 @@ std::vector<std::unique_ptr<Link>> links;  // by domain; [0] is the daemon's
 std::vector<std::unique_ptr<Follower>> followers;
 std::uint64_t started_us;
 
+// The probe of Redis is a write that changes nothing: a replica, or a server that is not ready, refuses it.
 Link::Greeting greeting_for(const Endpoint& endpoint) {
     Link::Greeting greeting;
+    std::string absent = endpoint.prefix + "probe";
     if (endpoint.kind == StoreKind::memcached) {
-        greeting.probe = "version\r\n";
-        return greeting;
+        memcached_get(greeting.probe, absent);
+    } else if (endpoint.kind == StoreKind::larderd) {
+        redis_command(greeting.probe, {"PING"});
+    } else {
+        redis_command(greeting.probe, {"DEL", absent});
+        auto log_in = [&greeting](std::initializer_list<std::string_view> words) {
+            redis_command(greeting.login, words);
+            greeting.logins++;
+        };
+        if (!endpoint.user.empty())
+            log_in({"AUTH", endpoint.user, endpoint.password});
+        else if (!endpoint.password.empty())
+            log_in({"AUTH", endpoint.password});
+        if (endpoint.database != 0) log_in({"SELECT", std::to_string(endpoint.database)});
     }
-    if (!endpoint.user.empty())
-        redis_command(greeting.commands, {"AUTH", endpoint.user, endpoint.password});
-    else if (!endpoint.password.empty())
-        redis_command(greeting.commands, {"AUTH", endpoint.password});
-    greeting.replies += !endpoint.password.empty();
-    if (endpoint.database != 0)
-        redis_command(greeting.commands, {"SELECT", std::to_string(endpoint.database)});
-    greeting.replies += endpoint.database != 0;
-    redis_command(greeting.probe, {"PING"});
+    greeting.keep_alive = greeting.probe;
     return greeting;
 }
 

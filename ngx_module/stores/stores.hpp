@@ -1,5 +1,5 @@
-// What the module asks of stores and of the daemon. Asynchronous: handlers run later, from the event loop, never from within
-// the call; none runs once the worker stops.
+// What the module asks of stores and of the daemon. Asynchronous: handlers run later, from the event loop, or before the call
+// returns if the store is down; none runs once the worker stops.
 #pragma once
 
 #include <functional>
