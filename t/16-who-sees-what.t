@@ -34,16 +34,18 @@ sub visitor {
     my @order   = sort { rand() <=> 0.5 } keys %cookies;
     my $kept    = rand() < 0.3 ? pick('x', 'y') : undef;
     my $path    = pick('/', '/a', '/grouped');
-    my %session = !$cookies{sessionid} ? () : $path eq '/grouped' ? (group => "of $cookies{sessionid}") : (cookie => '1');
+    my $passes  = $cookies{sessionid} && $path ne '/grouped';    # the request as it came
+    my $group   = $cookies{sessionid} && !$passes ? "of $cookies{sessionid}" : undef;
     my $query   = join '&', map { "$_=$query{$_}" } sort { rand() <=> 0.5 } keys %query;
     return {
+        passes  => $passes,
         path    => length $query ? "$path?$query" : $path,
         headers => [@order ? (Cookie => join pick('; ', ';'), map { "$_=$cookies{$_}" } @order) : (),
             defined $kept ? ('X-Kept' => $kept) : (), 'Larder-Group' => 'of 1', 'X-Visitor' => rand, 'User-Agent' => rand],
         may_see => {
-            cookies => {(map { $_ => $cookies{$_} } grep { exists $cookies{$_} } qw(lang me)), exists $session{cookie} ? (sessionid => '1') : ()},
-            group   => $session{group},
-            query   => join('&', map { "$_=$query{$_}" } grep { exists $query{$_} } qw(a b)),
+            cookies => $passes ? \%cookies : {map { $_ => $cookies{$_} } grep { exists $cookies{$_} } qw(lang me)},
+            group   => $group,
+            query   => $passes ? $query : join('&', map { "$_=$query{$_}" } grep { exists $query{$_} } qw(a b)),
             kept    => $kept,
         },
     };
@@ -55,8 +57,10 @@ for my $round (1 .. 30) {
         my $page = decode_json($answer->body);
         my %headers = map { lc $_->[0] => $_->[1] } @{$page->{headers}};
         my $saw = {cookies => $page->{cookies}, query => $page->{query}, kept => $headers{'x-kept'}, group => $headers{'larder-group'}};
-        my $strangers = join ' ', grep { !/^(?:host|connection|cookie|x-kept|x-forwarded-proto|larder-group)$/ } sort keys %headers;
+        my $passed = $answer->larder eq 'PASS';
+        my $strangers = $passed ? '' : join ' ', grep { !/^(?:host|connection|cookie|x-kept|x-forwarded-proto|larder-group)$/ } sort keys %headers;
         my $may = $answer->{request}{may_see};
+        push @leaks, "a session: $answer->{request}{passes}, passed: $passed" if !$answer->{request}{passes} != !$passed;
         push @leaks, JSON::PP->new->canonical->encode([$saw, $may, $strangers])
             if $strangers || JSON::PP->new->canonical->encode($saw) ne JSON::PP->new->canonical->encode($may);
     }

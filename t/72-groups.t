@@ -39,7 +39,7 @@ $t->nginx($conf->('other'), name => 'other');
 my $login = sub { join '; ', map { /^([^;]+)/ } $t->get("/login/?user=$_[0]")->header('Set-Cookie') };
 my $ask   = sub {
     my ($cookie, %o) = @_;
-    my $r = $t->get('/article/', headers => [$cookie ? (Cookie => $cookie) : ()], %o);
+    my $r = $t->get('/article/', headers => [Host => 'a.example', $cookie ? (Cookie => $cookie) : ()], %o);
     return [$r->body, $r->larder];
 };
 my $asked = sub { $t->get('/asked/')->body };
@@ -55,7 +55,7 @@ is_deeply $ask->($eve), ['article for editor render 3', 'MISS'], '... but not by
 $ask->($_) for ($ann, $bob, $eve) x 3;
 is $asked->(), 3, 'each session was asked about once';
 is_deeply $ask->('sessionid=forged'), ['article for nobody render 1', 'HIT'], 'a session that the site does not know is none';
-is_deeply [@{$t->get('/article/', headers => ['Larder-Group' => 'editor'])}{qw(body)}], ['article for nobody render 1'], 'nobody can claim a group';
+is_deeply [@{$t->get('/article/', headers => [Host => 'a.example', 'Larder-Group' => 'editor'])}{qw(body)}], ['article for nobody render 1'], 'nobody can claim a group';
 is $t->get('/groups/')->status, 404, '... nor ask about one';
 
 $promote->('editor', $ann);
@@ -90,7 +90,7 @@ $stale->($bob);
 is $stale->($bob)->[1], 'STALE', 'a stale page of a group';
 ok $t->await(sub { $stale->($bob)->[0] =~ /^article for reader render (?:[89]|\d\d)/ }), '... is made anew by larderd, for the group' or diag explain $stale->($bob);
 
-my @all = $t->many(20, sub { {path => '/article/', headers => [Cookie => $login->('many') . "; n=$_[0]"]} });
+my @all = $t->many(20, sub { {path => '/article/', headers => [Host => 'a.example', Cookie => $login->('many') . "; n=$_[0]"]} });
 is scalar(grep { $_->body eq 'article for reader render 2' } @all), 20, 'many new sessions at once';
 
 like $t->read_file($t->dir . '/nginx-access.log'), qr{^/article/ \[editor\] HIT$}m, '$larder_group is for the log';

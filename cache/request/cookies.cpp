@@ -97,7 +97,7 @@ std::string_view KeptCookies::value_of(std::string_view name, std::string_view s
     switch (rule.kind) {
         case CookieClass::presence:
         case CookieClass::bypass:
-            return "1";
+            break;  // not kept
         case CookieClass::value:
             return rule.filter(sent);
         case CookieClass::bucket: {
@@ -129,7 +129,6 @@ void KeptCookies::add(std::string_view name, std::string_view sent, const Cookie
     list_[at] = cookie;
     sources_[at] = {&rule, sent};
     count_++;
-    bypass_ = bypass_ || rule.kind == CookieClass::bypass;
     personal_ = personal_ || rule.kind == CookieClass::personal;
     near_only_ = near_only_ || (rule.kind == CookieClass::personal && !rule.shared);
 }
@@ -137,12 +136,18 @@ void KeptCookies::add(std::string_view name, std::string_view sent, const Cookie
 void KeptCookies::collect(std::span<const std::string_view> fields, std::span<const CookieRule> rules,
                           std::int64_t now_s) {
     count_ = texts_used_ = 0;
-    bypass_ = personal_ = near_only_ = false;
+    bypass_ = session_ = personal_ = near_only_ = false;
     if (rules.empty()) return;
     for (std::string_view field : fields) {
         each_cookie(field, [&](std::string_view name, std::string_view value) {
-            const CookieRule* rule = rule_for(rules, name);
-            if (rule != nullptr && !value.empty() && is_legal_value(value) && is_legal_name(name))
+            const CookieRule* rule = value.empty() ? nullptr : rule_for(rules, name);
+            if (rule == nullptr) return;
+            // Of these two nothing is sent on, so it does not matter whether the value is legal: the backend may think so.
+            if (rule->kind == CookieClass::presence)
+                session_ = true;
+            else if (rule->kind == CookieClass::bypass)
+                bypass_ = true;
+            else if (is_legal_value(value) && is_legal_name(name))
                 add(name, value, *rule, now_s);
         });
     }

@@ -2,6 +2,9 @@
 //
 // Every way to write the same cookies gives the same result: order, spaces, quotes, cookies without a rule, malformed ones and
 // repeated names (the first counts) change nothing. An empty value is an absent cookie: so is a session's after logout.
+//
+// The cookie of a session is not kept at all. Any text in its place would be a session id to the backend: PHP opens a session
+// of whatever id it is sent, for everybody who sends it. It only says that its visitor has a session.
 #pragma once
 
 #include <array>
@@ -20,7 +23,7 @@
 namespace larder {
 
 enum class CookieClass : std::uint8_t {
-    presence,  // whether it is there: the backend sees "1"
+    presence,  // of a session: its visitor has one
     value,     // its value
     bucket,    // a number below `buckets`, the same for the same value always: the backend sees the number
     personal,  // ("private") its value, of which only a keyed digest is kept: the entry is this person's
@@ -70,6 +73,7 @@ public:
     // In byte order of names.
     std::span<const KeptCookie> cookies() const { return {list_.data(), count_}; }
     bool bypass() const { return bypass_; }
+    bool session() const { return session_; }       // a cookie of class presence is there
     bool personal() const { return personal_; }     // a cookie of class personal is there
     bool shareable() const { return !near_only_; }  // false: and one of those must not be kept in a store
 
@@ -92,7 +96,7 @@ private:
     std::array<Source, max_variant_pairs> sources_;
     std::array<std::array<char, 24>, max_variant_pairs> texts_;  // of numbers and digests
     std::size_t count_ = 0, texts_used_ = 0;
-    bool bypass_ = false, personal_ = false, near_only_ = false;
+    bool bypass_ = false, session_ = false, personal_ = false, near_only_ = false;
 };
 
 // The value of the last cookie of this name in a Cookie field, the one that Django takes. The view points into `field`.

@@ -130,7 +130,7 @@ bool find_group(ngx_http_request_t* r, Ctx* ctx) {
     if (ctx->group != nullptr) return ctx->group->state != Group::State::pending;
     ctx->group = group_of_page(r, *rule);
     if (ctx->group != nullptr) return true;
-    if (collect_cookies(r->headers_in, rule->present).cookies().empty()) return true;
+    if (!collect_cookies(r->headers_in, rule->present).session()) return true;
     ctx->group = make<Group>(r->pool);
     ctx->group->rule = rule;
     return !ask(r, ctx);

@@ -278,6 +278,11 @@ ngx_int_t begin(ngx_http_request_t* r, Ctx* ctx) {
         ctx->detail = "larder_bypass";
         return go_past(r, ctx, Status::bypass);
     }
+    // What is kept was made for visitors without a session. This one gets what the site makes for them, at once.
+    if (ctx->session) {
+        ctx->detail = "session";
+        return go_past(r, ctx, Status::pass);
+    }
     bool holds_group = ctx->group != nullptr;
     if (!find_group(r, ctx)) return suspend(r, ctx);
     if (ctx->group != nullptr && ctx->group->state == Group::State::failed) {

@@ -122,6 +122,7 @@ struct Ctx {
     ngx_str_t variant{};      // encoded
     bool personal = false;    // it is one person's
     bool near_only = false;   // ... and kept in no store
+    bool session = false;     // the visitor has a session, of which the variant holds nothing
     std::string cookies;      // refresh: the Cookie field to send
     std::string csrf_secret;  // of the cookie that the visitor gets with this answer
     near_cache::Hold hold = 0;

@@ -287,6 +287,7 @@ bool build_variant(ngx_http_request_t* r, Ctx* ctx) {
     if (ctx->variant.data == nullptr) throw std::bad_alloc();
     ctx->personal = cookies.personal();
     ctx->near_only = !cookies.shareable();
+    ctx->session = cookies.session();
     ctx->eligible = true;
     return true;
 }

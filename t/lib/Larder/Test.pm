@@ -272,6 +272,20 @@ sub uwsgi {
     );
 }
 
+# PHP for fastcgi_pass, with sessions as php.ini has them by default: the file `site` of tests/fakes. Options: name (php), env.
+sub php {
+    my ($self, $site, %o) = @_;
+    my $name = $o{name} || 'php';
+    mkdir my $dir = $self->dir . "/$name";
+    mkdir "$dir/sessions";
+    $self->file("$name/$site", $self->read_file("$root/tests/fakes/$site"));
+    return $self->_start(
+        'Larder::Test::Server', $name,
+        command => ['php-cgi', '-n', '-b', $self->address($name), '-d', "session.save_path=$dir/sessions"],
+        env     => {LARDER_SEEN => "$dir/seen", %{$o{env} || {}}},
+    );
+}
+
 # larderd with this configuration (a template). Option ready: true once it serves; default: the configuration is accepted
 # and the Unix socket @dir@/larderd.sock, if the configuration names it, or the address @larderd@ takes connections.
 sub larderd {
@@ -376,14 +390,17 @@ use Time::HiRes qw(time);
 
 sub address { $_[0]{address} }
 
-# GET, with options as in Larder::Test::Http::run: $nginx->get('/path', headers => [Cookie => 'a=1'])
+# GET, with options as in Larder::Test::Http::run: $nginx->get('/path', headers => [Cookie => 'a=1']). Option server: the name
+# of another address that is asked instead.
 sub get  { my ($self, $path, %o) = @_; return $self->request(path => $path, %o) }
 sub head { my ($self, $path, %o) = @_; return $self->request(path => $path, method => 'HEAD', %o) }
 sub post { my ($self, $path, $body, %o) = @_; return $self->request(path => $path, method => 'POST', body => $body, %o) }
 
 sub request {
     my ($self, %request) = @_;
-    return ($self->many(1, {%request}))[0];
+    my $other = delete $request{server};
+    my $asked = defined $other ? bless({%$self, address => $self->{test}->address($other)}, ref $self) : $self;
+    return ($asked->many(1, {%request}))[0];
 }
 
 # So many clients ask at the same time, each on a connection of its own; the answers, in no order.

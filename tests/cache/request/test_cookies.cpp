@@ -35,6 +35,7 @@ std::string shown(const KeptCookies& kept) {
             .append("=")
             .append(cookie.value)
             .append(cookie.kind == CookieKind::plain ? ";" : "!;");
+    if (kept.session()) text.append("(session)");
     return text;
 }
 
@@ -54,12 +55,34 @@ TEST(without_a_rule_there_is_no_cookie) {
     assert_text_equal(kept({"a=1; b=2"}, site), "");
 }
 
-TEST(presence_says_one_and_value_the_value) {
-    assert_text_equal(kept({"sessionid=k3jh4; lang=de"}, site), "lang=de;sessionid=1;");
+TEST(a_session_is_told_of_and_never_kept) {
+    assert_text_equal(kept({"sessionid=k3jh4; lang=de"}, site), "lang=de;(session)");
+    assert_text_equal(kept({"lang=de"}, site), "lang=de;");
+    KeptCookies cookies;
+    std::string_view field = "sessionid=k3jh4";
+    cookies.collect({&field, 1}, site, now);
+    assert_true(cookies.session());
+    assert_text_equal(cookies.field(now), "");  // not its value, nor any other in its place
+    cookies.collect({}, site, now);
+    assert_false(cookies.session());
+}
+
+TEST(a_session_is_told_of_however_its_cookie_is_written) {
+    // What the backend may take for a session is one, legal or not, and wherever it stands.
+    for (const char* field : {"sessionid=x\x01", "sessionid=\xff", "sessionid=; sessionid=x", "sessionid=\"x\""})
+        assert_text_equal(kept({field}, site), "(session)");
+    std::string many;
+    std::vector<CookieRule> rules{rule("c*", CookieClass::value), rule("sessionid", CookieClass::presence)};
+    for (int i = 0; i < 100; i++) many += "c" + std::to_string(i) + "=1; ";
+    KeptCookies cookies;
+    std::string_view field = many += "sessionid=x";
+    cookies.collect({&field, 1}, sorted(rules), now);
+    assert_true(cookies.session());
+    assert_int_equal(cookies.cookies().size(), max_variant_pairs);
 }
 
 TEST(order_spaces_quotes_lines_and_strangers_make_no_difference) {
-    const std::string expected = "lang=de;sessionid=1;";
+    const std::string expected = "lang=de;(session)";
     assert_text_equal(kept({"lang=de; sessionid=x"}, site), expected);
     assert_text_equal(kept({"sessionid=x;lang=de"}, site), expected);
     assert_text_equal(kept({"  sessionid = x ;\t lang = de ;;; "}, site), expected);
@@ -160,17 +183,17 @@ TEST(the_backend_is_sent_what_is_kept) {
     KeptCookies cookies;
     cookies.collect(fields, rules, now);
     assert_text_equal(cookies.field(now),
-                      "ab=0; lang=de; me=ann; plan=" + ours.sign("gold", now) + "; sessionid=1");
+                      "ab=0; lang=de; me=ann; plan=" + ours.sign("gold", now));
 }
 
 TEST(a_pattern_covers_names_and_an_exact_rule_goes_first) {
-    const auto rules = sorted({rule("wordpress_logged_in_*", CookieClass::presence),
-                               rule("_*_session", CookieClass::presence),
-                               rule("wordpress_logged_in_x", CookieClass::value)});
-    assert_text_equal(
-        kept({"wordpress_logged_in_x=a; wordpress_logged_in_y=b; _shop_session=c; _session=d; __session=e"},
-             rules),
-        "__session=1;_shop_session=1;wordpress_logged_in_x=a;wordpress_logged_in_y=1;");
+    const auto rules =
+        sorted({rule("lang_*", CookieClass::bucket), rule("_*_size", CookieClass::value),
+                rule("lang_x", CookieClass::value), rule("*_session", CookieClass::presence)});
+    assert_text_equal(kept({"lang_x=a; lang_y=b; _shop_size=c; _size=d; __size=e"}, rules),
+                      "__size=e;_shop_size=c;lang_x=a;lang_y=3;");
+    assert_text_equal(kept({"_shop_session=a"}, rules), "(session)");
+    assert_text_equal(kept({"session=a; _session_=b"}, rules), "");
 }
 
 TEST(a_bypass_cookie_is_told) {
@@ -200,8 +223,8 @@ TEST(presets_are_known_by_their_names) {
         for (const CookieRule& made : rules) assert_false(made.text.empty());
     }
     assert_true(cookie_preset("cobol").empty());
-    assert_text_equal(kept({"laravel_session=x"}, cookie_preset("laravel")), "laravel_session=1;");
-    assert_text_equal(kept({"_shop_session=x"}, cookie_preset("rails")), "_shop_session=1;");
+    assert_text_equal(kept({"laravel_session=x"}, cookie_preset("laravel")), "(session)");
+    assert_text_equal(kept({"_shop_session=x"}, cookie_preset("rails")), "(session)");
 }
 
 TEST_MAIN("cookies")

@@ -72,6 +72,7 @@ std::string random_query(Random& random) {
 struct Outcome {
     std::string variant;  // the key's
     std::string seen;     // by the backend
+    bool session;
 };
 
 Outcome canonical(const std::string& path, const std::string& query, const std::string& cookies,
@@ -94,7 +95,7 @@ Outcome canonical(const std::string& path, const std::string& query, const std::
     writer.header("accept-language", language);
     std::string seen =
         path + "?" + std::string(kept_query) + "\n" + kept.field(now) + "\n" + std::string(language);
-    return {std::string(*writer.finish()), seen};
+    return {std::string(*writer.finish()), seen, kept.session()};
 }
 
 Outcome random_outcome(Random& random) {
@@ -122,6 +123,26 @@ TEST(two_requests_share_a_key_exactly_if_the_backend_cannot_tell_them_apart) {
     }
     assert_true(alike > pairs / 200);
     assert_true(seen_by_variant.size() > 1000);
+}
+
+// A visitor with a session looks for the page of those without, and is told apart before it is served. What is made for the
+// cache is made without a session: neither the cookie's value nor any text in its place is in the key, or reaches the backend.
+TEST(a_session_is_in_no_key_and_in_no_request_for_a_page_that_is_kept) {
+    Random random(20261128);
+    int sessions = 0;
+    for (int i = 0; i < pairs; i++) {
+        std::string cookies = random_cookies(random);
+        std::string session =
+            pick(random, {"sessionid=k3j4; ", "sessionid=1;", " sessionid = \"x\" ;", "sessionid=\x01;"});
+        Outcome without = canonical("/", "", cookies, ""), with = canonical("/", "", session + cookies, "");
+        assert_true(with.session);
+        assert_text_equal(with.variant, without.variant);
+        assert_text_equal(with.seen, without.seen);
+        assert_true(without.seen.find("sessionid") == std::string::npos);
+        assert_true(without.variant.find("sessionid") == std::string::npos);
+        sessions += without.session;
+    }
+    assert_true(sessions > pairs / 20 && sessions < pairs / 2);
 }
 
 TEST_MAIN("same key")
