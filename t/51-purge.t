@@ -55,6 +55,18 @@ is $backend->count('/slow'), 4, '... make one more render, not five';
 $d->ask('purge', '--hard', '--url', $d->url('/b'));
 ok $t->await(sub { $backend->count('/b') == 3 }, 'render'), 'a hard purge renders, too';
 
+# Tags come from data: any text is one, in a field as %XX, elsewhere so or as it is.
+$backend->set('/places' => {headers => [['Cache-Control', 'max-age=600'], ['Surrogate-Key', 'town:New%20York town:Z%C3%BCrich 100%25']], body => '{n}'});
+$d->ask('warm', $d->url('/places'));
+ok $t->await(sub { $backend->count('/places') == 1 }, 'render'), 'a page whose tags are percent-encoded';
+my $renders = 1;
+for my $tag ('town:New York', 'town:New%20York', "town:Z\xC3\xBCrich", 'town:Z%c3%bcrich', '100%', '100%25') {
+    $t->await(sub { ($d->entry('/places') || {})->{verdict} eq 'fresh' }, 'fresh');
+    $d->ask('purge', '--tag', $tag);
+    $renders++;
+    ok $t->await(sub { $backend->count('/places') == $renders }, 'render'), "... is purged by $tag";
+}
+
 $redis->kill;
 my $answer = $d->ask('purge', '--tag', 'all');
 is_deeply [@$answer{qw(sequence stores_waiting)}], [0, 1], 'a purge while the store is away is accepted';

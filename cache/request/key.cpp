@@ -88,8 +88,22 @@ std::optional<Key> Key::from_text(std::string_view text) {
     return key;
 }
 
+std::uint64_t text_hash(std::string_view text) {
+    return XXH3_64bits(text.data(), text.size());
+}
+
 std::uint64_t tag_hash(std::string_view tag) {
-    return XXH3_64bits(tag.data(), tag.size());
+    if (tag.find('%') == std::string_view::npos) return text_hash(tag);
+    std::string bytes;
+    for (std::size_t i = 0; i < tag.size(); i++) {
+        unsigned char byte = 0;
+        const char* digits = tag.data() + i + 1;
+        bool encoded = tag[i] == '%' && tag.size() - i >= 3 &&
+                       std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2;
+        bytes.push_back(encoded ? static_cast<char>(byte) : tag[i]);
+        if (encoded) i += 2;
+    }
+    return text_hash(bytes);
 }
 
 std::uint64_t url_tag_hash(std::string_view host, std::string_view path) {

@@ -32,7 +32,11 @@ struct Key {
 
 Key key_of(std::string_view encoded_variant);
 
-// 64 bits of a tag's name. The purge log and the near cache know tags by this alone; a collision purges too much, never too little.
+// 64 bits of any text: not for what must be hard to forge.
+std::uint64_t text_hash(std::string_view text);
+
+// 64 bits of a tag's name. A tag may be any bytes; %XX in it stands for a byte, as headers and URLs can't hold all of them, so
+// a tag and its percent-encoded form are one tag, whoever wrote it. The purge log and the near cache know tags by this alone; a collision purges too much, never too little.
 std::uint64_t tag_hash(std::string_view tag);
 
 // Every entry carries this tag besides its own: purging a URL purges all variants of its host and path, whatever the query.

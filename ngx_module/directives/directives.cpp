@@ -166,7 +166,7 @@ const StoreConf* MainConf::store(std::string_view name) const {
 }
 
 std::uint64_t StoreConf::identity() const {
-    return tag_hash(endpoint.url + " " + std::to_string(endpoint.database) + " " + endpoint.prefix);
+    return text_hash(endpoint.url + " " + std::to_string(endpoint.database) + " " + endpoint.prefix);
 }
 
 ngx_command_t directives[] = {

@@ -71,7 +71,7 @@ void keep_assembled_page(const Ctx& ctx, std::string_view text, const std::strin
     });
     if (!control.empty()) assembled.headers.push_back({"Cache-Control", control});
     page.each_vary([&](std::string_view name) { assembled.vary.emplace_back(name); });
-    std::string etag = "\"" + hash_text(tag_hash(text)) + "\"";
+    std::string etag = "\"" + hash_text(text_hash(text)) + "\"";
     assembled.headers.push_back({"ETag", etag});
     assembled.body = text;
     zone().keep_assembled(ctx.key, ctx.version, entry_prefix(assembled), text, parts);

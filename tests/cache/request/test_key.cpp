@@ -63,6 +63,19 @@ TEST(hashes_have_texts_of_16_digits) {
     }
 }
 
+TEST(a_tag_is_its_bytes_however_it_was_encoded) {
+    assert_true(tag_hash("town:New%20York") == tag_hash("town:New York"));
+    assert_true(tag_hash("town:Z%C3%BCrich") == tag_hash("town:Z\xc3\xbcrich"));
+    assert_true(tag_hash("town:Z%c3%bcrich") == tag_hash("town:Z\xc3\xbcrich"));
+    assert_true(tag_hash("%74own:x") == tag_hash("town:x"));
+    assert_true(tag_hash("100%25") == tag_hash("100%"));
+    assert_true(tag_hash("%2541") == text_hash("%41"));  // decoded once
+    // What is no encoding stands for itself.
+    for (std::string_view tag : {"100%", "%", "%4", "%4g", "%-1", "%+1", "% 1", "a%zz"})
+        assert_true(tag_hash(tag) == text_hash(tag));
+    assert_true(tag_hash("%%41") == text_hash("%A"));
+}
+
 TEST(tags_and_urls_do_not_meet) {
     std::set<std::uint64_t> seen;
     for (int i = 0; i < 1000; i++) {
