@@ -1,4 +1,4 @@
-"""The Django application: installs the system checks and the query observer."""
+"""The Django application: installs the system checks, the query observer and the receivers of registered models."""
 from django.apps import AppConfig
 from django.core import checks
 from django.db.backends.signals import connection_created
@@ -11,6 +11,8 @@ class LarderConfig(AppConfig):
     def ready(self):
         from larder.checks import check_settings
         from larder.observer import observe_connection
+        from larder.registration import connect_receivers
 
         checks.register(check_settings, "larder")
         connection_created.connect(observe_connection, dispatch_uid="larder.observer")
+        connect_receivers()

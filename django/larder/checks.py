@@ -2,10 +2,12 @@
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import Error, Warning
+from django.db import models
 from django.utils.module_loading import import_string
 
 from larder import conf
 from larder.client import parse_url
+from larder.registration import registered_models
 
 _TYPES = {"ENABLED": bool, "INLINE": bool, "FALLBACK_KEYS": (list, tuple), "REPLICAS": (list, tuple),
           "ALWAYS_PRIMARY": (list, tuple), "TIMEOUT": (int, float)}
@@ -20,7 +22,7 @@ def check_settings(app_configs=None, **_):
     found = [*_names(given), *_types(given)]
     if found or not conf.get("ENABLED"):
         return found
-    return [*_keys(), *_daemon(), *_replicas(), *_labels(), *_sessions(), *_group(), *_middleware(), *_router()]
+    return [*_keys(), *_daemon(), *_replicas(), *_labels(), *_sessions(), *_group(), *_middleware(), *_router(), *_silent_deletes()]
 
 
 def _names(given):
@@ -122,6 +124,15 @@ def _router():
     elif not _is_ours(routers[-1]):
         yield Warning(f"{ROUTER!r} is not last in DATABASE_ROUTERS: it would answer for models that live elsewhere.",
                       id="larder.W005")
+
+
+def _silent_deletes():
+    by_database = [getattr(models, name) for name in ("DB_CASCADE", "DB_SET_NULL", "DB_SET_DEFAULT") if hasattr(models, name)]
+    for model in registered_models():
+        for field in model._meta.local_concrete_fields:
+            if getattr(field.remote_field, "on_delete", None) in by_database:
+                yield Warning(f"{field} is changed by the database itself when what it refers to is deleted: that purges nothing.",
+                              hint="Purge where you delete, or use on_delete=CASCADE, SET_NULL or SET_DEFAULT.", id="larder.W006")
 
 
 def _is_ours(path):

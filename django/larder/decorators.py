@@ -1,9 +1,12 @@
 """View decorators that say what the edge may keep."""
 import functools
+import logging
 
 from larder.compat import iscoroutinefunction
 from larder.headers import NEVER, Policy, seconds
 from larder.state import add_tags
+
+logger = logging.getLogger("larder.middleware")
 
 
 def _after(view, finish):
@@ -30,14 +33,19 @@ def _after(view, finish):
 def edge_cache(ttl, stale=None, error=None, tags=()):
     """The edge may keep the response: fresh for `ttl`, then `stale` longer while a new one is made, and `error` longer
     when none can be made (seconds or timedelta; None: as nginx is configured). `tags` purge it: a list, or a function of
-    (request, *args, **kwargs) that returns one."""
+    (request, *args, **kwargs) that returns one. Where that function raises, the error is logged and the response not kept: it
+    could not be purged."""
     policy = Policy(seconds("ttl", ttl), seconds("stale", stale), seconds("error", error))
     if isinstance(tags, str):
         raise ValueError(f"tags={tags!r}: must be a list of tags or a function, not one string")
 
     def finish(response, request, *args, **kwargs):
-        add_tags(*(tags(request, *args, **kwargs) if callable(tags) else tags))
         response.larder_policy = policy
+        try:
+            add_tags(*(tags(request, *args, **kwargs) if callable(tags) else tags))
+        except Exception:  # the view has done its work, which may be a write
+            logger.exception("%s is not kept: its tags can't be made", request.path)
+            response.larder_policy = NEVER
 
     return lambda view: _after(view, finish)
 

@@ -1,13 +1,15 @@
 """Surrogate-Control and Surrogate-Key: what the edge may do with a response, and the tags to purge it by."""
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Optional
+from urllib.parse import quote
 
 from django.utils.cache import patch_vary_headers
 
 MAX_TAG_BYTES = 255
-_TAG = re.compile(r"[\x21-\x7e]+")
+_KEPT_IN_TAGS = "".join(map(chr, range(0x21, 0x7F))).replace("%", "").replace(",", "")
 _ESI = re.compile(r'"[^"]*\bESI/1\.0(?![.\d])[^"]*"')
 ESI_CONTENT = 'content="ESI/1.0"'
 # Answers whose text depends on nothing but the URL. Errors and redirects to a login page must not outlive their cause.
@@ -15,11 +17,15 @@ STORABLE_STATUS = {200, 203, 301, 308, 404, 410}
 
 
 def checked_tag(tag):
-    """The tag as text. ValueError unless it is 1 to 255 visible ASCII characters (a space separates tags)."""
-    tag = str(tag)
-    if len(tag) > MAX_TAG_BYTES or not _TAG.fullmatch(tag):
-        raise ValueError(f"bad purge tag {tag!r}: must be 1 to {MAX_TAG_BYTES} visible ASCII characters without spaces")
-    return tag
+    """The tag as headers and purges carry it: what is not visible ASCII, '%' and ',' percent-encoded (of UTF-8), as nginx and
+    larderd decode it. Of one that would be longer than 255 bytes, the start and a digest. ValueError if it is empty."""
+    text = quote(str(tag), safe=_KEPT_IN_TAGS, errors="surrogatepass")
+    if not text:
+        raise ValueError("a purge tag is empty")
+    if len(text) > MAX_TAG_BYTES:
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        text = f"{text[:MAX_TAG_BYTES - len(digest) - 1]}~{digest}"
+    return text
 
 
 def seconds(name, value):

@@ -1,4 +1,5 @@
 """Verifies a request's route, keeps its state, and turns what it collected into response headers and one purge."""
+import asyncio
 import contextlib
 import logging
 
@@ -27,8 +28,13 @@ def LarderMiddleware(get_response):  # noqa: N802, settings name it as a class
 
         async def middleware(request):
             with _Request(request) as (request_state, purges):
-                response = await get_response(request)
-                if purges or request_state.wrote:
+                try:
+                    response = await get_response(request)
+                except BaseException:  # such as that the client is gone
+                    if purges.end():
+                        await asyncio.shield(sync_to_async(purges.send, thread_sensitive=True)())
+                    raise
+                if purges.end() or request_state.wrote:
                     await sync_to_async(_after_writes, thread_sensitive=True)(response, request_state, purges)
                 return _finished(response, request_state)
 
@@ -36,8 +42,13 @@ def LarderMiddleware(get_response):  # noqa: N802, settings name it as a class
 
         def middleware(request):
             with _Request(request) as (request_state, purges):
-                response = get_response(request)
-                if purges or request_state.wrote:
+                try:
+                    response = get_response(request)
+                except BaseException:  # such as that the worker is told to end
+                    if purges.end():
+                        purges.send()
+                    raise
+                if purges.end() or request_state.wrote:
                     _after_writes(response, request_state, purges)
                 return _finished(response, request_state)
 
@@ -77,8 +88,7 @@ def _route(request):
 
 
 def _after_writes(response, request_state, purges):
-    if purges:
-        purges.send()
+    purges.send()
     if request_state.wrote and request_state.behind_larder:
         try:
             position = current_position()

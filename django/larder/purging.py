@@ -3,6 +3,7 @@ import asyncio
 import contextlib
 import contextvars
 import logging
+import threading
 
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import transaction
@@ -20,23 +21,39 @@ _batch = contextvars.ContextVar("larder_purge_batch", default=None)
 
 
 class Batch:
-    """Committed purges that wait to be sent together: for each mode the tags and the URLs, each once."""
+    """Committed purges that wait to be sent together: for each mode the tags and the URLs, each once. Threads and tasks that
+    outlive the request which made it still see it, so it says when it takes no more."""
 
     def __init__(self):
         self.names = {}
+        self.closed = False
+        self.lock = threading.Lock()
 
     def add(self, mode, tags, urls):
-        for kind, names in (("tags", tags), ("urls", urls)):
-            if names:
-                self.names.setdefault((mode, kind), {}).update(dict.fromkeys(names))
+        """False when it is closed."""
+        with self.lock:
+            for kind, names in (("tags", tags), ("urls", urls)):
+                if names and not self.closed:
+                    self.names.setdefault((mode, kind), {}).update(dict.fromkeys(names))
+            return not self.closed
 
     def __bool__(self):
         return bool(self.names)
 
+    def end(self):
+        """Whatever comes from now on is its caller's to send. Whether there is something to send."""
+        with self.lock:
+            self.closed = True
+            return bool(self.names)
+
     def send(self):
-        """One position for all of them: any position read after the last commit covers the earlier ones."""
+        """One position for all of them: any position read after the last commit covers the earlier ones. Raises no Exception,
+        as all of it is committed."""
+        with self.lock:
+            waiting, self.names = self.names, {}
+        if not waiting:
+            return
         position = _position_or_none()
-        waiting, self.names = self.names, {}
         for (mode, kind), names in waiting.items():
             names = list(names)
             for start in range(0, len(names), MAX_NAMES_PER_CALL):
@@ -49,7 +66,7 @@ def purge(tags=(), urls=(), *, mode="soft", using=None):
     URLs are absolute, or paths of LARDER["SITE"] or of the request under way. Mode "soft" marks entries stale, so they
     are served until regenerated; "hard" removes them. Inside a request everything is sent once, before its response
     leaves. `using`: the alias whose transaction to wait for, if not the primary's. An unreachable larderd is logged, never
-    raised; a bad tag, URL or mode is a ValueError."""
+    raised; an empty tag, a relative URL or an unknown mode is a ValueError."""
     if isinstance(tags, str) or isinstance(urls, str):
         raise ValueError("purge() takes lists of tags and URLs, not one string")
     if mode not in MODES:
@@ -59,7 +76,7 @@ def purge(tags=(), urls=(), *, mode="soft", using=None):
     if not tags and not urls:
         return
     if _on_event_loop():
-        if _batch.get() is None:
+        if _open_batch() is None:
             raise SynchronousOnlyOperation("outside of a request, call purge() through sync_to_async: it does I/O")
         _committed(mode, tags, urls)  # transactions are for sync code, so none is open here
     else:
@@ -70,7 +87,7 @@ def purge(tags=(), urls=(), *, mode="soft", using=None):
 def batch():
     """Gathers the purges committed inside and sends them together at the end, also when the block raises: what was
     committed before that is stale all the same. The middleware does this for every request; an inner batch joins it."""
-    if _batch.get() is not None:
+    if _open_batch() is not None:
         yield
         return
     collected = Batch()
@@ -78,8 +95,8 @@ def batch():
         with use_batch(collected):
             yield
     finally:
-        if collected:
-            collected.send()
+        collected.end()
+        collected.send()
 
 
 @contextlib.contextmanager
@@ -100,10 +117,14 @@ def _on_event_loop():
     return True
 
 
-def _committed(mode, tags, urls):
+def _open_batch():
     collected = _batch.get()
-    if collected is not None:
-        collected.add(mode, tags, urls)
+    return None if collected is None or collected.closed else collected
+
+
+def _committed(mode, tags, urls):
+    collected = _open_batch()
+    if collected is not None and collected.add(mode, tags, urls):
         return
     alone = Batch()
     alone.add(mode, tags, urls)
@@ -139,5 +160,7 @@ def _send(names, mode, position):
         daemon = Daemon(conf.get("DAEMON"), conf.get("TOKEN"), conf.get("TIMEOUT"))
         answer = daemon.purge(mode=mode, position=position, **names)
         logger.info("purged %s at %s: %s", names, position or "no position", answer)
-    except (DaemonError, ValueError) as error:
+    except DaemonError as error:
         logger.error("not purged: %s (%s)", names, error)
+    except Exception:  # the write is committed, whatever ails the sending
+        logger.exception("not purged: %s", names)

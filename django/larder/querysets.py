@@ -19,8 +19,8 @@ class PurgingMixin:
             keys = [instance.pk for instance in before]
             changed = model._base_manager.using(conf.PRIMARY).filter(pk__in=keys)
             count = changed.update(**values)
-            tags = {tag for instance in (*before, *changed.all()) for tag in tags_of(instance)}
-            purge(sorted(tags))
+            tags = {tag for instance in (*before, *changed.all()) for tag in tags_of(instance, conf.PRIMARY)}
+            purge(sorted(tags, key=str))
         return count
 
 

@@ -55,7 +55,7 @@ def current_route():
 
 
 def add_tags(*tags):
-    """Adds purge tags to the response under way; outside of a request, does nothing. ValueError for a bad tag."""
+    """Adds purge tags to the response under way; outside of a request, does nothing. ValueError for an empty one."""
     checked = [checked_tag(tag) for tag in tags]
     state = current()
     if state:

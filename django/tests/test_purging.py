@@ -1,21 +1,28 @@
 """purge(): after the commit, with its position, once a request, and never at the cost of the write."""
+import asyncio
+import contextvars
 import os
 import socket
 import tempfile
+from unittest import mock
 
 from asgiref.sync import async_to_sync
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import IntegrityError, transaction
-from django.test import Client, override_settings
+from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
+from django.test import Client, RequestFactory, override_settings
 
 import larder
+from larder import registration
 from larder.client import Daemon, DaemonError
+from larder.middleware import LarderMiddleware
 from larder.purging import MAX_NAMES_PER_CALL
 from larder.test import capture_purges
-from tests.base import DatabaseCase, answer, async_get, await_true, replayed
+from tests.base import DatabaseCase, answer, async_get, await_true, recorded, replayed
 from tests.daemon import TOKEN, daemon
 from tests.settings import LARDER
-from tests.shop.models import Ad, AdProxy, Category, Label
+from tests.shop.models import Ad, AdProxy, Category, Label, Note, Place, Topic
+from tests.shop.views import script
 
 
 def with_daemon(url, **more):
@@ -62,10 +69,58 @@ class WhenPurgesAreSent(DatabaseCase):
         self.assertEqual([len(names["tags"]) for _, names, _ in purges.calls], [MAX_NAMES_PER_CALL] * 2 + [1])
 
     def test_bad_arguments_are_refused_at_the_call(self):
-        for arguments in ({"tags": "one"}, {"tags": ["two words"]}, {"tags": [""]}, {"tags": ["ä"]}, {"tags": ["x" * 256]},
-                          {"tags": ["a\r\nb"]}, {"urls": ["relative"]}, {"urls": ["/no/site"]}, {"tags": ["a"], "mode": "fast"}):
+        for arguments in ({"tags": "one"}, {"tags": [""]}, {"urls": ["relative"]}, {"urls": ["/no/site"]},
+                          {"tags": ["a"], "mode": "fast"}):
             with self.subTest(arguments), self.assertRaises(ValueError):
                 larder.purge(**arguments)
+
+    def test_any_text_is_a_tag(self):
+        for tag, sent in [("town:New York", "town:New%20York"), ("town:Zürich", "town:Z%C3%BCrich"), ("100%", "100%25"),
+                          ("a,b", "a%2Cb"), ("a\r\nSet-Cookie: x", "a%0D%0ASet-Cookie:%20x"), ("\x00", "%00"), (7, "7"),
+                          ("\udc80", "%ED%B2%80"), ("it's/\"fine\";[ok]{}", "it's/\"fine\";[ok]{}")]:
+            with self.subTest(tag), capture_purges() as purges:
+                larder.purge(tags=[tag])
+                self.assertEqual(purges.tags, {sent})
+
+    def test_a_long_tag_is_sent_as_its_start_and_a_digest(self):
+        with capture_purges() as purges:
+            larder.purge(tags=["x" * 255, "ü" * 100, "ü" * 101])
+        self.assertEqual(len(purges.tags), 3)
+        self.assertLessEqual({len(tag) for tag in purges.tags}, {255})
+
+    def test_what_outlives_a_request_sends_by_itself(self):
+        """As a thread or task does that a view has begun: it sees the context of a request that is over."""
+        kept = {}
+        script["run"] = lambda request: kept.update(context=contextvars.copy_context())
+        Client().get("/ask/")
+        with capture_purges() as purges:
+            kept["context"].run(larder.purge, tags=["late"])
+            self.assertEqual(purges.tags, {"late"})
+
+    def test_a_request_that_is_torn_away_purges_what_it_has_committed(self):
+        """As when gunicorn ends a worker that takes too long (SystemExit), or a client leaves (CancelledError)."""
+        for error in (SystemExit, KeyboardInterrupt):
+            def run(request):
+                larder.purge(tags=["committed"])
+                raise error
+
+            script["run"] = run
+            with self.subTest(error), capture_purges() as purges, self.assertRaises(error):
+                Client().get("/ask/")
+            self.assertEqual(purges.tags, {"committed"})
+
+    def test_an_async_request_that_is_cancelled_purges_what_it_has_committed(self):
+        async def leave(get_response):
+            with self.assertRaises(asyncio.CancelledError):
+                await LarderMiddleware(get_response)(RequestFactory().get("/"))
+
+        async def cancelled(request):
+            larder.purge(tags=["committed"])
+            raise asyncio.CancelledError
+
+        with capture_purges() as purges:
+            async_to_sync(leave)(cancelled)
+        self.assertEqual(purges.tags, {"committed"})
 
     def test_paths_are_completed(self):
         with override_settings(LARDER={**LARDER, "SITE": "https://example.org/"}), capture_purges() as purges:
@@ -188,6 +243,65 @@ class RegisteredModels(DatabaseCase):
 
     def test_unregistered_models(self):
         self.assert_purges(lambda: Category.objects.create(name="cars"))
+
+    def test_other_models_are_left_alone(self):
+        """A receiver of all models would have Django load what it deletes, and look before it relates."""
+        for signal in (pre_save, post_save, pre_delete, post_delete):
+            for model in (Note, Topic, Category, Note.labels.through):
+                self.assertFalse(signal.has_listeners(model), (signal, model))
+            for model in (Ad, AdProxy, Label, Place):
+                self.assertTrue(signal.has_listeners(model), (signal, model))
+        self.assertTrue(m2m_changed.has_listeners(Ad.labels.through))
+        self.assertFalse(m2m_changed.has_listeners(Note.labels.through))
+        Topic.objects.bulk_create(Topic(name=f"{i}") for i in range(500))
+        note = Note.objects.create(text="x")
+        topics = list(Topic.objects.all())
+        with recorded() as log:
+            note.labels.add(*topics)
+        self.assertEqual(len(log), 1, log)
+        note.labels.clear()
+        with recorded() as log:
+            Note.labels.through.objects.all().delete()
+        self.assertEqual(len(log), 1, log)
+
+    def test_models_that_are_defined_later(self):
+        class LateAd(Ad):
+            class Meta:
+                proxy = True
+                app_label = "shop"
+
+        self.assert_purges(LateAd.objects.get(pk=1).save, "ad:1", "category:1")
+        self.assertTrue(pre_delete.has_listeners(LateAd))
+
+    def test_tags_from_what_people_type(self):
+        self.assert_purges(lambda: Place.objects.create(town="New York"), "place:1", "town:New%20York", "first:N")
+        self.assert_purges(lambda: Place.objects.create(town="Zürich"), "place:2", "town:Z%C3%BCrich", "first:Z")
+
+    def test_tags_that_cannot_be_made_cost_neither_the_write_nor_the_rest(self):
+        place = Place.objects.create(town="Rome")
+        place.town = ""  # its function takes the first letter
+        with self.assertLogs("larder.purge", "ERROR") as logs:
+            self.assert_purges(place.save, "place:1", "town:Rome", "first:R")
+        self.assertIn("the tags of shop.Place 1 can't be made", logs.output[0])
+        self.assertEqual(Place.objects.get().town, "")
+        with self.assertLogs("larder.purge", "ERROR"):
+            self.assert_purges(place.delete)
+        self.assertFalse(Place.objects.exists())
+
+    def test_one_empty_tag_costs_only_itself(self):
+        original = registration._tags_of[Place]
+        registration._tags_of[Place] = lambda place: ["", f"place:{place.pk}"]
+        self.addCleanup(registration._tags_of.__setitem__, Place, original)
+        with self.assertLogs("larder.purge", "ERROR"):
+            self.assert_purges(lambda: Place.objects.create(town="Rome"), "place:1")
+
+    def test_a_request_survives_its_tags(self):
+        response = Client().post("/place/?town=Z%C3%BCrich")
+        self.assertEqual((response.status_code, response["Surrogate-Key"]), (200, "town:Z%C3%BCrich"))
+        with override_settings(DEBUG_PROPAGATE_EXCEPTIONS=True), mock.patch("larder.decorators.add_tags", side_effect=KeyError), \
+                self.assertLogs("larder.middleware", "ERROR"):
+            response = Client().post("/place/?town=Rome")
+        self.assertEqual((response.status_code, response["Surrogate-Control"]), (200, "no-store"))
 
     def test_many_to_many_from_both_sides(self):
         both = ("ad:1", "category:1", "label:1")

@@ -21,6 +21,26 @@ class Ad(models.Model):
     objects = PurgingQuerySet.as_manager()
 
 
+class Note(models.Model):
+    """Not registered, and not related to anything that is."""
+
+    text = models.TextField()
+    labels = models.ManyToManyField("Topic")
+
+
+class Topic(models.Model):
+    name = models.TextField()
+
+
+class Place(models.Model):
+    """Registered; its tags come from what people type."""
+
+    town = models.TextField()
+
+
+larder.register(Place, tags=lambda place: [f"place:{place.pk}", f"town:{place.town}", f"first:{place.town[0]}"])
+
+
 class AdProxy(Ad):
     class Meta:
         proxy = True

@@ -21,4 +21,5 @@ urlpatterns = [
     path("with-cookie/", views.with_cookie),
     path("write/", views.write),
     path("log-in/", views.log_in),
+    path("place/", views.place),
 ]

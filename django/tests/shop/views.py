@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.template.response import TemplateResponse
 
 import larder
-from tests.shop.models import Ad
+from tests.shop.models import Ad, Place
 
 script = {}
 
@@ -97,3 +97,10 @@ def write(request):
 def log_in(request):
     request.session["who"] = "ada"
     return HttpResponse("welcome")
+
+
+@larder.edge_cache(60, tags=lambda request: [f"town:{request.GET['town']}"])
+def place(request):
+    if request.method == "POST":
+        Place.objects.create(town=request.GET["town"])
+    return HttpResponse("place")
