@@ -7,6 +7,7 @@ from django.db.backends.signals import connection_created
 class LarderConfig(AppConfig):
     name = "larder"
     verbose_name = "Larder"
+    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self):
         from larder.checks import check_settings

@@ -9,7 +9,7 @@ from larder import conf
 from larder.client import parse_url
 from larder.registration import registered_models
 
-_TYPES = {"ENABLED": bool, "INLINE": bool, "FALLBACK_KEYS": (list, tuple), "REPLICAS": (list, tuple),
+_TYPES = {"ENABLED": bool, "INLINE": bool, "OUTBOX": bool, "FALLBACK_KEYS": (list, tuple), "REPLICAS": (list, tuple),
           "ALWAYS_PRIMARY": (list, tuple), "TIMEOUT": (int, float)}
 MIDDLEWARE = "larder.middleware.LarderMiddleware"
 ROUTER = "larder.routers.LarderRouter"

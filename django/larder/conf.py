@@ -11,7 +11,8 @@ DEFAULTS = {
     "FALLBACK_KEYS": [],  # former keys, still accepted while a key is being changed
     "DAEMON": "",  # http://127.0.0.1:PORT, https://..., or unix:/path; empty: purges are only logged
     "TOKEN": "",  # bearer token of larderd's API
-    "TIMEOUT": 1.0,  # seconds to wait for larderd, for connecting and for each read
+    "TIMEOUT": 1.0,  # seconds that larderd may cost a request, all its calls together
+    "OUTBOX": True,  # purges that larderd can't take are kept in the table larder_outbox until it can
     "DATABASE": PRIMARY,  # what larderd.toml calls this site's database
     "REPLICAS": [],  # aliases in DATABASES that a route may name
     "ALWAYS_PRIMARY": ["sessions"],  # app labels, or "app_label.Model", never read from a replica

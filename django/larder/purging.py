@@ -4,12 +4,13 @@ import contextlib
 import contextvars
 import logging
 import threading
+import time
 
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import transaction
 
-from larder import conf, state
-from larder.client import Daemon, DaemonError
+from larder import conf, outbox, state
+from larder.client import DaemonError
 from larder.headers import checked_tag
 from larder.positions import current_position
 
@@ -54,10 +55,11 @@ class Batch:
         if not waiting:
             return
         position = _position_or_none()
+        deadline = time.monotonic() + conf.get("TIMEOUT")
         for (mode, kind), names in waiting.items():
             names = list(names)
             for start in range(0, len(names), MAX_NAMES_PER_CALL):
-                _send({kind: names[start:start + MAX_NAMES_PER_CALL]}, mode, position)
+                _send({kind: names[start:start + MAX_NAMES_PER_CALL]}, mode, position, deadline)
 
 
 def purge(tags=(), urls=(), *, mode="soft", using=None):
@@ -152,15 +154,17 @@ def _position_or_none():
         return ""
 
 
-def _send(names, mode, position):
+def _send(names, mode, position, deadline):
     if not conf.get("DAEMON"):
         logger.warning("not purged, as LARDER['DAEMON'] is not set: %s", names)
         return
+    arguments = {**names, "mode": mode, "position": position}
     try:
-        daemon = Daemon(conf.get("DAEMON"), conf.get("TOKEN"), conf.get("TIMEOUT"))
-        answer = daemon.purge(mode=mode, position=position, **names)
+        answer = outbox.call(arguments, deadline)
         logger.info("purged %s at %s: %s", names, position or "no position", answer)
+        outbox.look()
     except DaemonError as error:
-        logger.error("not purged: %s (%s)", names, error)
+        kept = not error.refused and outbox.keep(arguments)
+        logger.error("not purged%s: %s (%s)", " yet" if kept else "", names, error)
     except Exception:  # the write is committed, whatever ails the sending
         logger.exception("not purged: %s", names)

@@ -46,7 +46,7 @@ def capture_purges():
     """with capture_purges() as purges: ... ; purges.tags. In a TestCase, whose transaction never commits, wrap the write
     in captureOnCommitCallbacks(execute=True) too."""
     caught = Purges()
-    with mock.patch.object(purging, "_send", lambda names, mode, position: caught.calls.append((mode, names, position))):
+    with mock.patch.object(purging, "_send", lambda names, mode, position, deadline: caught.calls.append((mode, names, position))):
         yield caught
 
 

@@ -93,7 +93,7 @@ class DatabaseCase(SimpleTestCase):
 
         with connections["default"].cursor() as cursor:
             cursor.execute("TRUNCATE shop_ad, shop_category, shop_label, shop_ad_labels, shop_note, shop_topic, shop_note_labels, "
-                           "shop_place, django_session RESTART IDENTITY")
+                           "shop_place, larder_outbox, django_session RESTART IDENTITY")
         self.boats, self.books = (Category.objects.create(name=name) for name in ("boats", "books"))
         self.ad = Ad.objects.create(title="dinghy", category=self.boats)
         self.label = Label.objects.create(name="used")

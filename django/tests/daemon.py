@@ -1,5 +1,6 @@
 """A larderd stand-in that keeps what it is asked, on TCP or a unix socket, and answers as it is told."""
 import json
+import socket
 import socketserver
 import threading
 from contextlib import contextmanager
@@ -45,3 +46,37 @@ def daemon(path=None, answer=(200, b'{"sequence": 7, "purged": 2}'), on_call=lam
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def dripping(pause_s):
+    """A larderd that answers one byte at a time. Yields its URL."""
+    ended = threading.Event()
+
+    def answer(listener):
+        while not ended.is_set():
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            with client:
+                client.recv(1 << 16)
+                for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}":
+                    if ended.wait(pause_s):
+                        return
+                    try:
+                        client.send(bytes([byte]))
+                    except OSError:
+                        break
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(8)
+        thread = threading.Thread(target=answer, args=(listener,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            ended.set()
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()

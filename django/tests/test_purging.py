@@ -1,6 +1,7 @@
 """purge(): after the commit, with its position, once a request, and never at the cost of the write."""
 import asyncio
 import contextvars
+import io
 import os
 import socket
 import tempfile
@@ -8,18 +9,19 @@ from unittest import mock
 
 from asgiref.sync import async_to_sync
 from django.core.exceptions import SynchronousOnlyOperation
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 from django.test import Client, RequestFactory, override_settings
 
 import larder
-from larder import registration
-from larder.client import Daemon, DaemonError
+from larder import outbox, registration
+from larder.client import Daemon, DaemonError, breaker_of
 from larder.middleware import LarderMiddleware
 from larder.purging import MAX_NAMES_PER_CALL
-from larder.test import capture_purges
+from larder.test import capture_purges, edge_client
 from tests.base import DatabaseCase, answer, async_get, await_true, recorded, replayed
-from tests.daemon import TOKEN, daemon
+from tests.daemon import TOKEN, daemon, dripping
 from tests.settings import LARDER
 from tests.shop.models import Ad, AdProxy, Category, Label, Note, Place, Topic
 from tests.shop.views import script
@@ -191,12 +193,111 @@ class WhatTheDaemonGets(DatabaseCase):
         with daemon(answer=(200, b"<html>")) as server:
             self.assert_written_and_logged(server.url, "not JSON")
 
+    def test_a_daemon_that_answers_byte_by_byte_costs_the_timeout(self):
+        with dripping(0.05) as url:
+            self.assert_written_and_logged(url, "timed out", TIMEOUT=0.2)
+
+    def test_the_timeout_is_for_all_calls_together_and_whoever_failed_is_not_asked_again_at_once(self):
+        with socket.socket() as silent:
+            silent.bind(("127.0.0.1", 0))
+            silent.listen(8)
+            url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+            with with_daemon(url, TIMEOUT=0.05), self.assertLogs("larder.purge", "ERROR") as logs:
+                larder.purge(tags=[f"t{i}" for i in range(3 * MAX_NAMES_PER_CALL)])
+                larder.purge(tags=["later"])
+            silent.settimeout(0)
+            silent.accept()[0].close()
+            with self.assertRaises(BlockingIOError):
+                silent.accept()
+        self.assertEqual(len(logs.output), 4)
+        self.assertIn("asked again in", logs.output[-1])
+
     def test_bad_addresses(self):
         for url in ("", "127.0.0.1:80", "ftp://x", "unix:relative", "http://host/path"):
             with self.subTest(url), self.assertRaises(ValueError):
                 Daemon(url)
         with self.assertRaises(DaemonError):
             Daemon("unix:/nonexistent/api.sock").purge(tags=["a"])
+
+
+class WhatTheDaemonCouldNotTake(DatabaseCase):
+    """Kept in the database, and sent when it can be."""
+
+    def setUp(self):
+        super().setUp()
+        self.directory = tempfile.TemporaryDirectory()
+        self.addCleanup(self.directory.cleanup)
+        self.path = os.path.join(self.directory.name, "api.sock")
+        self.breaker = breaker_of(f"unix:{self.path}")
+
+    def purge(self, *tags):
+        with self.assertLogs("larder.purge", "ERROR") as logs:
+            larder.purge(tags=tags)
+        self.assertIn("not purged yet", logs.output[0])
+
+    def sent(self, server):
+        return [body["tags"] for _, _, body in server.calls]
+
+    def await_empty(self):
+        await_true(lambda: answer("default", "SELECT count(*) FROM larder_outbox") == 0, "the outbox is empty")
+
+    def test_it_is_sent_once_the_daemon_is_back(self):
+        with with_daemon(f"unix:{self.path}"):
+            self.purge("first")
+            self.purge("second")
+            self.assertEqual(answer("default", "SELECT count(*) FROM larder_outbox"), 2)
+            with daemon(self.path) as server:
+                self.await_empty()
+                self.assertEqual(self.sent(server), [["first"], ["second"]])
+                self.assertRegex(server.calls[0][2]["position"], r"^pg1/\d+/1/[0-9A-F]+$")
+
+    def test_what_a_process_that_died_has_kept_is_sent_by_another(self):
+        with with_daemon(f"unix:{self.path}"), mock.patch.object(outbox._watcher, "wake"):
+            self.purge("orphan")
+        self.breaker.succeeded()
+        outbox._watcher.looked = None
+        with daemon(self.path) as server, with_daemon(f"unix:{self.path}"):
+            larder.purge(tags=["mine"])
+            self.await_empty()
+            self.assertEqual(self.sent(server), [["mine"], ["orphan"]])
+
+    def test_by_hand(self):
+        with with_daemon(f"unix:{self.path}"), mock.patch.object(outbox._watcher, "wake"):
+            self.purge("kept")
+            with self.assertRaisesMessage(CommandError, "1 purges are still kept"):
+                call_command("larder_flush")
+            self.breaker.succeeded()
+            with daemon(self.path) as server:
+                call_command("larder_flush", stdout=io.StringIO())
+            self.assertEqual(self.sent(server), [["kept"]])
+        self.await_empty()
+
+    def test_what_the_daemon_refuses_is_not_kept(self):
+        with daemon(self.path, answer=(400, b"no")) as server, with_daemon(server.url):
+            with self.assertLogs("larder.purge", "ERROR"):
+                larder.purge(tags=["a"])
+            self.assertFalse(outbox._model().objects.using("default").exists())
+            outbox._model().objects.using("default").create(call='{"tags": ["old"], "mode": "soft", "position": ""}')
+            with self.assertLogs("larder.purge", "ERROR"):
+                outbox.flush()
+        self.await_empty()
+
+    def test_without_a_table_or_by_choice_it_is_only_logged(self):
+        with with_daemon(f"unix:{self.path}", OUTBOX=False), self.assertLogs("larder.purge", "ERROR") as logs:
+            larder.purge(tags=["a"])
+        self.assertIn("not purged: ", logs.output[0])
+        answer("default", "ALTER TABLE larder_outbox RENAME TO elsewhere; SELECT 1")
+        try:
+            with with_daemon(f"unix:{self.path}"), self.assertLogs("larder.purge", "ERROR") as logs:
+                self.assertEqual(Client().get(f"/write/?pk={self.ad.pk}&title=yacht").status_code, 200)
+        finally:
+            answer("default", "ALTER TABLE elsewhere RENAME TO larder_outbox; SELECT 1")
+        self.assertIn("manage.py migrate larder", logs.output[0])
+
+    def test_the_outbox_is_not_counted_as_the_requests_own_queries(self):
+        with with_daemon(f"unix:{self.path}"), mock.patch.object(outbox._watcher, "wake"), self.assertLogs("larder.purge", "ERROR"):
+            response = edge_client().get(f"/write/?pk={self.ad.pk}&title=yacht")
+        self.assertRegex(response["Larder-Queries"], r"^n=3;")  # the update, and where it stands, twice
 
 
 class RegisteredModels(DatabaseCase):

@@ -5,7 +5,7 @@ from django.core.checks import run_checks
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, connections
 
-from larder import conf
+from larder import conf, outbox
 from larder.client import Daemon, DaemonError
 from larder.positions import current_position
 from larder.signing import Route, verify
@@ -24,6 +24,8 @@ class Command(BaseCommand):
         for alias in conf.get("REPLICAS"):
             self.examine(f"replica {alias}", self.replica, alias)
         self.examine("larderd", self.daemon)
+        if conf.get("OUTBOX"):
+            self.examine("outbox", self.outbox)
         if self.failures:
             raise CommandError(f"{self.failures} of the above must be put right")
 
@@ -68,6 +70,10 @@ class Command(BaseCommand):
         with connection.cursor() as cursor:
             cursor.execute(sql, parameters)
             return cursor.fetchone()[0]
+
+    def outbox(self):
+        waiting = outbox.waiting()
+        return f"{waiting} purges wait for larderd" if waiting else "empty"
 
     def daemon(self):
         if not conf.get("DAEMON"):

@@ -1,0 +1,18 @@
+"""The table of purges that larderd has yet to take."""
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    initial = True
+    dependencies = []
+    operations = [
+        migrations.CreateModel(
+            name="WaitingPurge",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("kept_at", models.DateTimeField(auto_now_add=True)),
+                ("call", models.TextField()),
+            ],
+            options={"db_table": "larder_outbox"},
+        ),
+    ]
