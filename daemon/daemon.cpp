@@ -32,9 +32,9 @@ std::string queue_name(const QueueSettings& settings) {
 // Patroni's paths and HAProxy's agent-check, answered from what the probes know.
 void add_health_calls(ApiServer& api, replicas::Chooser& chooser) {
     for (const char* path : {"/primary", "/replica", "/read-only", "/agent"}) {
-        api.get(path, [&chooser](const ApiRequest& request) -> ApiAnswer {
+        api.check(path, [&chooser](const ApiRequest& request) -> ApiAnswer {
             replicas::HealthAnswer health = replicas::health(chooser.status(), request.path, request.query);
-            return {health.status, health.body, health.content_type};
+            return {health.status, health.body, health.content_type, {}, health.reason};
         });
     }
 }

@@ -68,10 +68,6 @@ ApiHandler checked(ApiHandler handler) {
 
 }  // namespace
 
-ApiAnswer api_error(int status, const std::string& text) {
-    return answer(status, {{"error", text}});
-}
-
 ApiAnswer purge_call(const ApiParts& parts, const ApiRequest& request) {
     json body = read_body(request.body, {"tags", "urls", "mode", "position"});
     PurgeOrder order;
@@ -127,7 +123,7 @@ void add_calls(ApiServer& server, const ApiParts& parts) {
     });
     server.get("/metrics", [&parts](const ApiRequest&) { return metrics_call(parts); });
     server.get("/", [&parts](const ApiRequest&) { return page_call(parts); });
-    server.get("/healthz", [&parts](const ApiRequest&) {
+    server.check("/healthz", [&parts](const ApiRequest&) {
         return parts.draining() ? answer(503, {{"draining", true}}) : answer(200, {{"draining", false}});
     });
 }

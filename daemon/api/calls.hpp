@@ -29,9 +29,6 @@ struct ApiParts {
     UnixMs started_ms = 0;
 };
 
-// An answer of that status with {"error": text}.
-ApiAnswer api_error(int status, const std::string& text);
-
 // POST /v1/purge  {"tags": [...], "urls": [...], "mode": "soft"|"hard", "position": "NAME/SYSTEM/TIMELINE/LSN"}
 ApiAnswer purge_call(const ApiParts& parts, const ApiRequest& request);
 // POST /v1/refresh  {"urls": [...]}: renders anew all that is stored for them.

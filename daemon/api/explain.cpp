@@ -6,6 +6,7 @@
 #include "cache/entry.hpp"
 #include "cache/request/key.hpp"
 #include "calls.hpp"
+#include "daemon/api/query.hpp"
 #include "daemon/queue/new_job.hpp"
 #include "daemon/render/request.hpp"
 #include "daemon/stores/stored_entry.hpp"
@@ -87,8 +88,8 @@ json explain_entry(Store& store, const std::string& key) {
 }  // namespace
 
 ApiAnswer explain_call(const ApiParts& parts, const ApiRequest& request) {
-    auto url = request.params.find("url");
-    auto page = url == request.params.end() ? std::nullopt : parse_page_url(url->second);
+    auto url = query_parameter(request.query, "url");
+    auto page = url ? parse_page_url(*url) : std::nullopt;
     if (!page) throw BadBody("url: legal: ?url=http://HOST/PATH, percent-encoded");
     std::string plain = plain_variant(*page);
     if (plain.empty()) throw BadBody("url: too long; legal: at most 16 KiB");
@@ -108,8 +109,7 @@ ApiAnswer explain_call(const ApiParts& parts, const ApiRequest& request) {
         }
     }
     const BackendSettings* backend = backend_for(*parts.settings.get(), page->host);
-    json body{
-        {"url", url->second}, {"key", plain_key}, {"variant", explain_variant(plain)}, {"entries", entries}};
+    json body{{"url", *url}, {"key", plain_key}, {"variant", explain_variant(plain)}, {"entries", entries}};
     body["backend"] = backend == nullptr ? json(nullptr) : json(backend->name);
     return {200, body.dump(2) + "\n"};
 }

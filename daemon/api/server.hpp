@@ -1,54 +1,47 @@
-// The HTTP server of the API: who may ask, and where handlers hang. What they do is elsewhere.
+// The API's routes, and who may use them. What the handlers do is elsewhere, and so is HTTP.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
-#include <string_view>
 
+#include "daemon/api/http_server.hpp"
+#include "daemon/api/message.hpp"
+#include "daemon/listener.hpp"
 #include "daemon/live_settings.hpp"
 
 namespace larder::daemon {
 
-struct ApiRequest {
-    std::string path;
-    std::string query;                          // as sent, without '?'
-    std::map<std::string, std::string> params;  // of the query, decoded; the first of a name counts
-    std::string body;                           // of a POST: JSON
-};
-
-struct ApiAnswer {
-    int status = 200;
-    std::string body;
-    std::string type = "application/json";
-};
-
-using ApiHandler = std::function<ApiAnswer(const ApiRequest&)>;
-
-// Compares without telling by its time where the first difference is.
-bool same_secret(std::string_view given, std::string_view wanted);
-
-// Whether an Authorization header carries the token: "Bearer TOKEN", or "Basic ..." with the token as password, for browsers.
-bool is_authorized(std::string_view authorization, std::string_view token);
-
 class ApiServer {
 public:
-    explicit ApiServer(const LiveSettings& settings);
-    ~ApiServer();
+    explicit ApiServer(const LiveSettings& settings) : settings_(settings) {}
 
-    // Register before listen(). A handler may throw: 500. POST bodies must be application/json, so that no page of another
-    // site can make a browser send one.
+    // Register before listen(). A handler may throw: 500. HEAD is answered as GET, without the body. POST bodies must be
+    // application/json, so that no page of another site can make a browser send one.
     void get(const std::string& path, ApiHandler handler);
     void post(const std::string& path, ApiHandler handler);
+    // A health check: it must not block, so that it is answered however busy the others are. Load balancers ask with OPTIONS, too.
+    void check(const std::string& path, ApiHandler handler);
 
-    // Answers from now on, on threads of its own. Throws std::runtime_error when it can't listen.
+    // What can be said of a request without its body: who may not ask, what there isn't, health checks. Nothing: go on.
+    std::optional<ApiAnswer> admit(const ApiRequest& head) const;
+
+    // Answers from now on. Throws std::runtime_error when it can't listen.
     void listen();
-    void stop();
 
 private:
-    struct Impl;
-    std::unique_ptr<Impl> impl_;
+    struct Route {
+        ApiHandler get, post, check;
+        std::string methods() const;  // those allowed
+    };
+
+    ApiAnswer answer(const ApiRequest& request) const;
+
+    const LiveSettings& settings_;
+    std::map<std::string, Route, std::less<>> routes_;
+    std::unique_ptr<Listener> listener_;
+    std::unique_ptr<HttpServer> http_;  // last: it uses all the others
 };
 
 }  // namespace larder::daemon

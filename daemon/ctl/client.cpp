@@ -1,7 +1,9 @@
-// cpp-httplib as a client.
+// One libcurl handle a call.
 #include "client.hpp"
 
-#include <httplib.h>
+#include <curl/curl.h>
+
+#include <memory>
 
 #include "daemon/settings/address.hpp"
 
@@ -11,40 +13,81 @@ namespace {
 
 using nlohmann::json;
 
-httplib::Client client_for(const std::string& api) {
+constexpr long connect_timeout_s = 5;
+constexpr long timeout_s = 60;
+
+struct FreeEasy {
+    void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+};
+struct FreeList {
+    void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+
+daemon::Endpoint endpoint_of(const std::string& api) {
     auto at = daemon::parse_listen_address(api);
     if (!at) throw CallFailed("--api: \"" + api + "\"; legal: HOST:PORT or unix:/PATH");
-    httplib::Client client =
-        at->is_unix() ? httplib::Client(at->path, 80) : httplib::Client(at->tcp.host, at->tcp.port);
-    if (at->is_unix()) client.set_address_family(AF_UNIX);
-    client.set_connection_timeout(5);
-    client.set_read_timeout(60);
-    return client;
+    return *at;
 }
 
-json judged(const std::string& api, const httplib::Result& result) {
-    if (!result) throw CallFailed(api + ": " + httplib::to_string(result.error()) + " (is larderd running?)");
-    json body = json::parse(result->body, nullptr, false);
-    if (result->status >= 200 && result->status < 300 && !body.is_discarded()) return body;
+std::size_t on_body(char* bytes, std::size_t, std::size_t size, void* body) {
+    static_cast<std::string*>(body)->append(bytes, size);
+    return size;
+}
+
+json judged(const std::string& api, long status, const std::string& text) {
+    json body = json::parse(text, nullptr, false);
+    if (status >= 200 && status < 300 && !body.is_discarded()) return body;
     std::string why = body.is_object() ? body.value("error", std::string()) : std::string();
-    throw CallFailed(api + ": " + std::to_string(result->status) + (why.empty() ? "" : ": " + why));
+    throw CallFailed(api + ": " + std::to_string(status) + (why.empty() ? "" : ": " + why));
 }
 
 }  // namespace
 
 Client::Client(const std::string& api, std::string token) : api_(api), token_(std::move(token)) {
-    client_for(api);
+    endpoint_of(api);
 }
 
 json Client::get(const std::string& path_and_query) const {
-    return judged(api_, client_for(api_).Get(path_and_query,
-                                             {{"Host", "larderd"}, {"Authorization", "Bearer " + token_}}));
+    return call(path_and_query, nullptr);
 }
 
 json Client::post(const std::string& path, const json& body) const {
-    return judged(api_,
-                  client_for(api_).Post(path, {{"Host", "larderd"}, {"Authorization", "Bearer " + token_}},
-                                        body.dump(), "application/json"));
+    std::string text = body.dump(-1, ' ', false, json::error_handler_t::replace);
+    return call(path, &text);
+}
+
+json Client::call(const std::string& target, const std::string* body) const {
+    daemon::Endpoint at = endpoint_of(api_);
+    std::unique_ptr<CURL, FreeEasy> easy(curl_easy_init());
+    std::unique_ptr<curl_slist, FreeList> fields;
+    if (!easy) throw CallFailed("libcurl is out of memory");
+    for (const std::string& line : {"Authorization: Bearer " + token_,
+                                    std::string("Content-Type: application/json"), std::string("Expect:")})
+        fields.reset(curl_slist_append(fields.release(), line.c_str()));
+    std::string answer;
+    char error[CURL_ERROR_SIZE] = "";
+    CURL* e = easy.get();
+    std::string url = "http://" + (at.is_unix() ? "larderd" : at.text()) + target;
+    curl_easy_setopt(e, CURLOPT_URL, url.c_str());
+    if (at.is_unix()) curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, at.path.c_str());
+    curl_easy_setopt(e, CURLOPT_PROXY, "");  // whatever http_proxy says in the environment
+    curl_easy_setopt(e, CURLOPT_HTTPHEADER, fields.get());
+    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT, connect_timeout_s);
+    curl_easy_setopt(e, CURLOPT_TIMEOUT, timeout_s);
+    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, error);
+    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(e, CURLOPT_WRITEDATA, &answer);
+    if (body != nullptr) {
+        curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE, static_cast<long>(body->size()));
+        curl_easy_setopt(e, CURLOPT_POSTFIELDS, body->c_str());
+    }
+    if (CURLcode code = curl_easy_perform(e); code != CURLE_OK)
+        throw CallFailed(api_ + ": " + (error[0] != '\0' ? error : curl_easy_strerror(code)) +
+                         " (is larderd running?)");
+    long status = 0;
+    curl_easy_getinfo(e, CURLINFO_RESPONSE_CODE, &status);
+    return judged(api_, status, answer);
 }
 
 std::string percent_encoded(const std::string& text) {

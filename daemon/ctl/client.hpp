@@ -23,6 +23,8 @@ public:
     nlohmann::json post(const std::string& path, const nlohmann::json& body) const;
 
 private:
+    nlohmann::json call(const std::string& target, const std::string* body) const;  // nullptr: GET
+
     std::string api_;
     std::string token_;
 };

@@ -18,7 +18,7 @@ constexpr std::size_t most_unread = 64 * 1024;
 }  // namespace
 
 JobSocket::JobSocket(const std::string& path, const std::string& mode, Queue& queue)
-    : queue_(queue), listener_(path, mode) {
+    : queue_(queue), listener_(Endpoint{{}, path}, mode) {
     if (pipe2(wake_, O_CLOEXEC) != 0) throw std::runtime_error("pipe2 failed");
     thread_ = std::thread([this] { loop(); });
 }

@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "daemon/queue/job_protocol.hpp"
-#include "daemon/unix_listener.hpp"
+#include "daemon/listener.hpp"
 
 namespace larder::daemon {
 
@@ -31,7 +31,7 @@ private:
     bool write_to(int fd, Peer& peer);
 
     Queue& queue_;
-    UnixListener listener_;
+    Listener listener_;
     int wake_[2];  // a pipe: its end of file ends the loop
     std::map<int, Peer> peers_;
     std::thread thread_;  // last: it uses all the others

@@ -73,8 +73,9 @@ bool is_good_replica(const NodeStatus& node, const Question& question) {
     return !question.lag_ms || (known && node.lag.ms <= *question.lag_ms);
 }
 
-HealthAnswer text_answer(std::string text) {
-    return {.status = 200, .content_type = "text/plain", .body = std::move(text)};
+HealthAnswer agent_answer(const std::string& line) {
+    return {
+        .status = 200, .content_type = "text/plain", .body = line, .reason = line.substr(0, line.find('\n'))};
 }
 
 }  // namespace
@@ -96,7 +97,7 @@ HealthAnswer health(const std::vector<NodeStatus>& nodes, std::string_view path,
     if (asked.empty()) return refuse(404, "no such node or database");
     if (agent) {
         if (question.node.empty()) return refuse(400, "/agent needs node=ALIAS");
-        return text_answer(agent_check(asked, question.node));
+        return agent_answer(agent_check(asked, question.node));
     }
     bool yes = std::any_of(asked.begin(), asked.end(), [&](const NodeStatus& node) {
         return (primary_will_do && is_primary(node)) || (replica_will_do && is_good_replica(node, question));
@@ -110,18 +111,18 @@ HealthAnswer health(const std::vector<NodeStatus>& nodes, std::string_view path,
 std::string agent_check(const std::vector<NodeStatus>& nodes, std::string_view alias) {
     auto node =
         std::find_if(nodes.begin(), nodes.end(), [alias](const NodeStatus& n) { return n.alias == alias; });
-    if (node == nodes.end()) return "fail#no such node\n";
-    if (node->role == Role::unknown) return "down#no answer\n";
-    if (node->role == Role::quarantined) return "down#quarantined\n";
+    if (node == nodes.end()) return "fail #no such node\n";
+    if (node->role == Role::unknown) return "down #no answer\n";
+    if (node->role == Role::quarantined) return "down #quarantined\n";
     if (!node->in_rotation) {
         bool late = node->lag.bound == Bound::exact || node->lag.bound == Bound::at_least;
         // Late, it may still finish what it has begun; otherwise connections to it are of no use.
         if (late && node->streaming) return "drain\n";
-        return late ? "down#lag " + std::to_string(node->lag.ms) + " ms\n" : "down#freshness unknown\n";
+        return late ? "down #lag " + std::to_string(node->lag.ms) + " ms\n" : "down #freshness unknown\n";
     }
     unsigned busy =
         node->max_connections == 0 ? 0 : std::min(100u, node->active * 100 / node->max_connections);
-    return "up " + std::to_string(std::max(1u, 100 - busy)) + "%\n";
+    return "up " + std::to_string(std::max(1u, 100 - busy)) + "% ready\n";
 }
 
 }  // namespace larder::replicas

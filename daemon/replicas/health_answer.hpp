@@ -20,14 +20,17 @@ namespace larder::replicas {
 struct HealthAnswer {
     int status = 404;  // HTTP status code
     const char* content_type = "application/json";
-    std::string body;  // to_json() of the nodes asked about; a sentence in {"error": ...} for 400 and 404
+    std::string body;      // to_json() of the nodes asked about; a sentence in {"error": ...} for 400 and 404
+    std::string reason{};  // of the status line; empty: the usual one
 };
 
 // `path` without the query; `query` as in the request, without '?'. Pure.
 HealthAnswer health(const std::vector<NodeStatus>& nodes, std::string_view path, std::string_view query);
 
-// One line for HAProxy's agent-check ("agent-send ALIAS\n"), newline included: "up 75%", "drain", "down#lag
-// 12000 ms". The percentage is the part of the server's connections that isn't busy, at least 1.
+// One line for HAProxy's agent-check, newline included: "up 75% ready", "drain", "down #lag 12000 ms". The percentage is the
+// part of the server's connections that isn't busy, at least 1. "ready" takes back a "drain" said before.
+// HAProxy reads the first line that comes, and of this the words it knows. So the same text is the reason phrase of the HTTP
+// answer, and `agent-send "GET /agent?node=ALIAS HTTP/1.0\r\nAuthorization:\ Bearer\ TOKEN\r\n\r\n"` asks larderd itself.
 std::string agent_check(const std::vector<NodeStatus>& nodes, std::string_view alias);
 
 }  // namespace larder::replicas

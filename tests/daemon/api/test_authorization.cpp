@@ -1,5 +1,5 @@
 // Who may use the API.
-#include "daemon/api/server.hpp"
+#include "daemon/api/authorization.hpp"
 #include "tests/cmocka.hpp"
 
 using namespace larder::daemon;

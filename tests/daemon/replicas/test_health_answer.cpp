@@ -112,22 +112,22 @@ TEST(haproxy_agent_lines) {
         const char* alias;
         const char* line;
     } rows[] = {
-        {"p", "up 100%\n"},
-        {"good", "up 75%\n"},
+        {"p", "up 100% ready\n"},
+        {"good", "up 75% ready\n"},
         {"late", "drain\n"},
-        {"gone", "down#no answer\n"},
-        {"rival", "down#quarantined\n"},
-        {"nobody", "fail#no such node\n"},
+        {"gone", "down #no answer\n"},
+        {"rival", "down #quarantined\n"},
+        {"nobody", "fail #no such node\n"},
     };
     for (const auto& row : rows) assert_text_equal(agent_check(nodes, row.alias), row.line);
     nodes[3].streaming = false;
-    assert_text_equal(agent_check(nodes, "late"), "down#lag 12000 ms\n");
+    assert_text_equal(agent_check(nodes, "late"), "down #lag 12000 ms\n");
     nodes[3].lag = {};
-    assert_text_equal(agent_check(nodes, "late"), "down#freshness unknown\n");
+    assert_text_equal(agent_check(nodes, "late"), "down #freshness unknown\n");
     nodes[1].active = 1000;
-    assert_text_equal(agent_check(nodes, "good"), "up 1%\n");
+    assert_text_equal(agent_check(nodes, "good"), "up 1% ready\n");
     nodes[1].max_connections = 0;
-    assert_text_equal(agent_check(nodes, "good"), "up 100%\n");
+    assert_text_equal(agent_check(nodes, "good"), "up 100% ready\n");
 }
 
 TEST_MAIN("replicas health_answer")
