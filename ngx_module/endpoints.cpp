@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "ngx_module/pool.hpp"
-#include "ngx_module/request/request.hpp"
 #include "ngx_module/near/shared_zone.hpp"
+#include "ngx_module/pool.hpp"
 #include "ngx_module/request/invalidate.hpp"
+#include "ngx_module/request/request.hpp"
 #include "ngx_module/stores/stores.hpp"
 #include "ngx_module/text.hpp"
 
@@ -120,7 +120,7 @@ std::string unescape(std::string_view text) {
 // Why the request is not a purge, or an empty text.
 std::string parse_purge(ngx_http_request_t* r, PurgeRequest& purge) {
     if (view(r->method_name) == "PURGE") {
-        auto hash = url_hash(view(r->uri), host_header(r));
+        auto hash = url_hash(r, view(r->uri));
         if (!hash) return "no host";
         purge.hashes.push_back(*hash);
         return {};
@@ -137,7 +137,7 @@ std::string parse_purge(ngx_http_request_t* r, PurgeRequest& purge) {
         if (name == "tag" && !value.empty()) {
             purge.hashes.push_back(tag_hash(value));
         } else if (name == "url") {
-            auto hash = url_hash(value, host_header(r));
+            auto hash = url_hash(r, value);
             if (!hash) return "invalid url \"" + value + "\": http://host/path or /path";
             purge.hashes.push_back(*hash);
         } else if (name == "mode" && (value == "soft" || value == "hard")) {

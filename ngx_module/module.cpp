@@ -2,9 +2,10 @@
 #include "ngx_module/module.hpp"
 
 #include "ngx_module/directives/config.hpp"
+#include "ngx_module/directives/sites.hpp"
+#include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/request.hpp"
-#include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/variables.hpp"
 #include "ngx_module/worker.hpp"
 
@@ -54,6 +55,11 @@ ngx_int_t preconfigure(ngx_conf_t* cf) {
 ngx_int_t postconfigure(ngx_conf_t* cf) {
     auto* conf = static_cast<MainConf*>(ngx_http_conf_get_module_main_conf(cf, ngx_http_larder_module));
     if (!conf->used && conf->zone == nullptr) return NGX_OK;
+    bool named = guarded(cf->log, "configuration", false, [cf] {
+        name_sites(cf);
+        return true;
+    });
+    if (!named) return NGX_ERROR;
     install_header_filter();
     // Precontent runs for subrequests too (access does not), and after auth_request and limit_req.
     bool ok = add_handler(cf, NGX_HTTP_PREACCESS_PHASE, skip_access_handler) &&
@@ -73,6 +79,10 @@ ngx_int_t postconfigure_body(ngx_conf_t* cf) {
 
 LocConf* loc_conf(ngx_http_request_t* r) {
     return static_cast<LocConf*>(ngx_http_get_module_loc_conf(r, ngx_http_larder_module));
+}
+
+SrvConf* srv_conf(ngx_http_request_t* r) {
+    return static_cast<SrvConf*>(ngx_http_get_module_srv_conf(r, ngx_http_larder_module));
 }
 
 MainConf* main_conf(ngx_http_request_t* r) {

@@ -70,14 +70,16 @@ std::optional<Variant> Variant::parse(std::string_view bytes, const char** why) 
     v.host = in.text16();
     v.path = in.text16();
     v.query = in.text16();
+    v.site = in.text16();
     if (!in.ok()) {
         *why = "variant is truncated";
         return std::nullopt;
     }
     if (!is_printable_token(v.method) || (v.scheme != "http" && v.scheme != "https") ||
         !is_printable_token(v.host) || !is_printable_token(v.path) || v.path[0] != '/' ||
-        (!v.query.empty() && !is_printable_token(v.query))) {
-        *why = "variant has an invalid method, scheme, host, path or query";
+        (!v.query.empty() && !is_printable_token(v.query)) ||
+        (!v.site.empty() && !is_printable_token(v.site))) {
+        *why = "variant has an invalid method, scheme, host, path, query or site";
         return std::nullopt;
     }
     if (!read_pairs(in, v.cookies) || !read_pairs(in, v.headers)) {
@@ -95,7 +97,7 @@ std::string Variant::encode() const {
     std::string bytes;
     ByteWriter out(bytes);
     out.integer(variant_version);
-    for (std::string_view part : {method, scheme, host, path, query}) out.text16(part);
+    for (std::string_view part : {method, scheme, host, path, query, site}) out.text16(part);
     out.integer(static_cast<std::uint8_t>(cookies.size()));
     for (const KeptCookie& cookie : cookies) {
         out.text16(cookie.name);
@@ -170,9 +172,9 @@ void VariantWriter::text(std::string_view value) {
 }
 
 void VariantWriter::start(std::string_view method, std::string_view scheme, std::string_view host,
-                          std::string_view path, std::string_view query) {
+                          std::string_view path, std::string_view query, std::string_view site) {
     byte(variant_version);
-    for (std::string_view part : {method, scheme, host, path, query}) text(part);
+    for (std::string_view part : {method, scheme, host, path, query, site}) text(part);
 }
 
 void VariantWriter::start_pairs() {

@@ -1,7 +1,7 @@
 // The variant: the canonical request. It is all the backend gets to see of a cacheable request, and all the key holds.
 //
-// Encoded form (version 1), little-endian, at most max_variant_bytes:
-//   u8 version | text16 method, scheme, host, path, query
+// Encoded form (version 2), little-endian, at most max_variant_bytes:
+//   u8 version | text16 method, scheme, host, path, query, site
 //   | u8 n, n × (text16 name, text16 value, u8 kind)   kept cookies, in byte order of their names
 //   | u8 n, n × (text16 name, text16 value)            kept headers, lower-case names, in byte order
 // Every part is framed by its length, so no two different requests share an encoding. A cookie or header that the client
@@ -20,7 +20,8 @@ namespace larder {
 
 inline constexpr std::size_t max_variant_bytes = 16384;
 inline constexpr std::size_t max_variant_pairs = 64;  // of cookies, and again of headers
-inline constexpr std::uint8_t variant_version = 1;
+// Variants of other versions are unknown: what is kept for them is found by nobody and ends with its time.
+inline constexpr std::uint8_t variant_version = 2;
 
 // A kept header that no client may send: the group of a session, as the site itself says it.
 inline constexpr std::string_view group_field = "larder-group";
@@ -53,6 +54,9 @@ struct Variant {
     std::string_view host;    // lower case; ":port" unless it is the scheme's default
     std::string_view path;    // starts with '/', as on the wire (percent-encoded)
     std::string_view query;   // without '?', normalised; empty when there is none
+    // Which of several sites of the same name it is, where the name does not tell: nginx's server blocks on other ports or
+    // addresses. Empty where the host tells it all. Not a part of the URL: a purge of the URL means the pages of all.
+    std::string_view site;
     std::vector<KeptCookie> cookies;
     std::vector<NamedValue> headers;
 
@@ -83,7 +87,7 @@ public:
     VariantWriter(char* buffer, std::size_t size) : begin_(buffer), at_(buffer), end_(buffer + size) {}
 
     void start(std::string_view method, std::string_view scheme, std::string_view host, std::string_view path,
-               std::string_view query);
+               std::string_view query, std::string_view site);
     void start_pairs();  // once for the cookies, once for the headers, both always
     void cookie(const KeptCookie& cookie);
     void header(std::string_view name, std::string_view value);

@@ -40,8 +40,8 @@ bool all_in(const std::vector<Pair>& part, const std::vector<Pair>& whole) {
 }
 
 bool goes_with(const Variant& fragment, const Variant& page, std::string_view target) {
-    return fragment.scheme == page.scheme && fragment.host == page.host && fragment.target() == target &&
-           !fragment.is_personal() && all_in(fragment.cookies, page.cookies) &&
+    return fragment.scheme == page.scheme && fragment.host == page.host && fragment.site == page.site &&
+           fragment.target() == target && !fragment.is_personal() && all_in(fragment.cookies, page.cookies) &&
            all_in(fragment.headers, page.headers);
 }
 
@@ -56,7 +56,8 @@ std::vector<std::string> keys_of_url(Store& store, std::uint64_t url) {
 
 bool is_due(Store& store, const std::string& key) {
     auto entry = read_stored_entry(store, key);
-    return entry && EntryView::trusted(entry->bytes).kind() == EntryKind::answer && entry->verdict != Verdict::fresh;
+    return entry && EntryView::trusted(entry->bytes).kind() == EntryKind::answer &&
+           entry->verdict != Verdict::fresh;
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// What the directives set: one MainConf, and a LocConf for each http, server and location block.
+// What the directives set: one MainConf, a SrvConf for each server block, and a LocConf for each http, server and location block.
 #pragma once
 
 #include <cstdint>
@@ -85,6 +85,11 @@ struct Setting {
     const T& value() const { return *own; }
 };
 
+struct SrvConf {
+    bool caches = false;  // it, or a location in it
+    std::string site[2];  // Variant::site, of http and of https (sites.hpp)
+};
+
 struct Where {
     bool on = false;
     bool near = true;
@@ -160,6 +165,7 @@ struct LocConf {
 };
 
 LocConf* loc_conf(ngx_http_request_t* r);
+SrvConf* srv_conf(ngx_http_request_t* r);
 MainConf* main_conf(ngx_http_request_t* r);
 MainConf* main_conf(ngx_cycle_t* cycle);
 

@@ -19,6 +19,11 @@ void* create_main(ngx_conf_t* cf) {
                    [&]() -> void* { return make<MainConf>(cf->pool); });
 }
 
+void* create_srv(ngx_conf_t* cf) {
+    return guarded(cf->log, "configuration", static_cast<void*>(nullptr),
+                   [&]() -> void* { return make<SrvConf>(cf->pool); });
+}
+
 void* create_loc(ngx_conf_t* cf) {
     return guarded(cf->log, "configuration", static_cast<void*>(nullptr),
                    [&]() -> void* { return make<LocConf>(cf->pool); });
@@ -106,6 +111,9 @@ char* merge_loc(ngx_conf_t* cf, void* parent, void* child) {
         own.lock_store.merge(outer.lock_store, true);
         own.max_size.merge(outer.max_size, 1u << 20);
 
+        if (own.enabled())
+            static_cast<SrvConf*>(ngx_http_conf_get_module_srv_conf(cf, ngx_http_larder_module))->caches =
+                true;
         own.kept_headers = kept_headers(own);
         own.kept_cookies = kept_cookies(own);
         Policy& policy = own.policy;
@@ -206,7 +214,7 @@ ngx_command_t directives[] = {
 };
 
 ngx_http_module_t module_context = {
-    preconfigure, postconfigure, create_main, init_main, nullptr, nullptr, create_loc, merge_loc,
+    preconfigure, postconfigure, create_main, init_main, create_srv, nullptr, create_loc, merge_loc,
 };
 
 }  // namespace larder::ngx

@@ -8,11 +8,16 @@
 
 namespace larder::ngx {
 
-inline std::string_view request_scheme(const ngx_http_request_t* r) {
+inline bool is_https(const ngx_http_request_t* r) {
 #if (NGX_HTTP_SSL)
-    if (r->connection->ssl != nullptr) return "https";
+    return r->connection->ssl != nullptr;
+#else
+    return false;
 #endif
-    return "http";
+}
+
+inline std::string_view request_scheme(const ngx_http_request_t* r) {
+    return is_https(r) ? "https" : "http";
 }
 
 // f(element) returns whether to go on.

@@ -5,25 +5,16 @@
 #include <string>
 
 #include "cache/request/key.hpp"
+#include "cache/request/url.hpp"
 #include "cache/response/fields.hpp"
 #include "ngx_module/near/shared_zone.hpp"
+#include "ngx_module/request/target.hpp"
 #include "ngx_module/stores/stores.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {
 
 namespace {
-
-std::string lower_host(std::string_view host, std::string_view default_port) {
-    std::string out(host);
-    std::transform(out.begin(), out.end(), out.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    if (out.size() > default_port.size() &&
-        std::string_view(out).substr(out.size() - default_port.size()) == default_port) {
-        out.resize(out.size() - default_port.size());
-    }
-    return out;
-}
 
 // A path as variants have it: decoded and encoded again, without a query.
 std::string variant_path(std::string_view path) {
@@ -52,24 +43,20 @@ bool is_of_host(std::string_view url, std::string_view host) {
 
 }  // namespace
 
-std::optional<std::uint64_t> url_hash(std::string_view url, std::string_view own_host) {
-    std::string_view default_port = ":80";
-    std::string_view host = own_host;
-    for (std::string_view scheme : {"http://", "https://"}) {
-        if (url.substr(0, scheme.size()) != scheme) continue;
-        if (scheme == "https://") default_port = ":443";
-        url.remove_prefix(scheme.size());
+std::optional<std::uint64_t> url_hash(ngx_http_request_t* r, std::string_view url) {
+    std::string storage;
+    std::string_view host;
+    for (std::string_view scheme : {"http", "https"}) {
+        if (url.substr(0, scheme.size()) != scheme || url.substr(scheme.size(), 3) != "://") continue;
+        url.remove_prefix(scheme.size() + 3);
         auto slash = std::min(url.find('/'), url.size());
-        host = url.substr(0, slash);
-        url.remove_prefix(slash);
-        if (url.empty()) url = "/";
+        host = normalise_authority(url.substr(0, slash), scheme, storage);
+        if (host.empty()) return std::nullopt;
+        url = slash < url.size() ? url.substr(slash) : "/";
+        break;
     }
-    if (url.empty() || url[0] != '/' || host.empty()) return std::nullopt;
-    return url_tag_hash(lower_host(host, default_port), variant_path(url));
-}
-
-std::string_view host_header(ngx_http_request_t* r) {
-    return r->headers_in.host != nullptr ? view(r->headers_in.host->value) : view(r->headers_in.server);
+    if (url.empty() || url[0] != '/') return std::nullopt;
+    return url_tag_hash(host.empty() ? request_authority(r, storage) : host, variant_path(url));
 }
 
 bool is_safe(ngx_http_request_t* r) {
@@ -96,9 +83,10 @@ void invalidate_after(ngx_http_request_t* r, const Ctx* ctx) {
         return;
     PurgeRequest purge;
     purge.mode = mode;
-    std::string_view host = host_header(r);
+    std::string storage;
+    std::string_view host = request_authority(r, storage);
     auto add = [&](std::string_view url) {
-        if (auto hash = url_hash(url, host)) purge.hashes.push_back(*hash);
+        if (auto hash = url_hash(r, url)) purge.hashes.push_back(*hash);
     };
     add(view(r->uri));
     for (ngx_list_part_t* part = &r->headers_out.headers.part; part != nullptr; part = part->next) {

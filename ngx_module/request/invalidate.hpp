@@ -11,10 +11,9 @@
 
 namespace larder::ngx {
 
-// The hash that each variant of a URL carries: "http://host/path", or "/path" of `own_host`. Nothing for what is no URL.
-std::optional<std::uint64_t> url_hash(std::string_view url, std::string_view own_host);
-// The host that the request is for, as the client named it.
-std::string_view host_header(ngx_http_request_t* r);
+// The hash that each variant of a URL carries: "http://host/path", or "/path" of the request's own host. Nothing for what is no
+// URL.
+std::optional<std::uint64_t> url_hash(ngx_http_request_t* r, std::string_view url);
 
 bool is_safe(ngx_http_request_t* r);  // its method (RFC 9110 section 9.2.1)
 

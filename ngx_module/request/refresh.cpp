@@ -10,6 +10,7 @@
 
 #include "cache/request/variant.hpp"
 #include "ngx_module/near/shared_zone.hpp"
+#include "ngx_module/nginx_versions.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/request.hpp"
 #include "ngx_module/stores/stores.hpp"
@@ -37,6 +38,7 @@ struct Refresh {
     ngx_listening_t* listening;
     std::string local;  // sockaddr that the client connected to
     std::string server_name;
+    in_port_t port;       // as the client named it
     std::string cookies;  // for the backend
     bool personal, near_only;
     bool https;
@@ -77,6 +79,7 @@ Refresh describe(ngx_http_request_t* r, Ctx* ctx) {
         refresh.local.assign(reinterpret_cast<const char*>(c->local_sockaddr), c->local_socklen);
     }
     refresh.server_name = view(r->headers_in.server);
+    refresh.port = named_port(r);
     refresh.https = variant->scheme == "https";
     refresh.cookies = backend_cookies(r, ctx);
     refresh.personal = ctx->personal;
@@ -210,6 +213,7 @@ void run(const Refresh& refresh) {
     r->discard_body = 1;
     r->read_event_handler = ngx_http_block_reading;
     r->headers_in.server = copy(r->pool, refresh.server_name);
+    set_named_port(r, refresh.port);
     r->headers_in.content_length_n = -1;
     r->headers_in.keep_alive_n = -1;
     if (ngx_list_init(&r->headers_in.headers, r->pool, 4, sizeof(ngx_table_elt_t)) != NGX_OK ||

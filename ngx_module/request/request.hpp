@@ -61,6 +61,7 @@ struct Fill {
     ngx_http_headers_in_t client_headers{};  // to be put back once the backend's answer is here
     ngx_str_t client_args{}, client_unparsed_uri{};
     bool client_valid_unparsed_uri = false;
+    in_port_t client_port = 0;
     bool reduced = false;      // ... is in force
     bool withheld = false;     // the client sent cookies or headers that the variant does not hold
     bool locked = false;       // we hold the key's fill lock

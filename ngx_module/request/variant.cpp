@@ -1,18 +1,20 @@
 // From nginx's request to the variant, and back: the reduced request that the backend gets to see.
 #include <algorithm>
-#include <array>
 
 #include "cache/request/coding.hpp"
 #include "cache/request/cookies.hpp"
 #include "cache/request/language.hpp"
 #include "cache/request/query.hpp"
+#include "cache/request/url.hpp"
 #include "cache/request/variant.hpp"
 #include "cache/response/fields.hpp"
 #include "cache/response/revalidate.hpp"
+#include "ngx_module/nginx_versions.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/group.hpp"
 #include "ngx_module/request/headers.hpp"
 #include "ngx_module/request/request.hpp"
+#include "ngx_module/request/target.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {
@@ -44,38 +46,6 @@ bool has_encoded_slash(ngx_http_request_t* r) {
         if (at + 2 < raw.size() && raw[at + 1] == '2' && (raw[at + 2] | 0x20) == 'f') return true;
     }
     return false;
-}
-
-std::string_view scheme_of(ngx_http_request_t* r) {
-#if (NGX_HTTP_SSL)
-    if (r->connection->ssl != nullptr) return "https";
-#endif
-    return "http";
-}
-
-// Lower case, without the scheme's default port.
-std::string_view host_of(ngx_http_request_t* r, std::string_view scheme, std::string& storage) {
-    std::string_view host;
-    if (r->host_start != nullptr && r->headers_in.server.len != 0) {
-        host = view(r->headers_in.server);  // an absolute target overrules Host (RFC 9112 section 3.2.2)
-    } else if (r->headers_in.host != nullptr) {
-        host = view(r->headers_in.host->value);
-    } else {
-        auto* server =
-            static_cast<ngx_http_core_srv_conf_t*>(ngx_http_get_module_srv_conf(r, ngx_http_core_module));
-        host = r->headers_in.server.len != 0 ? view(r->headers_in.server) : view(server->server_name);
-    }
-    std::string_view port = scheme == "https" ? ":443" : ":80";
-    if (host.size() > port.size() && host.substr(host.size() - port.size()) == port)
-        host.remove_suffix(port.size());
-    if (host.size() > 1 && host.back() == '.') host.remove_suffix(1);  // the root of the DNS, spelt out
-    if (std::any_of(host.begin(), host.end(), [](char c) { return c >= 'A' && c <= 'Z'; })) {
-        storage.assign(host);
-        std::transform(storage.begin(), storage.end(), storage.begin(),
-                       [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-        host = storage;
-    }
-    return host.empty() ? std::string_view("_") : host;
 }
 
 void write_cookies(VariantWriter& writer, const KeptCookies& cookies) {
@@ -153,6 +123,13 @@ ngx_table_elt_t* push_header(ngx_http_request_t* r, ngx_list_t* list, std::strin
     return header;
 }
 
+// The port as the reduced Host names it, for the variables that tell it.
+void name_port(ngx_http_request_t* r, const Variant& variant) {
+    ngx_str_t port = str(port_of(variant.host));
+    ngx_int_t number = ngx_atoi(port.data, port.len);
+    set_named_port(r, static_cast<in_port_t>(number > 0 && number < 65536 ? number : 0));
+}
+
 // Removes the headers of whose names, in lower case, `named` is true.
 template <typename F>
 void remove_headers(ngx_http_request_t* r, F&& named) {
@@ -183,7 +160,8 @@ void remove_headers(ngx_http_request_t* r, F&& named) {
 // Variables that nginx takes from the request's headers and target, and then remembers.
 bool is_of_request(std::string_view name) {
     return name.substr(0, 5) == "http_" || name.substr(0, 7) == "cookie_" || name == "request_uri" ||
-           name == "content_type" || name == "proxy_add_x_forwarded_for";
+           name == "request_port" || name == "is_request_port" || name == "content_type" ||
+           name == "proxy_add_x_forwarded_for";
 }
 
 // A subrequest shares its variables with the page and the page's other fragments, which are not reduced along with it.
@@ -274,10 +252,10 @@ bool build_variant(ngx_http_request_t* r, Ctx* ctx) {
     const KeptCookies& cookies = collect_cookies(r->headers_in, cookie_rules(ctx));
     if (cookies.bypass()) return refuse("bypass-cookie");
     std::string host_storage, path_storage, query_storage;
-    std::string_view scheme = scheme_of(r);
     VariantWriter writer(variant_buffer, sizeof variant_buffer);
-    writer.start("GET", scheme, host_of(r, scheme, host_storage), encoded_path(r, path_storage),
-                 normalise_query(conf.query.value(), view(r->args), query_storage));
+    writer.start("GET", request_scheme(r), request_authority(r, host_storage), encoded_path(r, path_storage),
+                 normalise_query(conf.query.value(), view(r->args), query_storage),
+                 srv_conf(r)->site[is_https(r)]);
     write_cookies(writer, cookies);
     write_headers(writer, r, ctx);
     auto variant = writer.finish();
@@ -331,6 +309,7 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
     fill.client_args = r->args;
     fill.client_unparsed_uri = r->unparsed_uri;
     fill.client_valid_unparsed_uri = r->valid_unparsed_uri;
+    fill.client_port = named_port(r);
     std::string cookies = ctx->role == Role::refresh ? ctx->cookies : backend_cookies(r, ctx);
     fill.withheld = ctx->role != Role::refresh && withholds(r, *variant, cookies);
     fill.reduced = true;
@@ -368,6 +347,7 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
     reduced.keep_alive_n = -1;
     reduced.connection_type = r->headers_in.connection_type;
     r->headers_in = reduced;
+    name_port(r, *variant);
     // Lists know where their last part is: this one has moved.
     ngx_list_t& moved = r->headers_in.headers;
     if (moved.last == &reduced.headers.part) moved.last = &moved.part;
@@ -384,6 +364,7 @@ void restore_request(ngx_http_request_t* r, Ctx* ctx) {
     if (!fill.reduced) return;
     fill.reduced = false;
     r->headers_in = fill.client_headers;
+    set_named_port(r, fill.client_port);
     r->args = fill.client_args;
     r->unparsed_uri = fill.client_unparsed_uri;
     // After an internal redirect the target is no longer what the client asked for.

@@ -15,13 +15,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     EXPECT(variant->encode() == bytes);
     EXPECT(variant->target().find_first_of("\r\n ") == std::string::npos);
     EXPECT(variant->url().ends_with(variant->target()));
-    EXPECT(variant->cookie_field([](std::string_view value) { return std::string(value); }).find_first_of("\r\n") == std::string::npos);
+    EXPECT(variant->cookie_field([](std::string_view value) { return std::string(value); })
+               .find_first_of("\r\n") == std::string::npos);
 
     // The writer of the hit path makes the same bytes, or says that they don't fit.
     char buffer[max_variant_bytes];
     for (std::size_t room : {size, size - 1}) {
         VariantWriter writer(buffer, room);
-        writer.start(variant->method, variant->scheme, variant->host, variant->path, variant->query);
+        writer.start(variant->method, variant->scheme, variant->host, variant->path, variant->query,
+                     variant->site);
         writer.start_pairs();
         for (const KeptCookie& cookie : variant->cookies) writer.cookie(cookie);
         writer.start_pairs();
