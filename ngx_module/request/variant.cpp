@@ -1,5 +1,6 @@
 // From nginx's request to the variant, and back: the reduced request that the backend gets to see.
 #include <algorithm>
+#include <cctype>
 
 #include "cache/request/coding.hpp"
 #include "cache/request/cookies.hpp"
@@ -121,6 +122,12 @@ ngx_table_elt_t* push_header(ngx_http_request_t* r, ngx_list_t* list, std::strin
         throw std::bad_alloc();
     header->hash = ngx_hash_strlow(header->lowcase_key, header->key.data, header->key.len);
     return header;
+}
+
+// Larder-Group is HTTP_LARDER_GROUP to CGI and its kin, and to some of them Larder_Group and Larder.Group are, too.
+bool is_larder_field(std::string_view lower_name) {
+    return lower_name.size() > 6 && lower_name.substr(0, 6) == "larder" &&
+           std::isalnum(static_cast<unsigned char>(lower_name[6])) == 0;
 }
 
 // The port as the reduced Host names it, for the variables that tell it.
@@ -373,7 +380,7 @@ void restore_request(ngx_http_request_t* r, Ctx* ctx) {
 }
 
 void strip_larder_request_headers(ngx_http_request_t* r) {
-    remove_headers(r, [](std::string_view lower_name) { return lower_name.substr(0, 7) == "larder-"; });
+    remove_headers(r, is_larder_field);
 }
 
 void strip_conditions(ngx_http_request_t* r) {
