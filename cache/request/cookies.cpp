@@ -184,6 +184,14 @@ std::string KeptCookies::field(std::int64_t now_s) const {
     return text;
 }
 
+std::optional<std::string_view> first_cookie(std::string_view field, std::string_view name) {
+    std::optional<std::string_view> found;
+    each_cookie(field, [&](std::string_view other, std::string_view value) {
+        if (other == name && !found) found = value;
+    });
+    return found;
+}
+
 std::optional<std::string_view> last_cookie(std::string_view field, std::string_view name) {
     std::optional<std::string_view> found;
     each_cookie(field, [&](std::string_view other, std::string_view value) {

@@ -99,7 +99,9 @@ private:
     bool bypass_ = false, session_ = false, personal_ = false, near_only_ = false;
 };
 
-// The value of the last cookie of this name in a Cookie field, the one that Django takes. The view points into `field`.
+// The value of the first cookie of this name in a Cookie field. The view points into `field`.
+std::optional<std::string_view> first_cookie(std::string_view field, std::string_view name);
+// The value of the last cookie of this name in a Cookie field, the one that Django takes.
 std::optional<std::string_view> last_cookie(std::string_view field, std::string_view name);
 
 // The rules, in their order, for the cookies that a framework sets unless the site says otherwise; none for a framework that

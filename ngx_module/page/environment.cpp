@@ -3,9 +3,11 @@
 
 #include <algorithm>
 
+#include "cache/request/cookies.hpp"
 #include "edge_includes/page_functions.hpp"
 #include "ngx_module/page/form_token.hpp"
 #include "ngx_module/request/headers.hpp"
+#include "ngx_module/request/target.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {
@@ -13,15 +15,12 @@ namespace larder::ngx {
 std::optional<std::string_view> RequestEnvironment::cookie(std::string_view name) {
     const auto& allowed = ctx_->conf->esi_cookies.value();
     if (std::find(allowed.begin(), allowed.end(), name) == allowed.end()) return std::nullopt;
-    ngx_str_t wanted = str(name), value;
-#if nginx_version >= 1023000
-    if (ngx_http_parse_multi_header_lines(request_, request_->headers_in.cookie, &wanted, &value) == nullptr)
-        return std::nullopt;
-#else
-    if (ngx_http_parse_multi_header_lines(&request_->headers_in.cookies, &wanted, &value) == NGX_DECLINED)
-        return std::nullopt;
-#endif
-    return view(value);
+    // Not nginx's own parser: from 1.29.6 on it is another one, and before that it takes a comma for the end of a cookie.
+    std::optional<std::string_view> found;
+    each_cookie_field(request_->headers_in, [&](std::string_view field) {
+        if (!found) found = first_cookie(field, name);
+    });
+    return found;
 }
 
 std::optional<std::string_view> RequestEnvironment::header(std::string_view name) {
@@ -38,7 +37,7 @@ std::string_view RequestEnvironment::query_string() {
 }
 
 std::string_view RequestEnvironment::host() {
-    return request_->headers_in.host != nullptr ? view(request_->headers_in.host->value) : std::string_view{};
+    return request_authority(request_, authority_);
 }
 
 std::string_view RequestEnvironment::method() {

@@ -1,6 +1,8 @@
 // What ESI expressions may know of an nginx request.
 #pragma once
 
+#include <string>
+
 #include "edge_includes/expression/environment.hpp"
 #include "ngx_module/ngx.hpp"
 #include "ngx_module/request/request.hpp"
@@ -14,7 +16,7 @@ public:
     std::optional<std::string_view> cookie(std::string_view name) override;  // larder_esi_cookie's alone
     std::optional<std::string_view> header(std::string_view name) override;
     std::string_view query_string() override;
-    std::string_view host() override;
+    std::string_view host() override;  // as the key has it
     std::string_view method() override;
     std::string_view path() override;
     std::string_view scheme() override;
@@ -28,6 +30,7 @@ private:
 
     ngx_http_request_t* request_;
     const Ctx* ctx_;
+    std::string authority_;
 };
 
 }  // namespace larder::ngx
