@@ -22,6 +22,11 @@ endif()
 
 add_library(nginx_headers INTERFACE)
 add_library(nginx::headers ALIAS nginx_headers)
-target_include_directories(nginx_headers SYSTEM INTERFACE
-    ${nginx_objs} ${nginx_src}/core ${nginx_src}/event ${nginx_src}/event/modules ${nginx_src}/os/unix
-    ${nginx_src}/http ${nginx_src}/http/modules ${nginx_src}/http/v2)
+# All that nginx's own makefile has for a module; event/quic and http/v3 are there from 1.25 on, and used with HTTP/3 alone.
+set(nginx_include_directories ${nginx_objs})
+foreach(folder core event event/modules event/quic os/unix http http/modules http/v2 http/v3)
+    if(EXISTS ${nginx_src}/${folder})
+        list(APPEND nginx_include_directories ${nginx_src}/${folder})
+    endif()
+endforeach()
+target_include_directories(nginx_headers SYSTEM INTERFACE ${nginx_include_directories})

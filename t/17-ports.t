@@ -95,8 +95,8 @@ is $page{$_}->count('/purged'), 2, "a purge by URL: site $_ was asked once more"
 
 # What a page may know of its host is what the key holds of it.
 $page{a}->set('/esi/*' => {headers => [['Cache-Control', 'max-age=60']], body => '<esi:vars>for $(HTTP_HOST)</esi:vars>'});
-is body("127.0.0.1:$port{a}", "GET http://LOCALHOST:80/esi/page HTTP/1.1\r\nHost: evil.example"), 'for localhost', 'the host in a page is that of the target' for 1 .. 2;
-is body("127.0.0.1:$port{a}", "GET /esi/page HTTP/1.1\r\nHost: Localhost."), 'for localhost', '... however it is spelt';
-is body("127.0.0.1:$port{a}", "GET /esi/page HTTP/1.1\r\nHost: localhost:81"), 'for localhost:81', '... with its port';
+like body("127.0.0.1:$port{a}", "GET http://LOCALHOST:80/esi/page HTTP/1.1\r\nHost: evil.example"), qr/^for localhost\r?$/m, 'the host in a page is that of the target' for 1 .. 2;
+like body("127.0.0.1:$port{a}", "GET /esi/page HTTP/1.1\r\nHost: Localhost."), qr/^for localhost\r?$/m, '... however it is spelt';
+like body("127.0.0.1:$port{a}", "GET /esi/page HTTP/1.1\r\nHost: localhost:81"), qr/^for localhost:81\r?$/m, '... with its port';
 
 done_testing;
