@@ -65,10 +65,13 @@ ngx_int_t postconfigure(ngx_conf_t* cf) {
     bool ok = add_handler(cf, NGX_HTTP_PREACCESS_PHASE, skip_access_handler) &&
               add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, lookup_handler) &&
               add_handler(cf, NGX_HTTP_LOG_PHASE, log_handler);
-    ngx_str_t scheme = ngx_string("scheme"), https = ngx_string("https");
+    ngx_str_t scheme = ngx_string("scheme"), https = ngx_string("https"), method = ngx_string("request_method");
     conf->scheme_index = ngx_http_get_variable_index(cf, &scheme);
     conf->https_index = ngx_http_get_variable_index(cf, &https);
-    return ok && conf->scheme_index != NGX_ERROR && conf->https_index != NGX_ERROR ? NGX_OK : NGX_ERROR;
+    conf->request_method_index = ngx_http_get_variable_index(cf, &method);
+    ok = ok && conf->scheme_index != NGX_ERROR && conf->https_index != NGX_ERROR &&
+         conf->request_method_index != NGX_ERROR;
+    return ok ? NGX_OK : NGX_ERROR;
 }
 
 ngx_int_t postconfigure_body(ngx_conf_t* cf) {

@@ -69,7 +69,8 @@ struct MainConf {
     std::vector<std::string> signing_keys;                        // the first signs, all are accepted
     std::shared_ptr<const Signer> cookie_signer;                  // null: no keys
     bool used = false;                                            // some location caches
-    ngx_int_t scheme_index = NGX_ERROR, https_index = NGX_ERROR;  // of the variables
+    // Of the variables.
+    ngx_int_t scheme_index = NGX_ERROR, https_index = NGX_ERROR, request_method_index = NGX_ERROR;
 
     const StoreConf* store(std::string_view name) const;
 };

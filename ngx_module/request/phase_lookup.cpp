@@ -317,7 +317,6 @@ ngx_int_t lookup(ngx_http_request_t* r) {
         ctx->conf = loc_conf(r);
         if (ctx->asked_group != nullptr) apply_group(ctx);
         apply_include(ctx);
-        strip_conditions(r);
         return begin(r, ctx);
     }
     return ctx->begun ? look(r, ctx) : begin(r, ctx);
@@ -443,11 +442,15 @@ Ctx::~Ctx() {
 
 Ctx* new_ctx(ngx_http_request_t* r, const LocConf* conf, Role role) {
     Ctx* ctx = make<Ctx>(r->pool);
-    ctx->request = r;
     ctx->conf = conf;
     ctx->role = role;
-    ngx_http_set_ctx(r, ctx, ngx_http_larder_module);
+    attach_ctx(r, ctx);
     return ctx;
+}
+
+void attach_ctx(ngx_http_request_t* r, Ctx* ctx) {
+    ctx->request = r;
+    ngx_http_set_ctx(r, ctx, ngx_http_larder_module);
 }
 
 Ctx* ctx_of(ngx_http_request_t* r) {

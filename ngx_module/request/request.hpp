@@ -59,6 +59,7 @@ struct Decoded {
 // A request on its way to the backend in its reduced form, and what comes back. Views are into the request's pool.
 struct Fill {
     ngx_http_headers_in_t client_headers{};  // to be put back once the backend's answer is here
+    ngx_http_request_body_t* client_body = nullptr;
     ngx_str_t client_args{}, client_unparsed_uri{};
     bool client_valid_unparsed_uri = false;
     in_port_t client_port = 0;
@@ -82,6 +83,13 @@ struct Fill {
     Storability decision;
     std::string body;
     std::string plan;
+};
+
+// What subrequests of ours have in the place of the client's request: made for the first one, in the pool, for all of them.
+struct Detached {
+    ngx_http_headers_in_t headers{};
+    ngx_http_request_body_t* body = nullptr;
+    const ngx_http_variable_value_t* variables = nullptr;  // to be copied
 };
 
 // For a fill, among the machines that share a store.
@@ -140,6 +148,7 @@ struct Ctx {
     const char* no_store = nullptr;    // why the answer is not to be kept, whatever it says
     Fetch* fetch = nullptr;            // fragment: the include it is for
     Group* asked_group = nullptr;      // ... or the session whose group it is to tell
+    Detached* detached = nullptr;      // once there is one
     Group* group = nullptr;            // of the visitor; null: not wanted, or there is no session
     ngx_event_t timer{};               // while waiting
     ngx_event_t again{};               // while another machine fills
@@ -166,6 +175,7 @@ struct Ctx {
 // The request's context; null when Larder has nothing to do with it. Survives internal redirects.
 Ctx* ctx_of(ngx_http_request_t* r);
 Ctx* new_ctx(ngx_http_request_t* r, const LocConf* conf, Role role);
+void attach_ctx(ngx_http_request_t* r, Ctx* ctx);
 
 // Whether a condition holds: is neither empty nor "0".
 bool is_true(ngx_http_request_t* r, const ngx_http_complex_value_t& condition);
@@ -195,8 +205,13 @@ const KeptCookies& collect_cookies(const ngx_http_headers_in_t& headers,
                                    const std::vector<CookieRule>& rules);
 // Removes Larder-* request headers, which only Larder's own parts may send.
 void strip_larder_request_headers(ngx_http_request_t* r);
-// Removes Range and the If-* headers: a page's client means the page by them, not its fragments.
+// Removes Range and the If-* headers: a page's client means the page by them, not the template that it is made from.
 void strip_conditions(ngx_http_request_t* r);
+// What a subrequest of ours gets instead of a copy of r: no body, and none of the fields that describe r, its body or the
+// client's connection. It is a request of its own.
+Detached* detach_from_client(ngx_http_request_t* r);
+// Into r's pool.
+ngx_http_variable_value_t* copy_variables(ngx_http_request_t* r, const ngx_http_variable_value_t* variables);
 
 // ---- lease.cpp
 // Whether the fill may begin, as far as other machines go. wait: the request has to be suspended, it will be resumed; pass:

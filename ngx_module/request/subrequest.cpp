@@ -1,6 +1,7 @@
 // How subrequests of ours begin and end.
 #include "ngx_module/request/subrequest.hpp"
 
+#include "ngx_module/pool.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {
@@ -8,7 +9,7 @@ namespace larder::ngx {
 Ctx* ask_location(ngx_http_request_t* r, const std::string& target, ngx_http_post_subrequest_pt ended,
                   void* data) {
     ngx_str_t uri = copy(r->pool, target);
-    ngx_str_t args = ngx_null_string;
+    ngx_str_t whole = uri, args = ngx_null_string;
     ngx_uint_t flags = 0;
     if (uri.data == nullptr) throw std::bad_alloc();
     if (ngx_http_parse_unsafe_uri(r, &uri, &args, &flags) != NGX_OK) return nullptr;
@@ -17,10 +18,21 @@ Ctx* ask_location(ngx_http_request_t* r, const std::string& target, ngx_http_pos
     if (after == nullptr) throw std::bad_alloc();
     after->handler = ended;
     after->data = data;
+    // All that can fail is done before nginx has the subrequest: it never runs as a copy of the client's request.
+    Ctx* asker = ctx_of(r);
+    if (asker->detached == nullptr) asker->detached = detach_from_client(r);
+    ngx_http_variable_value_t* variables = copy_variables(r, asker->detached->variables);
+    Ctx* ctx = make<Ctx>(r->pool);
+    ctx->role = Role::fragment;
     ngx_http_request_t* subrequest;
     if (ngx_http_subrequest(r, &uri, &args, &subrequest, after, NGX_HTTP_SUBREQUEST_BACKGROUND) != NGX_OK)
         return nullptr;
-    return new_ctx(subrequest, nullptr, Role::fragment);
+    subrequest->headers_in = asker->detached->headers;
+    subrequest->request_body = asker->detached->body;
+    subrequest->variables = variables;
+    subrequest->unparsed_uri = whole;
+    attach_ctx(subrequest, ctx);
+    return ctx;
 }
 
 OwnAnswer own_answer(ngx_http_request_t* r, Ctx* ctx, ngx_int_t rc) {

@@ -1,6 +1,7 @@
 // From nginx's request to the variant, and back: the reduced request that the backend gets to see.
 #include <algorithm>
 #include <cctype>
+#include <utility>
 
 #include "cache/request/coding.hpp"
 #include "cache/request/cookies.hpp"
@@ -164,22 +165,26 @@ void remove_headers(ngx_http_request_t* r, F&& named) {
     if (!ok) throw std::bad_alloc();
 }
 
-// Variables that nginx takes from the request's headers and target, and then remembers.
+// Variables that nginx takes from the request's headers, target and body, and then remembers.
 bool is_of_request(std::string_view name) {
     return name.substr(0, 5) == "http_" || name.substr(0, 7) == "cookie_" || name == "request_uri" ||
            name == "request_port" || name == "is_request_port" || name == "content_type" ||
-           name == "proxy_add_x_forwarded_for";
+           name == "content_length" || name == "proxy_add_x_forwarded_for" || name == "request_body" ||
+           name == "request_body_file";
 }
 
-// A subrequest shares its variables with the page and the page's other fragments, which are not reduced along with it.
+// nginx has a subrequest share its variables with the page and the page's other subrequests.
 void own_variables(ngx_http_request_t* r) {
+    r->variables = copy_variables(r, r->variables);
+}
+
+// Variables to be computed anew: one list per worker, with room for all of them before a request is changed.
+std::vector<ngx_uint_t> computed;
+
+void make_room_to_recompute(ngx_http_request_t* r) {
     auto* core =
         static_cast<ngx_http_core_main_conf_t*>(ngx_http_get_module_main_conf(r, ngx_http_core_module));
-    std::size_t bytes = core->variables.nelts * sizeof(ngx_http_variable_value_t);
-    auto* own = static_cast<ngx_http_variable_value_t*>(ngx_palloc(r->pool, bytes));
-    if (own == nullptr) throw std::bad_alloc();
-    ngx_memcpy(own, r->variables, bytes);
-    r->variables = own;
+    computed.reserve(core->variables.nelts);
 }
 
 // What was remembered of the request as it was before must not be said of what it is now: neither may the backend see what the
@@ -193,7 +198,7 @@ void recompute_variables(ngx_http_request_t* r) {
     }
     // Then those that the configuration computes from others, such as a map. What it only sets (set, captures,
     // auth_request_set) can't be computed again: it has its index for data, or its handler finds nothing.
-    std::vector<ngx_uint_t> computed;
+    computed.clear();
     for (ngx_uint_t i = 0; i < core->variables.nelts; i++) {
         const ngx_http_variable_t& definition = definitions[i];
         if ((definition.flags & NGX_HTTP_VAR_CHANGEABLE) == 0 || definition.get_handler == nullptr ||
@@ -227,6 +232,40 @@ bool withholds(ngx_http_request_t* r, const Variant& variant, const std::string&
         return !withheld;
     });
     return withheld;
+}
+
+// $request_method is the method of the client's request in its subrequests, too, if nobody says otherwise.
+void set_method(ngx_http_request_t* r) {
+    ngx_http_variable_value_t& method = r->variables[main_conf(r)->request_method_index];
+    method = {};
+    method.len = ngx_http_core_get_method.len & 0xfffffff;
+    method.data = ngx_http_core_get_method.data;
+    method.valid = 1;
+}
+
+// A body of no bytes, so that no module takes the client's for this request's, nor reads one.
+ngx_http_request_body_t* empty_body(ngx_http_request_t* r) {
+    auto* body = static_cast<ngx_http_request_body_t*>(ngx_pcalloc(r->pool, sizeof(ngx_http_request_body_t)));
+    if (body == nullptr) throw std::bad_alloc();
+    return body;
+}
+
+// Fields that describe the request they came with, or its body or the answer to it, or that change what its method means. CGI
+// and its successors make no difference between "-" and "_".
+bool describes_request(std::string_view lower_name) {
+    static constexpr std::string_view names[] = {
+        "accept-encoding", "digest", "expect", "range", "repr-digest", "x-http-method", "x-http-method-override",
+        "x-method-override"};
+    return lower_name.substr(0, 8) == "content-" || lower_name.substr(0, 3) == "if-" ||
+           std::find(std::begin(names), std::end(names), lower_name) != std::end(names);
+}
+
+// Fields of one connection (RFC 9110 section 7.6.1), other than those that its Connection field names.
+bool is_hop_by_hop(std::string_view lower_name) {
+    static constexpr std::string_view names[] = {
+        "connection", "http2-settings", "keep-alive",        "proxy-authorization", "proxy-connection",
+        "te",         "trailer",        "transfer-encoding", "upgrade"};
+    return std::find(std::begin(names), std::end(names), lower_name) != std::end(names);
 }
 
 const std::vector<CookieRule>& cookie_rules(const Ctx* ctx) {
@@ -319,7 +358,6 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
     fill.client_port = named_port(r);
     std::string cookies = ctx->role == Role::refresh ? ctx->cookies : backend_cookies(r, ctx);
     fill.withheld = ctx->role != Role::refresh && withholds(r, *variant, cookies);
-    fill.reduced = true;
 
     ngx_http_headers_in_t reduced{};
     if (ngx_list_init(&reduced.headers, r->pool, 8, sizeof(ngx_table_elt_t)) != NGX_OK)
@@ -353,17 +391,30 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
     reduced.content_length_n = -1;
     reduced.keep_alive_n = -1;
     reduced.connection_type = r->headers_in.connection_type;
+    ngx_str_t args = copy(r->pool, variant->query);
+    ngx_str_t target = copy(r->pool, variant->target());
+    if (args.data == nullptr || target.data == nullptr) throw std::bad_alloc();
+    ngx_http_request_body_t* body = r->request_body;
+    if (r != r->main) {
+        // nginx gives a subrequest the body of the client's request, and the reduced one says of no body how long it is.
+        body = empty_body(r);
+        own_variables(r);
+    }
+    make_room_to_recompute(r);
+    // Nothing fails from here on: a request is reduced as a whole, or not at all.
+    fill.reduced = true;
+    fill.client_body = std::exchange(r->request_body, body);
     r->headers_in = reduced;
     name_port(r, *variant);
     // Lists know where their last part is: this one has moved.
     ngx_list_t& moved = r->headers_in.headers;
     if (moved.last == &reduced.headers.part) moved.last = &moved.part;
-    r->args = copy(r->pool, variant->query);
+    r->args = args;
     // proxy_pass sends the raw URI as long as this says it is valid: send the variant's spelling instead.
-    r->unparsed_uri = copy(r->pool, variant->target());
+    r->unparsed_uri = target;
     r->valid_unparsed_uri = 0;
-    if (r != r->main) own_variables(r);
     recompute_variables(r);
+    if (r != r->main) set_method(r);
 }
 
 void restore_request(ngx_http_request_t* r, Ctx* ctx) {
@@ -372,6 +423,7 @@ void restore_request(ngx_http_request_t* r, Ctx* ctx) {
     fill.reduced = false;
     r->headers_in = fill.client_headers;
     set_named_port(r, fill.client_port);
+    r->request_body = fill.client_body;
     r->args = fill.client_args;
     r->unparsed_uri = fill.client_unparsed_uri;
     // After an internal redirect the target is no longer what the client asked for.
@@ -390,6 +442,57 @@ void strip_conditions(ngx_http_request_t* r) {
     ngx_http_headers_in_t& headers = r->headers_in;
     headers.range = headers.if_range = headers.if_match = headers.if_none_match = nullptr;
     headers.if_modified_since = headers.if_unmodified_since = nullptr;
+}
+
+ngx_http_variable_value_t* copy_variables(ngx_http_request_t* r, const ngx_http_variable_value_t* variables) {
+    auto* core =
+        static_cast<ngx_http_core_main_conf_t*>(ngx_http_get_module_main_conf(r, ngx_http_core_module));
+    std::size_t bytes = core->variables.nelts * sizeof(ngx_http_variable_value_t);
+    auto* copied = static_cast<ngx_http_variable_value_t*>(ngx_palloc(r->pool, bytes));
+    if (copied == nullptr) throw std::bad_alloc();
+    ngx_memcpy(copied, variables, bytes);
+    return copied;
+}
+
+Detached* detach_from_client(ngx_http_request_t* r) {
+    std::vector<std::string_view> named;
+    each_request_header(r->headers_in, [&named](const ngx_table_elt_t& header) {
+        if (equals(header.key, "connection"))
+            each_list_element(view(header.value), [&named](std::string_view name) { named.push_back(name); });
+        return true;
+    });
+    auto* detached = make<Detached>(r->pool);
+    ngx_http_request_t own = *r;  // r itself is not touched
+#if (NGX_PCRE)
+    own.realloc_captures = 1;
+#endif
+    remove_headers(&own, [&named](std::string_view lower_name) {
+        std::string name(lower_name);
+        std::replace(name.begin(), name.end(), '_', '-');
+        return describes_request(name) || is_hop_by_hop(name) ||
+               std::any_of(named.begin(), named.end(), [lower_name](std::string_view n) {
+                   return equals_ignore_case(n, lower_name);
+               });
+    });
+    ngx_http_headers_in_t& headers = own.headers_in;
+    headers.connection = headers.keep_alive = headers.te = headers.transfer_encoding = headers.upgrade = nullptr;
+    headers.expect = headers.content_length = headers.content_range = headers.content_type = nullptr;
+    headers.range = headers.if_range = headers.if_match = headers.if_none_match = nullptr;
+    headers.if_modified_since = headers.if_unmodified_since = nullptr;
+#if (NGX_HTTP_GZIP || NGX_HTTP_HEADERS)
+    headers.accept_encoding = nullptr;
+#endif
+    headers.content_length_n = -1;
+    headers.chunked = 0;
+    own.request_body = empty_body(r);
+    own_variables(&own);
+    make_room_to_recompute(&own);
+    recompute_variables(&own);
+    set_method(&own);
+    *detached = {headers, own.request_body, own.variables};
+    if (headers.headers.last == &headers.headers.part)
+        detached->headers.headers.last = &detached->headers.headers.part;
+    return detached;
 }
 
 }  // namespace larder::ngx
