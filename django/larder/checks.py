@@ -3,6 +3,7 @@ from django.apps import apps
 from django.conf import settings
 from django.core.checks import Error, Warning
 from django.db import models
+from django.db import router as connection_router
 from django.utils.module_loading import import_string
 
 from larder import conf
@@ -22,7 +23,7 @@ def check_settings(app_configs=None, **_):
     found = [*_names(given), *_types(given)]
     if found or not conf.get("ENABLED"):
         return found
-    return [*_keys(), *_daemon(), *_replicas(), *_labels(), *_sessions(), *_group(), *_middleware(), *_router(), *_silent_deletes()]
+    return [*_keys(), *_daemon(), *_replicas(), *_live(), *_labels(), *_sessions(), *_group(), *_middleware(), *_router(), *_silent_deletes()]
 
 
 def _names(given):
@@ -37,6 +38,11 @@ def _types(given):
         if name in conf.DEFAULTS and not isinstance(value, kind):
             wanted = " or ".join(k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,)))
             yield Error(f"LARDER[{name!r}] is {type(value).__name__}: it must be {wanted}.", id="larder.E003")
+
+
+def _live():
+    if conf.get("LIVE") not in ("primary", "routers"):
+        yield Error(f"LARDER['LIVE'] is {conf.get('LIVE')!r}: it must be \"primary\" or \"routers\".", id="larder.E015")
 
 
 def _keys():
@@ -117,13 +123,32 @@ def _middleware():
 def _router():
     if not conf.get("REPLICAS"):
         return
-    routers = [router if isinstance(router, str) else f"{type(router).__module__}.{type(router).__name__}"
-               for router in settings.DATABASE_ROUTERS]
-    if not any(_is_ours(router) for router in routers):
+    ours = import_string(ROUTER)
+    places = [place for place, router in enumerate(connection_router.routers) if isinstance(router, ours)]
+    if not places:
         yield Error(f"LARDER['REPLICAS'] is set, but DATABASE_ROUTERS lacks {ROUTER!r}.", id="larder.E011")
-    elif not _is_ours(routers[-1]):
-        yield Warning(f"{ROUTER!r} is not last in DATABASE_ROUTERS: it would answer for models that live elsewhere.",
-                      id="larder.W005")
+        return
+    for place, router in enumerate(connection_router.routers):
+        name = f"{type(router).__module__}.{type(router).__name__}"
+        for model in apps.get_models() if not isinstance(router, ours) else ():
+            aliases = _read_from(router, model)
+            if place < places[0] and aliases & conf.replicas():
+                yield Error(f"{name} sends reads of {model._meta.label} to a replica before {ROUTER!r} is asked: routes count for nothing, "
+                            "and what a lagging replica shows is kept as fresh.", id="larder.E013",
+                            hint=f"In DATABASE_ROUTERS, put {ROUTER!r} before it. Before ours go only routers of models that live elsewhere.")
+                break
+            if place > places[0] and aliases - {conf.PRIMARY, *conf.replicas()}:
+                yield Error(f"{name} says where {model._meta.label} lives, but {ROUTER!r} is asked before it, and would read it here.",
+                            id="larder.E014", hint=f"In DATABASE_ROUTERS, put it before {ROUTER!r}.")
+                break
+
+
+def _read_from(router, model):
+    """The aliases that a router answers with; it may choose at random, so it is asked several times."""
+    try:
+        return {router.db_for_read(model) for _ in range(32)} - {None}
+    except Exception:  # has no such method, or needs a request
+        return set()
 
 
 def _silent_deletes():
@@ -133,12 +158,3 @@ def _silent_deletes():
             if getattr(field.remote_field, "on_delete", None) in by_database:
                 yield Warning(f"{field} is changed by the database itself when what it refers to is deleted: that purges nothing.",
                               hint="Purge where you delete, or use on_delete=CASCADE, SET_NULL or SET_DEFAULT.", id="larder.W006")
-
-
-def _is_ours(path):
-    if path == ROUTER:
-        return True
-    try:
-        return issubclass(import_string(path), import_string(ROUTER))
-    except (ImportError, TypeError):
-        return False

@@ -15,6 +15,7 @@ DEFAULTS = {
     "OUTBOX": True,  # purges that larderd can't take are kept in the table larder_outbox until it can
     "DATABASE": PRIMARY,  # what larderd.toml calls this site's database
     "REPLICAS": [],  # aliases in DATABASES that a route may name
+    "LIVE": "primary",  # who reads for GET and HEAD without a route: "primary", or "routers", those after ours
     "ALWAYS_PRIMARY": ["sessions"],  # app labels, or "app_label.Model", never read from a replica
     "SITE": "",  # https://example.org: completes purge URLs given as paths
     "GROUP": "",  # dotted path of a function: request -> the group of its visitor, a short text; "" for none
@@ -25,3 +26,9 @@ DEFAULTS = {
 def get(name):
     """The value of LARDER[name], or its default. Read at each call, so override_settings works."""
     return getattr(settings, "LARDER", {}).get(name, DEFAULTS[name])
+
+
+def replicas():
+    """The aliases that show the primary's data later: those named, and those that Django's own tests take for it."""
+    mirrors = {alias for alias, database in settings.DATABASES.items() if database.get("TEST", {}).get("MIRROR") == PRIMARY}
+    return {*get("REPLICAS"), *mirrors}

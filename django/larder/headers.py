@@ -1,7 +1,7 @@
 """Surrogate-Control and Surrogate-Key: what the edge may do with a response, and the tags to purge it by."""
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Optional
 from urllib.parse import quote
@@ -94,9 +94,17 @@ def _policy(response, state):
     return policy
 
 
+def _kept_as_stale(policy):
+    """May be served while a regeneration, which reads where larderd says, makes a fresh one."""
+    return replace(policy, ttl=0) if policy and not policy.never else NEVER
+
+
 def set_surrogate_headers(response, state):
     """Writes both headers from what the view's decorator and the request's state hold. A view's own header stays."""
     policy = _policy(response, state)
+    if state.read_unchecked:
+        policy = _kept_as_stale(policy)
+        del response["Surrogate-Control"]
     directives = policy.directives() if policy else []
     if state.esi_used:
         directives.append(ESI_CONTENT)

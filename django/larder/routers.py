@@ -1,4 +1,8 @@
-"""Sends reads where the request's signed route says, unless that could show a request less than it knows."""
+"""Sends reads where the request's signed route says, unless that could show a request less than it knows.
+
+What a request without a route reads may be kept by the edge for as long as what a regeneration reads, but nobody has chosen a
+replica that is far enough for it: it reads the primary.
+"""
 from django.db import connections
 
 from larder import conf, state
@@ -6,9 +10,7 @@ from larder.primary import primary_wanted
 
 
 class LarderRouter:
-    """Last in DATABASE_ROUTERS: routers of models that live elsewhere answer first.
-
-    Without a valid route this router only keeps writes, and what must see them, away from replicas."""
+    """In DATABASE_ROUTERS after routers of models that live elsewhere, and before those that choose among replicas."""
 
     def db_for_read(self, model, instance=None, **hints):
         if not conf.get("ENABLED") or not _concerns_us(instance):
@@ -16,9 +18,13 @@ class LarderRouter:
         request_state = state.current()
         if _must_use_primary(model, request_state):
             return conf.PRIMARY
-        if request_state is None or request_state.route is None:
+        if request_state is None:
             return None
-        return request_state.route.alias
+        if request_state.route is not None:
+            return request_state.route.alias
+        if conf.get("LIVE") == "primary" and request_state.request.method in ("GET", "HEAD"):
+            return conf.PRIMARY
+        return None
 
     def db_for_write(self, model, instance=None, **hints):
         if not conf.get("ENABLED") or not _concerns_us(instance):

@@ -4,6 +4,7 @@ import contextvars
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional
 
+from larder import conf
 from larder.headers import checked_tag
 from larder.signing import Route
 
@@ -24,6 +25,13 @@ class RequestState:
     query_count: int = 0
     query_seconds: float = 0.0
     aliases: Dict[str, None] = field(default_factory=dict)  # that answered a query, in order
+
+    @property
+    def read_unchecked(self):
+        """Whether a replica answered that nobody had checked for this request: it may have lacked the write that the edge
+        believes to be in what it gets."""
+        checked = {conf.PRIMARY, self.route.alias if self.route else conf.PRIMARY}
+        return any(alias in conf.replicas() and alias not in checked for alias in self.aliases)
 
     @property
     def behind_larder(self):

@@ -15,6 +15,16 @@ from tests.shop.models import Ad, Category, Label
 from tests.shop.views import script
 
 
+class ToReplica2:
+    """A router that chooses among replicas by itself."""
+
+    def db_for_read(self, model, **hints):
+        return "replica2"
+
+    def allow_relation(self, first, second, **hints):
+        return True
+
+
 class RouterCase(DatabaseCase):
     def run_routed(self, function, **headers):
         """Runs function(request) in a view, routed to replica1 unless headers say otherwise; gives what it returned (as
@@ -75,6 +85,30 @@ class WithoutValidRoute(RouterCase):
     def test_unknown_alias(self):
         with self.assertLogs("larder.middleware", "WARNING"):
             self.assert_primary(HTTP_LARDER_ROUTE=Route("mars").signed())
+
+    def test_others_choose_neither_for_the_edge_nor_against_a_route(self):
+        """Else what a lagging replica shows would be kept for its whole lifetime."""
+        with override_settings(DATABASE_ROUTERS=["larder.routers.LarderRouter", "tests.test_router.ToReplica2"]):
+            self.assert_primary(HTTP_ACCEPT="*/*")
+            self.assert_asks(lambda r: Ad.objects.count(), "replica1")
+            script["run"] = lambda r: Ad.objects.count()
+            with recorded() as log:
+                Client().post("/ask/")
+            self.assertEqual([alias for alias, _ in log], ["replica2"])  # which nobody keeps
+            with override_settings(LARDER={**LARDER, "LIVE": "routers"}):
+                self.assert_asks(lambda r: Ad.objects.count(), "replica2", HTTP_ACCEPT="*/*")
+
+    def test_what_an_unchecked_replica_showed_is_never_kept_as_fresh(self):
+        for routers, live, headers in [(["larder.routers.LarderRouter", "tests.test_router.ToReplica2"], "routers", {}),
+                                       (["tests.test_router.ToReplica2", "larder.routers.LarderRouter"], "primary", {}),
+                                       (["tests.test_router.ToReplica2", "larder.routers.LarderRouter"], "primary", routed("replica1"))]:
+            with self.subTest(routers), override_settings(DATABASE_ROUTERS=routers, LARDER={**LARDER, "LIVE": live}):
+                self.assertEqual(Client().get(f"/ad/{self.ad.pk}/", **headers)["Surrogate-Control"],
+                                 "max-age=0, stale-while-revalidate=30, stale-if-error=600")
+                script["run"] = lambda r: Ad.objects.count()
+                self.assertEqual(Client().get("/ask/", **headers)["Surrogate-Control"], "no-store")
+        self.assertEqual(Client().get(f"/ad/{self.ad.pk}/", **routed("replica1"))["Surrogate-Control"],
+                         "max-age=60, stale-while-revalidate=30, stale-if-error=600")
 
     def test_disabled(self):
         with override_settings(LARDER={**LARDER, "ENABLED": False}):

@@ -2,6 +2,7 @@
 import contextlib
 import io
 import os
+import random
 from unittest import mock
 
 from django.conf import settings
@@ -53,11 +54,34 @@ class Checks(SimpleTestCase):
         self.assert_finds("larder.E010", MIDDLEWARE=MIDDLEWARE[1:])
         self.assert_finds("larder.W004", MIDDLEWARE=MIDDLEWARE[::-1])
         self.assert_finds("larder.E011", DATABASE_ROUTERS=[])
-        self.assert_finds("larder.W005", DATABASE_ROUTERS=["larder.routers.LarderRouter", "tests.test_settings.Other"])
+
+    def test_the_order_of_routers(self):
+        ours, at_random, elsewhere, other = ("larder.routers.LarderRouter", *(
+            f"tests.test_settings.{name}" for name in ("AtRandom", "Elsewhere", "Other")))
+        for routers, found in [([ours], []), ([ours, at_random], []), ([elsewhere, ours, at_random], []), ([other, ours, other], []),
+                               ([at_random, ours], ["larder.E013"]), ([elsewhere, at_random, ours], ["larder.E013"]),
+                               ([ours, elsewhere], ["larder.E014"]), ([at_random], ["larder.E011"])]:
+            with self.subTest(routers):
+                self.assert_finds(*found, DATABASE_ROUTERS=routers)
+        self.assert_finds("larder.E015", larder={**GOOD, "LIVE": "replica"})
 
 
 class Other:
-    """Another site's router."""
+    """A router with nothing to say."""
+
+
+class AtRandom:
+    """The one of Django's documentation."""
+
+    def db_for_read(self, model, **hints):
+        return random.choice(["default", "replica1", "replica2"])
+
+
+class Elsewhere:
+    """Of models that live in another database."""
+
+    def db_for_read(self, model, **hints):
+        return "elsewhere" if model._meta.label == "shop.Label" else None
 
 
 class Commands(DatabaseCase):
