@@ -1,6 +1,8 @@
 // libmemcached's calls, with its return codes sorted into answers and errors.
 #include "memcached_client.hpp"
 
+#include "daemon/stores/store.hpp"
+
 #include <ctime>
 
 namespace larder::daemon {
@@ -69,6 +71,9 @@ memcached_return_t MemcachedClient::run(const std::string& key, F&& f) {
         case MEMCACHED_END:
             give_back(std::move(handle));
             return result;
+        case MEMCACHED_E2BIG:
+            give_back(std::move(handle));
+            throw TooLarge("memcached, " + key + ": larger than an item may be (memcached -I)");
         default: {
             std::string why = memcached_last_error_message(handle.get());
             if (why.empty()) why = memcached_strerror(handle.get(), result);

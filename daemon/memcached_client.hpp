@@ -21,7 +21,8 @@ public:
     using std::runtime_error::runtime_error;
 };
 
-// All methods throw MemcachedError when the server cannot be reached or refuses.
+// All methods throw MemcachedError when the server cannot be reached or refuses, and TooLarge (stores/store.hpp) for a value
+// above the server's item size.
 class MemcachedClient {
 public:
     struct Item {
@@ -32,7 +33,7 @@ public:
     MemcachedClient(const std::vector<HostPort>& servers, std::chrono::milliseconds timeout);
 
     std::optional<Item> get(const std::string& key);
-    // `lifetime` 0: for ever. A value that the server holds to be too large is an error.
+    // `lifetime` 0: for ever.
     void set(const std::string& key, std::string_view value, std::chrono::milliseconds lifetime);
     // False: there is one already.
     bool add(const std::string& key, std::string_view value, std::chrono::milliseconds lifetime);

@@ -88,11 +88,12 @@ return 1
 
 // KEYS: due, running, dirty, jobs, alive. ARGV: KEY, delay in ms (negative: more urgent), job, "1" if urgent.
 // Returns "new", "dup" (queued already), "raised" (queued already, now due earlier), "running", "dirty" (running, and will
-// run once more), or "nodaemon": nobody takes jobs, nothing was queued.
+// run once more); or, where nothing was queued, "nodaemon": nobody takes jobs, or "refused": a daemon could not do it lately.
 inline constexpr char enqueue[] = R"lua(
 if redis.call('EXISTS', KEYS[5]) == 0 then return 'nodaemon' end
 local key = ARGV[1]
 if redis.call('ZSCORE', KEYS[2], key) then
+  if redis.call('HGET', KEYS[4], key) == '' then return 'refused' end
   if ARGV[4] ~= '1' then return 'running' end
   redis.call('SADD', KEYS[3], key)
   redis.call('HSET', KEYS[4], key, ARGV[3])

@@ -4,7 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include "daemon/clock.hpp"
-#include "daemon/queue/priority.hpp"
+#include "cache/priority.hpp"
 #include "daemon/stores/entry_start.hpp"
 
 namespace larder::daemon {
@@ -66,7 +66,7 @@ bool Purger::regenerate(const std::string& name, Store& store, const std::string
     job.variant = entry->variant;
     Enqueued result = queue_.enqueue(key, encode_job(job), delay_of(job.reason), job.urgent());
     if (result == Enqueued::nodaemon || result == Enqueued::full) return false;
-    metrics_.purge_job();
+    if (result != Enqueued::refused) metrics_.purge_job();  // refused: nginx makes it for its next visitor
     return true;
 }
 

@@ -1,6 +1,6 @@
 // What nginx says on the job socket: RESP requests, a queue's answers. Bytes in, bytes out, no socket.
 //
-//   ENQUEUE KEY DELAY_MS URGENT JOB  ->  +new +dup +raised +running +dirty +nodaemon, as Redis's enqueue script; +full: no room
+//   ENQUEUE KEY DELAY_MS URGENT JOB  ->  +new +dup +raised +running +dirty +refused +nodaemon, as Redis's enqueue script; +full: no room
 //   PING                             ->  +PONG
 // A request is an array of bulk strings. Anything else, or more than max_request_bytes, ends the conversation.
 #pragma once

@@ -37,9 +37,10 @@ void MemoryQueue::requeue(Items::iterator item, UnixMs at) {
     move(item, State::queued, at);
 }
 
-Failed MemoryQueue::fail(Items::iterator item, UnixMs retry_at) {
+Failed MemoryQueue::fail(Items::iterator item, UnixMs retry_at, Attempt attempt) {
     UnixMs now = clock_();
-    if (++item->second.attempts < limits_.attempts) {
+    if (attempt == Attempt::counts) item->second.attempts++;
+    if (item->second.attempts < limits_.attempts) {
         if (retry_at > now) {
             move(item, State::waiting, retry_at);
         } else {
@@ -70,6 +71,7 @@ Enqueued MemoryQueue::enqueue(std::string_view key, std::string_view job, std::c
         return Enqueued::fresh;
     }
     Item& item = found->second;
+    if (item.refused) return Enqueued::refused;
     if (urgent) item.job = job;
     if (item.state != State::queued) {
         item.dirty = item.dirty || urgent;
@@ -111,10 +113,22 @@ Finished MemoryQueue::finish(const Lease& lease) {
     return Finished::requeued;
 }
 
-Failed MemoryQueue::fail(const Lease& lease, std::chrono::milliseconds backoff) {
+Failed MemoryQueue::fail(const Lease& lease, std::chrono::milliseconds wait, Attempt attempt) {
     std::lock_guard lock(mutex_);
     auto item = leased(lease);
-    return item == items_.end() ? Failed::lost : fail(item, clock_() + backoff.count());
+    return item == items_.end() ? Failed::lost : fail(item, clock_() + wait.count(), attempt);
+}
+
+bool MemoryQueue::refuse(const Lease& lease) {
+    std::lock_guard lock(mutex_);
+    auto item = leased(lease);
+    if (item == items_.end()) return false;
+    item->second.refused = true;
+    item->second.dirty = false;
+    item->second.attempts = limits_.attempts;
+    item->second.job.clear();
+    move(item, State::waiting, clock_() + limits_.give_up_for.count());
+    return true;
 }
 
 bool MemoryQueue::postpone(const Lease& lease, std::chrono::milliseconds delay) {
@@ -155,7 +169,7 @@ std::size_t MemoryQueue::reap() {
         auto item = items_.find(held_.begin()->second);
         if (item->second.state == State::running) {
             crashed++;
-            fail(item, now);
+            fail(item, now, Attempt::counts);
         } else if (item->second.attempts < limits_.attempts) {
             requeue(item, now);
         } else if (item->second.dirty) {

@@ -23,7 +23,8 @@ public:
     std::vector<Claim> claim(std::size_t most) override;
     void wait(std::chrono::milliseconds longest) override;
     Finished finish(const Lease& lease) override;
-    Failed fail(const Lease& lease, std::chrono::milliseconds backoff) override;
+    Failed fail(const Lease& lease, std::chrono::milliseconds wait, Attempt attempt) override;
+    bool refuse(const Lease& lease) override;
     bool postpone(const Lease& lease, std::chrono::milliseconds delay) override;
     void run_again(const Lease& lease, std::string_view job) override;
     std::vector<Lease> renew(const std::vector<Lease>& leases) override;
@@ -42,6 +43,7 @@ private:
         UnixMs at = 0;          // queued: due; running: the lease's deadline; waiting: its end
         unsigned attempts = 0;  // failed ones
         bool dirty = false;
+        bool refused = false;
     };
     using Items = std::unordered_map<std::string, Item>;
     using Times = std::set<std::pair<UnixMs, std::string>>;
@@ -50,7 +52,7 @@ private:
     void move(Items::iterator item, State state, UnixMs at);
     void remove(Items::iterator item);
     Items::iterator leased(const Lease& lease);
-    Failed fail(Items::iterator item, UnixMs retry_at);
+    Failed fail(Items::iterator item, UnixMs retry_at, Attempt attempt);
     void requeue(Items::iterator item, UnixMs at);
 
     const QueueLimits limits_;

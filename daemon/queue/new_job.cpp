@@ -3,7 +3,7 @@
 
 #include "cache/request/key.hpp"
 #include "daemon/clock.hpp"
-#include "daemon/queue/priority.hpp"
+#include "cache/priority.hpp"
 
 namespace larder::daemon {
 

@@ -15,6 +15,8 @@ const char* to_string(Enqueued result) {
             return "running";
         case Enqueued::dirty:
             return "dirty";
+        case Enqueued::refused:
+            return "refused";
         case Enqueued::nodaemon:
             return "nodaemon";
         case Enqueued::full:

@@ -9,6 +9,8 @@
 //                          |                           |
 //                          +<--- dirty --- given up <--+ after so many attempts; (absent) after a while
 //
+// A job that no daemon can do is refused: it has no bytes any more, enqueuers are told so, and it is absent after a while.
+//
 // There is at most one job for a key. An urgent job (a purge) for one that is running, waiting or given up marks it dirty
 // and replaces its bytes: it will run once more, or at all. Any other job for it is dropped as `running`: so back-off holds
 // however many visitors ask. An urgent job for a queued one replaces its bytes.
@@ -29,6 +31,7 @@ enum class Enqueued : std::uint8_t {
     raised,    // queued already, now due earlier
     running,   // running, waiting or given up; dropped
     dirty,     // the same, but urgent: will run once more
+    refused,   // a daemon took it lately and could not do it: whoever asks must see to it himself
     nodaemon,  // nobody takes jobs; dropped
     full,      // no room; dropped
 };
@@ -53,6 +56,8 @@ enum class Finished : std::uint8_t {
     requeued,
     lost
 };  // lost: the lease had expired, someone else has the job
+// What failed the job: something about it, which it may do so many times; or a server that was away, which is not its fault.
+enum class Attempt : std::uint8_t { counts, free };
 enum class Failed : std::uint8_t { waiting, given_up, lost };
 
 struct QueueDepths {
@@ -85,8 +90,10 @@ public:
     virtual void wait(std::chrono::milliseconds longest) = 0;
 
     virtual Finished finish(const Lease& lease) = 0;
-    // `backoff`: the wait before the next attempt, if there is one.
-    virtual Failed fail(const Lease& lease, std::chrono::milliseconds backoff) = 0;
+    // `wait`: before the next attempt, if there is one.
+    virtual Failed fail(const Lease& lease, std::chrono::milliseconds wait, Attempt attempt) = 0;
+    // The job cannot be done by any daemon. False: lost.
+    virtual bool refuse(const Lease& lease) = 0;
     // Puts the job back, due after `delay`, without counting an attempt. False: lost.
     virtual bool postpone(const Lease& lease, std::chrono::milliseconds delay) = 0;
     // Makes a job that is running run once more, with these bytes; no effect when it is marked already.

@@ -25,8 +25,8 @@ std::string unique_name() {
 }
 
 Enqueued enqueued_from(std::string_view word) {
-    for (Enqueued result :
-         {Enqueued::fresh, Enqueued::dup, Enqueued::raised, Enqueued::running, Enqueued::dirty}) {
+    for (Enqueued result : {Enqueued::fresh, Enqueued::dup, Enqueued::raised, Enqueued::running,
+                            Enqueued::dirty, Enqueued::refused}) {
         if (word == to_string(result)) return result;
     }
     return Enqueued::nodaemon;
@@ -82,13 +82,21 @@ Finished RedisQueue::finish(const Lease& lease) {
     return reply.text() == "requeued" ? Finished::requeued : Finished::lost;
 }
 
-Failed RedisQueue::fail(const Lease& lease, std::chrono::milliseconds backoff) {
+Failed RedisQueue::fail(const Lease& lease, std::chrono::milliseconds wait, Attempt attempt) {
     static const RedisScript script(queue_scripts::fail);
-    RedisReply reply = redis_->eval(
-        script, {running_, jobs_, attempts_, owners_, dead_, buried_},
-        {lease.key, lease.token, std::to_string(limits_.attempts), ms(backoff), ms(limits_.give_up_for)});
+    RedisReply reply = redis_->eval(script, {running_, jobs_, attempts_, owners_, dead_, buried_},
+                                    {lease.key, lease.token, std::to_string(limits_.attempts), ms(wait),
+                                     ms(limits_.give_up_for), attempt == Attempt::counts ? "1" : "0"});
     if (reply.text() == "waiting") return Failed::waiting;
     return reply.text() == "given up" ? Failed::given_up : Failed::lost;
+}
+
+bool RedisQueue::refuse(const Lease& lease) {
+    static const RedisScript script(queue_scripts::refuse);
+    return redis_
+               ->eval(script, {running_, jobs_, attempts_, owners_, dirty_},
+                      {lease.key, lease.token, std::to_string(limits_.attempts), ms(limits_.give_up_for)})
+               .integer() == 1;
 }
 
 bool RedisQueue::postpone(const Lease& lease, std::chrono::milliseconds delay) {

@@ -18,7 +18,8 @@ public:
     std::vector<Claim> claim(std::size_t most) override;
     void wait(std::chrono::milliseconds longest) override;
     Finished finish(const Lease& lease) override;
-    Failed fail(const Lease& lease, std::chrono::milliseconds backoff) override;
+    Failed fail(const Lease& lease, std::chrono::milliseconds wait, Attempt attempt) override;
+    bool refuse(const Lease& lease) override;
     bool postpone(const Lease& lease, std::chrono::milliseconds delay) override;
     void run_again(const Lease& lease, std::string_view job) override;
     std::vector<Lease> renew(const std::vector<Lease>& leases) override;

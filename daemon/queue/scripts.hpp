@@ -44,7 +44,8 @@ redis.call('HDEL', KEYS[4], key)
 return 'removed'
 )lua";
 
-// KEYS: running, jobs, attempts, owners, dead, buried. ARGV: KEY, token, attempts allowed, back-off in ms, give up for ms.
+// KEYS: running, jobs, attempts, owners, dead, buried. ARGV: KEY, token, attempts allowed, wait in ms, give up for ms,
+// "1" if the attempt counts, else "0".
 // Returns "waiting", "given up" or "lost".
 inline constexpr char fail[] = R"lua(
 local key = ARGV[1]
@@ -52,7 +53,7 @@ if redis.call('HGET', KEYS[4], key) ~= ARGV[2] then return 'lost' end
 redis.call('HDEL', KEYS[4], key)
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-if redis.call('HINCRBY', KEYS[3], key, 1) < tonumber(ARGV[3]) then
+if redis.call('HINCRBY', KEYS[3], key, ARGV[6]) < tonumber(ARGV[3]) then
   redis.call('ZADD', KEYS[1], now + ARGV[4], key)
   return 'waiting'
 end
@@ -64,6 +65,20 @@ for _, old in ipairs(redis.call('ZRANGE', KEYS[6], 0, -1001)) do
   redis.call('ZREM', KEYS[6], old)
 end
 return 'given up'
+)lua";
+
+// KEYS: running, jobs, attempts, owners, dirty. ARGV: KEY, token, attempts allowed, give up for ms. Returns 1, or 0 when the
+// lease was lost. A job without bytes is what the enqueue script knows a refused one by.
+inline constexpr char refuse[] = R"lua(
+local key = ARGV[1]
+if redis.call('HGET', KEYS[4], key) ~= ARGV[2] then return 0 end
+redis.call('HDEL', KEYS[4], key)
+redis.call('SREM', KEYS[5], key)
+local t = redis.call('TIME')
+redis.call('ZADD', KEYS[1], t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[4], key)
+redis.call('HSET', KEYS[2], key, '')
+redis.call('HSET', KEYS[3], key, ARGV[3])
+return 1
 )lua";
 
 // KEYS: due, running, dirty, owners. ARGV: KEY, token, delay in ms. Returns 1, or 0 when the lease was lost.

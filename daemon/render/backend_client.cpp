@@ -1,6 +1,8 @@
 // One transfer is one Transfer object: owned by waiting_ until the thread takes it, then by running_.
 #include "backend_client.hpp"
 
+#include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <stdexcept>
 
@@ -27,14 +29,28 @@ struct BackendClient::Transfer {
     Done done;
     BackendAnswer answer;
     std::size_t header_bytes = 0;
+    int status = 0;  // of the header section that comes, or came last
+    bool head_is_complete = false;
     const char* refused = nullptr;  // why we stopped reading
     char error[CURL_ERROR_SIZE] = "";
     std::unique_ptr<curl_slist, FreeList> fields;
     std::unique_ptr<CURL, FreeEasy> easy;
 
     void prepare();
-    static std::size_t on_header(char* line, std::size_t one, std::size_t size, void* self);
-    static std::size_t on_body(char* bytes, std::size_t one, std::size_t size, void* self);
+    bool take_header(std::string_view line);
+    bool take_body(std::string_view bytes);
+
+    // libcurl's callback. No exception may pass through libcurl, which is C.
+    template <bool (Transfer::*take)(std::string_view)>
+    static std::size_t on(char* bytes, std::size_t, std::size_t size, void* self) {
+        auto& transfer = *static_cast<Transfer*>(self);
+        try {
+            return (transfer.*take)({bytes, size}) ? size : CURL_WRITEFUNC_ERROR;
+        } catch (const std::bad_alloc&) {
+            transfer.refused = "out of memory";
+            return CURL_WRITEFUNC_ERROR;
+        }
+    }
 };
 
 void BackendClient::Transfer::prepare() {
@@ -63,44 +79,45 @@ void BackendClient::Transfer::prepare() {
                      static_cast<long>(std::max<std::int64_t>(request.timeout.count(), 1)));
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, error);
-    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on<&Transfer::take_header>);
     curl_easy_setopt(e, CURLOPT_HEADERDATA, this);
-    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on<&Transfer::take_body>);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, this);
     answer.request_ms = unix_ms();
 }
 
-std::size_t BackendClient::Transfer::on_header(char* line, std::size_t, std::size_t size, void* self) {
-    auto& transfer = *static_cast<Transfer*>(self);
-    BackendAnswer& answer = transfer.answer;
-    std::string_view text(line, size);
-    while (text.ends_with('\n') || text.ends_with('\r')) text.remove_suffix(1);
-    transfer.header_bytes += size;
-    if (text.starts_with("HTTP/")) {  // a 1xx response may have come before
+bool BackendClient::Transfer::take_header(std::string_view line) {
+    header_bytes += line.size();
+    while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
+    // Trailers come through here, too, whatever they look like: nothing in them may steer us.
+    if (head_is_complete && status >= 200) return true;
+    if (line.starts_with("HTTP/")) {  // a 1xx response may have come before
+        std::string_view code = line.substr(std::min(line.size(), line.find(' ') + 1));
+        status = 0;
+        std::from_chars(code.data(), code.data() + code.size(), status);
         answer.headers.clear();
-        return size;
+        head_is_complete = false;
+        return true;
     }
-    if (transfer.header_bytes > most_header_bytes || answer.headers.size() >= most_header_lines) {
-        transfer.refused = "the header section is larger than 64 KiB or 256 lines";
-        return 0;
+    if (header_bytes > most_header_bytes || answer.headers.size() >= most_header_lines) {
+        refused = "the header section is larger than 64 KiB or 256 lines";
+        return false;
     }
     answer.response_ms = unix_ms();
-    std::size_t colon = text.find(':');
-    if (colon == std::string_view::npos) return size;
-    // Trailers come through here, too; they describe a body that is complete, and nothing in them may steer us.
-    if (!answer.body.empty()) return size;
-    answer.headers.emplace_back(text.substr(0, colon), trim_ows(text.substr(colon + 1)));
-    return size;
+    head_is_complete = line.empty();
+    std::size_t colon = line.find(':');
+    if (colon != std::string_view::npos)
+        answer.headers.emplace_back(line.substr(0, colon), trim_ows(line.substr(colon + 1)));
+    return true;
 }
 
-std::size_t BackendClient::Transfer::on_body(char* bytes, std::size_t, std::size_t size, void* self) {
-    auto& transfer = *static_cast<Transfer*>(self);
-    if (size > transfer.request.max_body - transfer.answer.body.size()) {
-        transfer.refused = "the body is larger than allowed";
-        return 0;
+bool BackendClient::Transfer::take_body(std::string_view bytes) {
+    if (bytes.size() > request.max_body - answer.body.size()) {
+        refused = "the body is larger than allowed";
+        return false;
     }
-    transfer.answer.body.append(bytes, size);
-    return size;
+    answer.body.append(bytes);
+    return true;
 }
 
 BackendClient::BackendClient() : multi_(curl_multi_init()) {
@@ -136,12 +153,27 @@ void BackendClient::start_waiting() {
         std::lock_guard lock(mutex_);
         fresh.swap(waiting_);
     }
-    for (auto& transfer : fresh) {
+    for (auto& transfer : fresh) start(std::move(transfer));
+}
+
+void BackendClient::start(std::unique_ptr<Transfer> transfer) {
+    std::string why;
+    try {
         transfer->prepare();
         CURL* easy = transfer->easy.get();
-        running_.emplace(easy, std::move(transfer));
-        curl_multi_add_handle(multi_.get(), easy);
+        auto place = running_.emplace(easy, nullptr).first;
+        CURLMcode code = curl_multi_add_handle(multi_.get(), easy);
+        if (code == CURLM_OK) {
+            place->second = std::move(transfer);
+            return;
+        }
+        running_.erase(place);
+        why = curl_multi_strerror(code);
+    } catch (const std::exception& error) {
+        why = error.what();
     }
+    transfer->answer.error = why;
+    transfer->done(std::move(transfer->answer));
 }
 
 void BackendClient::finish(CURL* easy, CURLcode result) {
@@ -154,6 +186,7 @@ void BackendClient::finish(CURL* easy, CURLcode result) {
     long status = 0;
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     answer.status = static_cast<std::uint16_t>(status);
+    answer.unreachable = result == CURLE_COULDNT_CONNECT || result == CURLE_COULDNT_RESOLVE_HOST;
     if (transfer->refused != nullptr) {
         answer.error = transfer->refused;
     } else if (result != CURLE_OK) {

@@ -18,6 +18,7 @@ namespace larder::daemon {
 
 struct BackendAnswer {
     std::string error;                                         // why there is no answer; empty: there is one
+    bool unreachable = false;                                  // the error: nobody took the request
     std::uint16_t status = 0;                                  // of the final response
     std::vector<std::pair<std::string, std::string>> headers;  // field lines in order, values trimmed
     std::string body;
@@ -26,16 +27,23 @@ struct BackendAnswer {
     std::int64_t took_ms = 0;  // from request to the last byte
 };
 
-class BackendClient {
+// Who renders.
+class Backends {
 public:
     using Done = std::function<void(BackendAnswer)>;
 
+    virtual ~Backends() = default;
+    // Starts a request. `done` is called once, on some thread: it must be quick and must not throw.
+    virtual void call(BackendRequest request, Done done) = 0;
+};
+
+class BackendClient : public Backends {
+public:
     BackendClient();
     // Ends requests that are under way with an error.
-    ~BackendClient();
+    ~BackendClient() override;
 
-    // Starts a request. `done` is called once, on the client's thread: it must be quick and must not throw.
-    void call(BackendRequest request, Done done);
+    void call(BackendRequest request, Done done) override;
 
     // Ends all requests under way, and those to come, with an error.
     void abort();
@@ -48,6 +56,7 @@ private:
 
     void loop();
     void start_waiting();
+    void start(std::unique_ptr<Transfer> transfer);
     void finish(CURL* easy, CURLcode result);
     void fail_all();
 

@@ -6,13 +6,40 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <utility>
 
 namespace larder::daemon {
 
 class Gate {
 public:
+    // A place inside; its end gives the place to the next in line. The gate must outlive it.
+    class Ticket {
+    public:
+        Ticket() = default;
+        Ticket(Ticket&& other) noexcept
+            : gate_(std::exchange(other.gate_, nullptr)), backend_(std::move(other.backend_)) {}
+        Ticket& operator=(Ticket&& other) noexcept {
+            Ticket taken(std::move(other));
+            std::swap(gate_, taken.gate_);
+            std::swap(backend_, taken.backend_);
+            return *this;
+        }
+        ~Ticket() {
+            if (gate_ != nullptr) gate_->leave(backend_);
+        }
+
+    private:
+        friend class Gate;
+        Ticket(Gate* gate, std::string backend) : gate_(gate), backend_(std::move(backend)) {}
+
+        Gate* gate_ = nullptr;
+        std::string backend_;
+    };
+    // Must be quick and must not throw: it may run where a ticket ends.
+    using Go = std::function<void(Ticket)>;
+
     // Runs `go` now if fewer than `limit` are inside, or when one leaves; false, and `go` dropped, when `limit` wait already.
-    bool enter(const std::string& backend, std::size_t limit, std::function<void()> go) {
+    bool enter(const std::string& backend, std::size_t limit, Go go) {
         {
             std::lock_guard lock(mutex_);
             Line& line = lines_[backend];
@@ -24,23 +51,8 @@ public:
             }
             line.inside++;
         }
-        go();
+        go(Ticket(this, backend));
         return true;
-    }
-
-    // To be called once for each `go` that ran.
-    void leave(const std::string& backend) {
-        std::function<void()> next;
-        {
-            std::lock_guard lock(mutex_);
-            Line& line = lines_[backend];
-            line.inside--;
-            if (line.inside >= line.limit || line.waiting.empty()) return;
-            next = std::move(line.waiting.front());
-            line.waiting.pop_front();
-            line.inside++;
-        }
-        next();
     }
 
     struct Load {
@@ -56,8 +68,22 @@ public:
 private:
     struct Line {
         std::size_t limit = 0, inside = 0;
-        std::deque<std::function<void()>> waiting;
+        std::deque<Go> waiting;
     };
+
+    void leave(const std::string& backend) {
+        Go next;
+        {
+            std::lock_guard lock(mutex_);
+            Line& line = lines_[backend];
+            line.inside--;
+            if (line.inside >= line.limit || line.waiting.empty()) return;
+            next = std::move(line.waiting.front());
+            line.waiting.pop_front();
+            line.inside++;
+        }
+        next(Ticket(this, backend));
+    }
 
     mutable std::mutex mutex_;  // guards lines_; never held while `go` runs
     std::map<std::string, Line> lines_;

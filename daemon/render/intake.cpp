@@ -59,18 +59,19 @@ void Intake::claim_some() {
 }
 
 void Intake::start(Claim claim) {
-    Lease lease = claim.lease;
-    {
-        std::lock_guard lock(mutex_);
-        held_.insert({lease.key, lease.token});
-    }
-    regenerator_.start(std::move(claim), [this, lease](Outcome) { ended(lease); });
+    auto hold = std::make_shared<Hold>(*this, claim.lease);
+    regenerator_.start(std::move(claim), [hold](Outcome) {});
 }
 
-void Intake::ended(const Lease& lease) {
-    std::lock_guard lock(mutex_);
-    held_.erase({lease.key, lease.token});
-    changed_.notify_all();
+Intake::Hold::Hold(Intake& intake, const Lease& lease) : intake_(intake), lease_(lease.key, lease.token) {
+    std::lock_guard lock(intake_.mutex_);
+    intake_.held_.insert(lease_);
+}
+
+Intake::Hold::~Hold() {
+    std::lock_guard lock(intake_.mutex_);
+    intake_.held_.erase(lease_);
+    intake_.changed_.notify_all();
 }
 
 // Renewal comes with every heartbeat: the shortest lease that can be configured is as long as one.
@@ -83,7 +84,10 @@ void Intake::keep() {
             if (!draining()) queue_.announce(heartbeat_lifetime);
         }
         if (!leases.empty()) queue_.renew(leases);
-        if (std::size_t crashed = queue_.reap(); crashed > 0)
+        // After an outage every lease has expired. Their daemons renew them first, with their next heartbeats.
+        if (queue_away_) reap_from_ = std::chrono::steady_clock::now() + heartbeat_lifetime;
+        bool may_reap = std::chrono::steady_clock::now() >= reap_from_;
+        if (std::size_t crashed = may_reap ? queue_.reap() : 0; crashed > 0)
             spdlog::warn("{} jobs were recovered from a daemon that died", crashed);
     } catch (const std::exception& error) {
         away = true;

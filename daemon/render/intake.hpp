@@ -1,6 +1,7 @@
 // The intake: claims jobs while there is room, keeps their leases alive, tells enqueuers that somebody is here.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -32,10 +33,22 @@ public:
     bool draining() const;
 
 private:
+    // A job in hand. Its end, however it comes, makes room for another.
+    class Hold {
+    public:
+        Hold(Intake& intake, const Lease& lease);
+        ~Hold();
+        Hold(const Hold&) = delete;
+        Hold& operator=(const Hold&) = delete;
+
+    private:
+        Intake& intake_;
+        const std::pair<std::string, std::string> lease_;
+    };
+
     void claim_loop();
     void claim_some();
     void start(Claim claim);
-    void ended(const Lease& lease);
     void keep();
     std::vector<Lease> held() const;
 
@@ -49,7 +62,8 @@ private:
     bool draining_ = false;
 
     std::mutex heartbeat_mutex_;  // held while announcing, so that no heartbeat follows the withdrawal
-    bool queue_away_ = false;     // of the keeper alone
+    bool queue_away_ = false;     // of the keeper alone, as the next
+    std::chrono::steady_clock::time_point reap_from_{};
 
     std::unique_ptr<Ticker> keeper_;
     std::thread claimer_;

@@ -3,15 +3,19 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <charconv>
+
 #include "cache/entry.hpp"
 #include "cache/job.hpp"
 #include "cache/request/key.hpp"
 #include "cache/response/decoder.hpp"
+#include "cache/response/failure.hpp"
 #include "cache/response/fields.hpp"
 #include "cache/response/revalidate.hpp"
 #include "cache/response/storable.hpp"
 #include "daemon/queue/backoff.hpp"
-#include "daemon/queue/priority.hpp"
+#include "cache/priority.hpp"
 #include "daemon/render/fragments.hpp"
 #include "daemon/render/plan.hpp"
 #include "daemon/render/random.hpp"
@@ -26,6 +30,27 @@ using namespace std::chrono_literals;
 constexpr auto busy_delay =
     200ms;  // plus as much at random: how long a job waits for a backend whose line is full
 
+constexpr std::chrono::milliseconds longest_outage_wait = 30s;
+constexpr std::chrono::milliseconds longest_retry_after = 1h;
+
+// How long the site asks us to leave it alone; 0 when it doesn't say. A date is read against the site's own Date, as clocks
+// differ.
+std::chrono::milliseconds retry_after(const BackendAnswer& answer) {
+    std::string_view text, date;
+    for (const auto& [name, value] : answer.headers) {
+        if (equals_ignore_case(name, "Retry-After")) text = value;
+        if (equals_ignore_case(name, "Date")) date = value;
+    }
+    std::int64_t seconds = 0;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+    if (text.empty() || error != std::errc() || end != text.data() + text.size()) {
+        auto until = parse_http_date(text), now = parse_http_date(date);
+        seconds = until ? *until - now.value_or(answer.response_ms / 1000) : 0;
+    }
+    return std::clamp(std::chrono::milliseconds(std::clamp<std::int64_t>(seconds, 0, 86400) * 1000), 0ms,
+                      longest_retry_after);
+}
+
 std::string encoded(const Policy& policy) {
     std::string bytes;
     ByteWriter out(bytes);
@@ -36,21 +61,30 @@ std::string encoded(const Policy& policy) {
 }  // namespace
 
 struct Regenerator::Render {
+    std::function<void(Outcome)>
+        ended;  // first, so that it ends last: what it holds counts the job as in hand
     Claim claim;
-    std::function<void(Outcome)> ended;
+    std::chrono::steady_clock::time_point lease_sure_at = std::chrono::steady_clock::now();
     std::shared_ptr<const Settings> settings;
     Job job;
     Variant variant;  // of views into job
     Store* store = nullptr;
     const BackendSettings* backend = nullptr;
     BackendRequest request;
-    std::shared_ptr<void> route_token;
+    Gate::Ticket place;                 // at the backend
+    std::shared_ptr<void> route_token;  // of the database server
     std::uint64_t fence = 0;
     std::string stored;  // the entry that the store holds: the backend may say that it is still good
     Verdict verdict = Verdict::dead;  // on it
     bool purged = false;              // since it was rendered
     BackendAnswer answer;
     std::string weak_etag;  // of an answer that was decoded
+
+    // Lets others ask the backend; also called before anything slow that does not need it.
+    void leave() {
+        route_token.reset();
+        place = {};
+    }
 };
 
 void Regenerator::start(Claim claim, std::function<void(Outcome)> ended) {
@@ -61,36 +95,39 @@ void Regenerator::start(Claim claim, std::function<void(Outcome)> ended) {
     parts_.workers.post([this, render] { guarded(render, &Regenerator::prepare); });
 }
 
-// A store or queue that is away is a reason to try again, later.
 void Regenerator::guarded(const Shared& render, void (Regenerator::*step)(const Shared&)) {
-    try {
-        (this->*step)(render);
-    } catch (const std::exception& error) {
+    auto failed = [&](const std::exception& error, Attempt attempt) {
         try {
-            fail(render, error.what());
+            fail(render, error.what(), attempt);
         } catch (const std::exception& second) {
             // The queue is away as well: the lease will expire, and the job be claimed anew.
             report(render, Outcome::lost, second.what());
         }
+    };
+    try {
+        (this->*step)(render);
+    } catch (const std::runtime_error& error) {  // a store or the queue is away
+        failed(error, Attempt::free);
+    } catch (const std::exception& error) {
+        failed(error, Attempt::counts);
     }
 }
 
 void Regenerator::prepare(const Shared& render) {
     const char* why = nullptr;
     auto job = decode_job(render->claim.job, &why);
-    if (!job) return end(render, Outcome::refused, why);
+    if (!job) return refuse(render, why);
     render->job = std::move(*job);
     render->variant = *Variant::parse(render->job.variant, &why);
     if (key_of(render->job.variant).text() != render->claim.lease.key)
-        return end(render, Outcome::refused, "the key is not the variant's");
+        return refuse(render, "the key is not the variant's");
     render->store = parts_.stores.find(render->job.store);
-    if (render->store == nullptr)
-        return end(render, Outcome::refused, "no [[store]] has the name " + render->job.store);
+    if (render->store == nullptr) return refuse(render, "no [[store]] has the name " + render->job.store);
     render->backend = backend_for(*render->settings, render->variant.host);
-    if (render->backend == nullptr) return end(render, Outcome::refused, "no [[backend]] renders its host");
+    if (render->backend == nullptr) return refuse(render, "no [[backend]] renders its host");
     auto request = backend_request(render->variant, render->job.policy, *render->backend,
                                    render->settings->signing, unix_ms() / 1000, &why);
-    if (!request) return end(render, Outcome::refused, why);
+    if (!request) return refuse(render, why);
     render->request = std::move(*request);
     render->request.max_body = std::min<std::size_t>(
         render->request.max_body, static_cast<std::size_t>(render->settings->render.max_body.bytes));
@@ -131,7 +168,8 @@ void Regenerator::add_condition(Render& render) {
 
 void Regenerator::enter_gate(const Shared& render) {
     auto limit = static_cast<std::size_t>(render->backend->concurrency);
-    auto go = [this, render] {
+    auto go = [this, render](Gate::Ticket place) {
+        render->place = std::move(place);
         parts_.workers.post([this, render] { guarded(render, &Regenerator::call); });
     };
     if (parts_.gate.enter(render->backend->name, limit, go)) return;
@@ -139,43 +177,35 @@ void Regenerator::enter_gate(const Shared& render) {
              "the backend is busy");
 }
 
-// Inside the gate: every way out of here leaves it.
 void Regenerator::call(const Shared& render) {
-    auto leave = [this, render] {
-        render->route_token.reset();
-        parts_.gate.leave(render->backend->name);
-    };
-    try {
-        UnixMs now = unix_ms();
-        UnixMs deadline = now + render->request.timeout.count();
-        if (render->job.deadline_ms != 0) deadline = std::min(deadline, render->job.deadline_ms);
-        if (deadline <= now) {
-            leave();
-            return end(render, Outcome::expired, "its deadline has passed");
-        }
-        render->request.timeout = std::chrono::milliseconds(deadline - now);
-        // The job is younger than the purges it knows of, and so is its render.
-        render->fence = std::max(render->store->newest_purge(), render->job.fence);
-        if (parts_.router) {
-            // It claims to know those purges, so it must read what they were made for, whatever the job was made for.
-            std::vector<std::string> positions = render->store->newest_positions();
-            positions.push_back(render->job.position);
-            Route route = parts_.router(render->job, render->variant, positions, deadline);
-            for (const auto& [position, by] : route.replaced) render->store->replace_position(position, by);
-            if (route.hold) {
-                leave();
-                return postpone(render, route.retry_after, route.reason);
-            }
-            render->route_token = route.token;
-            if (!route.header.empty()) render->request.fields.emplace_back("Larder-Route", route.header);
-        }
-    } catch (...) {
-        leave();
-        throw;
+    // A daemon that was stopped for a while, or waited long at the gate, may have lost the job to another.
+    auto since_sure = std::chrono::steady_clock::now() - render->lease_sure_at;
+    if (since_sure > render->settings->queue.lease / 2) {
+        if (!parts_.queue.renew({render->claim.lease}).empty())
+            return report(render, Outcome::lost, "another daemon has it");
+        render->lease_sure_at = std::chrono::steady_clock::now();
     }
-    parts_.client.call(render->request, [this, render, leave](BackendAnswer answer) {
+    UnixMs now = unix_ms();
+    UnixMs deadline = now + render->request.timeout.count();
+    if (render->job.deadline_ms != 0) deadline = std::min(deadline, render->job.deadline_ms);
+    if (deadline <= now) return end(render, Outcome::expired, "its deadline has passed");
+    render->request.timeout = std::chrono::milliseconds(deadline - now);
+    // The job is younger than the purges it knows of, and so is its render.
+    render->fence = std::max(render->store->newest_purge(), render->job.fence);
+    if (parts_.router) {
+        // The new entry will be fenced after those purges, so this render must read a replica that has caught up with the
+        // writes behind them.
+        std::vector<std::string> positions = render->store->newest_positions();
+        positions.push_back(render->job.position);
+        Route route = parts_.router(render->job, render->variant, positions, deadline);
+        for (const auto& [position, by] : route.replaced) render->store->replace_position(position, by);
+        if (route.hold) return postpone(render, route.retry_after, route.reason);
+        render->route_token = route.token;
+        if (!route.header.empty()) render->request.fields.emplace_back("Larder-Route", route.header);
+    }
+    parts_.client.call(render->request, [this, render](BackendAnswer answer) {
         render->answer = std::move(answer);
-        leave();
+        render->leave();
         parts_.workers.post([this, render] { guarded(render, &Regenerator::commit); });
     });
 }
@@ -184,12 +214,14 @@ void Regenerator::commit(const Shared& render) {
     const BackendAnswer& got = render->answer;
     if (!got.error.empty()) {
         parts_.metrics.backend_error(render->backend->name);
-        return fail(render, got.error);
+        return fail(render, got.error, got.unreachable ? Attempt::free : Attempt::counts);
     }
     parts_.metrics.render(render->backend->name, got.took_ms);
-    if (got.status >= 500) {
+    bool over_good_page =
+        !render->stored.empty() && !is_failure(EntryView::trusted(render->stored).head().status);
+    if (got.status >= 500 || (is_failure(got.status) && over_good_page)) {
         parts_.metrics.backend_error(render->backend->name);
-        return fail(render, "status " + std::to_string(got.status));
+        return fail(render, "status " + std::to_string(got.status), Attempt::counts, retry_after(got));
     }
     Answer answer;
     answer.status = got.status;
@@ -263,7 +295,7 @@ void Regenerator::revalidate(const Shared& render, const Answer& answer) {
             store_part(*render, part);
         return store_entry(render, build_entry(*parts));
     }
-    if (render->stored.empty()) return fail(render, "status 304, though nothing was asked");
+    if (render->stored.empty()) return fail(render, "status 304, though nothing was asked", Attempt::counts);
     // It is about something else than what we have: ask for all of it.
     render->stored.clear();
     std::erase_if(render->request.fields, [](const auto& field) {
@@ -310,7 +342,12 @@ void Regenerator::store_entry(const Shared& render, const std::string& bytes) {
     const std::string& key = render->claim.lease.key;
     std::vector<std::uint64_t> hashes = purge_hashes(*entry);
     render->store->index(key, hashes, encoded(render->job.policy), lifetime);
-    bool stored = render->store->put(key, bytes, lifetime);
+    bool stored = false;
+    try {
+        stored = render->store->put(key, bytes, lifetime);
+    } catch (const TooLarge& error) {
+        return refuse(render, error.what());
+    }
     PurgeSeen purge = render->store->purges_since(render->fence, hashes);
     if (stored && purge.mode != PurgeMode::none) {
         Job again = render->job;
@@ -332,26 +369,44 @@ void Regenerator::enqueue_fragments(const Render& render, const EntryView& page)
 }
 
 void Regenerator::end(const Shared& render, Outcome outcome, const std::string& why) {
+    render->leave();
     Finished finished = parts_.queue.finish(render->claim.lease);
     report(render, finished == Finished::lost ? Outcome::lost : outcome, why);
 }
 
-void Regenerator::fail(const Shared& render, const std::string& why) {
-    Backoff backoff{render->settings->queue.retry_first, render->settings->queue.retry_longest};
+// Where no attempt counts, the job's age stands for the number of its failures: each wait is as long as half of all before.
+void Regenerator::fail(const Shared& render, const std::string& why, Attempt attempt,
+                       std::chrono::milliseconds at_least) {
+    render->leave();
+    const QueueSettings& queue = render->settings->queue;
+    Backoff backoff{queue.retry_first, queue.retry_longest};
     auto wait = backoff.after(render->claim.failed_attempts + 1, random_fraction());
-    Failed failed = parts_.queue.fail(render->claim.lease, wait);
+    if (attempt == Attempt::free) {
+        std::chrono::milliseconds age(unix_ms() - render->job.enqueued_ms);
+        wait = std::clamp(std::max(wait, age / 2), wait, std::max(wait, longest_outage_wait));
+    }
+    Failed failed = parts_.queue.fail(render->claim.lease, std::max(wait, at_least), attempt);
     Outcome outcome = failed == Failed::waiting    ? Outcome::failed
                       : failed == Failed::given_up ? Outcome::given_up
                                                    : Outcome::lost;
     report(render, outcome, why);
 }
 
+// nginx is told when it asks for the page again, and makes it by itself.
+void Regenerator::refuse(const Shared& render, const std::string& why) {
+    render->leave();
+    bool ours = parts_.queue.refuse(render->claim.lease);
+    report(render, ours ? Outcome::refused : Outcome::lost, why);
+}
+
 void Regenerator::postpone(const Shared& render, std::chrono::milliseconds delay, const std::string& why) {
+    render->leave();
     bool ours = parts_.queue.postpone(render->claim.lease, delay);
     report(render, ours ? Outcome::postponed : Outcome::lost, why);
 }
 
 void Regenerator::report(const Shared& render, Outcome outcome, const std::string& why) {
+    render->leave();
     bool good = outcome == Outcome::stored || outcome == Outcome::skipped || outcome == Outcome::postponed ||
                 outcome == Outcome::outdone;
     spdlog::log(good ? spdlog::level::debug : spdlog::level::warn, "job {} {} ({}): {}{}{}",

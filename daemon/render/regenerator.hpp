@@ -4,7 +4,7 @@
 //   call (curl)        the backend, when the gate lets it in
 //   commit (worker)    may it be stored?, plan, index -> put -> purges since the fence, end the job
 //
-// An answer that failed never replaces an entry; the job is tried again. One that may not be stored ends the job.
+// An answer that failed never replaces a good entry; the job is tried again. One that may not be stored ends the job.
 #pragma once
 
 #include <atomic>
@@ -32,7 +32,7 @@ public:
         Queue& queue;
         const Stores& stores;
         Workers& workers;
-        BackendClient& client;
+        Backends& client;
         Gate& gate;
         Metrics& metrics;
         Router router;  // empty: no databases
@@ -40,7 +40,8 @@ public:
 
     explicit Regenerator(Parts parts) : parts_(std::move(parts)) {}
 
-    // Takes the job through all steps; `ended` is called once, from any thread, when the daemon no longer holds its lease.
+    // Takes the job through all steps. `ended` is called, from any thread, when the daemon no longer holds its lease; it is
+    // destroyed, whatever happens, when nothing works on the job any more.
     void start(Claim claim, std::function<void(Outcome)> ended);
 
 private:
@@ -63,7 +64,9 @@ private:
     void store_entry(const Shared& render, const std::string& bytes);
     void enqueue_fragments(const Render& render, const EntryView& page);
     void end(const Shared& render, Outcome outcome, const std::string& why);
-    void fail(const Shared& render, const std::string& why);
+    void fail(const Shared& render, const std::string& why, Attempt attempt,
+              std::chrono::milliseconds at_least = {});
+    void refuse(const Shared& render, const std::string& why);
     void postpone(const Shared& render, std::chrono::milliseconds delay, const std::string& why);
     void report(const Shared& render, Outcome outcome, const std::string& why);
 

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,12 @@ struct PurgeSeen {
     PurgeMark mark() const { return {mode, static_cast<std::int64_t>(sequence / 1000)}; }
 };
 
+// The store has no room for an entry of this size, ever. Nothing was changed.
+class TooLarge : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
 // All methods may be called from any thread and throw std::runtime_error when the store cannot be reached.
 class Store {
 public:
@@ -53,6 +60,7 @@ public:
     // At least the first `size` bytes of it, if it has that many.
     virtual std::optional<std::string> get_start(std::string_view key, std::size_t size) = 0;
     // Stores for `lifetime` unless what is there saw more purges, or as many and is younger. False: kept the other one.
+    // Throws TooLarge.
     virtual bool put(std::string_view key, std::string_view entry, std::chrono::milliseconds lifetime) = 0;
 
     // Drops the entry and its policy.

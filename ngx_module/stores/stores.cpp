@@ -11,6 +11,7 @@
 
 #include "cache/bytes.hpp"
 #include "cache/entry.hpp"
+#include "cache/priority.hpp"
 #include "cache/wire/memcached_names.hpp"
 #include "cache/wire/memcached_wire.hpp"
 #include "cache/wire/redis_scripts.hpp"
@@ -296,18 +297,20 @@ void enqueue_job(const Key& key, const Job& job, std::function<void(Enqueued)> h
     if (link == nullptr || !link->available()) return handler(Enqueued::nobody);
     const Endpoint& endpoint = link->endpoint();
     std::string command, key_text = key.text(), bytes = encode_job(job);
+    std::string delay = std::to_string(delay_of(job.reason).count());
     const char* urgent = job.urgent() ? "1" : "0";
     if (endpoint.kind == StoreKind::larderd) {
-        redis_command(command, {"ENQUEUE", key_text, "0", urgent, bytes});
+        redis_command(command, {"ENQUEUE", key_text, delay, urgent, bytes});
     } else {
         auto name = [&endpoint](const char* part) { return endpoint.prefix + "{queue}" + part; };
         redis_command(command, {"EVAL", redis_scripts::enqueue, "5", name("due"), name("running"),
-                                name("dirty"), name("jobs"), name("alive"), key_text, "0", bytes, urgent});
+                                name("dirty"), name("jobs"), name("alive"), key_text, delay, bytes, urgent});
     }
     link->send(command, 1, [handler = std::move(handler)](const Reply* reply) {
         bool answered =
             reply != nullptr && (reply->kind == Reply::Kind::bytes || reply->kind == Reply::Kind::status);
-        if (!answered || reply->text == "nodaemon") return handler(Enqueued::nobody);
+        if (!answered || reply->text == "nodaemon" || reply->text == "refused" || reply->text == "full")
+            return handler(Enqueued::nobody);
         handler(reply->text == "new" || reply->text == "raised" || reply->text == "dirty"
                     ? Enqueued::queued
                     : Enqueued::duplicate);

@@ -29,7 +29,7 @@ inline Claim claim_one(Queue& queue) {
 inline void make_give_up(Queue& queue) {
     for (unsigned i = 0; i < limits.attempts; i++) {
         queue.reap();
-        queue.fail(claim_one(queue).lease, 0ms);
+        queue.fail(claim_one(queue).lease, 0ms, Attempt::counts);
     }
 }
 
@@ -116,7 +116,7 @@ TEST(run_again_does_not_replace_what_a_purge_has_asked_for) {
 TEST(a_failed_job_waits_for_its_back_off_whoever_asks_meanwhile) {
     auto queue = make_queue();
     queue->enqueue("k", "job", 0ms, false);
-    assert_true(queue->fail(claim_one(*queue).lease, 200ms) == Failed::waiting);
+    assert_true(queue->fail(claim_one(*queue).lease, 200ms, Attempt::counts) == Failed::waiting);
     assert_word(queue->enqueue("k", "visitor", -60s, false), "running");
     assert_true(queue->pending("k"));
     queue->reap();
@@ -131,13 +131,45 @@ TEST(a_failed_job_waits_for_its_back_off_whoever_asks_meanwhile) {
 TEST(a_purge_during_back_off_replaces_the_job_that_will_run) {
     auto queue = make_queue();
     queue->enqueue("k", "stale", 0ms, false);
-    queue->fail(claim_one(*queue).lease, 100ms);
+    queue->fail(claim_one(*queue).lease, 100ms, Attempt::counts);
     assert_word(queue->enqueue("k", "purge", 0ms, true), "dirty");
     pass(150ms);
     queue->reap();
     Claim again = claim_one(*queue);
     assert_text_equal(again.job, "purge");
     assert_true(queue->finish(again.lease) == Finished::removed);
+}
+
+TEST(a_failure_that_is_not_the_jobs_fault_counts_no_attempt) {
+    auto queue = make_queue();
+    queue->enqueue("k", "job", 0ms, false);
+    for (unsigned i = 0; i < limits.attempts + 2; i++) {
+        Claim claim = claim_one(*queue);
+        assert_int_equal(claim.failed_attempts, 0);
+        assert_true(queue->fail(claim.lease, 10ms, Attempt::free) == Failed::waiting);
+        assert_word(queue->enqueue("k", "visitor", 0ms, false), "running");
+        pass(20ms);
+        queue->reap();
+    }
+}
+
+TEST(a_refused_job_is_told_to_all_who_ask_for_a_while) {
+    auto queue = make_queue();
+    queue->enqueue("k", "job", 0ms, false);
+    Lease lease = claim_one(*queue).lease;
+    queue->enqueue("k", "purge", 0ms, true);
+    assert_true(queue->refuse(lease));
+    assert_false(queue->refuse(lease));
+    assert_false(queue->pending("k"));
+    assert_word(queue->enqueue("k", "visitor", 0ms, false), "refused");
+    assert_word(queue->enqueue("k", "purge", 0ms, true), "refused");
+    queue->reap();
+    assert_int_equal(queue->claim(16).size(), 0);
+    pass(500ms);
+    queue->reap();
+    assert_int_equal(queue->claim(16).size(), 0);
+    assert_word(queue->enqueue("k", "visitor", 0ms, false), "new");
+    assert_text_equal(claim_one(*queue).job, "visitor");
 }
 
 TEST(a_job_that_fails_too_often_is_given_up_and_forgotten_after_a_while) {
@@ -188,7 +220,7 @@ TEST(a_lease_that_expires_gives_the_job_to_the_next_daemon) {
     assert_int_equal(next.failed_attempts, 1);
     assert_true(dead.lease.token != next.lease.token);
     assert_true(queue->finish(dead.lease) == Finished::lost);
-    assert_true(queue->fail(dead.lease, 0ms) == Failed::lost);
+    assert_true(queue->fail(dead.lease, 0ms, Attempt::counts) == Failed::lost);
     queue->run_again(dead.lease, "a dead daemon's wish");
     assert_true(queue->finish(next.lease) == Finished::removed);
 }
@@ -235,7 +267,7 @@ TEST(depths_count_each_job_once) {
     for (const char* key : {"running", "waiting"}) queue->enqueue(key, "job", -1ms, false);
     std::vector<Claim> claims = queue->claim(2);
     for (const Claim& claim : claims) {
-        if (claim.lease.key == "waiting") queue->fail(claim.lease, 60s);
+        if (claim.lease.key == "waiting") queue->fail(claim.lease, 60s, Attempt::counts);
     }
     queue->enqueue("due", "job", -1ms, false);
     queue->enqueue("future", "job", 60s, false);
