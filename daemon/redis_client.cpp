@@ -6,6 +6,8 @@
 #include <openssl/evp.h>
 #include <algorithm>
 
+#include "cache/wire/refusals.hpp"
+
 namespace larder::daemon {
 
 namespace {
@@ -138,9 +140,16 @@ RedisReply RedisClient::command(Arguments arguments) {
         note_failure();
         throw RedisError(name() + ": " + why);
     }
+    if (reply->type == REDIS_REPLY_ERROR) {
+        std::string error(reply->str, static_cast<std::size_t>(reply->len));
+        if (redis_refusal(error) == Refusal::connection) {
+            note_failure();  // closes the idle ones as well; the next connection resolves the name anew
+        } else {
+            give_back(std::move(connection));
+        }
+        throw RedisError(name() + ": " + error);
+    }
     give_back(std::move(connection));
-    if (reply->type == REDIS_REPLY_ERROR)
-        throw RedisError(name() + ": " + std::string(reply->str, static_cast<std::size_t>(reply->len)));
     return RedisReply(reply.release());
 }
 

@@ -57,6 +57,24 @@ std::optional<HostPort> parse_host_port(std::string_view text, std::optional<std
     return HostPort{std::string(host), *value};
 }
 
+// Nothing for a '%' that begins no escape.
+std::optional<std::string> percent_decoded(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); i++) {
+        if (text[i] != '%') {
+            out.push_back(text[i]);
+            continue;
+        }
+        unsigned char byte = 0;
+        std::string_view digits = text.substr(i + 1, 2);
+        auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), byte, 16);
+        if (digits.size() != 2 || error != std::errc() || end != digits.data() + 2) return std::nullopt;
+        out.push_back(static_cast<char>(byte));
+        i += 2;
+    }
+    return out;
+}
+
 std::optional<std::string> parse_unix(std::string_view text) {
     if (!take_prefix(text, "unix:") || text.empty() || text.front() != '/' || text.size() >= max_socket_path)
         return std::nullopt;
@@ -89,8 +107,11 @@ std::optional<RedisAddress> parse_redis_url(std::string_view text) {
         text.remove_prefix(at + 1);
         std::size_t colon = login.find(':');
         if (colon == std::string_view::npos) return std::nullopt;
-        address.user = login.substr(0, colon);
-        address.password = login.substr(colon + 1);
+        auto user = percent_decoded(login.substr(0, colon));
+        auto password = percent_decoded(login.substr(colon + 1));
+        if (!user || !password) return std::nullopt;
+        address.user = *user;
+        address.password = *password;
     }
     if (std::size_t slash = text.find('/'); slash != std::string_view::npos) {
         std::string_view database = text.substr(slash + 1);
