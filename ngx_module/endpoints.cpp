@@ -134,6 +134,9 @@ std::string parse_purge(ngx_http_request_t* r, PurgeRequest& purge) {
         std::string_view name = parameter.substr(0, equals);
         std::string value =
             equals < parameter.size() ? unescape(parameter.substr(equals + 1)) : std::string();
+        if ((name == "tag" || name == "url") && value.ends_with('*')) {
+            return "\"" + value + "\": there are no wildcards; give the pages a tag, and purge that";
+        }
         if (name == "tag" && !value.empty()) {
             purge.hashes.push_back(tag_hash(value));
         } else if (name == "url") {

@@ -28,7 +28,7 @@ ApiAnswer answer(int status, const json& body) {
 }
 
 bool is_taken(Enqueued result) {
-    return result != Enqueued::nodaemon && result != Enqueued::full;
+    return result != Enqueued::nodaemon && result != Enqueued::full && result != Enqueued::refused;
 }
 
 // Queues each stored variant of the page; returns how many.
@@ -71,9 +71,16 @@ ApiHandler checked(ApiHandler handler) {
 ApiAnswer purge_call(const ApiParts& parts, const ApiRequest& request) {
     json body = read_body(request.body, {"tags", "urls", "mode", "position"});
     PurgeOrder order;
-    for (const std::string& tag : read_texts(body, "tags")) order.hashes.push_back(tag_hash(tag));
-    for (const PageAddress& page : read_pages(body))
+    for (const std::string& tag : read_texts(body, "tags")) {
+        if (tag.ends_with('*')) throw BadBody("tags: \"" + tag + "\"; there are no wildcards: name each tag");
+        order.hashes.push_back(tag_hash(tag));
+    }
+    for (const PageAddress& page : read_pages(body)) {
+        if (page.path.ends_with('*'))
+            throw BadBody("urls: \"" + page.path +
+                          "\"; there are no wildcards: give the pages a tag, and purge that");
         order.hashes.push_back(url_tag_hash(page.host, page.path));
+    }
     order.mode = mode_from(read_text(body, "mode", "soft"));
     order.position = read_text(body, "position", "");
     if (!order.position.empty() && !replicas::parse_position(order.position))
