@@ -5,6 +5,7 @@
 
 #include <curl/curl.h>
 #include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/dist_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <CLI/CLI.hpp>
@@ -16,14 +17,32 @@ namespace {
 
 using namespace larder::daemon;
 
-void open_log(const LogSettings& log) {
-    auto logger =
-        log.file.empty() ? spdlog::stderr_logger_mt("larderd") : spdlog::basic_logger_mt("larderd", log.file);
-    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e [%l] %v");
-    logger->flush_on(spdlog::level::debug);
-    spdlog::set_default_logger(logger);
-    spdlog::set_level(spdlog::level::from_str(log.level));
-}
+// Where the log goes. Its file is opened anew at each SIGHUP, as log rotation has renamed it.
+class Log {
+public:
+    explicit Log(const LogSettings& log) {
+        auto logger = std::make_shared<spdlog::logger>("larderd", sinks_);
+        logger->flush_on(spdlog::level::debug);
+        open(log);
+        spdlog::set_default_logger(logger);
+    }
+
+    // Throws spdlog::spdlog_ex when the file can't be opened; the log then goes on where it went.
+    void open(const LogSettings& log) {
+        std::shared_ptr<spdlog::sinks::sink> sink;
+        if (log.file.empty()) {
+            sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+        } else {
+            sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(log.file);
+        }
+        sink->set_pattern("%Y-%m-%dT%H:%M:%S.%e [%l] %v");
+        sinks_->set_sinks({sink});
+        spdlog::set_level(spdlog::level::from_str(log.level));
+    }
+
+private:
+    std::shared_ptr<spdlog::sinks::dist_sink_mt> sinks_ = std::make_shared<spdlog::sinks::dist_sink_mt>();
+};
 
 sigset_t signals_to_wait_for() {
     sigset_t set;
@@ -32,12 +51,12 @@ sigset_t signals_to_wait_for() {
     return set;
 }
 
-void reload(Daemon& daemon, const std::string& file) {
+void reload(Daemon& daemon, Log& log, const std::string& file) {
     try {
         Settings settings = load_settings(file);
-        spdlog::set_level(spdlog::level::from_str(settings.log.level));
+        log.open(settings.log);
         daemon.reload(std::move(settings));
-    } catch (const SettingsError& error) {
+    } catch (const std::exception& error) {
         spdlog::error("the old settings stay: {}", error.what());
     }
 }
@@ -47,13 +66,13 @@ int run(Settings settings, const std::string& file) {
     sigset_t signals = signals_to_wait_for();
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     signal(SIGPIPE, SIG_IGN);
-    open_log(settings.log);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     try {
+        Log log(settings.log);
         Daemon daemon(std::move(settings), [] { kill(getpid(), SIGTERM); });
         for (int number = 0; sigwait(&signals, &number) == 0;) {
             if (number != SIGHUP) break;
-            reload(daemon, file);
+            reload(daemon, log, file);
         }
         daemon.drain();
     } catch (const std::exception& error) {
