@@ -30,6 +30,7 @@ bool decode(std::string_view text, std::string& out) {
 const char* fault(const std::string& name) {
     if (name.empty()) return "the path has an empty segment";
     if (name == "." || name == "..") return "the path has a dot segment";
+    if (name == page_file || name == page_file_gzip) return "that is the name of the files themselves";
     if (name.size() > longest_name) return "a segment of the path is longer than 200 bytes";
     for (unsigned char c : name) {
         if (c == '/') return "the path has an encoded slash";

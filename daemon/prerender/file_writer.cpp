@@ -102,6 +102,17 @@ void write_file(const std::string& root, const std::vector<std::string>& directo
     fsync(directory.get());
 }
 
+void remove_file(const std::string& root, const std::vector<std::string>& directories,
+                 const std::string& name) {
+    Fd directory(open(root.c_str(), O_DIRECTORY | O_CLOEXEC), root);
+    for (const std::string& step : directories) {
+        int fd = openat(directory.get(), step.c_str(), O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 && errno == ENOENT) return;
+        directory = Fd(fd, step);
+    }
+    if (unlinkat(directory.get(), name.c_str(), 0) != 0 && errno != ENOENT) throw failure(name);
+}
+
 std::string gzip(std::string_view bytes) {
     z_stream stream{};
     constexpr int window_bits_and_gzip = 15 + 16;

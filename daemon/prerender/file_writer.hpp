@@ -13,6 +13,10 @@ namespace larder::daemon {
 void write_file(const std::string& root, const std::vector<std::string>& directories, const std::string& name,
                 std::string_view bytes);
 
+// Removes the file, if there is one. Otherwise as write_file, but makes no directories.
+void remove_file(const std::string& root, const std::vector<std::string>& directories,
+                 const std::string& name);
+
 // gzip (RFC 1952), level 6, without a time: the same bytes for the same input.
 std::string gzip(std::string_view bytes);
 

@@ -12,7 +12,7 @@
 namespace larder::daemon {
 
 namespace {
-constexpr std::chrono::milliseconds look_pause{50};
+constexpr std::chrono::milliseconds look_pause{10};
 }
 
 PageSource::PageSource(Queue& queue, Store& store, std::string store_name, const std::atomic<bool>& stopping)

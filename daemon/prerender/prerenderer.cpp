@@ -1,9 +1,10 @@
-// One thread runs the sets one after the other. Many pages are requested ahead of the one that is awaited.
+// One thread looks which sets are due. Many pages are requested ahead of the one that is awaited.
 #include "prerenderer.hpp"
 
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <map>
 
 #include "assemble.hpp"
 #include "cache/response/fields.hpp"
@@ -19,8 +20,9 @@ namespace {
 
 constexpr std::chrono::milliseconds look_pause{200};
 constexpr std::chrono::milliseconds retry_pause{
-    5000};  // after a run that a store or queue that is away has ended
-constexpr std::size_t requested_ahead = 32;
+    60'000};  // after a run that did not get all of its list, or that a store or queue that is away has ended
+constexpr std::size_t requested_ahead = 4;  // for each request that the backend may be asked at a time
+constexpr int most_redirects = 3;
 constexpr std::size_t most_nested_sitemaps = 100;
 
 std::string url_of(const PageAddress& page) {
@@ -43,29 +45,54 @@ std::string unfit(const EntryView& entry) {
     return {};
 }
 
-// Empty: it is not. `pages` are those before it.
-std::string why_left_out(const PrerenderSettings& set, const PageAddress& page,
-                         const std::vector<PageAddress>& pages) {
-    if (set.directory.empty()) return {};
-    const char* why = nullptr;
-    if (!file_directories(page.path, page.query, &why)) return why;
-    return pages.empty() || page.host == pages.front().host
-               ? ""
-               : "its files would lie among those of another host";
-}
+// Whose files lie where, in the directory of a set.
+class Places {
+public:
+    explicit Places(const PrerenderSettings& set) : wanted_(!set.directory.empty()) {}
+
+    // Why the page has no place; empty: it has one.
+    std::string take(const PageAddress& page) {
+        if (!wanted_) return {};
+        const char* why = nullptr;
+        auto directories = file_directories(page.path, page.query, &why);
+        if (!directories) return why;
+        if (host_.empty()) host_ = page.host;
+        if (page.host != host_) return "its files would lie among those of another host";
+        auto [place, free] = pages_.emplace(*directories, page.path);
+        return free || place->second == page.path
+                   ? ""
+                   : "its files would lie where those of " + place->second + " do";
+    }
+
+private:
+    const bool wanted_;
+    std::string host_;
+    std::map<std::vector<std::string>, std::string> pages_;
+};
 
 void write_page(const std::string& root, const PageAddress& page, const std::string& html) {
     const char* why = nullptr;
     auto directories =
         file_directories(page.path, page.query, &why);  // why_left_out has seen that it has them
-    write_file(root, *directories, "index.html.gz", gzip(html));
-    write_file(root, *directories, "index.html", html);
+    write_file(root, *directories, page_file_gzip, gzip(html));
+    write_file(root, *directories, page_file, html);
+}
+
+void remove_page(const std::string& root, const PageAddress& page) {
+    const char* why = nullptr;
+    auto directories = file_directories(page.path, page.query, &why);
+    remove_file(root, *directories, page_file);
+    remove_file(root, *directories, page_file_gzip);
+}
+
+bool is_gone(const EntryView& entry) {
+    return entry.head().status == 404 || entry.head().status == 410;
 }
 
 }  // namespace
 
-Prerenderer::Prerenderer(const LiveSettings& settings, Queue& queue, const Stores& stores,
-                         BackendClient& client, Metrics& metrics)
+Prerenderer::Prerenderer(const LiveSettings& settings, Queue& queue, const Stores& stores, Backends& client,
+                         Metrics& metrics)
     : settings_(settings),
       queue_(queue),
       stores_(stores),
@@ -80,22 +107,35 @@ Prerenderer::~Prerenderer() {
 void Prerenderer::look() {
     auto settings = settings_.get();
     for (const PrerenderSettings& set : settings->prerenders) {
-        if (stopping_ || unix_ms() < next_run_ms_[set.name]) continue;
-        next_run_ms_[set.name] = unix_ms() + set.every.count();
+        Schedule& schedule = schedules_[set.name];
+        if (schedule.run.valid()) {
+            if (schedule.run.wait_for(std::chrono::seconds(0)) != std::future_status::ready) continue;
+            bool complete = schedule.run.get();
+            if (!complete) schedule.next_ms = std::min(schedule.next_ms, unix_ms() + retry_pause.count());
+        }
+        if (stopping_ || unix_ms() < schedule.next_ms) continue;
+        schedule.next_ms = unix_ms() + set.every.count();
         try {
-            run(*settings, set);
+            schedule.run =
+                std::async(std::launch::async, [this, settings, set] { return run(*settings, set); });
         } catch (const std::exception& error) {
             spdlog::error("prerender {}: {}", set.name, error.what());
-            next_run_ms_[set.name] = unix_ms() + std::min(set.every, retry_pause).count();
         }
     }
 }
 
-void Prerenderer::run(const Settings& settings, const PrerenderSettings& set) {
-    UnixMs since = unix_ms();
-    std::vector<PageAddress> pages = pages_of(settings, set);
-    spdlog::debug("prerender {}: {} pages", set.name, pages.size());
-    render_pages(settings, set, pages, since);
+bool Prerenderer::run(const Settings& settings, const PrerenderSettings& set) {
+    try {
+        UnixMs since = unix_ms();
+        bool complete = true;
+        std::vector<PageAddress> pages = pages_of(settings, set, complete);
+        spdlog::debug("prerender {}: {} pages", set.name, pages.size());
+        render_pages(settings, set, pages, since);
+        return complete;
+    } catch (const std::exception& error) {
+        spdlog::error("prerender {}: {}", set.name, error.what());
+        return false;
+    }
 }
 
 void Prerenderer::render_pages(const Settings& settings, const PrerenderSettings& set,
@@ -105,9 +145,11 @@ void Prerenderer::render_pages(const Settings& settings, const PrerenderSettings
     Policy policy = policy_from(set);
     std::size_t requested = 0;
     for (std::size_t i = 0; i < pages.size() && !stopping_; i++) {
-        for (; requested < std::min(pages.size(), i + requested_ahead); requested++)
-            source.request(pages[requested], policy, since_ms);
         const BackendSettings* backend = backend_for(settings, pages[i].host);
+        std::size_t ahead =
+            requested_ahead * (backend == nullptr ? 1 : static_cast<std::size_t>(backend->concurrency));
+        for (; requested < std::min(pages.size(), i + ahead); requested++)
+            source.request(pages[requested], policy, since_ms);
         // Time for one render and its fragments, and for what waits before it in the queue.
         UnixMs patience = 3 * (backend == nullptr ? 0 : backend->timeout.count()) + 5000;
         bool written = render_page(source, set, pages[i], since_ms, unix_ms() + patience);
@@ -115,7 +157,7 @@ void Prerenderer::render_pages(const Settings& settings, const PrerenderSettings
     }
 }
 
-// An old file stays whenever there is no good new page. Returns whether the page is in the store and, if wanted, in its file.
+// An old file stays whenever there is no good new page, unless the site says that there is none any more. Returns whether the page is in the store and, if wanted, in its file.
 bool Prerenderer::render_page(PageSource& source, const PrerenderSettings& set, const PageAddress& page,
                               UnixMs since_ms, UnixMs deadline_ms) {
     std::string why;
@@ -123,6 +165,7 @@ bool Prerenderer::render_page(PageSource& source, const PrerenderSettings& set, 
         auto bytes = source.await(page, since_ms, deadline_ms, why);
         if (bytes && set.directory.empty()) return true;
         if (bytes) why = unfit(EntryView::trusted(*bytes));
+        if (bytes && is_gone(EntryView::trusted(*bytes))) remove_page(set.directory, page);
         if (bytes && why.empty()) {
             PageAssembler assembler(source, policy_from(set), since_ms, deadline_ms);
             if (auto html = assembler.assemble(EntryView::trusted(*bytes), page, why)) {
@@ -137,21 +180,20 @@ bool Prerenderer::render_page(PageSource& source, const PrerenderSettings& set, 
     return false;
 }
 
-std::vector<PageAddress> Prerenderer::pages_of(const Settings& settings, const PrerenderSettings& set) {
+std::vector<PageAddress> Prerenderer::pages_of(const Settings& settings, const PrerenderSettings& set,
+                                               bool& complete) {
     auto most = static_cast<std::size_t>(set.max_urls);
     std::vector<std::string> urls = set.urls;
-    if (!set.sitemap.empty()) {
-        std::vector<std::string> more = sitemap_urls(settings, set.sitemap, most, true);
-        urls.insert(urls.end(), more.begin(), more.end());
-    }
+    if (!set.sitemap.empty()) add_sitemap(settings, set, set.sitemap, true, urls, complete);
     if (urls.size() > most) {
         spdlog::warn("prerender {}: {} pages, {} are left out", set.name, urls.size(), urls.size() - most);
         urls.resize(most);
     }
     std::vector<PageAddress> pages;
+    Places places(set);
     for (const std::string& url : urls) {
         auto page = parse_page_url(url);
-        std::string why = page ? why_left_out(set, *page, pages) : "not an absolute URL";
+        std::string why = page ? places.take(*page) : "not an absolute URL";
         if (why.empty()) {
             pages.push_back(std::move(*page));
         } else {
@@ -161,26 +203,70 @@ std::vector<PageAddress> Prerenderer::pages_of(const Settings& settings, const P
     return pages;
 }
 
-std::vector<std::string> Prerenderer::sitemap_urls(const Settings& settings, const std::string& url,
-                                                   std::size_t most, bool may_nest) {
+// A sitemap that can't be had is told of and left out; the others, and the pages listed by hand, are rendered.
+void Prerenderer::add_sitemap(const Settings& settings, const PrerenderSettings& set, const std::string& url,
+                              bool may_nest, std::vector<std::string>& urls, bool& complete) {
+    auto most = static_cast<std::size_t>(set.max_urls) + 1;
+    std::optional<Sitemap> sitemap;
     std::string why;
-    auto sitemap = parse_sitemap(fetch_sitemap(settings, url), most + 1, why);
-    if (!sitemap) throw std::runtime_error("sitemap " + url + ": " + why);
-    std::vector<std::string> urls = std::move(sitemap->pages);
-    if (!may_nest) return urls;
+    try {
+        sitemap = parse_sitemap(fetch_sitemap(settings, url), most, why);
+    } catch (const std::exception& error) {
+        why = error.what();
+    }
+    if (!sitemap) {
+        spdlog::warn("prerender {}: sitemap {}: {}", set.name, url, why);
+        complete = false;
+        return;
+    }
+    urls.insert(urls.end(), sitemap->pages.begin(), sitemap->pages.end());
+    if (!may_nest) return;
+    if (sitemap->sitemaps.size() > most_nested_sitemaps)
+        spdlog::warn("prerender {}: sitemap {}: {} sitemaps, {} are left out", set.name, url,
+                     sitemap->sitemaps.size(), sitemap->sitemaps.size() - most_nested_sitemaps);
     sitemap->sitemaps.resize(std::min(sitemap->sitemaps.size(), most_nested_sitemaps));
     for (const std::string& nested : sitemap->sitemaps) {
         if (stopping_ || urls.size() > most) break;
-        std::vector<std::string> more = sitemap_urls(settings, nested, most, false);
-        urls.insert(urls.end(), more.begin(), more.end());
+        add_sitemap(settings, set, nested, false, urls, complete);
     }
-    return urls;
 }
 
-std::string Prerenderer::fetch_sitemap(const Settings& settings, const std::string& url) {
+// Follows redirects, as servers often move sitemaps to another path or scheme.
+std::string Prerenderer::fetch_sitemap(const Settings& settings, std::string url) {
+    for (int redirects = 0;; redirects++) {
+        BackendAnswer answer = fetch(settings, url);
+        std::string_view location, coding;
+        for (const auto& [name, value] : answer.headers) {
+            if (equals_ignore_case(name, "Location")) location = value;
+            if (equals_ignore_case(name, "Content-Encoding")) coding = value;
+        }
+        bool redirected =
+            answer.status > 300 && answer.status < 309 && answer.status != 304 && !location.empty();
+        if (!redirected && answer.status != 200)
+            throw std::runtime_error("status " + std::to_string(answer.status));
+        if (!redirected)
+            return decoded_sitemap(answer.body, coding,
+                                   static_cast<std::size_t>(settings.render.max_body.bytes));
+        if (redirects == most_redirects) throw std::runtime_error("more than 3 redirects");
+        auto from = parse_page_url(url);
+        if (location.starts_with("//")) {
+            url = from->scheme + ":" + std::string(location);
+        } else if (location.starts_with("/")) {
+            url = from->scheme + "://" + from->host + std::string(location);
+        } else if (location.find("://") != std::string_view::npos) {
+            url = location;
+        } else {
+            url = from->scheme + "://" + from->host + from->path.substr(0, from->path.rfind('/') + 1) +
+                  std::string(location);
+        }
+    }
+}
+
+BackendAnswer Prerenderer::fetch(const Settings& settings, const std::string& url) {
     auto page = parse_page_url(url);
-    const BackendSettings* backend = page ? backend_for(settings, page->host) : nullptr;
-    if (backend == nullptr) throw std::runtime_error("sitemap " + url + ": no [[backend]] renders its host");
+    if (!page) throw std::runtime_error("\"" + url + "\" is not an absolute URL");
+    const BackendSettings* backend = backend_for(settings, page->host);
+    if (backend == nullptr) throw std::runtime_error("no [[backend]] renders the host of " + url);
     Variant variant{.method = "GET",
                     .scheme = page->scheme,
                     .host = page->host,
@@ -192,16 +278,14 @@ std::string Prerenderer::fetch_sitemap(const Settings& settings, const std::stri
     policy.max_body = static_cast<std::uint32_t>(settings.render.max_body.bytes);
     const char* why = nullptr;
     auto request = backend_request(variant, policy, *backend, settings.signing, unix_ms() / 1000, &why);
-    if (!request) throw std::runtime_error("sitemap " + url + ": " + why);
+    if (!request) throw std::runtime_error(why);
     auto promise = std::make_shared<std::promise<BackendAnswer>>();
     auto future = promise->get_future();
     client_.call(std::move(*request),
                  [promise](BackendAnswer answer) { promise->set_value(std::move(answer)); });
     BackendAnswer answer = future.get();
-    if (!answer.error.empty()) throw std::runtime_error("sitemap " + url + ": " + answer.error);
-    if (answer.status != 200)
-        throw std::runtime_error("sitemap " + url + ": status " + std::to_string(answer.status));
-    return answer.body;
+    if (!answer.error.empty()) throw std::runtime_error(answer.error);
+    return answer;
 }
 
 }  // namespace larder::daemon

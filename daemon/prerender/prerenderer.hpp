@@ -1,4 +1,5 @@
-// Prerenders on a schedule: each [[prerender]] set is rendered into its store, and written into files.
+// Prerenders on a schedule: each [[prerender]] set is rendered into its store, and written into files. Sets run beside each
+// other, each on a thread of its own.
 #pragma once
 
 #include <atomic>
@@ -17,7 +18,7 @@ namespace larder::daemon {
 
 class Prerenderer {
 public:
-    Prerenderer(const LiveSettings& settings, Queue& queue, const Stores& stores, BackendClient& client,
+    Prerenderer(const LiveSettings& settings, Queue& queue, const Stores& stores, Backends& client,
                 Metrics& metrics);
     ~Prerenderer();
 
@@ -26,23 +27,28 @@ public:
 
 private:
     void look();
-    void run(const Settings& settings, const PrerenderSettings& set);
+    bool run(const Settings& settings, const PrerenderSettings& set);  // false: not all of it
     void render_pages(const Settings& settings, const PrerenderSettings& set,
                       const std::vector<PageAddress>& pages, UnixMs since_ms);
     bool render_page(PageSource& source, const PrerenderSettings& set, const PageAddress& page,
                      UnixMs since_ms, UnixMs deadline_ms);
-    std::vector<PageAddress> pages_of(const Settings& settings, const PrerenderSettings& set);
-    std::vector<std::string> sitemap_urls(const Settings& settings, const std::string& url, std::size_t most,
-                                          bool may_nest);
-    std::string fetch_sitemap(const Settings& settings, const std::string& url);
+    std::vector<PageAddress> pages_of(const Settings& settings, const PrerenderSettings& set, bool& complete);
+    void add_sitemap(const Settings& settings, const PrerenderSettings& set, const std::string& url,
+                     bool may_nest, std::vector<std::string>& urls, bool& complete);
+    std::string fetch_sitemap(const Settings& settings, std::string url);
+    BackendAnswer fetch(const Settings& settings, const std::string& url);
 
     const LiveSettings& settings_;
     Queue& queue_;
     const Stores& stores_;
-    BackendClient& client_;
+    Backends& client_;
     Metrics& metrics_;
     std::atomic<bool> stopping_ = false;
-    std::map<std::string, UnixMs> next_run_ms_;  // by set; of the ticker's thread alone
+    struct Schedule {
+        UnixMs next_ms = 0;
+        std::future<bool> run;  // the one under way
+    };
+    std::map<std::string, Schedule> schedules_;  // by set; of the ticker's thread alone
     Ticker ticker_;                              // last: it uses all the others
 };
 

@@ -5,6 +5,10 @@
 
 #include <algorithm>
 #include <memory>
+#include <stdexcept>
+
+#include "cache/response/decoder.hpp"
+#include "cache/response/fields.hpp"
 
 namespace larder::daemon {
 
@@ -59,7 +63,22 @@ void on_end(void* self, const char*) {
 
 }  // namespace
 
+std::string decoded_sitemap(std::string bytes, std::string_view coding, std::size_t most) {
+    auto undo = [&bytes, most](std::string_view name) {
+        auto decoder = Decoder::make(name, most);
+        std::string text;
+        if (!decoder || !decoder->feed(bytes, text) || !decoder->complete())
+            throw std::runtime_error("it is not " + std::string(name) + ", or too long");
+        bytes = std::move(text);
+    };
+    if (!coding.empty() && !equals_ignore_case(coding, "identity")) undo(coding);
+    if (bytes.starts_with("\x1f\x8b")) undo("gzip");
+    return bytes;
+}
+
+// What comes before the document is often a line break of the site's, and then no XML any more.
 std::optional<Sitemap> parse_sitemap(std::string_view xml, std::size_t most, std::string& why) {
+    xml.remove_prefix(std::min(xml.size(), xml.find_first_not_of(" \t\r\n")));
     std::unique_ptr<XML_ParserStruct, void (*)(XML_Parser)> parser(XML_ParserCreate(nullptr), XML_ParserFree);
     if (!parser) throw std::bad_alloc();
     Reading reading;

@@ -1,6 +1,7 @@
 // Sitemaps, good and bad.
 #include "daemon/prerender/sitemap.hpp"
 
+#include "daemon/prerender/file_writer.hpp"
 #include "tests/cmocka.hpp"
 
 using namespace larder::daemon;
@@ -42,6 +43,33 @@ TEST(what_is_not_xml_is_refused_and_entities_fetch_nothing) {
         "\"file:///etc/passwd\">]><urlset><url><loc>a&e;b</loc></url></urlset>",
         7, why);
     assert_true(!map || map->pages[0] == "ab");
+}
+
+TEST(codings_and_what_comes_before_the_document_are_undone) {
+    const std::string xml = "\n <?xml version='1.0'?><urlset><url><loc>http://a/</loc></url></urlset>";
+    std::string zipped = gzip(xml);
+    for (const auto& [bytes, coding] : {std::pair(xml, ""),
+                                        {xml, "identity"},
+                                        {zipped, ""},
+                                        {zipped, "gzip"},
+                                        {zipped, "GZIP"},
+                                        {gzip(zipped), "gzip"}}) {
+        auto map = parse_sitemap(decoded_sitemap(bytes, coding, 1000), 10, why);
+        assert_true(map.has_value());
+        assert_text_equal(map->pages.at(0), "http://a/");
+    }
+    for (const auto& [bytes, coding] : {std::pair(zipped, "rot13"),
+                                        {zipped.substr(0, 20), ""},
+                                        {xml, "gzip"},
+                                        {gzip(std::string(2000, ' ')), ""}}) {
+        std::string said;
+        try {
+            decoded_sitemap(bytes, coding, 1000);
+        } catch (const std::runtime_error& error) {
+            said = error.what();
+        }
+        assert_true(said.starts_with("it is not "));
+    }
 }
 
 TEST_MAIN("sitemap")
