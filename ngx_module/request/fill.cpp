@@ -116,6 +116,23 @@ bool is_not_http(ngx_http_request_t* r) {
     return r->upstream != nullptr && r->http_version == NGX_HTTP_VERSION_9 && r->http_protocol.len != 0;
 }
 
+const ngx_http_core_loc_conf_t* core_location(ngx_http_request_t* r) {
+    return static_cast<ngx_http_core_loc_conf_t*>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
+}
+
+// What r asks for from here on is asked where it is now.
+void note_place(ngx_http_request_t* r, Fill& fill) {
+    fill.uri_changes = r->uri_changes;
+    fill.upstream = r->upstream;
+    fill.location = core_location(r);
+}
+
+void begin_fill(ngx_http_request_t* r, Ctx* ctx) {
+    ctx->fill = std::make_unique<Fill>();
+    ctx->fill->request_ms = now_ms();
+    note_place(r, *ctx->fill);
+}
+
 ngx_int_t ask_again(ngx_http_request_t* r) {
     clear_response_headers(r);
     r->main->count++;
@@ -126,8 +143,7 @@ ngx_int_t ask_again(ngx_http_request_t* r) {
 // The answer can't be shared, and the backend did not see all of the request: ask again with all of it. From here on the key
 // is known to be personal, so this happens once a minute at most.
 ngx_int_t retry_in_full(ngx_http_request_t* r, Ctx* ctx) {
-    ctx->fill = std::make_unique<Fill>();
-    ctx->fill->request_ms = now_ms();
+    begin_fill(r, ctx);
     ctx->status = Status::pass;
     if (ctx->policy().esi == EsiMode::on) strip_conditions(r);
     return ask_again(r);
@@ -157,34 +173,51 @@ void strip_cookies(ngx_http_request_t* r, const Policy& policy) {
     });
 }
 
+// Some error_page of the location changes the status of the error to that of what it shows.
+bool overwrites_status(const ngx_http_core_loc_conf_t& location) {
+    if (location.error_pages == nullptr) return false;
+    auto* pages = static_cast<ngx_http_err_page_t*>(location.error_pages->elts);
+    return std::any_of(pages, pages + location.error_pages->nelts,
+                       [](const ngx_http_err_page_t& page) { return page.overwrite >= 0; });
+}
+
 // The backend failed, and something servable is at hand.
 bool can_fall_back(const Ctx* ctx) {
     return ctx->role != Role::refresh && ctx->servable();
 }
 
-// In the place of what the backend sent, the entry at hand is the answer.
+// In the place of what the backend sends, the entry at hand is the answer.
 ngx_int_t answer_from_entry(ngx_http_request_t* r, Ctx* ctx, Status status) {
+    if (ctx->role == Role::client) return answer_instead(ctx, {status});
     ctx->status = status;
     ctx->served = true;
     ctx->fill->swallow = true;
     ctx->fill->for_page = ctx->fill->for_store = false;
-    if (ctx->role != Role::client) {
-        r->header_sent = 1;
-        return NGX_OK;
-    }
-    r->err_status = 0;
-    r->disable_not_modified = 0;  // the upstream module wants the client's conditions for the backend alone
-    clear_response_headers(r);
-    if (!set_headers_from_entry(r, ctx)) return NGX_ERROR;
-    std::string_view plan = EntryView::trusted(ctx->entry).plan();
-    if (!plan.empty()) set_page_header(r, ctx, plan, unknown_parts(plan));
-    return next_header_filter(r);
+    r->header_sent = 1;
+    return NGX_OK;
 }
 
 ngx_int_t fall_back(ngx_http_request_t* r, Ctx* ctx) {
     end_fill_lock(ctx);
     zone().postpone_refresh(ctx->key, now_ms() + refresh_retry_ms);
     return answer_from_entry(r, ctx, Status::error_stale);
+}
+
+// What comes is not what it says it is, or less: nobody gets it. Nothing of it was sent.
+ngx_int_t give_up(ngx_http_request_t* r, Ctx* ctx) {
+    Fill& fill = *ctx->fill;
+    fill.broken = true;
+    if (can_fall_back(ctx)) return fall_back(r, ctx);
+    end_fill_lock(ctx);
+    if (ctx->role == Role::client) {
+        ctx->detail = "broken-answer";
+        return answer_instead(ctx, {Status::error, NGX_HTTP_BAD_GATEWAY});
+    }
+    fill.status = NGX_HTTP_BAD_GATEWAY;
+    fill.swallow = true;
+    fill.for_page = fill.for_store = false;
+    r->header_sent = 1;
+    return NGX_OK;
 }
 
 bool is_last(const ngx_http_request_t* r, const ngx_buf_t* buffer) {
@@ -194,13 +227,6 @@ bool is_last(const ngx_http_request_t* r, const ngx_buf_t* buffer) {
 std::string_view bytes_of(const ngx_buf_t* buffer) {
     if (!ngx_buf_in_memory(buffer)) return {};
     return {reinterpret_cast<char*>(buffer->pos), static_cast<std::size_t>(buffer->last - buffer->pos)};
-}
-
-void consume(ngx_chain_t* in) {
-    for (; in != nullptr; in = in->next) {
-        in->buf->pos = in->buf->last;
-        in->buf->file_pos = in->buf->file_last;
-    }
 }
 
 // From here on the answer is what its coding stood for.
@@ -284,6 +310,11 @@ void not_stored(ngx_http_request_t* r, Ctx* ctx) {
     end_with_pass(ctx);
 }
 
+ngx_int_t send_header(ngx_http_request_t* r, Ctx* ctx) {
+    ctx->fill->header_held = false;
+    return add_cache_status(r, ctx) ? next_header_filter(r) : NGX_ERROR;
+}
+
 ngx_int_t pass_header(ngx_http_request_t* r, Ctx* ctx) {
     Fill& fill = *ctx->fill;
     if (ctx->role != Role::client) {
@@ -301,27 +332,10 @@ ngx_int_t pass_header(ngx_http_request_t* r, Ctx* ctx) {
         ngx_http_clear_last_modified(r);
         ngx_http_clear_accept_ranges(r);
         ngx_http_clear_etag(r);
-        fill.header_held = true;
-        return NGX_OK;
     }
-    return add_cache_status(r, ctx) ? next_header_filter(r) : NGX_ERROR;
-}
-
-// What comes is no page, and nothing of it was sent.
-ngx_int_t bad_page(ngx_http_request_t* r, Ctx* ctx) {
-    Fill& fill = *ctx->fill;
-    fill.header_held = fill.for_page = fill.for_store = false;
-    end_fill_lock(ctx);
-    return ngx_http_filter_finalize_request(r, &ngx_http_larder_module, NGX_HTTP_BAD_GATEWAY);
-}
-
-// The same, and there will be nothing more of it.
-ngx_int_t broken_off(ngx_http_request_t* r, Ctx* ctx) {
-    if (!can_fall_back(ctx)) return bad_page(r, ctx);
-    ctx->fill->header_held = false;
-    ngx_int_t rc = fall_back(r, ctx);
-    if (rc == NGX_ERROR || rc > NGX_OK) return rc;
-    return send_entry_body(r, ctx) == NGX_ERROR ? NGX_ERROR : NGX_OK;
+    // Until the page is known, or something of what was coded.
+    fill.header_held = fill.for_page || fill.decoder != nullptr;
+    return fill.header_held ? NGX_OK : send_header(r, ctx);
 }
 
 // A purge has overtaken the render: what it gives is older than the purge.
@@ -460,9 +474,7 @@ ngx_int_t send_page_header(ngx_http_request_t* r, Ctx* ctx, std::string_view pla
                            const PartsControl& parts) {
     if (r->header_sent) return NGX_OK;
     set_page_header(r, ctx, plan, parts);
-    if (ctx->fill == nullptr) return ngx_http_send_header(r);
-    ctx->fill->header_held = false;
-    return add_cache_status(r, ctx) ? next_header_filter(r) : NGX_ERROR;
+    return ctx->fill == nullptr ? ngx_http_send_header(r) : send_header(r, ctx);
 }
 
 void strip_larder_response_headers(ngx_http_request_t* r) {
@@ -472,15 +484,63 @@ void strip_larder_response_headers(ngx_http_request_t* r) {
     });
 }
 
+bool is_fills_answer(ngx_http_request_t* r, Fill& fill) {
+    if (r->err_status != 0 || r->error_page || r->filter_finalize) return false;
+    if (r->uri_changes == fill.uri_changes) return true;
+    // An internal redirect has led here. error_page leaves no trace where recursive_error_pages is on and it says "=": so an
+    // upstream's redirect has to be an X-Accel-Redirect, and any other must not come from such a location.
+    bool by_upstream = r->upstream != nullptr && r->upstream != fill.upstream;
+    if (by_upstream) {
+        const ngx_http_upstream_t& u = *r->upstream;
+        bool asked_for = u.headers_in.x_accel_redirect != nullptr &&
+                         (u.conf->ignore_headers & NGX_HTTP_UPSTREAM_IGN_XA_REDIRECT) == 0;
+        if (!asked_for) return false;
+    } else if (fill.location->recursive_error_pages && overwrites_status(*fill.location)) {
+        return false;
+    }
+    bool several = fill.uri_changes - r->uri_changes > 1;
+    if (several && (fill.location->recursive_error_pages || core_location(r)->recursive_error_pages)) return false;
+    note_place(r, fill);
+    return true;
+}
+
+bool is_for_failure(const ngx_http_request_t* r, const Fill& fill) {
+    const ngx_http_upstream_t* u = r->upstream != fill.upstream ? r->upstream : nullptr;
+    return r->err_status >= NGX_HTTP_INTERNAL_SERVER_ERROR ||
+           (u != nullptr && u->state != nullptr && u->state->status >= NGX_HTTP_INTERNAL_SERVER_ERROR);
+}
+
+void retire_fill(Ctx* ctx) {
+    end_fill_lock(ctx);
+    ctx->retired = std::move(ctx->fill);
+}
+
 ngx_int_t start_fill(ngx_http_request_t* r, Ctx* ctx) {
-    ctx->fill = std::make_unique<Fill>();
+    begin_fill(r, ctx);
     Fill& fill = *ctx->fill;
-    fill.request_ms = now_ms();
     if (ctx->eligible && ctx->status == Status::miss) {
         fill.fence = fence_now(ctx->conf->where.value().store);
         reduce_request(r, ctx);
     }
     return NGX_DECLINED;
+}
+
+// What nginx or error_page put in the place of what the fill asked for. Fragments may be made of it.
+static ngx_int_t other_answer(ngx_http_request_t* r, Ctx* ctx, bool reduced) {
+    Fill& fill = *ctx->fill;
+    if (reduced && is_for_failure(r, fill) && can_fall_back(ctx) && !r->filter_finalize) return fall_back(r, ctx);
+    ctx->detail = "error-page";
+    if (ctx->role == Role::client) {
+        retire_fill(ctx);
+        strip_larder_response_headers(r);
+        return add_cache_status(r, ctx) ? next_header_filter(r) : NGX_ERROR;
+    }
+    end_fill_lock(ctx);
+    fill.for_page = ctx->role == Role::fragment;
+    bool decode = fill.for_page && storability(ctx->policy(), gather_answer(r, ctx)).decode;
+    if (decode) start_decoding(r, ctx);
+    prepare_capture(r, ctx);
+    return pass_header(r, ctx);
 }
 
 void end_fill_lock(Ctx* ctx) {
@@ -496,9 +556,10 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
     restore_request(r, ctx);
     if (is_not_http(r)) {
         r->http_version = static_cast<ngx_uint_t>(r->http_major) * 1000 + r->http_minor;
-        r->headers_out.status = NGX_HTTP_BAD_GATEWAY;
+        return give_up(r, ctx);
     }
     fill.status = static_cast<std::uint16_t>(r->headers_out.status);
+    if (!is_fills_answer(r, fill)) return other_answer(r, ctx, reduced);
     if (reduced && fill.status >= NGX_HTTP_INTERNAL_SERVER_ERROR && can_fall_back(ctx))
         return fall_back(r, ctx);
     if (fill.conditional && reduced && fill.status == NGX_HTTP_NOT_MODIFIED) return revalidate(r, ctx);
@@ -557,8 +618,9 @@ static ngx_int_t send_raw_page(ngx_http_request_t* r, Ctx* ctx, const ngx_chain_
 
 static ngx_int_t take_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
     Fill& fill = *ctx->fill;
-    bool last = false;
+    bool last = false, any = false;
     for (ngx_chain_t* link = in; link != nullptr; link = link->next) {
+        any = any || ngx_buf_size(link->buf) != 0;
         last = last || is_last(r, link->buf);
         if (!fill.for_store && !fill.for_page) continue;
         fill.body.append(bytes_of(link->buf));
@@ -582,15 +644,21 @@ static ngx_int_t take_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
     if (last && (fill.for_store || fill.for_page)) {
         finish(r, ctx);
         if (fill.for_page && ctx->role == Role::client) {
-            if (!fill.complete && fill.header_held) return broken_off(r, ctx);
+            if (!fill.complete && fill.header_held) return give_up(r, ctx);
             ngx_int_t rc = start_page(r, ctx, fill.body, fill.plan);
             if (rc != NGX_DONE) return rc;
             r->buffered |= larder_buffered;  // nginx keeps the request until the page is whole
             return NGX_OK;
         }
     }
-    if (last && ctx->served && ctx->role == Role::client && !r->header_only)
-        return send_entry_body(r, ctx) == NGX_ERROR ? NGX_ERROR : NGX_OK;
+    if (fill.header_held && !fill.for_page) {
+        if (!last && !any) {
+            consume(in);
+            return NGX_OK;
+        }
+        ngx_int_t rc = send_header(r, ctx);
+        if (rc == NGX_ERROR || rc > NGX_OK) return rc;
+    }
     return fill.swallow ? NGX_OK : next_body_filter(r, in);
 }
 
@@ -622,22 +690,23 @@ static ngx_int_t take_coded(ngx_http_request_t* r, Ctx* ctx, const ngx_buf_t* co
     }
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                   "larder: \"%V\" is not what its Content-Encoding says, or too long", &r->uri);
-    if (fill.header_held) return bad_page(r, ctx);
-    end_fill_lock(ctx);
-    if (ctx->role == Role::client) return NGX_ERROR;
     // A fragment fails alone, and its page takes what its include says for that.
-    fill.for_page = fill.for_store = false;
-    fill.decoder = nullptr;
-    return NGX_OK;
+    if (fill.header_held || ctx->role != Role::client) return give_up(r, ctx);
+    end_fill_lock(ctx);
+    return NGX_ERROR;
 }
 
 ngx_int_t fill_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
     Fill& fill = *ctx->fill;
-    if (fill.header_held && upstream_broke_off(r, in)) return broken_off(r, ctx);
+    if (fill.header_held && upstream_broke_off(r, in)) return give_up(r, ctx);
+    if (fill.broken) {
+        consume(in);
+        return NGX_OK;
+    }
     if (fill.decoder == nullptr) return take_body(r, ctx, in);
     ngx_int_t rc = NGX_OK;
-    for (ngx_chain_t* link = in;
-         link != nullptr && fill.decoder != nullptr && (rc == NGX_OK || rc == NGX_AGAIN); link = link->next)
+    for (ngx_chain_t* link = in; link != nullptr && !fill.broken && (rc == NGX_OK || rc == NGX_AGAIN);
+         link = link->next)
         rc = take_coded(r, ctx, link->buf);
     consume(in);
     return rc;

@@ -23,6 +23,7 @@ ngx_int_t filter_header(ngx_http_request_t* r) {
     Ctx* ctx = ctx_of(r);
     if (r == r->main) forget_group_after(r, ctx);
     if (ctx == nullptr || ctx->served) return next_header_filter(r);
+    if (ctx->substitute) return NGX_OK;
     if (ctx->role == Role::fragment && ctx->fill == nullptr) capture_early_answer(r, ctx);
     if (ctx->conf != nullptr && ctx->role == Role::client && r == r->main) invalidate_after(r, ctx);
     if (ctx->fill != nullptr) return fill_header(r, ctx);
@@ -39,6 +40,10 @@ ngx_int_t header_filter(ngx_http_request_t* r) {
 
 ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) {
     auto* ctx = static_cast<Ctx*>(ngx_http_get_module_ctx(r, ngx_http_larder_module));
+    if (ctx != nullptr && ctx->substitute) {
+        consume(in);
+        return NGX_OK;
+    }
     if (ctx == nullptr || ctx->fill == nullptr || in == nullptr) return next_body_filter(r, in);
     return guarded(r->connection->log, "body filter", static_cast<ngx_int_t>(NGX_ERROR),
                    [&] { return fill_body(r, ctx, in); });
@@ -52,6 +57,13 @@ void install_header_filter() {
 void install_body_filter() {
     next_body_filter = ngx_http_top_body_filter;
     ngx_http_top_body_filter = body_filter;
+}
+
+void consume(ngx_chain_t* in) {
+    for (; in != nullptr; in = in->next) {
+        in->buf->pos = in->buf->last;
+        in->buf->file_pos = in->buf->file_last;
+    }
 }
 
 ngx_buf_t* memory_buffer(ngx_pool_t* pool, std::string_view bytes) {

@@ -241,20 +241,26 @@ ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx) {
 
 // A request that has gone to the backend comes back here by an internal redirect: try_files, error_page, X-Accel-Redirect.
 ngx_int_t again(ngx_http_request_t* r, Ctx* ctx) {
-    if (ctx->fill != nullptr && ctx->fill->reduced && r->err_status >= NGX_HTTP_INTERNAL_SERVER_ERROR &&
-        ctx->servable()) {
+    if (ctx->fill == nullptr) return NGX_DECLINED;
+    bool reduced = ctx->fill->reduced;
+    if (!is_fills_answer(r, *ctx->fill)) {
         restore_request(r, ctx);
-        end_fill_lock(ctx);
-        ctx->fill.reset();
-        r->err_status = 0;
-        return serve_entry(r, ctx, Status::error_stale);
-    }
-    // Where a redirect leads has its own say; and what error_page puts in a page's place is not the page.
-    if (ctx->fill != nullptr && ctx->fill->reduced && (!loc_conf(r)->enabled() || r->error_page)) {
+        if (reduced && is_for_failure(r, *ctx->fill) && ctx->servable() && ctx->role != Role::refresh) {
+            retire_fill(ctx);
+            r->err_status = 0;
+            return serve_entry(r, ctx, Status::error_stale);
+        }
+        ctx->status = Status::pass;
+        ctx->detail = "error-page";
+        if (ctx->role == Role::client)
+            retire_fill(ctx);
+        else
+            end_fill_lock(ctx);
+    } else if (reduced && !loc_conf(r)->enabled()) {  // where a redirect leads has its own say
         restore_request(r, ctx);
         end_fill_lock(ctx);
         ctx->status = Status::pass;
-        ctx->detail = r->error_page ? "error-page" : "larder-off";
+        ctx->detail = "larder-off";
     }
     return NGX_DECLINED;
 }
@@ -306,8 +312,8 @@ ngx_int_t lookup(ngx_http_request_t* r) {
         return begin(r, ctx);
     }
     if (ctx->suspended) return NGX_AGAIN;  // an event that was not for us
-    if (ctx->fill != nullptr || ctx->served || ctx->status == Status::bypass || ctx->status == Status::pass)
-        return again(r, ctx);
+    bool went_on = ctx->status == Status::bypass || ctx->status == Status::pass || ctx->status == Status::error;
+    if (ctx->fill != nullptr || ctx->served || went_on) return again(r, ctx);
     if (ctx->role == Role::refresh) {
         ctx->take(zone().find(ctx->key, now_ms()));
         ctx->status = Status::miss;

@@ -17,6 +17,7 @@
 #include "cache/response/parts_control.hpp"
 #include "cache/response/storable.hpp"
 #include "ngx_module/directives/config.hpp"
+#include "ngx_module/events.hpp"
 #include "ngx_module/near/zone.hpp"
 #include "ngx_module/ngx.hpp"
 
@@ -73,6 +74,11 @@ struct Fill {
     bool swallow = false;         // the client gets nothing of it as it comes
     bool header_held = false;     // nor the header: what the page is made of is known at its end
     bool complete = false;        // all of it was seen
+    bool broken = false;          // what comes is not what it says it is: of no use to anybody
+    // Where it was sent on from: what was asked for is answered there, or where an internal redirect that is part of answering leads.
+    ngx_uint_t uri_changes = 0;
+    const ngx_http_upstream_t* upstream = nullptr;  // of an earlier answer, if any
+    const ngx_http_core_loc_conf_t* location = nullptr;
     bool purged = false;          // a purge overtook the render
     std::int64_t request_ms = 0;  // Unix time
     std::uint64_t fence = 0;
@@ -90,6 +96,12 @@ struct Detached {
     ngx_http_headers_in_t headers{};
     ngx_http_request_body_t* body = nullptr;
     const ngx_http_variable_value_t* variables = nullptr;  // to be copied
+};
+
+// What the client gets in the place of the backend's answer.
+struct Substitute {
+    Status status;
+    ngx_int_t error = 0;  // 0: the entry at hand; else the error that this is
 };
 
 // For a fill, among the machines that share a store.
@@ -142,7 +154,10 @@ struct Ctx {
     RequestControl wishes;     // the client's, as far as they are honoured
     bool wants_newer = false;  // ... for which the fresh entry at hand won't do
     std::string store_bytes;   // an entry fresh from the store
-    std::unique_ptr<Fill> fill;
+    std::unique_ptr<Fill> fill;     // in progress, or what a page is made from
+    std::unique_ptr<Fill> retired;  // it ended without an answer; nginx may still be in its calls
+    std::optional<Substitute> substitute;  // about to begin
+    Event substitution;
     std::optional<Policy> own_policy;  // fragment: the location's, as the include changes it
     bool at_hand_only = false;         // fragment: not to be waited for
     const char* no_store = nullptr;    // why the answer is not to be kept, whatever it says
@@ -170,6 +185,10 @@ struct Ctx {
     void drop_entry();
     AtHand set_entry_aside();
     void put_entry_back(AtHand aside);
+
+    static constexpr const char* name = "answer instead";
+    void begin_substitute();
+    void failed() noexcept;
 };
 
 // The request's context; null when Larder has nothing to do with it. Survives internal redirects.
@@ -247,7 +266,8 @@ bool add_vary(ngx_http_request_t* r, const Ctx* ctx);
 void clear_response_headers(ngx_http_request_t* r);
 // Removes what is about the very bytes of a body that another one takes the place of.
 void remove_digests(ngx_http_request_t* r);
-// NGX_DONE: the page waits for fragments.
+// Header and body of ctx->entry. NGX_DONE: the page waits for fragments.
+ngx_int_t send_entry(ngx_http_request_t* r, Ctx* ctx);
 ngx_int_t send_entry_body(ngx_http_request_t* r, Ctx* ctx);
 // Sends the header of a page of fragments, unless it was sent: a header filter's return value.
 ngx_int_t send_page_header(ngx_http_request_t* r, Ctx* ctx, std::string_view plan, const PartsControl& parts);
@@ -265,8 +285,22 @@ ngx_int_t fill_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in);
 void strip_larder_response_headers(ngx_http_request_t* r);
 // Lets others fill, if we held the lock.
 void end_fill_lock(Ctx* ctx);
+// The fill ends without an answer; what comes from here on is none of its business.
+void retire_fill(Ctx* ctx);
+// Whether what r answers now is what the fill asked for, and not what nginx or error_page put in its place.
+bool is_fills_answer(ngx_http_request_t* r, Fill& fill);
+// What was put there is for a failure of the backend, not for one of its answers.
+bool is_for_failure(const ngx_http_request_t* r, const Fill& fill);
+
+// ---- substitute.cpp
+// Swallows the rest of the backend's answer; the client gets the other one from the next turn on. A filter's return value.
+ngx_int_t answer_instead(Ctx* ctx, Substitute substitute);
+// Ends the upstream of a request that goes on without it. Not to be called by what that upstream calls.
+void end_upstream(ngx_http_request_t* r);
 
 // ---- filters
+// Takes what is in the buffers, for nginx to use them again.
+void consume(ngx_chain_t* in);
 extern ngx_http_output_header_filter_pt next_header_filter;
 extern ngx_http_output_body_filter_pt next_body_filter;
 ngx_int_t header_filter(ngx_http_request_t* r);

@@ -110,6 +110,8 @@ std::int64_t ttl_s(const Ctx* ctx) {
     return ctx->purged ? std::min<std::int64_t>(own, 0) : own;
 }
 
+}  // namespace
+
 ngx_int_t send_entry(ngx_http_request_t* r, Ctx* ctx) {
     if (!set_headers_from_entry(r, ctx)) return NGX_HTTP_INTERNAL_SERVER_ERROR;
     std::string_view plan = EntryView::trusted(ctx->entry).plan();
@@ -121,8 +123,6 @@ ngx_int_t send_entry(ngx_http_request_t* r, Ctx* ctx) {
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) return rc;
     return send_entry_body(r, ctx);
 }
-
-}  // namespace
 
 bool set_headers_from_entry(ngx_http_request_t* r, Ctx* ctx) {
     EntryView entry = EntryView::trusted(ctx->entry);
@@ -154,17 +154,13 @@ bool set_headers_from_entry(ngx_http_request_t* r, Ctx* ctx) {
 
 ngx_int_t send_entry_body(ngx_http_request_t* r, Ctx* ctx) {
     EntryView entry = EntryView::trusted(ctx->entry);
-    if (!entry.plan().empty()) {
-        ngx_int_t rc = start_page(r, ctx, entry.body(), entry.plan());
-        if (rc == NGX_DONE && ctx->fill != nullptr) r->buffered |= larder_buffered;
-        return rc;
-    }
+    if (!entry.plan().empty()) return start_page(r, ctx, entry.body(), entry.plan());
     ngx_buf_t* buffer = memory_buffer(r->pool, entry.body());
     if (buffer == nullptr) return NGX_ERROR;
     buffer->last_buf = r == r->main;
     buffer->last_in_chain = 1;
     ngx_chain_t chain{buffer, nullptr};
-    return ctx->fill != nullptr ? next_body_filter(r, &chain) : ngx_http_output_filter(r, &chain);
+    return ngx_http_output_filter(r, &chain);
 }
 
 void clear_response_headers(ngx_http_request_t* r) {

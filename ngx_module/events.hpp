@@ -1,0 +1,57 @@
+// Events of our objects: a timer, or a place in the queue of what runs at the end of this turn of the event loop.
+#pragma once
+
+#include "ngx_module/ngx.hpp"
+#include "ngx_module/pool.hpp"
+
+namespace larder::ngx {
+
+template <typename T>
+struct ClassOf;
+template <typename T>
+struct ClassOf<void (T::*)()> {
+    using Type = T;
+};
+
+// The way in which nginx calls a member function: what that throws is logged, and ends in failed().
+template <auto method>
+void event_handler(ngx_event_t* event) noexcept {
+    using Object = typename ClassOf<decltype(method)>::Type;
+    auto* object = static_cast<Object*>(event->data);
+    ngx_log_t* log = event->log;
+    try {
+        (object->*method)();
+    } catch (...) {
+        log_exception(log, Object::name);
+        object->failed();
+    }
+}
+
+// Owned by the object that it calls; nothing happens once it is gone.
+class Event {
+public:
+    Event() = default;
+    ~Event() { cancel(); }
+    Event(const Event&) = delete;
+    Event& operator=(const Event&) = delete;
+
+    template <auto method, typename Object>
+    void bind(Object* object, ngx_log_t* log) {
+        event_.handler = event_handler<method>;
+        event_.data = object;
+        event_.log = log;
+    }
+    void post() { ngx_post_event(&event_, &ngx_posted_events); }  // as often as you like: it runs once
+    void start_timer(ngx_msec_t ms) { ngx_add_timer(&event_, ms); }
+    void cancel() {
+        if (event_.timer_set) ngx_del_timer(&event_);
+        if (event_.posted) {
+            ngx_delete_posted_event(&event_);
+        }
+    }
+
+private:
+    ngx_event_t event_{};
+};
+
+}  // namespace larder::ngx

@@ -1,0 +1,53 @@
+// From the backend's answer to another one. nginx calls our filters while it sends the backend's answer, where another answer
+// can't begin. So the rest of that answer is swallowed, and an event of its own begins the other one after all of this turn, in a
+// request whose upstream has ended: it goes through all of nginx's filters, error_page included.
+#include "ngx_module/request/request.hpp"
+
+namespace larder::ngx {
+
+ngx_int_t answer_instead(Ctx* ctx, Substitute substitute) {
+    ctx->substitute = substitute;
+    ctx->request->buffered |= larder_buffered;  // nginx keeps the request until then
+    ctx->substitution.bind<&Ctx::begin_substitute>(ctx, ctx->request->connection->log);
+    ctx->substitution.post();
+    return NGX_OK;
+}
+
+void Ctx::begin_substitute() {
+    ngx_http_request_t* r = request;
+    ngx_connection_t* c = r->connection;
+    const Substitute answer = *substitute;
+    substitute.reset();
+    end_upstream(r);
+    retire_fill(this);
+    r->buffered &= 0xf & ~larder_buffered;
+    if (r == r->main && c->write->timer_set) ngx_del_timer(c->write);
+    clear_response_headers(r);
+    r->err_status = 0;
+    r->disable_not_modified = 0;  // the upstream module wants the client's conditions for the backend alone
+    status = answer.status;
+    ngx_int_t rc = answer.error;
+    if (rc == 0) {
+        served = true;
+        rc = ngx_http_discard_request_body(r);
+        if (rc == NGX_OK) rc = send_entry(r, this);
+    }
+    // From here on `this` may be gone.
+    if (rc != NGX_DONE) ngx_http_finalize_request(r, rc);
+    ngx_http_run_posted_requests(c);
+}
+
+void Ctx::failed() noexcept {
+    ngx_connection_t* c = request->connection;
+    ngx_http_finalize_request(request, NGX_ERROR);
+    ngx_http_run_posted_requests(c);
+}
+
+void end_upstream(ngx_http_request_t* r) {
+    ngx_http_upstream_t* u = r->upstream;
+    if (u == nullptr || u->cleanup == nullptr) return;
+    r->main->count++;  // as ngx_http_upstream_create() does when it replaces one: the cleanup gives one back
+    (*u->cleanup)(r);
+}
+
+}  // namespace larder::ngx
