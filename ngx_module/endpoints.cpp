@@ -120,9 +120,7 @@ std::string unescape(std::string_view text) {
 // Why the request is not a purge, or an empty text.
 std::string parse_purge(ngx_http_request_t* r, PurgeRequest& purge) {
     if (view(r->method_name) == "PURGE") {
-        auto hash = url_hash(r, view(r->uri));
-        if (!hash) return "no host";
-        purge.hashes.push_back(*hash);
+        purge.hashes.push_back(target_hash(r));
         return {};
     }
     std::string_view args = view(r->args);

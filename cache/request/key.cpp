@@ -40,6 +40,24 @@ int base64url_value(char c) {
     return -1;
 }
 
+// A normalised path, with escapes of sub-delims, ":", "@", "[" and "]" (RFC 3986 section 3.3) decoded.
+std::string without_optional_escapes(std::string_view path) {
+    std::string out;
+    for (std::size_t at = 0; at < path.size(); at++) {
+        int code = 0;
+        auto digits = path.substr(at, 3);
+        bool escape =
+            digits.size() == 3 && digits[0] == '%' &&
+            std::from_chars(digits.data() + 1, digits.data() + 3, code, 16).ptr == digits.data() + 3;
+        bool optional =
+            escape && code != 0 &&
+            std::string_view("!$&'()*+,;=:@[]").find(static_cast<char>(code)) != std::string_view::npos;
+        out.push_back(optional ? static_cast<char>(code) : path[at]);
+        if (optional) at += 2;
+    }
+    return out;
+}
+
 }  // namespace
 
 Key key_of(std::string_view encoded_variant) {
@@ -107,6 +125,8 @@ std::uint64_t tag_hash(std::string_view tag) {
 }
 
 std::uint64_t url_tag_hash(std::string_view host, std::string_view path) {
+    std::string plain;
+    if (path.find('%') != std::string_view::npos) path = plain = without_optional_escapes(path);
     // Seeded apart from tag_hash, and by the host, so that no tag a backend sends can name a URL.
     return XXH3_64bits_withSeed(path.data(), path.size(),
                                 XXH3_64bits_withSeed(host.data(), host.size(), 0x75726c));

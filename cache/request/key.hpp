@@ -40,7 +40,8 @@ std::uint64_t text_hash(std::string_view text);
 std::uint64_t tag_hash(std::string_view tag);
 
 // Every entry carries this tag besides its own: purging a URL purges all variants of its host and path, whatever the query.
-// `host` and `path` as in Variant.
+// `host` and `path` as in Variant. Spellings that differ in the escapes of characters that separate nothing in a path, such as "(" and
+// "%28", are pages of their own, but one URL to a purge: whoever names a page by its URL can't know which of them clients use.
 std::uint64_t url_tag_hash(std::string_view host, std::string_view path);
 
 // 16 lower-case hexadecimal digits, as tag hashes are written in store keys and the purge log.

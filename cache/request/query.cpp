@@ -1,23 +1,14 @@
-// Percent-encoding, then the parameters' rule.
+// The parameters' rule.
 #include "cache/request/query.hpp"
 
 #include <algorithm>
 #include <array>
 
+#include "cache/request/url.hpp"
+
 namespace larder {
 
 namespace {
-
-int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    c = static_cast<char>(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-bool is_unreserved(int c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_' || c == '~';
-}
 
 bool name_matches(std::string_view name, std::string_view pattern) {
     if (!pattern.empty() && pattern.back() == '*') {
@@ -32,30 +23,6 @@ std::string_view name_of(std::string_view parameter) {
 }
 
 }  // namespace
-
-std::string_view normalise_escapes(std::string_view text, std::string& storage) {
-    auto percent = text.find('%');
-    if (percent == std::string_view::npos) return text;
-    storage.assign(text.substr(0, percent));
-    for (std::size_t at = percent; at < text.size(); at++) {
-        int high = text[at] == '%' && at + 2 < text.size() ? hex_value(text[at + 1]) : -1;
-        int low = high >= 0 ? hex_value(text[at + 2]) : -1;
-        if (low < 0) {
-            storage.push_back(text[at]);
-            continue;
-        }
-        at += 2;
-        int byte = high * 16 + low;
-        if (is_unreserved(byte)) {
-            storage.push_back(static_cast<char>(byte));
-        } else {
-            storage.push_back('%');
-            storage.push_back("0123456789ABCDEF"[high]);
-            storage.push_back("0123456789ABCDEF"[low]);
-        }
-    }
-    return storage;
-}
 
 std::string_view normalise_query(const QueryRule& rule, std::string_view query, std::string& storage) {
     if (rule.kind == QueryRule::Kind::none || query.empty()) return {};

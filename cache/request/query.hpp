@@ -16,10 +16,6 @@ struct QueryRule {
     std::vector<std::string> names;  // keep, drop: exact, or a prefix followed by '*'
 };
 
-// One spelling for each text (RFC 3986 section 6.2.2): escapes in upper case, none for letters, digits and "-._~"; a '%' without
-// two digits stays as it is. Without a '%' it is `text` itself; otherwise it is in `storage`.
-std::string_view normalise_escapes(std::string_view text, std::string& storage);
-
 // The query (without '?') by the rule, its escapes normalised before names are looked at. Empty parameters go, unless the
 // rule is verbatim; `sort` sorts by name and leaves those of one name in their order. In `storage` if it had to be rewritten.
 std::string_view normalise_query(const QueryRule& rule, std::string_view query, std::string& storage);

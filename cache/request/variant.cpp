@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "cache/bytes.hpp"
+#include "cache/request/url.hpp"
 
 namespace larder {
 
@@ -70,6 +71,7 @@ std::optional<Variant> Variant::parse(std::string_view bytes, const char** why) 
     v.host = in.text16();
     v.path = in.text16();
     v.query = in.text16();
+    v.led = in.text16();
     v.site = in.text16();
     if (!in.ok()) {
         *why = "variant is truncated";
@@ -78,8 +80,9 @@ std::optional<Variant> Variant::parse(std::string_view bytes, const char** why) 
     if (!is_printable_token(v.method) || (v.scheme != "http" && v.scheme != "https") ||
         !is_printable_token(v.host) || !is_printable_token(v.path) || v.path[0] != '/' ||
         (!v.query.empty() && !is_printable_token(v.query)) ||
+        (!v.led.empty() && (!is_printable_token(v.led) || v.led[0] != '/')) ||
         (!v.site.empty() && !is_printable_token(v.site))) {
-        *why = "variant has an invalid method, scheme, host, path, query or site";
+        *why = "variant has an invalid method, scheme, host, path, query, URI or site";
         return std::nullopt;
     }
     if (!read_pairs(in, v.cookies) || !read_pairs(in, v.headers)) {
@@ -97,7 +100,7 @@ std::string Variant::encode() const {
     std::string bytes;
     ByteWriter out(bytes);
     out.integer(variant_version);
-    for (std::string_view part : {method, scheme, host, path, query, site}) out.text16(part);
+    for (std::string_view part : {method, scheme, host, path, query, led, site}) out.text16(part);
     out.integer(static_cast<std::uint8_t>(cookies.size()));
     for (const KeptCookie& cookie : cookies) {
         out.text16(cookie.name);
@@ -122,6 +125,10 @@ std::string Variant::target() const {
     return text;
 }
 
+std::string Variant::led_target() const {
+    return led.empty() ? target() : std::string(led);
+}
+
 bool Variant::is_personal() const {
     return std::any_of(cookies.begin(), cookies.end(),
                        [](const KeptCookie& cookie) { return cookie.kind == CookieKind::digest; });
@@ -144,10 +151,13 @@ std::string part_variant(std::string_view page, std::string_view target) {
     const char* why;
     auto variant = Variant::parse(page, &why);
     if (!variant) return {};
-    auto question = std::min(target.find('?'), target.size());
+    Target parts = split_target(target);
+    std::string path, query;
+    if (parts.path.empty()) return {};
     variant->method = "PART";
-    variant->path = target.substr(0, question);
-    variant->query = target.substr(std::min(question + 1, target.size()));
+    variant->led = {};
+    variant->path = normalise_path(parts.path, path);
+    variant->query = normalise_escapes(parts.query, query);
     std::string encoded = variant->encode();
     return Variant::parse(encoded, &why) ? encoded : std::string();
 }
@@ -172,9 +182,10 @@ void VariantWriter::text(std::string_view value) {
 }
 
 void VariantWriter::start(std::string_view method, std::string_view scheme, std::string_view host,
-                          std::string_view path, std::string_view query, std::string_view site) {
+                          std::string_view path, std::string_view query, std::string_view led,
+                          std::string_view site) {
     byte(variant_version);
-    for (std::string_view part : {method, scheme, host, path, query, site}) text(part);
+    for (std::string_view part : {method, scheme, host, path, query, led, site}) text(part);
 }
 
 void VariantWriter::start_pairs() {

@@ -1,7 +1,7 @@
 // The variant: the canonical request. It is all the backend gets to see of a cacheable request, and all the key holds.
 //
-// Encoded form (version 2), little-endian, at most max_variant_bytes:
-//   u8 version | text16 method, scheme, host, path, query, site
+// Encoded form (version 3), little-endian, at most max_variant_bytes:
+//   u8 version | text16 method, scheme, host, path, query, led, site
 //   | u8 n, n × (text16 name, text16 value, u8 kind)   kept cookies, in byte order of their names
 //   | u8 n, n × (text16 name, text16 value)            kept headers, lower-case names, in byte order
 // Every part is framed by its length, so no two different requests share an encoding. A cookie or header that the client
@@ -21,7 +21,7 @@ namespace larder {
 inline constexpr std::size_t max_variant_bytes = 16384;
 inline constexpr std::size_t max_variant_pairs = 64;  // of cookies, and again of headers
 // Variants of other versions are unknown: what is kept for them is found by nobody and ends with its time.
-inline constexpr std::uint8_t variant_version = 2;
+inline constexpr std::uint8_t variant_version = 3;
 
 // A kept header that no client may send: the group of a session, as the site itself says it.
 inline constexpr std::string_view group_field = "larder-group";
@@ -52,8 +52,11 @@ struct Variant {
     std::string_view method;  // "GET": HEAD is answered from GET's entry
     std::string_view scheme;  // "http" or "https"
     std::string_view host;    // lower case; ":port" unless it is the scheme's default
-    std::string_view path;    // starts with '/', as on the wire (percent-encoded)
-    std::string_view query;   // without '?', normalised; empty when there is none
+    std::string_view path;    // as the client sent it, normalised (url.hpp)
+    std::string_view query;   // the same, by larder_query; without '?'; empty when there is none
+    // Where the configuration led the request before the lookup (rewrite, try_files, index, error_page): "/path" or "/path?query".
+    // Empty: where the path by itself leads.
+    std::string_view led;
     // Which of several sites of the same name it is, where the name does not tell: nginx's server blocks on other ports or
     // addresses. Empty where the host tells it all. Not a part of the URL: a purge of the URL means the pages of all.
     std::string_view site;
@@ -70,6 +73,8 @@ struct Variant {
     std::string url() const;
     // "/path?query", the request target to send to the backend (RFC 9112 section 3.2.1).
     std::string target() const;
+    // ... where the configuration's own way to the backend is not gone: the URI that nginx ended at
+    std::string led_target() const;
     // One person's: it holds a digest, so nobody but nginx with that person's request at hand can ask the backend for it.
     bool is_personal() const;
     // The Cookie field to send (RFC 6265 section 5.4), "a=1; b=2"; empty when no cookie is kept. `sign` makes the text of
@@ -87,7 +92,7 @@ public:
     VariantWriter(char* buffer, std::size_t size) : begin_(buffer), at_(buffer), end_(buffer + size) {}
 
     void start(std::string_view method, std::string_view scheme, std::string_view host, std::string_view path,
-               std::string_view query, std::string_view site);
+               std::string_view query, std::string_view led, std::string_view site);
     void start_pairs();  // once for the cookies, once for the headers, both always
     void cookie(const KeptCookie& cookie);
     void header(std::string_view name, std::string_view value);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "cache/request/key.hpp"
+#include "cache/request/url.hpp"
 #include "cache/request/variant.hpp"
 #include "daemon/clock.hpp"
 #include "daemon/settings/address.hpp"
@@ -26,8 +27,12 @@ std::vector<std::string> included_targets(const EntryView& page, const Variant& 
         if (!src.constant) continue;
         auto url = esi::resolve_include_url(src.bytes, {variant.scheme, variant.host, variant.path});
         if (!url.ok() || url.remote) continue;
-        if (std::find(targets.begin(), targets.end(), url.target) == targets.end())
-            targets.push_back(std::move(url.target));
+        std::string path, query;
+        Target parts = split_target(url.target);
+        std::string target(normalise_path(parts.path, path));
+        if (!parts.query.empty()) target.append("?").append(normalise_escapes(parts.query, query));
+        if (std::find(targets.begin(), targets.end(), target) == targets.end())
+            targets.push_back(std::move(target));
     }
     return targets;
 }

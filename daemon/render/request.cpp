@@ -79,7 +79,7 @@ std::optional<BackendRequest> backend_request(const Variant& variant, const Poli
     BackendRequest request;
     request.origin = address.origin;
     request.socket_path = address.socket_path;
-    request.target = variant.target();
+    request.target = variant.led_target();
     request.timeout = backend.timeout;
     request.max_body = policy.max_body;
     auto add = [&request](std::string_view name, std::string_view value) {

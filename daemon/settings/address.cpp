@@ -5,6 +5,8 @@
 #include <cctype>
 #include <charconv>
 
+#include "cache/request/url.hpp"
+
 namespace larder::daemon {
 
 namespace {
@@ -152,28 +154,10 @@ std::optional<BackendAddress> parse_backend_url(std::string_view text) {
 }
 
 std::optional<PageAddress> parse_page_url(std::string_view text) {
-    PageAddress page;
-    if (!is_visible(text)) return std::nullopt;
-    if (take_prefix(text, "https://")) {
-        page.scheme = "https";
-    } else if (take_prefix(text, "http://")) {
-        page.scheme = "http";
-    } else {
-        return std::nullopt;
-    }
-    std::size_t end = std::min(text.find_first_of("/?#"), text.size());
-    std::string_view authority = text.substr(0, end);
-    std::string_view target = text.substr(end);
-    if (target.find('#') != std::string_view::npos || !parse_host_port(authority, 80)) return std::nullopt;
-    std::string_view default_port = page.scheme == "https" ? ":443" : ":80";
-    if (authority.ends_with(default_port)) authority.remove_suffix(default_port.size());
-    page.host = authority;
-    std::transform(page.host.begin(), page.host.end(), page.host.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    std::size_t question = std::min(target.find('?'), target.size());
-    page.path = question == 0 ? "/" : std::string(target.substr(0, question));
-    if (question < target.size()) page.query = target.substr(question + 1);
-    return page;
+    auto url = parse_url(text);
+    if (!url) return std::nullopt;
+    return PageAddress{std::move(url->scheme), std::move(url->authority), std::move(url->path),
+                       std::move(url->query)};
 }
 
 }  // namespace larder::daemon

@@ -11,9 +11,10 @@
 
 namespace larder::ngx {
 
-// The hash that each variant of a URL carries: "http://host/path", or "/path" of the request's own host. Nothing for what is no
-// URL.
-std::optional<std::uint64_t> url_hash(ngx_http_request_t* r, std::string_view url);
+// The hash that each variant of a URL carries: of the request's own target,
+std::uint64_t target_hash(ngx_http_request_t* r);
+// ... or of "http://host/path", or "/path" of the request's own host. Nothing for what is no URL.
+std::optional<std::uint64_t> url_hash(ngx_http_request_t* r, std::string_view text);
 
 bool is_safe(ngx_http_request_t* r);  // its method (RFC 9110 section 9.2.1)
 

@@ -1,18 +1,24 @@
 // How subrequests of ours begin and end.
 #include "ngx_module/request/subrequest.hpp"
 
+#include "cache/request/url.hpp"
 #include "ngx_module/pool.hpp"
+#include "ngx_module/request/target.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {
 
 Ctx* ask_location(ngx_http_request_t* r, const std::string& target, ngx_http_post_subrequest_pt ended,
                   void* data) {
-    ngx_str_t uri = copy(r->pool, target);
-    ngx_str_t whole = uri, args = ngx_null_string;
-    ngx_uint_t flags = 0;
-    if (uri.data == nullptr) throw std::bad_alloc();
-    if (ngx_http_parse_unsafe_uri(r, &uri, &args, &flags) != NGX_OK) return nullptr;
+    // As a client's request for the same URL, which has the same key.
+    Target parts = split_target(target);
+    std::string storage;
+    auto path = decoded_path(r, normalise_path(parts.path, storage));
+    if (!path) return nullptr;
+    ngx_str_t uri = copy(r->pool, *path);
+    ngx_str_t args = copy(r->pool, parts.query);
+    ngx_str_t whole = copy(r->pool, target);
+    if (uri.data == nullptr || args.data == nullptr || whole.data == nullptr) throw std::bad_alloc();
     auto* after =
         static_cast<ngx_http_post_subrequest_t*>(ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t)));
     if (after == nullptr) throw std::bad_alloc();
@@ -31,6 +37,7 @@ Ctx* ask_location(ngx_http_request_t* r, const std::string& target, ngx_http_pos
     subrequest->request_body = asker->detached->body;
     subrequest->variables = variables;
     subrequest->unparsed_uri = whole;
+    subrequest->valid_unparsed_uri = 1;
     attach_ctx(subrequest, ctx);
     return ctx;
 }

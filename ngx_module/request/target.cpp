@@ -1,7 +1,7 @@
 #include "ngx_module/request/target.hpp"
 
-#include "cache/request/url.hpp"
 #include "ngx_module/request/headers.hpp"
+#include "ngx_module/request/request.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {
@@ -32,11 +32,71 @@ std::string_view sent_authority(ngx_http_request_t* r) {
     return view(server->server_name);
 }
 
+// As nginx sends a URI on that is not the client's any more.
+std::string encoded_uri(const ngx_str_t& uri) {
+    uintptr_t extra = ngx_escape_uri(nullptr, uri.data, uri.len, NGX_ESCAPE_URI);
+    std::string encoded(uri.len + 2 * extra, '\0');
+    ngx_escape_uri(reinterpret_cast<u_char*>(encoded.data()), uri.data, uri.len, NGX_ESCAPE_URI);
+    return encoded;
+}
+
+// Whether a request for this path would be at the URI where `r` is.
+bool leads_there(ngx_http_request_t* r, std::string_view path) {
+    bool plain = path.find('%') == std::string_view::npos && path.find("//") == std::string_view::npos;
+    return plain ? path == view(r->uri) : decoded_path(r, path) == view(r->uri);
+}
+
 }  // namespace
 
 std::string_view request_authority(ngx_http_request_t* r, std::string& storage) {
     std::string_view authority = normalise_authority(sent_authority(r), request_scheme(r), storage);
     return authority.empty() ? "_" : authority;
+}
+
+std::string_view sent_target(ngx_http_request_t* r, std::string& storage) {
+    Ctx* ctx = ctx_of(r);
+    if (r == r->main || (ctx != nullptr && ctx->role == Role::fragment)) return view(r->unparsed_uri);
+    storage = encoded_uri(r->uri);
+    if (r->args.len != 0) storage.append("?").append(view(r->args));
+    return storage;
+}
+
+std::string_view led_to(ngx_http_request_t* r, std::string_view path, const QueryRule& rule,
+                        std::string& storage) {
+    std::string target;
+    bool new_query = view(r->args) != split_target(sent_target(r, target)).query;
+    if (!new_query && leads_there(r, path)) return {};
+    storage = encoded_uri(r->uri);
+    std::string query;
+    if (new_query) storage.append("?").append(normalise_query(rule, view(r->args), query));
+    return storage;
+}
+
+std::optional<std::string> decoded_path(ngx_http_request_t* r, std::string_view path) {
+    auto* server =
+        static_cast<ngx_http_core_srv_conf_t*>(ngx_http_get_module_srv_conf(r, ngx_http_core_module));
+    // nginx's own parser, with nothing but what it looks at. It wants a character behind the URI.
+    ngx_http_request_t parsed{};
+    std::string text(path), decoded(path.size() + 1, '\0');
+    parsed.connection = r->connection;
+    parsed.pool = r->pool;
+    parsed.uri_start = reinterpret_cast<u_char*>(text.data());
+    parsed.uri_end = parsed.uri_start + text.size();
+    parsed.uri = {text.size(), reinterpret_cast<u_char*>(decoded.data())};
+    if (ngx_http_parse_complex_uri(&parsed, server->merge_slashes) != NGX_OK) return std::nullopt;
+    decoded.resize(parsed.uri.len);
+    return decoded;
+}
+
+Url request_url(ngx_http_request_t* r) {
+    std::string storage, target_storage;
+    Target target = split_target(sent_target(r, target_storage));
+    Url url;
+    url.scheme = request_scheme(r);
+    url.authority = request_authority(r, storage);
+    url.path = normalise_path(target.path, storage);
+    url.query = normalise_escapes(target.query, storage);
+    return url;
 }
 
 }  // namespace larder::ngx

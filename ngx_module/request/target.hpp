@@ -1,14 +1,32 @@
-// What the client asked for: the site.
+// What the client asked for, and where the configuration led the request.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "cache/request/query.hpp"
+#include "cache/request/url.hpp"
 #include "ngx_module/ngx.hpp"
 
 namespace larder::ngx {
 
-// The authority of the request, normalised (cache/request/url.hpp); "_" where there is none. It may be in `storage`.
+// The authority of the request, normalised; "_" where there is none. It may be in `storage`.
 std::string_view request_authority(ngx_http_request_t* r, std::string& storage);
+
+// The target as the client sent it, or as a page's include or larder_group names it. For a subrequest of another module: its URI as
+// it is now, in `storage`.
+std::string_view sent_target(ngx_http_request_t* r, std::string& storage);
+
+// Variant::led: the request's URI, and its query by this rule if the configuration changed that. Empty if a request for `path`,
+// the target's normalised path, is at this URI anyway.
+std::string_view led_to(ngx_http_request_t* r, std::string_view path, const QueryRule& rule,
+                        std::string& storage);
+
+// The path as nginx decodes it to choose a location. Nothing for what nginx refuses.
+std::optional<std::string> decoded_path(ngx_http_request_t* r, std::string_view path);
+
+// The URL of the request, as a base for what its answer names.
+Url request_url(ngx_http_request_t* r);
 
 }  // namespace larder::ngx

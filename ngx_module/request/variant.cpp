@@ -30,26 +30,6 @@ char variant_buffer[max_variant_bytes];
 KeptCookies kept_cookies;
 std::vector<std::string_view> cookie_fields;
 
-// The decoded, normalised path, percent-encoded again: one spelling for each path.
-std::string_view encoded_path(ngx_http_request_t* r, std::string& storage) {
-    uintptr_t extra = ngx_escape_uri(nullptr, r->uri.data, r->uri.len, NGX_ESCAPE_URI);
-    if (extra == 0) return view(r->uri);
-    storage.resize(r->uri.len + 2 * extra);
-    ngx_escape_uri(reinterpret_cast<u_char*>(storage.data()), r->uri.data, r->uri.len, NGX_ESCAPE_URI);
-    return storage;
-}
-
-// An encoded slash means something else than a slash to many backends, but not to nginx's locations.
-bool has_encoded_slash(ngx_http_request_t* r) {
-    if (r != r->main || !r->quoted_uri) return false;
-    std::string_view raw = view(r->unparsed_uri);
-    raw = raw.substr(0, raw.find('?'));
-    for (auto at = raw.find('%'); at != std::string_view::npos; at = raw.find('%', at + 1)) {
-        if (at + 2 < raw.size() && raw[at + 1] == '2' && (raw[at + 2] | 0x20) == 'f') return true;
-    }
-    return false;
-}
-
 void write_cookies(VariantWriter& writer, const KeptCookies& cookies) {
     writer.start_pairs();
     for (const KeptCookie& cookie : cookies.cookies()) writer.cookie(cookie);
@@ -254,8 +234,8 @@ ngx_http_request_body_t* empty_body(ngx_http_request_t* r) {
 // and its successors make no difference between "-" and "_".
 bool describes_request(std::string_view lower_name) {
     static constexpr std::string_view names[] = {
-        "accept-encoding", "digest", "expect", "range", "repr-digest", "x-http-method", "x-http-method-override",
-        "x-method-override"};
+        "accept-encoding",        "digest",           "expect", "range", "repr-digest", "x-http-method",
+        "x-http-method-override", "x-method-override"};
     return lower_name.substr(0, 8) == "content-" || lower_name.substr(0, 3) == "if-" ||
            std::find(std::begin(names), std::end(names), lower_name) != std::end(names);
 }
@@ -263,8 +243,8 @@ bool describes_request(std::string_view lower_name) {
 // Fields of one connection (RFC 9110 section 7.6.1), other than those that its Connection field names.
 bool is_hop_by_hop(std::string_view lower_name) {
     static constexpr std::string_view names[] = {
-        "connection", "http2-settings", "keep-alive",        "proxy-authorization", "proxy-connection",
-        "te",         "trailer",        "transfer-encoding", "upgrade"};
+        "connection", "http2-settings",    "keep-alive", "proxy-authorization", "proxy-connection", "te",
+        "trailer",    "transfer-encoding", "upgrade"};
     return std::find(std::begin(names), std::end(names), lower_name) != std::end(names);
 }
 
@@ -292,16 +272,17 @@ bool build_variant(ngx_http_request_t* r, Ctx* ctx) {
     if (has_body(r)) return refuse("request-body");
     if (r->headers_in.upgrade != nullptr) return refuse("upgrade");
     if (r->headers_in.authorization != nullptr) return refuse("authorization");
-    if (has_encoded_slash(r)) return refuse("encoded-slash");
 
     const LocConf& conf = *ctx->conf;
     const KeptCookies& cookies = collect_cookies(r->headers_in, cookie_rules(ctx));
     if (cookies.bypass()) return refuse("bypass-cookie");
-    std::string host_storage, path_storage, query_storage;
+    std::string host_storage, target_storage, path_storage, query_storage, led_storage;
+    Target target = split_target(sent_target(r, target_storage));
+    std::string_view path = normalise_path(target.path, path_storage);
     VariantWriter writer(variant_buffer, sizeof variant_buffer);
-    writer.start("GET", request_scheme(r), request_authority(r, host_storage), encoded_path(r, path_storage),
-                 normalise_query(conf.query.value(), view(r->args), query_storage),
-                 srv_conf(r)->site[is_https(r)]);
+    writer.start("GET", request_scheme(r), request_authority(r, host_storage), path,
+                 normalise_query(conf.query.value(), target.query, query_storage),
+                 led_to(r, path, conf.query.value(), led_storage), srv_conf(r)->site[is_https(r)]);
     write_cookies(writer, cookies);
     write_headers(writer, r, ctx);
     auto variant = writer.finish();
@@ -391,7 +372,10 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
     reduced.content_length_n = -1;
     reduced.keep_alive_n = -1;
     reduced.connection_type = r->headers_in.connection_type;
-    ngx_str_t args = copy(r->pool, variant->query);
+    // The backend gets the variant's target, the client's normalised, and the query that the configuration made, if it did.
+    auto led_query = variant->led.find('?');
+    ngx_str_t args = copy(
+        r->pool, led_query != std::string_view::npos ? variant->led.substr(led_query + 1) : variant->query);
     ngx_str_t target = copy(r->pool, variant->target());
     if (args.data == nullptr || target.data == nullptr) throw std::bad_alloc();
     ngx_http_request_body_t* body = r->request_body;
@@ -410,9 +394,7 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
     ngx_list_t& moved = r->headers_in.headers;
     if (moved.last == &reduced.headers.part) moved.last = &moved.part;
     r->args = args;
-    // proxy_pass sends the raw URI as long as this says it is valid: send the variant's spelling instead.
     r->unparsed_uri = target;
-    r->valid_unparsed_uri = 0;
     recompute_variables(r);
     if (r != r->main) set_method(r);
 }
@@ -470,12 +452,12 @@ Detached* detach_from_client(ngx_http_request_t* r) {
         std::string name(lower_name);
         std::replace(name.begin(), name.end(), '_', '-');
         return describes_request(name) || is_hop_by_hop(name) ||
-               std::any_of(named.begin(), named.end(), [lower_name](std::string_view n) {
-                   return equals_ignore_case(n, lower_name);
-               });
+               std::any_of(named.begin(), named.end(),
+                           [lower_name](std::string_view n) { return equals_ignore_case(n, lower_name); });
     });
     ngx_http_headers_in_t& headers = own.headers_in;
-    headers.connection = headers.keep_alive = headers.te = headers.transfer_encoding = headers.upgrade = nullptr;
+    headers.connection = headers.keep_alive = headers.te = headers.transfer_encoding = headers.upgrade =
+        nullptr;
     headers.expect = headers.content_length = headers.content_range = headers.content_type = nullptr;
     headers.range = headers.if_range = headers.if_match = headers.if_none_match = nullptr;
     headers.if_modified_since = headers.if_unmodified_since = nullptr;

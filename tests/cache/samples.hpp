@@ -17,6 +17,7 @@ inline Variant sample_variant() {
             .host = "example.org:8443",
             .path = "/news/%C3%A4",
             .query = "page=2&q=a%20b",
+            .led = "/index.php?page=2",
             .site = "8443,9443",
             .cookies = {{"lang", "de"}, {"theme", ""}},
             .headers = {{"accept-language", "en, de;q=0.5"}, {"x-empty", ""}}};

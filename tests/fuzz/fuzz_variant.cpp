@@ -23,7 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (std::size_t room : {size, size - 1}) {
         VariantWriter writer(buffer, room);
         writer.start(variant->method, variant->scheme, variant->host, variant->path, variant->query,
-                     variant->site);
+                     variant->led, variant->site);
         writer.start_pairs();
         for (const KeptCookie& cookie : variant->cookies) writer.cookie(cookie);
         writer.start_pairs();

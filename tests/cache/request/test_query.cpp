@@ -1,5 +1,6 @@
 // The query: one spelling, and only the parameters that the rule wants.
 #include "cache/request/query.hpp"
+#include "cache/request/url.hpp"
 
 #include "tests/cmocka.hpp"
 

@@ -88,7 +88,7 @@ Outcome canonical(const std::string& path, const std::string& query, const std::
     std::string_view language = choose_language(languages, supported);
     char buffer[max_variant_bytes];
     VariantWriter writer(buffer, sizeof buffer);
-    writer.start("GET", "http", "example.org", path, kept_query, "");
+    writer.start("GET", "http", "example.org", path, kept_query, "", "");
     writer.start_pairs();
     for (const KeptCookie& cookie : kept.cookies()) writer.cookie(cookie);
     writer.start_pairs();

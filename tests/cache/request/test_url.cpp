@@ -1,6 +1,8 @@
 // One form for all spellings of a URL that mean the same, and for no others.
 #include "cache/request/url.hpp"
 
+#include <random>
+
 #include "tests/cmocka.hpp"
 
 using namespace larder;
@@ -57,6 +59,152 @@ TEST(ports) {
     assert_text_equal(port_of("h"), "");
     assert_text_equal(port_of("[::1]"), "");
     assert_text_equal(port_of("[::1]:1"), "1");
+}
+
+static std::string path(std::string_view text) {
+    std::string storage;
+    return std::string(normalise_path(text, storage));
+}
+
+static std::string parsed(std::string_view text) {
+    auto url = parse_url(text);
+    return url ? url->text() : "none";
+}
+
+TEST(a_path_has_one_form) {
+    const std::pair<const char*, const char*> forms[] = {
+        {"", "/"},
+        {"/", "/"},
+        {"/a", "/a"},
+        {"/%7ea%2db%41", "/~a-bA"},
+        {"/caf%c3%a9", "/caf%C3%A9"},
+        {"/caf\xc3\xa9", "/caf%C3%A9"},
+        {"/a b|c", "/a%20b%7Cc"},
+        {"/a/./b/../c", "/a/c"},
+        {"/a/%2e/b/%2E%2e/c", "/a/c"},
+        {"/..", "/"},
+        {"/../../a", "/a"},
+        {"/a/..", "/"},
+        {"/a/.", "/a/"},
+        {"/a//../b", "/a/b"},
+        {"/.well-known/...", "/.well-known/..."},
+    };
+    for (auto [text, form] : forms) {
+        assert_text_equal(path(text), form);
+        assert_text_equal(path(form), form);
+    }
+}
+
+TEST(what_is_reserved_or_doubled_stays) {
+    for (const char* text :
+         {"/a//b", "//a", "/a%2Fb", "/a;b=c", "/a%3Bb", "/(1)", "/%281%29", "/100%25", "/a%2541", "/%3F",
+          "/%23", "/http://img/a.jpg", "/a+b", "/a%2Bb", "/[1]", "/100%"})
+        assert_text_equal(path(text), text);
+}
+
+TEST(urls) {
+    assert_text_equal(parsed("HTTP://H.:80/a/../%7e?%2f#f"), "http://h/~?%2F");
+    assert_text_equal(parsed("https://h:443"), "https://h/");
+    assert_text_equal(parsed("https://h?q"), "https://h/?q");
+    assert_text_equal(parsed("http://[::1]:8080/"), "http://[::1]:8080/");
+    assert_text_equal(parsed("http://h//a//b"), "http://h//a//b");
+    for (const char* bad :
+         {"", "/path", "//h/", "ftp://h/", "http:/h", "http:", "http:///p", "http://:80/", "http://u@h/",
+          "http://h:99999/", "http://h:x/", "http://h\\x/", "http://h /", "http://h/a\r\nb", "http://[/"})
+        assert_text_equal(parsed(bad), "none");
+}
+
+TEST(references) {  // RFC 3986 section 5.4, as far as it is http's
+    const Url base = *parse_url("http://a/b/c/d;p?q");
+    const std::pair<const char*, const char*> examples[] = {
+        {"g", "http://a/b/c/g"},
+        {"./g", "http://a/b/c/g"},
+        {"g/", "http://a/b/c/g/"},
+        {"/g", "http://a/g"},
+        {"//g", "http://g/"},
+        {"?y", "http://a/b/c/d;p?y"},
+        {"g?y", "http://a/b/c/g?y"},
+        {"#s", "http://a/b/c/d;p?q"},
+        {"g#s", "http://a/b/c/g"},
+        {";x", "http://a/b/c/;x"},
+        {"", "http://a/b/c/d;p?q"},
+        {".", "http://a/b/c/"},
+        {"..", "http://a/b/"},
+        {"../g", "http://a/b/g"},
+        {"../..", "http://a/"},
+        {"../../../g", "http://a/g"},
+        {"/./g", "http://a/g"},
+        {"g.", "http://a/b/c/g."},
+        {"..g", "http://a/b/c/..g"},
+        {"./../g", "http://a/b/g"},
+        {"g/./h", "http://a/b/c/g/h"},
+        {"g;x=1/../y", "http://a/b/c/y"},
+        {"g?y/../x", "http://a/b/c/g?y/../x"},
+        {"HTTP://A:80/t", "http://a/t"},
+    };
+    for (auto [reference, url] : examples) {
+        auto got = resolve_url(reference, base);
+        assert_text_equal(got ? got->text() : "none", url);
+    }
+    for (const char* bad : {"mailto:x", "http:g", "ftp://a/", "//u@h/", "a\nb"})
+        assert_false(resolve_url(bad, base).has_value());
+}
+
+// A spelling of the URL that means the same by RFC 3986 section 6.2.2.
+static std::string other_spelling(const Url& url, std::mt19937& random) {
+    auto coin = [&random] { return random() % 2 == 0; };
+    auto respell = [&](std::string_view text, bool dots) {
+        std::string out;
+        for (std::size_t i = 0; i < text.size(); i++) {
+            char c = text[i];
+            bool slash_next = i + 1 < text.size() && dots && c == '/';
+            if (slash_next && coin()) out += coin() ? "/." : coin() ? "/%2e" : "/x%41/%2E.";
+            if (c == '%') {
+                for (int d = 1; d <= 2; d++) {
+                    char digit = text[i + static_cast<std::size_t>(d)];
+                    out += d == 1 ? "%" : "";
+                    out += coin() && digit >= 'A' ? static_cast<char>(digit | 0x20) : digit;
+                }
+                i += 2;
+            } else if (std::isalnum(static_cast<unsigned char>(c)) && random() % 4 == 0) {
+                char escape[4];
+                std::snprintf(escape, sizeof escape, coin() ? "%%%02x" : "%%%02X", static_cast<unsigned>(c));
+                out += escape;
+            } else {
+                out += c;
+            }
+        }
+        return out;
+    };
+    std::string text;
+    for (char c : url.scheme + "://" + url.authority) text += coin() ? static_cast<char>(std::toupper(c)) : c;
+    if (url.authority.find(':') == std::string::npos) {
+        if (coin()) text += ".";
+        if (coin()) text += coin() ? ":" : url.scheme == "https" ? ":443" : ":080";
+    }
+    text += respell(url.path, true);
+    if (!url.query.empty()) text += "?" + respell(url.query, false);
+    return coin() ? text + "#x" : text;
+}
+
+static Url random_url(std::mt19937& random) {
+    static const char* pieces[] = {"a", "b",   "/", "//",     "%2F", "%25", "%3F", "%23",
+                                   ";", "%3B", "+", "%C3%A9", "(",   "%28", "~",   "c.d"};
+    Url url{random() % 2 == 0 ? "http" : "https", random() % 2 == 0 ? "h" : "h:8080", "/", ""};
+    for (auto n = random() % 6; n > 0; n--) url.path += pieces[random() % std::size(pieces)];
+    for (auto n = random() % 3; n > 0; n--) url.query += pieces[random() % std::size(pieces)];
+    return url;
+}
+
+TEST(every_spelling_of_a_url_has_its_form_and_no_other_url_has_it) {
+    std::mt19937 random(20261128);
+    for (int i = 0; i < 50'000; i++) {
+        Url a = random_url(random), b = random_url(random);
+        assert_text_equal(parsed(a.text()), a.text());
+        std::string spelling = other_spelling(a, random);
+        if (parsed(spelling) != a.text()) fail_msg("%s is %s", spelling.c_str(), parsed(spelling).c_str());
+        assert_true((parsed(other_spelling(b, random)) == parsed(spelling)) == (a == b));
+    }
 }
 
 TEST_MAIN("url")

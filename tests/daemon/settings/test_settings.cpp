@@ -161,8 +161,9 @@ TEST(pages_are_taken_apart_as_variants_are) {
     assert_text_equal(page.query, "x=1&y");
     assert_text_equal(parse_page_url("http://h:8080?q")->path, "/");
     assert_text_equal(parse_page_url("http://h:8080")->host, "h:8080");
-    for (const char* url : {"/path", "ftp://h/", "http:///p", "http://h/#f", "http://h/a b",
-                            "http://h/\xc3\xa9", "http://u:p@h/"})
+    page = *parse_page_url("HTTP://h.:80/x/../a b/%7e\xc3\xa9?%2f#f");
+    assert_text_equal(page.host + page.path + "?" + page.query, "h/a%20b/~%C3%A9?%2F");
+    for (const char* url : {"/path", "ftp://h/", "http:///p", "http://h/a\nb", "http://u:p@h/"})
         assert_false(parse_page_url(url).has_value());
 }
 
