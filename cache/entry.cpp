@@ -111,8 +111,10 @@ std::optional<EntryView> EntryView::parse(std::string_view bytes, const char** w
     if (!well_formed_names(view.section(head.variant_size, head.tags_size), max_entry_tags))
         return refuse("entry has malformed tags");
     if (!well_formed_names(view.section(view.before_vary(), head.vary_size), max_entry_vary) ||
-        head.kind > static_cast<std::uint32_t>(EntryKind::open_part))
+        head.kind > static_cast<std::uint16_t>(EntryKind::open_part))
         return refuse("entry has a malformed vary list");
+    if (head.audience > static_cast<std::uint16_t>(Audience::everybody))
+        return refuse("entry is for an unknown audience");
     std::size_t headers_at = head.variant_size + head.tags_size;
     if (!well_formed_headers(view.section(headers_at, head.headers_size)) ||
         !well_formed_headers(view.section(headers_at + head.headers_size, head.steering_size))) {
@@ -174,7 +176,8 @@ std::string entry_prefix(const EntryParts& parts) {
     head.headers_size = static_cast<std::uint32_t>(headers.size());
     head.steering_size = static_cast<std::uint32_t>(steering.size());
     head.vary_size = static_cast<std::uint32_t>(vary.size());
-    head.kind = static_cast<std::uint32_t>(parts.kind);
+    head.kind = static_cast<std::uint16_t>(parts.kind);
+    head.audience = static_cast<std::uint16_t>(parts.audience);
     head.plan_size = static_cast<std::uint32_t>(parts.plan.size());
     head.body_size = parts.body.size();
     head.body_checksum = XXH3_64bits(parts.body.data(), parts.body.size());

@@ -29,11 +29,17 @@ inline constexpr std::size_t max_entry_tags = 256;
 inline constexpr std::size_t max_entry_headers = 128;
 inline constexpr std::size_t max_entry_vary = 16;
 
-enum class EntryKind : std::uint32_t {
+enum class EntryKind : std::uint16_t {
     answer,     // of the backend, to this variant
     marker,     // no answer, just the vary list for who has none of those headers
     part,       // a named part of another page (<esi:inline>), for includes alone
     open_part,  // ... and for clients, too
+};
+
+// Whom the page is for, of those who share its variant.
+enum class Audience : std::uint16_t {
+    without_session,  // visitors without a session (CookieClass::presence)
+    everybody,        // as the answer said: Larder-Audience
 };
 
 struct EntryHead {
@@ -43,7 +49,8 @@ struct EntryHead {
     std::uint32_t render_ms;  // how long the backend took
     std::uint32_t steering_size;
     std::uint32_t vary_size;
-    std::uint32_t kind;       // an EntryKind
+    std::uint16_t kind;       // an EntryKind
+    std::uint16_t audience;   // an Audience
     std::int64_t created_ms;  // Unix time the request for this render was sent
     Lifetime life;
     std::uint64_t fence;  // the newest purge sequence known when the render began (see purge.hpp)
@@ -70,6 +77,7 @@ public:
 
     const EntryHead& head() const { return head_; }
     EntryKind kind() const { return static_cast<EntryKind>(head_.kind); }
+    bool is_everybodys() const { return head_.audience == static_cast<std::uint16_t>(Audience::everybody); }
     std::string_view bytes() const { return bytes_; }
     std::string_view variant() const { return section(0, head_.variant_size); }
     std::string_view plan() const { return section(before_vary() + head_.vary_size, head_.plan_size); }
@@ -114,6 +122,7 @@ struct EntryParts {
     std::vector<NamedValue> steering{};  // the same
     std::vector<std::string> vary{};     // at most max_entry_vary
     EntryKind kind = EntryKind::answer;
+    Audience audience = Audience::without_session;
     std::string_view plan;
     std::string_view body;
 };

@@ -75,9 +75,13 @@ bool CookieRule::is_pattern() const {
 }
 
 bool CookieRule::covers(std::string_view cookie) const {
-    auto star = name.find('*');
-    if (star == std::string::npos) return cookie == name;
-    std::string_view before(name.data(), star), after(name.data() + star + 1, name.size() - star - 1);
+    return matches_cookie_name(name, cookie);
+}
+
+bool matches_cookie_name(std::string_view pattern, std::string_view cookie) {
+    auto star = pattern.find('*');
+    if (star == std::string_view::npos) return cookie == pattern;
+    std::string_view before = pattern.substr(0, star), after = pattern.substr(star + 1);
     return cookie.size() >= before.size() + after.size() && cookie.substr(0, before.size()) == before &&
            cookie.substr(cookie.size() - after.size()) == after;
 }
@@ -97,6 +101,7 @@ std::string_view KeptCookies::value_of(std::string_view name, std::string_view s
     switch (rule.kind) {
         case CookieClass::presence:
         case CookieClass::bypass:
+        case CookieClass::ignore:
             break;  // not kept
         case CookieClass::value:
             return rule.filter(sent);
@@ -141,7 +146,7 @@ void KeptCookies::collect(std::span<const std::string_view> fields, std::span<co
     for (std::string_view field : fields) {
         each_cookie(field, [&](std::string_view name, std::string_view value) {
             const CookieRule* rule = value.empty() ? nullptr : rule_for(rules, name);
-            if (rule == nullptr) return;
+            if (rule == nullptr || rule->kind == CookieClass::ignore) return;
             // Of these two nothing is sent on, so it does not matter whether the value is legal: the backend may think so.
             if (rule->kind == CookieClass::presence)
                 session_ = true;

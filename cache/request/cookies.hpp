@@ -29,6 +29,7 @@ enum class CookieClass : std::uint8_t {
     personal,  // ("private") its value, of which only a keyed digest is kept: the entry is this person's
     verified,  // ("signed") the value that a signature of ours vouches for; anything else counts as absent
     bypass,    // a request with it is not for the cache
+    ignore,    // as if it had no rule: an exception to a pattern or a preset
 };
 
 // Which values count. What is not allowed is replaced by `fallback`; an empty fallback makes it absent.
@@ -51,6 +52,7 @@ struct CookieRule {
     ValueFilter filter;                    // value, verified
     std::shared_ptr<const Signer> signer;  // verified
     std::string digest_key;                // personal
+    bool of_preset = false;                // a line of its own goes before it
 
     bool is_pattern() const;
     bool covers(std::string_view cookie) const;
@@ -104,9 +106,16 @@ std::optional<std::string_view> first_cookie(std::string_view field, std::string
 // The value of the last cookie of this name in a Cookie field, the one that Django takes.
 std::optional<std::string_view> last_cookie(std::string_view field, std::string_view name);
 
-// The rules, in their order, for the cookies that a framework sets unless the site says otherwise; none for a framework that
+// Whether a rule's name, which may have one '*' for any text, is that of this cookie.
+bool matches_cookie_name(std::string_view pattern, std::string_view cookie);
+
+// The rules, in no order, for the cookies that a framework sets unless the site says otherwise; none for a framework that
 // isn't known.
 std::vector<CookieRule> cookie_preset(std::string_view framework);
-inline constexpr std::string_view cookie_presets = "django, rails, laravel, php, wordpress or express";
+inline constexpr std::string_view cookie_presets =
+    "django, rails, laravel, php, wordpress, mediawiki or express";
+
+// Whether frameworks give sessions cookies of this name. A number or a default in the place of such a value is a session id.
+bool is_session_name(std::string_view name);
 
 }  // namespace larder

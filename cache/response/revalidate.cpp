@@ -71,6 +71,7 @@ std::optional<EntryParts> revalidated(const Policy& policy, const EntryView& ent
     parts.headers = decision.headers;
     parts.steering = decision.steering;
     parts.vary = decision.vary;
+    parts.audience = decision.audience;
     parts.plan = entry.plan();
     parts.body = entry.body();
     return parts;

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <optional>
 #include <string>
 
-#include "cache/entry.hpp"
 #include "cache/response/fields.hpp"
 
 namespace larder {
@@ -26,6 +26,7 @@ bool is_one_of(std::string_view name, const std::array<std::string_view, N>& nam
 
 constexpr std::array<std::string_view, 6> steering_fields = {
     "Surrogate-Control", "Surrogate-Key", "Cache-Tag", "Cache-Tags", "xkey", "X-Cache-Tags"};
+constexpr std::string_view audience_field = "Larder-Audience";
 // Hop-by-hop (RFC 9110 section 7.6.1), made anew by whoever serves, or never to be shared.
 constexpr std::array<std::string_view, 17> unstored_fields = {"Connection",
                                                               "Keep-Alive",
@@ -56,6 +57,7 @@ struct Steering {
     std::string_view accel_expires;      // X-Accel-Expires, if it says something
     bool has_expires = false;
     bool set_cookie = false, content_range = false;
+    std::optional<bool> everybody;  // what all lines of Larder-Audience say
     std::string_view coding;  // empty: none
     std::vector<std::string_view> vary, connection, tags;
 };
@@ -137,6 +139,8 @@ Steering gather(const Policy& policy, const Answer& answer) {
             each_list_element(field.value, [&s](std::string_view name) { s.vary.push_back(name); });
         } else if (is("Connection")) {
             each_list_element(field.value, [&s](std::string_view name) { s.connection.push_back(name); });
+        } else if (is(audience_field)) {
+            s.everybody = s.everybody.value_or(true) && equals_ignore_case(trim_ows(field.value), "everybody");
         } else if (is("Surrogate-Key") || is("xkey")) {
             add_tags(field.value, " \t", s.tags);
         } else if (is("Cache-Tag") || is("Cache-Tags") || is("X-Cache-Tags")) {
@@ -399,6 +403,7 @@ bool is_larder_field(const Policy& policy, std::string_view name) {
 Storability storability(const Policy& policy, const Answer& answer) {
     Steering s = gather(policy, answer);
     Storability result;
+    if (s.everybody.value_or(false)) result.audience = Audience::everybody;
     result.esi = policy.esi == EsiMode::on ? is_textual(s.content_type)
                                            : policy.esi == EsiMode::automatic && s.surrogate.esi;
     bool as_asked = !s.coding.empty() && is_same_coding(s.coding, answer.accepts);
@@ -408,11 +413,12 @@ Storability storability(const Policy& policy, const Answer& answer) {
         bool goes = result.decode &&
                     (equals_ignore_case(field.name, "Content-Encoding") || is_digest_field(field.name));
         if (is_stored(policy, field, s) && !goes) result.headers.push_back(field);
-        // What says how long is kept for when a 304 does not say it again. (Tags are kept as such.)
-        bool says_how_long = equals_ignore_case(field.name, "Surrogate-Control") ||
-                             equals_ignore_case(field.name, "X-Accel-Expires") ||
-                             find_targeted(policy, field.name) != policy.targeted.end();
-        if (says_how_long) result.steering.push_back(field);
+        // What says for whom and how long is kept for when a 304 does not say it again. (Tags are kept as such.)
+        bool says_it = equals_ignore_case(field.name, "Surrogate-Control") ||
+                       equals_ignore_case(field.name, "X-Accel-Expires") ||
+                       equals_ignore_case(field.name, audience_field) ||
+                       find_targeted(policy, field.name) != policy.targeted.end();
+        if (says_it) result.steering.push_back(field);
     }
     Freshness f = freshness(policy, answer, s);
     const char* refused = refusal(policy, answer, s, f);

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cache/entry.hpp"
 #include "cache/request/variant.hpp"
 #include "cache/response/policy.hpp"
 #include "cache/response/verdict.hpp"
@@ -34,6 +35,7 @@ struct Storability {
     bool store = false;
     const char* reason = "";  // a short word for logs and Cache-Status detail, e.g. "set-cookie", "private"
     Lifetime life;            // valid when store
+    Audience audience = Audience::without_session;  // as the answer says, stored or not
     bool esi = false;         // compile the body as ESI, stored or not
     bool decode =
         false;  // undo the content coding first: nobody asked for it, or a page's fragments are in it
@@ -41,7 +43,7 @@ struct Storability {
         headers;  // to store and to send: hop-by-hop, surrogate and Larder-* fields removed
     std::vector<std::string>
         vary;  // lower-case names of request headers beyond the variant that it varies on, sorted
-    std::vector<NamedValue> steering;  // to store beside them: Surrogate-Control, targeted fields
+    std::vector<NamedValue> steering;  // to store beside them: Surrogate-Control, targeted fields, Larder-Audience
     std::vector<std::string_view>
         tags;  // surrogate keys without duplicates; a page with too many is not stored, as a purge
                // could not find it

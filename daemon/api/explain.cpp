@@ -73,6 +73,7 @@ json explain_entry(Store& store, const std::string& key) {
              {"fence", head.fence},
              {"body_bytes", head.body_size},
              {"esi", !entry->plan().empty()},
+             {"audience", entry->is_everybodys() ? "everybody" : "without session"},
              {"purged_since", purge.mode != PurgeMode::none},
              {"regenerated_by_purge", store.policy(key).has_value()},
              {"tags", json::array()},

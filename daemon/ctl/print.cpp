@@ -45,7 +45,8 @@ void entry_text(std::ostream& out, const json& entry) {
     row(out, "  verdict", value(entry, "verdict") + (entry.value("purged_since", false) ? ", purged" : ""));
     row(out, "  status",
         value(entry, "status") + ", " + value(entry, "body_bytes") + " bytes" +
-            (entry.value("esi", false) ? ", ESI" : ""));
+            (entry.value("esi", false) ? ", ESI" : "") +
+            (entry.value("audience", "") == "everybody" ? ", for everybody" : ""));
     row(out, "  age",
         seconds(entry, "age_ms") + ", fresh for " + seconds(entry, "fresh_for_ms") + ", dead in " +
             seconds(entry, "dead_in_ms"));

@@ -258,6 +258,7 @@ void Regenerator::commit(const Shared& render) {
     parts.headers = storability.headers;
     parts.steering = storability.steering;
     parts.vary = storability.vary;
+    parts.audience = storability.audience;
     parts.plan = plan;
     parts.body = got.body;
     stamp(*render, parts);

@@ -30,12 +30,13 @@ def _after(view, finish):
     return wrapper
 
 
-def edge_cache(ttl, stale=None, error=None, tags=()):
+def edge_cache(ttl, stale=None, error=None, tags=(), everybody=False):
     """The edge may keep the response: fresh for `ttl`, then `stale` longer while a new one is made, and `error` longer
     when none can be made (seconds or timedelta; None: as nginx is configured). `tags` purge it: a list, or a function of
     (request, *args, **kwargs) that returns one. Where that function raises, the error is logged and the response not kept: it
-    could not be purged."""
-    policy = Policy(seconds("ttl", ttl), seconds("stale", stale), seconds("error", error))
+    could not be purged. `everybody`: the response is the same with and without a session, so that visitors who are logged in get
+    it from the edge, too; it is made by a request without their cookies."""
+    policy = Policy(seconds("ttl", ttl), seconds("stale", stale), seconds("error", error), everybody=bool(everybody))
     if isinstance(tags, str):
         raise ValueError(f"tags={tags!r}: must be a list of tags or a function, not one string")
 

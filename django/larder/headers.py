@@ -1,4 +1,5 @@
-"""Surrogate-Control and Surrogate-Key: what the edge may do with a response, and the tags to purge it by."""
+"""Surrogate-Control, Surrogate-Key and Larder-Audience: what the edge may do with a response, the tags to purge it by, and
+for whom it is."""
 import hashlib
 import re
 from dataclasses import dataclass, replace
@@ -57,11 +58,12 @@ class Policy:
     stale: Optional[int] = None  # served while a new one is made
     error: Optional[int] = None  # served when no new one can be made
     never: bool = False
+    everybody: bool = False  # the same with and without a session
 
     def with_part(self, part):
         """The policy of a response that contains `part`: in everything the stricter of the two."""
         return Policy(_stricter(self.ttl, part.ttl), _stricter(self.stale, part.stale), _stricter(self.error, part.error),
-                      self.never or part.never)
+                      self.never or part.never, self.everybody and part.everybody)
 
     def directives(self):
         if self.never:
@@ -100,7 +102,7 @@ def _kept_as_stale(policy):
 
 
 def set_surrogate_headers(response, state):
-    """Writes both headers from what the view's decorator and the request's state hold. A view's own header stays."""
+    """Writes the headers from what the view's decorator and the request's state hold. A view's own header stays."""
     policy = _policy(response, state)
     if state.read_unchecked:
         policy = _kept_as_stale(policy)
@@ -110,6 +112,8 @@ def set_surrogate_headers(response, state):
         directives.append(ESI_CONTENT)
     if directives and not response.has_header("Surrogate-Control"):
         response["Surrogate-Control"] = ", ".join(directives)
+    if policy and policy.everybody and not policy.never and not response.has_header("Larder-Audience"):
+        response["Larder-Audience"] = "everybody"
     if state.tags:
         own = response.get("Surrogate-Key", "").split()
         response["Surrogate-Key"] = " ".join(dict.fromkeys([*own, *state.tags]))

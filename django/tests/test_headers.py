@@ -29,6 +29,17 @@ class Decorators(DatabaseCase, EdgeAssertions):
     def test_a_response_with_a_cookie_is_nobody_elses(self):
         self.assertEqual(Client().get("/with-cookie/")["Surrogate-Control"], "no-store")
 
+    def test_everybody(self):
+        self.assertEqual(Client().get("/everybody/")["Larder-Audience"], "everybody")
+        self.assertNotIn("Larder-Audience", Client().get("/page/"))
+        for kind in ("broken", "personal"):
+            with self.subTest(kind):
+                self.assertNotIn("Larder-Audience", Client().get(f"/everybody/?is={kind}"))
+
+    def test_a_page_is_everybodys_if_its_parts_are(self):
+        self.assertNotIn("Larder-Audience", Client().get("/everybody/?is=page"))
+        self.assertEqual(edge_client().get("/everybody/?is=page")["Larder-Audience"], "everybody")  # parts by themselves
+
     def test_never_edge(self):
         self.assertEqual(Client().get("/private/")["Surrogate-Control"], "no-store")
 

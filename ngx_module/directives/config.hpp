@@ -103,6 +103,7 @@ struct Where {
 struct LocConf {
     Setting<Where> where;
     Setting<std::vector<CookieRule>> cookies;  // in their order
+    Setting<bool> everybody;                   // pages here are the same with and without a session
     Setting<std::vector<HeaderRule>> headers;  // in byte order of names
     Setting<std::vector<std::string>> languages, codings;
     Setting<unsigned>
@@ -160,7 +161,7 @@ struct LocConf {
     Policy policy;  // the above, as the cache library wants it
     std::vector<HeaderRule>
         kept_headers;  // `headers`, `languages`, `codings`, `group`, in byte order of names
-    std::vector<CookieRule> kept_cookies;  // `cookies` less those whose presence the group tells
+    std::vector<CookieRule> kept_cookies;  // `cookies` less those of sessions that make no difference here
 
     bool enabled() const { return where.own && where.own->on; }
 };

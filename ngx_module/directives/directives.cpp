@@ -60,13 +60,14 @@ void add_group(std::vector<HeaderRule>& rules, const GroupRule* group) {
 std::vector<CookieRule> kept_cookies(const LocConf& conf) {
     std::vector<CookieRule> rules = conf.cookies.value();
     const GroupRule* group = conf.group.value().get();
-    if (group == nullptr) return rules;
     auto told_by_group = [group](const CookieRule& rule) {
-        return rule.kind == CookieClass::presence &&
+        return group != nullptr &&
                std::any_of(group->cookies.begin(), group->cookies.end(),
                            [&rule](const CookieRule& session) { return session.name == rule.name; });
     };
-    rules.erase(std::remove_if(rules.begin(), rules.end(), told_by_group), rules.end());
+    std::erase_if(rules, [&](const CookieRule& rule) {
+        return rule.kind == CookieClass::presence && (conf.everybody.value() || told_by_group(rule));
+    });
     return rules;
 }
 
@@ -84,6 +85,7 @@ char* merge_loc(ngx_conf_t* cf, void* parent, void* child) {
         auto& own = *static_cast<LocConf*>(child);
         own.where.merge(outer.where, {});
         own.cookies.merge(outer.cookies, {});
+        own.everybody.merge(outer.everybody, false);
         own.headers.merge(outer.headers, {});
         own.languages.merge(outer.languages, {});
         own.codings.merge(outer.codings, {});
@@ -185,6 +187,7 @@ ngx_command_t directives[] = {
     at_http<set_signing_key>(ngx_string("larder_signing_key"), NGX_CONF_1MORE),
     at<set_cookie>(everywhere, ngx_string("larder_cookie"), NGX_CONF_2MORE),
     at<set_cookie_preset>(everywhere, ngx_string("larder_cookie_preset"), NGX_CONF_1MORE),
+    at<set_audience>(everywhere, ngx_string("larder_audience"), NGX_CONF_TAKE1),
     at<set_header>(everywhere, ngx_string("larder_header"), NGX_CONF_1MORE),
     at<set_language>(everywhere, ngx_string("larder_language"), NGX_CONF_1MORE),
     at<set_encoding>(everywhere, ngx_string("larder_encoding"), NGX_CONF_1MORE),

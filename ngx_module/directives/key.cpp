@@ -69,13 +69,13 @@ char* parse_filter(ngx_conf_t* cf, std::string_view argument, ValueFilter& filte
     return NGX_CONF_OK;
 }
 
-constexpr const char* legal_classes = "presence, value, bucket=N, private, signed or bypass";
+constexpr const char* legal_classes = "presence, value, bucket=N, private, signed, bypass or ignore";
 
 bool parse_class(std::string_view text, CookieRule& rule) {
     static constexpr std::pair<std::string_view, CookieClass> plain[] = {
         {"presence", CookieClass::presence}, {"value", CookieClass::value},
         {"private", CookieClass::personal},  {"signed", CookieClass::verified},
-        {"bypass", CookieClass::bypass},
+        {"bypass", CookieClass::bypass},     {"ignore", CookieClass::ignore},
     };
     for (const auto& [name, kind] : plain) {
         if (text != name) continue;
@@ -128,8 +128,12 @@ char* add_cookie(ngx_conf_t* cf, LocConf* loc, CookieRule rule) {
     if (!loc->cookies.own) loc->cookies.own.emplace();
     auto& rules = *loc->cookies.own;
     auto place = std::lower_bound(rules.begin(), rules.end(), rule);
-    if (place != rules.end() && place->name == rule.name)
-        return refuse(cf, "duplicate cookie name " + quoted(rule.name));
+    if (place != rules.end() && place->name == rule.name) {
+        if (rule.of_preset) return NGX_CONF_OK;  // a line of its own, or another preset that says the same
+        if (!place->of_preset) return refuse(cf, "duplicate cookie name " + quoted(rule.name));
+        *place = std::move(rule);
+        return NGX_CONF_OK;
+    }
     if (rules.size() == max_variant_pairs) return refuse(cf, "too many cookies: at most 64");
     rules.insert(place, std::move(rule));
     return NGX_CONF_OK;
@@ -207,6 +211,11 @@ char* set_cookie(ngx_conf_t* cf, ngx_command_t*, void* conf) {
         if (char* bad = parse_cookie_option(cf, args[i], rule); bad != NGX_CONF_OK) return bad;
     }
     if (char* bad = take_keys(cf, rule); bad != NGX_CONF_OK) return bad;
+    bool replaced = rule.kind == CookieClass::bucket || !rule.filter.fallback.empty();
+    if (replaced && is_session_name(rule.name))
+        return refuse(cf, quoted(rule.name) + " is the name of a session's cookie: " + quoted(args[1]) +
+                              " or default= would send the site a session id that visitors share; legal: " +
+                              "presence, private, bypass");
     return add_cookie(cf, static_cast<LocConf*>(conf), std::move(rule));
 }
 
@@ -220,6 +229,17 @@ char* set_cookie_preset(ngx_conf_t* cf, ngx_command_t*, void* conf) {
                 return bad;
         }
     }
+    return NGX_CONF_OK;
+}
+
+char* set_audience(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    auto* loc = static_cast<LocConf*>(conf);
+    if (loc->everybody.own) return duplicate();
+    std::string_view audience = arguments(cf)[0];
+    if (audience != "site" && audience != "everybody")
+        return refuse(cf, "invalid audience " + quoted(audience) +
+                              ": site (its answers say whom they are for), or everybody");
+    loc->everybody.own = audience == "everybody";
     return NGX_CONF_OK;
 }
 

@@ -11,7 +11,7 @@ using Setter = char*(ngx_conf_t* cf, ngx_command_t* command, void* conf);
 Setter set_zone, set_store, set_daemon, set_larder;
 // key.cpp: what makes two requests the same
 Setter set_signing_key, set_cookie, set_cookie_preset, set_header, set_language, set_encoding, set_query,
-    set_vary, set_group;
+    set_vary, set_group, set_audience;
 // lifetime.cpp: what is stored, for how long, and who makes it anew
 Setter set_valid, set_stale, set_bypass, set_no_store, set_refresh, set_lock, set_max_size, set_revalidate,
     set_heuristic, set_strip_set_cookie, set_invalidate, set_targeted, set_request_control;

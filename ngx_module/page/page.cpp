@@ -505,7 +505,7 @@ private:
 
     void keep() {
         bool from_near = ctx_->role == Role::client && request_ == request_->main &&
-                         ctx_->status == Status::hit && ctx_->hold != 0;
+                         ctx_->status == Status::hit && ctx_->hold != 0 && !ctx_->session;
         if (!from_near || personal_) return;
         std::vector<near_cache::Zone::Part> parts;
         for (const auto& fetch : fetches_) {

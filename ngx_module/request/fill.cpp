@@ -158,6 +158,23 @@ ngx_int_t retry_without_condition(ngx_http_request_t* r, Ctx* ctx) {
     return ask_again(r);
 }
 
+// The page was everybody's, which is why a visitor with a session waited for it, and no longer is.
+ngx_int_t retry_for_session(ngx_http_request_t* r, Ctx* ctx) {
+    end_fill_lock(ctx);
+    ctx->detail = "session";
+    return retry_in_full(r, ctx);
+}
+
+// The site's answer to a visitor with a session says that the page is everybody's. That answer was made for the visitor: the one
+// to keep is made for nobody, in the background.
+void fill_for_everybody(ngx_http_request_t* r, Ctx* ctx) {
+    if (r->method != NGX_HTTP_GET || ctx->fill->status >= NGX_HTTP_INTERNAL_SERVER_ERROR) return;
+    near_cache::Found found = zone().find(ctx->key, now_ms());
+    bool is_kept = found.hold != 0 && EntryView::trusted(found.entry).is_everybodys();
+    zone().release(found.hold);
+    if (!is_kept && !found.pass) request_refresh(r, ctx);
+}
+
 void end_with_pass(Ctx* ctx) {
     wake_workers(zone().pass(ctx->key, now_ms(), pass_ms));
     ctx->fill->locked = false;
@@ -404,6 +421,7 @@ void store_answer(ngx_http_request_t* r, Ctx* ctx) {
     parts.headers = fill.decision.headers;
     parts.steering = fill.decision.steering;
     parts.vary = fill.decision.vary;
+    parts.audience = fill.decision.audience;
     parts.plan = fill.plan;
     parts.body = fill.body;
     store(ctx, parts);
@@ -426,6 +444,7 @@ ngx_int_t revalidate(ngx_http_request_t* r, Ctx* ctx) {
     ctx->store_bytes = std::move(bytes);
     ctx->entry = ctx->store_bytes;
     ctx->verdict = Verdict::fresh;
+    if (!is_for_visitor(ctx)) return retry_for_session(r, ctx);
     ctx->purged = was_purged_meanwhile(ctx);
     return answer_from_entry(r, ctx, Status::revalidated);
 }
@@ -566,6 +585,11 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
     if (ctx->role == Role::fragment) fill.for_page = true;
     if (reduced) {
         fill.decision = storability(ctx->policy(), gather_answer(r, ctx));
+        bool is_anothers = ctx->session && fill.decision.audience != Audience::everybody;
+        if (is_anothers && fill.status < NGX_HTTP_INTERNAL_SERVER_ERROR) {
+            request_refresh(r, ctx);  // so that the next one knows
+            return retry_for_session(r, ctx);
+        }
         fill.for_store =
             fill.decision.store && ctx->no_store == nullptr && !any_true(r, ctx->conf->no_store.value());
         if (fill.for_store && !fill.decision.vary.empty() && ctx->role != Role::refresh && vary_again(r, ctx))
@@ -584,6 +608,7 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
         }
     } else {  // sent in full: nothing is stored, but a page may still be assembled from it
         fill.decision = storability(ctx->policy(), gather_answer(r, ctx));
+        if (ctx->session && fill.decision.audience == Audience::everybody) fill_for_everybody(r, ctx);
         fill.for_page =
             fill.for_page || (fill.decision.esi && ctx->role == Role::client && r->method != NGX_HTTP_HEAD);
     }

@@ -34,7 +34,8 @@ ngx_int_t go_past(ngx_http_request_t* r, Ctx* ctx, Status status) {
     if (ctx->cached_only()) return not_cached(ctx);
     ctx->status = status;
     // A fragment's answer, and one with ESI, is captured even when nothing is cached.
-    bool captured = ctx->role == Role::fragment || ctx->policy().esi != EsiMode::off;
+    // So is one for a session, which may say that the page is everybody's.
+    bool captured = ctx->role == Role::fragment || ctx->policy().esi != EsiMode::off || ctx->session;
     // A part of a page's source, or word that it did not change, makes no page.
     if (ctx->policy().esi == EsiMode::on) strip_conditions(r);
     return captured ? start_fill(r, ctx) : NGX_DECLINED;
@@ -132,6 +133,11 @@ ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
         return look(r, ctx);
     }
     if (ctx->cached_only()) return not_cached(ctx);
+    // There is nothing that is known to be for this visitor, too: they get what the site makes for them, at once.
+    if (ctx->session && ctx->entry.empty()) {
+        ctx->detail = "session";
+        return go_past(r, ctx, Status::pass);
+    }
     // Nothing to store in the answer to a HEAD, nor to a subrequest of which nginx wants the status alone (auth_request, mirror).
     if (r->method == NGX_HTTP_HEAD || r->header_only) {
         ctx->status = Status::miss;
@@ -173,7 +179,8 @@ ngx_int_t look(ngx_http_request_t* r, Ctx* ctx) {
     // Who waited for another's fill looks again, even with an entry for the worst case in hand.
     if ((!ctx->servable() || ctx->waited) && ctx->uses_near()) {
         // A fragment goes into a page as it is stored, so that the page knows its parts.
-        bool assembled = ctx->role == Role::client && r == r->main;
+        // What was assembled for visitors without a session has their fragments in it.
+        bool assembled = ctx->role == Role::client && r == r->main && !ctx->session;
         near_cache::Found found = zone().find(ctx->key, now_ms(), assembled);
         if (found.hold != 0 || ctx->hold != 0) ctx->take(found);
         if (found.pass && !ctx->servable()) {
@@ -220,6 +227,7 @@ ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx) {
         unclaim(ctx);
         return look(r, ctx);
     }
+    if (!is_for_visitor(ctx)) ctx->drop_entry();
     if (ctx->wishes.judges()) apply_wishes(r, ctx);
     bool hidden = ctx->part && !ctx->entry.empty() && ctx->role == Role::client &&
                   EntryView::trusted(ctx->entry).kind() != EntryKind::open_part;
@@ -283,11 +291,6 @@ ngx_int_t begin(ngx_http_request_t* r, Ctx* ctx) {
     if (any_true(r, ctx->conf->bypass.value())) {
         ctx->detail = "larder_bypass";
         return go_past(r, ctx, Status::bypass);
-    }
-    // What is kept was made for visitors without a session. This one gets what the site makes for them, at once.
-    if (ctx->session) {
-        ctx->detail = "session";
-        return go_past(r, ctx, Status::pass);
     }
     bool holds_group = ctx->group != nullptr;
     if (!find_group(r, ctx)) return suspend(r, ctx);
@@ -354,6 +357,10 @@ const char* status_text(Status status) {
             return "ERROR";
     }
     return "";
+}
+
+bool is_for_visitor(const Ctx* ctx) {
+    return !ctx->session || (!ctx->entry.empty() && EntryView::trusted(ctx->entry).is_everybodys());
 }
 
 bool Ctx::uses_near() const {

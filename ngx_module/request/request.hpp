@@ -244,6 +244,8 @@ void end_lease(Ctx* ctx, const Key& key);
 void end_lease_with_pass(Ctx* ctx, const Key& key);
 
 // ---- phase_lookup.cpp
+// Whether the entry at hand is for the visitor: one with a session shares no page unless the site said so.
+bool is_for_visitor(const Ctx* ctx);
 // False when the store can't be asked.
 bool ask_store(Ctx* ctx);
 // Until it is woken (near/wakeup.hpp), or its time is up.

@@ -53,6 +53,16 @@ TEST(what_is_built_is_read_back) {
     assert_text_equal(EntryView::trusted(bytes).body(), entry->body());
 }
 
+TEST(whom_it_is_for_is_read_back) {
+    std::string variant = sample_variant().encode();
+    EntryParts parts{.life = {}, .variant = variant, .tags = {}, .headers = {}, .plan = {}, .body = {}};
+    assert_false(EntryView::trusted(build_entry(parts)).is_everybodys());
+    parts.audience = Audience::everybody;
+    std::string page = build_entry(parts), part = build_entry(part_of(parts, variant, "", "", false));
+    assert_true(EntryView::trusted(page).is_everybodys());
+    assert_true(EntryView::trusted(part).is_everybodys());  // of its page
+}
+
 TEST(parts_may_be_empty) {
     std::string variant = sample_variant().encode();
     std::string bytes =
@@ -165,6 +175,8 @@ TEST(right_checksums_do_not_make_a_hostile_entry_good) {
                           p.headers.assign(max_entry_headers + 1, {"n", "v"});
                       }),
                       "entry has malformed headers");
+    assert_text_equal(refused([&](EntryParts& p) { p.audience = static_cast<Audience>(2); }),
+                      "entry is for an unknown audience");
     assert_text_equal(refused([&](EntryParts& p) { p.variant = {}; }), "variant has an unknown version");
     assert_text_equal(refused([&](EntryParts& p) { p.variant = std::string_view(variant).substr(2); }),
                       "variant has an unknown version");

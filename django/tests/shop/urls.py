@@ -19,6 +19,7 @@ urlpatterns = [
     path("missing/", views.missing, name="missing"),
     path("broken/", views.broken, name="broken"),
     path("with-cookie/", views.with_cookie),
+    path("everybody/", views.everybody),
     path("write/", views.write),
     path("log-in/", views.log_in),
     path("place/", views.place),

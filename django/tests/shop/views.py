@@ -35,6 +35,18 @@ def page(request):
     return render(request, request.GET.get("template", "page.html"))
 
 
+@larder.edge_cache(60, everybody=True)
+def everybody(request):
+    """What it is, by ?is=."""
+    kind = request.GET.get("is")
+    if kind == "page":
+        return render(request, "page.html")
+    response = HttpResponse("hello", status=500 if kind == "broken" else 200)
+    if kind == "personal":
+        response.set_cookie("seen", "1")
+    return response
+
+
 @larder.edge_cache(60)
 def lazy_page(request):
     return TemplateResponse(request, "page.html")

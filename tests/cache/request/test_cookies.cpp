@@ -199,7 +199,7 @@ TEST(a_pattern_covers_names_and_an_exact_rule_goes_first) {
 TEST(a_bypass_cookie_is_told) {
     KeptCookies cookies;
     std::string_view with = "messages=W1sx", without = "messages=";
-    const std::vector<CookieRule> rules = cookie_preset("django");
+    const std::vector<CookieRule> rules = sorted(cookie_preset("django"));
     cookies.collect({&with, 1}, rules, now);
     assert_true(cookies.bypass());
     cookies.collect({&without, 1}, rules, now);
@@ -217,14 +217,61 @@ TEST(no_more_than_64_cookies_are_kept) {
 }
 
 TEST(presets_are_known_by_their_names) {
-    for (const char* name : {"django", "rails", "laravel", "php", "wordpress", "express"}) {
+    for (const char* name : {"django", "rails", "laravel", "php", "wordpress", "mediawiki", "express"}) {
         std::vector<CookieRule> rules = cookie_preset(name);
         assert_false(rules.empty());
-        for (const CookieRule& made : rules) assert_false(made.text.empty());
+        for (const CookieRule& made : rules) {
+            assert_false(made.text.empty());
+            assert_true(made.of_preset);
+        }
     }
     assert_true(cookie_preset("cobol").empty());
-    assert_text_equal(kept({"laravel_session=x"}, cookie_preset("laravel")), "(session)");
-    assert_text_equal(kept({"_shop_session=x"}, cookie_preset("rails")), "(session)");
+    const std::pair<const char*, const char*> sessions[] = {
+        {"django", "sessionid=x"},
+        {"rails", "_shop_session=x"},
+        {"rails", "remember_user_token=x"},
+        {"laravel", "laravel_session=x"},
+        {"laravel", "shop-session=x"},
+        {"laravel", "remember_web_59ba36=x"},
+        {"php", "PHPSESSID=x"},
+        {"wordpress", "wordpress_logged_in_5f3a=x"},
+        {"mediawiki", "my_wiki_session=x"},
+        {"mediawiki", "my_wikiToken=x"},
+        {"express", "connect.sid=x"},
+    };
+    for (const auto& [name, field] : sessions)
+        assert_text_equal(kept({field}, sorted(cookie_preset(name))), "(session)");
+    const std::pair<const char*, const char*> nobodys[] = {
+        {"django", "csrftoken=x; _ga=1"},          {"wordpress", "wordpress_test_cookie=x; wp-settings-1=x"},
+        {"mediawiki", "my_wikiUserName=x"},        {"laravel", "XSRF-TOKEN=x"},
+        {"rails", "session=x; _shop_session=; a="}};
+    for (const auto& [name, field] : nobodys)
+        assert_text_equal(kept({field}, sorted(cookie_preset(name))), "");
+}
+
+TEST(the_language_that_a_visitor_chose_on_a_django_site_is_kept) {
+    const auto django = sorted(cookie_preset("django"));
+    for (const char* tag : {"de", "pt-br", "zh-Hant", "sr-latn-rs", "x-12345678"})
+        assert_text_equal(kept({"django_language=" + std::string(tag)}, django),
+                          "django_language=" + std::string(tag) + ";");
+    for (const char* none : {"", "-de", "de-", "de--ch", "de_CH", "d e", "123456789", "../../etc",
+                             "aaaaaaaa-aaaaaaaa-aaaaaaaa-aaaaaaaa-a"})
+        assert_text_equal(kept({"django_language=" + std::string(none)}, django), "");
+}
+
+TEST(a_cookie_that_is_ignored_is_one_without_a_rule) {
+    const auto rules =
+        sorted({rule("*_session", CookieClass::presence), rule("chat_session", CookieClass::ignore)});
+    assert_text_equal(kept({"chat_session=x"}, rules), "");
+    assert_text_equal(kept({"chat_session=x; shop_session=y"}, rules), "(session)");
+}
+
+TEST(names_of_sessions_are_known) {
+    for (const char* name :
+         {"sessionid", "PHPSESSID", "_shop_session", "laravel_session", "x-session", "wordpress_logged_in_1"})
+        assert_true(is_session_name(name));
+    for (const char* name : {"ab", "visitor", "session_hint", "abToken", "lang"}) assert_false(is_session_name(name));
+    assert_true(is_session_name("*_session"));  // a pattern
 }
 
 TEST_MAIN("cookies")

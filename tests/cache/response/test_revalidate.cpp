@@ -61,6 +61,13 @@ std::string updated(const std::string& old, Headers headers) {
     return text.append(parts->plan).append("|").append(parts->body);
 }
 
+Audience audience(const std::string& old, Headers headers) {
+    Storability decision;
+    Answer answer = not_modified(std::move(headers));
+    const char* why = nullptr;
+    return revalidated(Policy(), EntryView::parse(old, &why).value(), answer, decision).value().audience;
+}
+
 }  // namespace
 
 TEST(what_is_asked) {
@@ -138,6 +145,15 @@ TEST(what_the_304_does_not_say_holds_on) {
                               {{"Cache-Control", "max-age=0"}, {"ETag", "\"1\""}}),
                       "200 fresh 600\nCache-Control: max-age=0\nETag: \"1\"\n(Surrogate-Control: "
                       "max-age=600)\n#news\na plan|the body");
+}
+
+TEST(whom_it_is_for_holds_on_unless_the_304_says_otherwise) {
+    Headers stored{{"ETag", "\"1\""}, {"Cache-Control", "max-age=60"}};
+    std::string everybodys = entry(stored, {{"Larder-Audience", "everybody"}});
+    assert_true(audience(everybodys, {}) == Audience::everybody);
+    assert_true(audience(everybodys, {{"Larder-Audience", "site"}}) == Audience::without_session);
+    assert_true(audience(entry(stored), {}) == Audience::without_session);
+    assert_true(audience(entry(stored), {{"Larder-Audience", "everybody"}}) == Audience::everybody);
 }
 
 TEST(fields_are_replaced_by_name_but_not_those_of_the_body) {

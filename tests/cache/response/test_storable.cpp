@@ -488,6 +488,24 @@ TEST(esi_is_compiled_as_the_policy_says) {
     assert_false(esi(EsiMode::on, {{"Content-Type", "text/html"}, {"Content-Encoding", "gzip"}}));
 }
 
+// ---- for whom
+
+TEST(a_page_is_everybodys_only_by_the_sites_own_word) {
+    auto everybodys = [](Headers headers) {
+        return sent(std::move(headers)).judge().audience == Audience::everybody;
+    };
+    assert_true(everybodys({{"Larder-Audience", "everybody"}}));
+    assert_true(everybodys({{"larder-audience", " Everybody "}, {"Cache-Control", "private"}}));  // stored or not
+    assert_true(everybodys({{"Larder-Audience", "everybody"}, {"Larder-Audience", "everybody"}}));
+    assert_false(everybodys({}));
+    assert_false(everybodys({{"Cache-Control", "public, s-maxage=60"}}));
+    for (const char* other : {"", "every", "everybody, staff", "everybody;q=0", "\"everybody\"", "nobody"}) {
+        assert_false(everybodys({{"Larder-Audience", other}}));
+        assert_false(everybodys({{"Larder-Audience", "everybody"}, {"Larder-Audience", other}}));
+        assert_false(everybodys({{"Larder-Audience", other}, {"Larder-Audience", "everybody"}}));
+    }
+}
+
 // ---- what is stored
 
 TEST(fields_that_steer_or_belong_to_a_connection_are_not_stored) {

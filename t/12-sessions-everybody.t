@@ -1,0 +1,86 @@
+# A visitor with a session gets a page from cache where the site said that it is everybody's, and never by a guess.
+use Larder::Test;
+
+my $t       = Larder::Test->new;
+my $backend = $t->backend;
+$t->redis;
+$t->nginx(<<'CONF');
+    larder_zone 8m;
+    larder_store main redis://@redis@;
+    larder_valid 1m;
+    larder_refresh inline;
+    server {
+        listen @nginx@;
+        larder near;
+        larder_cookie sid presence;
+        location / { proxy_pass http://@backend@; }
+        location /store/  { larder main near=off; proxy_pass http://@backend@; }
+        location /static/ { larder_audience everybody; proxy_pass http://@backend@; }
+        location /esi/    { larder_esi on; proxy_pass http://@backend@; }
+        location = /larder_purge { larder_purge; }
+    }
+CONF
+my $body  = '{path} of {cookie:sid} render {n}';
+my @word  = ['Larder-Audience', 'everybody'];
+my @aging = ['Cache-Control', 'max-age=0, stale-while-revalidate=600'];
+$backend->set('/*' => {body => $body}, map({ $_ => {body => $body, headers => [@word]} } qw(/all /first /store/all)),
+    '/aging' => {body => $body, headers => [@word, @aging]}, '/etag' => {body => $body, etag => '"1"', headers => [@word, ['Cache-Control', 'no-cache']]},
+    '/set' => {body => $body, headers => [@word, ['Set-Cookie', 'a=1']]}, '/other-word' => {body => $body, headers => [['Larder-Audience', 'somebody']]});
+my $ask = sub { my ($path, $sid) = @_; $t->get($path, headers => [$sid ? (Cookie => "sid=$sid") : ()]) };
+my $shows = sub { my $r = $ask->(@_); [$r->body, $r->larder] };
+
+# Made for who has no session, and everybody's.
+is_deeply $shows->('/all'), ['/all of  render 1', 'MISS'], 'a page that says that it is everybody\'s';
+is_deeply $shows->('/all', 'ann'), ['/all of  render 1', 'HIT'], '... is for visitors with a session, too';
+is_deeply [$ask->('/all', 'ann')->header('Larder-Audience')], [undef], '... and the word stays here';
+is_deeply $shows->('/page'), ['/page of  render 1', 'MISS'], 'one that says nothing';
+is_deeply $shows->('/page', 'ann'), ['/page of ann render 2', 'PASS'], '... is not';
+is_deeply $shows->('/other-word'), ['/other-word of  render 1', 'MISS'], 'one that says something else';
+is_deeply $shows->('/other-word', 'ann'), ['/other-word of ann render 2', 'PASS'], '... is not';
+is_deeply [map { @{$shows->('/static/x', $_)} } '', 'ann'], ['/static/x of  render 1', 'MISS', '/static/x of  render 1', 'HIT'], 'a location where all is everybody\'s';
+is_deeply [map { @{$shows->('/store/all', $_)} } '', 'ann'], ['/store/all of  render 1', 'MISS', '/store/all of  render 1', 'HIT'], 'from a store';
+
+# A session is the first to ask: it gets its own answer, and the page is made for all in the background, without it.
+is_deeply $shows->('/first', 'ann'), ['/first of ann render 1', 'PASS'], 'a session that asks first gets its own';
+ok $t->await(sub { $ask->('/first', 'ann')->larder eq 'HIT' }), '... and soon what everybody gets';
+is_deeply $shows->('/first', 'bob'), ['/first of  render 2', 'HIT'], '... which was made for nobody';
+is $backend->count('/first'), 2, '... once';
+$ask->('/set', 'ann') for 1 .. 5;
+$t->await(sub { $backend->count('/set') == 6 }, 'the attempt to keep it');
+$ask->('/set', 'ann') for 1 .. 5;
+is $backend->count('/set'), 11, 'what says so but can\'t be kept is tried once, and not for each of them';
+
+# Stale, validated, purged: as for all.
+$ask->('/aging');
+is_deeply $shows->('/aging', 'ann'), ['/aging of  render 1', 'STALE'], 'a stale page';
+ok $t->await(sub { $ask->('/aging', 'ann')->body =~ /of  render [2-9]/ }), '... is made anew, for nobody';
+$ask->('/etag');
+is_deeply $shows->('/etag', 'ann'), ['/etag of  render 1', 'REVALIDATED'], 'one that is validated each time';
+$t->purge('url=http://' . $t->{nginx}->address . '/all&mode=hard');
+is_deeply $shows->('/all', 'ann'), ['/all of ann render 2', 'PASS'], 'one that was purged hard is no longer here';
+
+# The site takes its word back.
+$backend->set('/etag' => {body => $body});
+is_deeply $shows->('/etag', 'ann'), ['/etag of ann render 4', 'PASS'], 'a page that is no longer everybody\'s';
+ok $t->await(sub { $ask->('/etag')->larder eq 'HIT' }), '... is kept for visitors without a session';
+is $ask->('/etag', 'ann')->larder, 'PASS', '... alone';
+
+# The shell of a page may be everybody's, and its fragments not.
+$backend->set('/esi/page' => {body => '<p><esi:include src="/esi/menu"/><esi:include src="/esi/visitor"/>', headers => [@word]},
+    '/esi/menu' => {body => 'menu {n} ', headers => [@word]}, '/esi/visitor' => {body => 'for {cookie:sid}.'});
+is $ask->('/esi/page')->body, '<p>menu 1 for .', 'a page of fragments' for 1 .. 3;
+is $ask->('/esi/page', 'ann')->body, '<p>menu 1 for ann.', '... has the visitor\'s own where it says so' for 1 .. 2;
+is $ask->('/esi/page', 'bob')->body, '<p>menu 1 for bob.', '... each';
+is $ask->('/esi/page')->body, '<p>menu 1 for .', '... and nobody else\'s' for 1 .. 2;
+is $backend->count('/esi/page'), 1, '... from one template';
+
+# While one is made, sessions wait only for what they may get.
+$backend->set('/held' => {hold => 1, body => $body});
+my $filling = $t->load(['/held'], clients => 1);
+$t->await(sub { $backend->stats->{active} == 1 });
+my $session = $t->load(['/held'], clients => 3, headers => [Cookie => 'sid=ann']);
+ok $t->await(sub { $backend->stats->{active} == 4 }), 'sessions don\'t wait for others\' pages';
+$backend->release;
+$_->stop for $filling, $session;
+
+done_testing;
