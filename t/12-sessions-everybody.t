@@ -32,7 +32,7 @@ my $shows = sub { my $r = $ask->(@_); [$r->body, $r->larder] };
 # Made for who has no session, and everybody's.
 is_deeply $shows->('/all'), ['/all of  render 1', 'MISS'], 'a page that says that it is everybody\'s';
 is_deeply $shows->('/all', 'ann'), ['/all of  render 1', 'HIT'], '... is for visitors with a session, too';
-is_deeply [$ask->('/all', 'ann')->header('Larder-Audience')], [undef], '... and the word stays here';
+is scalar($ask->('/all', 'ann')->header('Larder-Audience')), undef, '... and the word stays here';
 is_deeply $shows->('/page'), ['/page of  render 1', 'MISS'], 'one that says nothing';
 is_deeply $shows->('/page', 'ann'), ['/page of ann render 2', 'PASS'], '... is not';
 is_deeply $shows->('/other-word'), ['/other-word of  render 1', 'MISS'], 'one that says something else';
@@ -42,9 +42,9 @@ is_deeply [map { @{$shows->('/store/all', $_)} } '', 'ann'], ['/store/all of  re
 
 # A session is the first to ask: it gets its own answer, and the page is made for all in the background, without it.
 is_deeply $shows->('/first', 'ann'), ['/first of ann render 1', 'PASS'], 'a session that asks first gets its own';
+$t->await(sub { $backend->count('/first') == 2 }, 'the render for everybody');
 ok $t->await(sub { $ask->('/first', 'ann')->larder eq 'HIT' }), '... and soon what everybody gets';
 is_deeply $shows->('/first', 'bob'), ['/first of  render 2', 'HIT'], '... which was made for nobody';
-is $backend->count('/first'), 2, '... once';
 $ask->('/set', 'ann') for 1 .. 5;
 $t->await(sub { $backend->count('/set') == 6 }, 'the attempt to keep it');
 $ask->('/set', 'ann') for 1 .. 5;

@@ -1,8 +1,9 @@
-// All pages of an nginx slab zone are taken for one near cache; the slab pool's own lock guards it, so that the master
+// All pages of an nginx slab zone are taken for one near cache and its forecast; the slab pool's own lock guards it, so that the master
 // unlocks it when a worker died holding it (ngx_unlock_mutexes).
 #include "ngx_module/near/shared_zone.hpp"
 
 #include <memory>
+#include <new>
 
 #include "ngx_module/pool.hpp"
 
@@ -29,10 +30,12 @@ struct Attached {
 };
 
 std::unique_ptr<Attached> attached;
+near_cache::Forecast* attached_forecast;
 
 struct Area {
     void* memory;
     std::size_t size;
+    near_cache::Forecast* forecast;
 };
 
 // Where the near cache lies in the zone; kept in the slab pool's `data`, which survives a reload.
@@ -47,7 +50,9 @@ ngx_int_t init_shared_zone(ngx_shm_zone_t* shm, void* previous) {
         return NGX_OK;
     }
     auto* area = static_cast<Area*>(ngx_slab_alloc(pool, sizeof(Area)));
-    if (area == nullptr) return NGX_ERROR;
+    void* forecast = ngx_slab_calloc(pool, sizeof(near_cache::Forecast));
+    if (area == nullptr || forecast == nullptr) return NGX_ERROR;
+    area->forecast = new (forecast) near_cache::Forecast;
     area->size = pool->pfree * ngx_pagesize;
     area->memory = ngx_slab_alloc(pool, area->size);
     if (area->memory == nullptr) return NGX_ERROR;
@@ -70,12 +75,17 @@ ngx_shm_zone_t* add_shared_zone(ngx_conf_t* cf, std::size_t bytes) {
 
 void attach_zone(ngx_shm_zone_t* shm) {
     Area* area = area_of(shm);
+    attached_forecast = area->forecast;
     attached = std::make_unique<Attached>(reinterpret_cast<ngx_slab_pool_t*>(shm->shm.addr), area->memory,
                                           area->size, false);
 }
 
 near_cache::Zone& zone() {
     return attached->zone;
+}
+
+near_cache::Forecast& forecast() {
+    return *attached_forecast;
 }
 
 bool has_zone() {

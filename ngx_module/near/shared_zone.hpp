@@ -1,6 +1,7 @@
 // The near cache in nginx's terms: its shared memory zone, and this worker's view of it.
 #pragma once
 
+#include "ngx_module/near/forecast.hpp"
 #include "ngx_module/near/zone.hpp"
 #include "ngx_module/ngx.hpp"
 
@@ -14,6 +15,7 @@ void attach_zone(ngx_shm_zone_t* shm);
 
 // This worker's view. Precondition: attach_zone() was called (whenever some location caches, it was).
 near_cache::Zone& zone();
+near_cache::Forecast& forecast();
 bool has_zone();
 
 inline void count(near_cache::Counter counter, std::uint64_t by = 1) {

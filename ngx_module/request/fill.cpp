@@ -158,6 +158,39 @@ ngx_int_t retry_without_condition(ngx_http_request_t* r, Ctx* ctx) {
     return ask_again(r);
 }
 
+// Whether the site may have answered something else, had it seen the whole request. A `Vary` says so, but its absence says
+// nothing: it is not asked of answers that nobody may keep (RFC 9110 section 12.5.5). So with anything withheld but the name of the
+// client's program, the answer may differ; and with that, if it refuses the request or begins a session, which sites tie to it.
+bool could_differ(ngx_http_request_t* r, const Fill& fill) {
+    if (fill.withheld == Withheld::nothing || r->upstream == nullptr || r->content_handler == nullptr)
+        return false;
+    if (fill.withheld == Withheld::more || fill.status >= NGX_HTTP_BAD_REQUEST) return true;
+    bool differs = false;
+    each_response_header(r, [&differs](const ngx_table_elt_t& header) {
+        if (header.hash == 0) return;
+        if (equals_ignore_case(view(header.key), "Set-Cookie")) differs = true;
+        if (!equals_ignore_case(view(header.key), "Vary")) return;
+        each_list_element(view(header.value), [&differs](std::string_view name) {
+            differs = differs || name == "*" || equals_ignore_case(name, "User-Agent");
+        });
+    });
+    return differs;
+}
+
+// An answer that can't be kept taught something if it was, or may have been, asked for in vain.
+void learn_from_reduced(const Ctx* ctx) {
+    const Fill& fill = *ctx->fill;
+    bool in_vain = fill.withheld != Withheld::nothing && fill.status < NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (ctx->kinds && (fill.decision.store || in_vain)) forecast().learn(*ctx->kinds, fill.decision.store);
+}
+
+void learn_from_full(const Ctx* ctx) {
+    const Fill& fill = *ctx->fill;
+    bool is_page = fill.status != NGX_HTTP_NOT_MODIFIED && fill.status != NGX_HTTP_PARTIAL_CONTENT &&
+                   fill.status < NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (is_page) forecast().learn_from_full(*ctx->kinds, ctx->key, fill.decision.store);
+}
+
 // The page was everybody's, which is why a visitor with a session waited for it, and no longer is.
 ngx_int_t retry_for_session(ngx_http_request_t* r, Ctx* ctx) {
     end_fill_lock(ctx);
@@ -595,6 +628,7 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
         if (fill.for_store && !fill.decision.vary.empty() && ctx->role != Role::refresh && vary_again(r, ctx))
             return ask_again(r);
         if (fill.for_store) strip_cookies(r, ctx->policy());
+        learn_from_reduced(ctx);
         fill.purged = was_purged_meanwhile(ctx);
         fill.for_page = fill.for_page || (fill.decision.esi && ctx->role == Role::client);
         if (fill.decision.store && !fill.for_store) {  // says something about this request alone
@@ -603,12 +637,12 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
         } else if (!fill.for_store) {
             ctx->detail = fill.decision.reason;
             not_stored(r, ctx);
-            bool could_differ = fill.withheld && r->upstream != nullptr && r->content_handler != nullptr;
-            if (could_differ && fill.status < NGX_HTTP_INTERNAL_SERVER_ERROR) return retry_in_full(r, ctx);
+            if (fill.status < NGX_HTTP_INTERNAL_SERVER_ERROR && could_differ(r, fill)) return retry_in_full(r, ctx);
         }
     } else {  // sent in full: nothing is stored, but a page may still be assembled from it
         fill.decision = storability(ctx->policy(), gather_answer(r, ctx));
         if (ctx->session && fill.decision.audience == Audience::everybody) fill_for_everybody(r, ctx);
+        if (ctx->guessed) learn_from_full(ctx);
         fill.for_page =
             fill.for_page || (fill.decision.esi && ctx->role == Role::client && r->method != NGX_HTTP_HEAD);
     }

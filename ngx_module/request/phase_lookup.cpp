@@ -34,8 +34,9 @@ ngx_int_t go_past(ngx_http_request_t* r, Ctx* ctx, Status status) {
     if (ctx->cached_only()) return not_cached(ctx);
     ctx->status = status;
     // A fragment's answer, and one with ESI, is captured even when nothing is cached.
-    // So is one for a session, which may say that the page is everybody's.
-    bool captured = ctx->role == Role::fragment || ctx->policy().esi != EsiMode::off || ctx->session;
+    // So are those that say something of others: for a session, that the page is everybody's; or of a kind of pages.
+    bool captured = ctx->role == Role::fragment || ctx->policy().esi != EsiMode::off || ctx->session ||
+                    ctx->guessed;
     // A part of a page's source, or word that it did not change, makes no page.
     if (ctx->policy().esi == EsiMode::on) strip_conditions(r);
     return captured ? start_fill(r, ctx) : NGX_DECLINED;
@@ -126,6 +127,20 @@ void no_part(Ctx* ctx) {
     ctx->put_entry_back(std::exchange(ctx->own_entry, {}));
 }
 
+// Whether pages like this one have proved unstorable. Nothing is guessed of a page of which something is here.
+bool will_not_be_kept(ngx_http_request_t* r, Ctx* ctx) {
+    if (ctx->kinds || !ctx->entry.empty() || ctx->asked_group != nullptr) return false;
+    const char* why;
+    auto variant = Variant::parse(view(ctx->variant), &why);
+    if (!variant) return false;
+    auto* location =
+        static_cast<ngx_http_core_loc_conf_t*>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
+    ctx->kinds =
+        near_cache::kinds_of(variant->host, variant->path, variant->query, view(location->name));
+    ctx->guessed = forecast().passes(*ctx->kinds, ctx->key);
+    return ctx->guessed;
+}
+
 ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
     if (ctx->part) {
         no_part(ctx);
@@ -145,6 +160,10 @@ ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
     }
     if (ctx->varied && !zone().admit_variant(ctx->base, ctx->key, now_ms(), ctx->conf->vary_most.value())) {
         ctx->detail = "vary-limit";
+        return go_past(r, ctx, Status::pass);
+    }
+    if (will_not_be_kept(r, ctx)) {
+        ctx->detail = "forecast";
         return go_past(r, ctx, Status::pass);
     }
     bool deadline_passed = ctx->waited && !ctx->timer.timer_set;

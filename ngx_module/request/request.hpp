@@ -18,6 +18,7 @@
 #include "cache/response/storable.hpp"
 #include "ngx_module/directives/config.hpp"
 #include "ngx_module/events.hpp"
+#include "ngx_module/near/forecast.hpp"
 #include "ngx_module/near/zone.hpp"
 #include "ngx_module/ngx.hpp"
 
@@ -57,6 +58,13 @@ struct Decoded {
     ngx_buf_t* buffer = nullptr;
 };
 
+// What the client sent about itself that a reduced request holds nothing of.
+enum class Withheld : std::uint8_t {
+    nothing,     // but what is between it and us
+    user_agent,  // the name of its program
+    more,
+};
+
 // A request on its way to the backend in its reduced form, and what comes back. Views are into the request's pool.
 struct Fill {
     ngx_http_headers_in_t client_headers{};  // to be put back once the backend's answer is here
@@ -65,7 +73,7 @@ struct Fill {
     bool client_valid_unparsed_uri = false;
     in_port_t client_port = 0;
     bool reduced = false;      // ... is in force
-    bool withheld = false;     // the client sent cookies or headers that the variant does not hold
+    Withheld withheld = Withheld::nothing;
     bool locked = false;       // we hold the key's fill lock
     bool conditional = false;  // the backend is asked whether the entry at hand is still good
 
@@ -143,6 +151,8 @@ struct Ctx {
     ngx_str_t variant{};      // encoded
     bool personal = false;    // it is one person's
     bool near_only = false;   // ... and kept in no store
+    std::optional<near_cache::Kinds> kinds;  // of the page, once the forecast was asked
+    bool guessed = false;     // the request goes in full because of it
     bool session = false;     // the visitor has a session, of which the variant holds nothing
     std::string cookies;      // refresh: the Cookie field to send
     std::string csrf_secret;  // of the cookie that the visitor gets with this answer

@@ -192,24 +192,25 @@ void recompute_variables(ngx_http_request_t* r) {
     for (ngx_uint_t i : computed) r->variables[i].valid = r->variables[i].not_found = 0;
 }
 
-// Whether the client sent anything about itself that a backend might look at, and that is not in the variant nor `cookies`.
-bool withholds(ngx_http_request_t* r, const Variant& variant, const std::string& cookies) {
+// What the client sent about itself that a backend might look at, and that is neither in the variant nor in `cookies`.
+Withheld withheld_from(ngx_http_request_t* r, const Variant& variant, const std::string& cookies) {
     static constexpr std::string_view plain[] = {
         "host",   "connection",    "accept-encoding", "cache-control",
         "pragma", "keep-alive",    "if-none-match",   "if-modified-since",
         "te",     "content-length"};
-    bool withheld = false;
+    Withheld withheld = Withheld::nothing;
     each_request_header(r->headers_in, [&](const ngx_table_elt_t& header) {
         std::string name(view(header.key));
         std::transform(name.begin(), name.end(), name.begin(),
                        [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-        if (name == "cookie") {
-            withheld = withheld || cookies != view(header.value);
-        } else if (std::find(std::begin(plain), std::end(plain), name) == std::end(plain)) {
-            withheld = withheld || std::none_of(variant.headers.begin(), variant.headers.end(),
-                                                [&](const NamedValue& kept) { return kept.name == name; });
-        }
-        return !withheld;
+        bool held = std::any_of(variant.headers.begin(), variant.headers.end(),
+                                [&](const NamedValue& kept) { return kept.name == name; });
+        // To take anything is what a request without Accept says as well (RFC 9110 section 12.5.1).
+        bool says_nothing = std::find(std::begin(plain), std::end(plain), name) != std::end(plain) ||
+                            (name == "accept" && view(header.value) == "*/*");
+        if (held || says_nothing || (name == "cookie" && cookies == view(header.value))) return true;
+        withheld = name == "user-agent" ? Withheld::user_agent : Withheld::more;
+        return withheld != Withheld::more;
     });
     return withheld;
 }
@@ -338,7 +339,7 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
     fill.client_valid_unparsed_uri = r->valid_unparsed_uri;
     fill.client_port = named_port(r);
     std::string cookies = ctx->role == Role::refresh ? ctx->cookies : backend_cookies(r, ctx);
-    fill.withheld = ctx->role != Role::refresh && withholds(r, *variant, cookies);
+    if (ctx->role != Role::refresh) fill.withheld = withheld_from(r, *variant, cookies);
 
     ngx_http_headers_in_t reduced{};
     if (ngx_list_init(&reduced.headers, r->pool, 8, sizeof(ngx_table_elt_t)) != NGX_OK)

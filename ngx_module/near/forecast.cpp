@@ -1,0 +1,159 @@
+// Scores by kind of page.
+#include "ngx_module/near/forecast.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace larder::near_cache {
+
+namespace {
+
+// A kind's score goes up with each answer that was kept and down with each that could not be. Below 0 its pages go in full. It
+// starts above that, by how wide the kind is: the wider, the more must have failed.
+constexpr std::array<int, 3> start_score{0, 1, 3};
+constexpr int most_score = 8, least_score = -1;
+// How many full answers pass before a reduced request is tried again: at first, and after many failures.
+constexpr unsigned first_pause = 128, most_doublings = 5;
+// One that looks storable counts as many.
+constexpr unsigned looks_storable = 32;
+// No kind is certain. A page of none has this one.
+constexpr std::size_t nobody = 3;
+
+std::uint64_t hash(std::string_view text, std::uint64_t seed) {
+    return XXH3_64bits_withSeed(text.data(), text.size(), seed);
+}
+
+// "a=1&b=2" as "a&b".
+std::string parameter_names(std::string_view query) {
+    std::string names;
+    while (!query.empty()) {
+        auto end = std::min(query.find('&'), query.size());
+        std::string_view pair = query.substr(0, end);
+        query.remove_prefix(std::min(end + 1, query.size()));
+        names.append(pair.substr(0, pair.find('='))).append("&");
+    }
+    return names;
+}
+
+// "/users/17/orders/4/" as "/users/#/orders/".
+std::string directory(std::string_view path) {
+    if (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
+    path = path.substr(0, path.rfind('/') + 1);
+    std::string text;
+    while (!path.empty()) {
+        auto end = std::min(path.find('/'), path.size() - 1);
+        std::string_view segment = path.substr(0, end);
+        path.remove_prefix(end + 1);
+        bool numbered = std::any_of(segment.begin(), segment.end(), [](char c) { return c >= '0' && c <= '9'; });
+        text.append(numbered ? "#" : segment).append("/");
+    }
+    return text;
+}
+
+}  // namespace
+
+Kinds kinds_of(std::string_view host, std::string_view path, std::string_view query,
+               std::string_view location) {
+    std::uint64_t place = hash(location, hash(host, 0));
+    return {hash(parameter_names(query), hash(path, place + 1)), hash(directory(path), place + 2), place};
+}
+
+// What a slot holds: 32 bits that tell its kind, and a byte or two for each of these.
+struct Forecast::State {
+    std::int8_t score;         // less the start's, so that 0 is what nothing is known of
+    std::uint8_t doublings;    // of the pause: tries that failed
+    std::uint16_t passed = 0;  // full answers since the last try
+
+    static State of(std::uint64_t word) {
+        State state;
+        state.score = static_cast<std::int8_t>(word & 0xff);
+        state.doublings = static_cast<std::uint8_t>(word >> 8);
+        state.passed = static_cast<std::uint16_t>(word >> 16);
+        return state;
+    }
+    std::uint64_t word(std::uint64_t kind) const {
+        return (kind & ~std::uint64_t{0xffffffff}) | std::uint64_t{passed} << 16 | std::uint64_t{doublings} << 8 |
+               static_cast<std::uint8_t>(score);
+    }
+    unsigned pause() const { return first_pause << std::min<unsigned>(doublings, most_doublings); }
+};
+
+std::atomic<std::uint64_t>& Forecast::slot(std::uint64_t kind) {
+    return slots_[kind % slot_count];
+}
+
+// The narrowest kind of which enough is known; `nobody`: none.
+std::size_t Forecast::decider(const Kinds& kinds) const {
+    for (std::size_t i = 0; i < kinds.size(); i++) {
+        std::uint64_t word = slots_[kinds[i] % slot_count].load(std::memory_order_relaxed);
+        if ((word ^ kinds[i]) >> 32 != 0) continue;
+        int score = start_score[i] + State::of(word).score;
+        if (score < 0 || score > start_score[i]) return i;
+    }
+    return nobody;
+}
+
+// change(state) of that kind; another kind that holds the slot goes.
+template <typename F>
+void Forecast::update(const Kinds& kinds, std::size_t which, F&& change) {
+    std::atomic<std::uint64_t>& at = slot(kinds[which]);
+    std::uint64_t word = at.load(std::memory_order_relaxed);
+    State state = (word ^ kinds[which]) >> 32 == 0 ? State::of(word) : State{0, 0, 0};
+    change(state);
+    at.compare_exchange_strong(word, state.word(kinds[which]), std::memory_order_relaxed);
+}
+
+bool Forecast::is_hinted(const Key& key) {
+    std::uint64_t number;
+    std::memcpy(&number, key.bytes.data(), sizeof number);
+    auto mark = static_cast<std::uint32_t>(number >> 32);
+    return hints_[number % hint_count].compare_exchange_strong(mark, 0, std::memory_order_relaxed);
+}
+
+bool Forecast::passes(const Kinds& kinds, const Key& key) {
+    std::size_t which = decider(kinds);
+    if (which == nobody) return false;
+    State state = State::of(slot(kinds[which]).load(std::memory_order_relaxed));
+    if (start_score[which] + state.score >= 0) return false;
+    bool tries = state.passed >= state.pause() || (state.doublings == 0 && is_hinted(key));
+    if (!tries) return true;
+    // It counts as failed until it has not, so that many at once are one try.
+    update(kinds, which, [](State& s) {
+        s.passed = 0;
+        s.doublings = static_cast<std::uint8_t>(std::min<unsigned>(s.doublings + 1u, most_doublings));
+    });
+    return false;
+}
+
+void Forecast::learn(const Kinds& kinds, bool storable) {
+    // What a narrow kind explains says nothing about the wider ones.
+    std::size_t last = std::min(decider(kinds), kinds.size() - 1);
+    for (std::size_t i = 0; i <= last; i++) {
+        update(kinds, i, [&](State& state) {
+            int score = start_score[i] + state.score;
+            score = storable ? std::min(std::max(score, start_score[i]) + 1, most_score)
+                             : std::max(score - 1, least_score);
+            if (storable) state.doublings = 0;
+            state.score = static_cast<std::int8_t>(score - start_score[i]);
+        });
+    }
+}
+
+void Forecast::learn_from_full(const Kinds& kinds, const Key& key, bool storable) {
+    std::size_t which = decider(kinds);
+    if (which == nobody) return;
+    update(kinds, which, [storable](State& state) {
+        unsigned passed = state.passed + (storable ? looks_storable : 1u);
+        state.passed = static_cast<std::uint16_t>(std::min(passed, 0xffffu));
+    });
+    if (!storable) return;
+    std::uint64_t number;
+    std::memcpy(&number, key.bytes.data(), sizeof number);
+    hints_[number % hint_count].store(static_cast<std::uint32_t>(number >> 32), std::memory_order_relaxed);
+}
+
+}  // namespace larder::near_cache

@@ -1,0 +1,133 @@
+// What is guessed of pages that nobody has yet: how fast it is learned, how seldom it is wrong, and what it leaves alone.
+#include "ngx_module/near/forecast.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "tests/cmocka.hpp"
+
+using namespace larder;
+using namespace larder::near_cache;
+
+namespace {
+
+// A site of which each page can be kept or not, and its visitors.
+struct Site {
+    std::unique_ptr<Forecast> forecast = std::make_unique<Forecast>();
+    std::function<bool(const std::string&)> keeps;              // reduced
+    std::function<bool(const std::string&)> looks_so = nullptr;  // in full; the same, if not set
+    int renders = 0, kept = 0;
+
+    // Of a page that is not in the cache.
+    void ask(const std::string& url) {
+        auto question = std::min(url.find('?'), url.size());
+        std::string path = url.substr(0, question), query = url.substr(std::min(question + 1, url.size()));
+        Kinds kinds = kinds_of("example.org", path, query, "/");
+        Key key = key_of(url);
+        renders++;
+        if (forecast->passes(kinds, key))
+            return forecast->learn_from_full(kinds, key, looks_so ? looks_so(url) : keeps(url));
+        bool storable = keeps(url);
+        forecast->learn(kinds, storable);
+        kept += storable;
+        renders += !storable;  // once more, in full
+    }
+};
+
+Site never() {
+    Site site;
+    site.keeps = [](const std::string&) { return false; };
+    return site;
+}
+
+std::string numbered(const char* before, int i, const char* after = "") {
+    return before + std::to_string(i) + after;
+}
+
+}  // namespace
+
+TEST(what_is_never_storable_costs_one_render) {
+    const std::pair<const char*, const char*> urls[] = {
+        {"/search?q=", ""}, {"/orders/", ""}, {"/orders/", "/"}, {"/users/", "/profile"}, {"/page", "/a/b/c"}};
+    for (const auto& [before, after] : urls) {
+        Site site = never();
+        for (int i = 0; i < 200; i++) site.ask(numbered(before, i, after));
+        assert_in_range(site.renders, 200, 204);
+        for (int i = 200; i < 10'000; i++) site.ask(numbered(before, i, after));
+        assert_in_range(site.renders, 10'000, 10'015);
+    }
+}
+
+TEST(searches_are_learned_at_once) {
+    Site site = never();
+    for (int i = 0; i < 60; i++) site.ask(numbered("/search?q=word", i));
+    assert_int_equal(site.renders, 61);
+}
+
+TEST(what_can_be_kept_is_kept_from_the_first) {
+    Site site;
+    site.keeps = [](const std::string&) { return true; };
+    for (int i = 0; i < 1000; i++) site.ask(numbered("/page/", i));
+    assert_int_equal(site.kept, 1000);
+    assert_int_equal(site.renders, 1000);
+}
+
+TEST(searches_do_not_spoil_the_pages_beside_them) {
+    Site site;
+    site.keeps = [](const std::string& url) { return url.find('?') == std::string::npos; };
+    for (int i = 0; i < 1000; i++) {
+        site.ask(numbered("/search?q=", i));
+        site.ask(numbered("/", i));
+    }
+    assert_in_range(site.kept, 995, 1000);
+    assert_in_range(site.renders, 2000, 2010);
+}
+
+TEST(a_directory_of_both_is_mostly_tried) {
+    Site site;
+    site.keeps = [](const std::string& url) { return url.back() != '7'; };  // nine of ten
+    for (int i = 0; i < 1000; i++) site.ask(numbered("/page/", i));
+    assert_in_range(site.kept, 850, 900);
+}
+
+TEST(a_page_that_looks_storable_is_tried_when_it_is_asked_for_again) {
+    Site site = never();
+    for (int i = 0; i < 10; i++) site.ask(numbered("/mixed/", i));
+    site.keeps = [](const std::string& url) { return url == "/mixed/good"; };
+    site.ask("/mixed/good");
+    assert_int_equal(site.kept, 0);
+    site.ask("/mixed/good");
+    assert_int_equal(site.kept, 1);
+}
+
+TEST(a_kind_that_can_be_kept_again_is_found_out) {
+    Site site = never();
+    for (int i = 0; i < 1000; i++) site.ask(numbered("/search?q=", i));
+    site.keeps = [](const std::string&) { return true; };
+    int asked = 0;
+    for (; site.kept < 10 && asked < 1000; asked++) site.ask(numbered("/search?q=again", asked));
+    assert_in_range(asked, 10, 60);
+}
+
+// A cookie that only new visitors get: in full it looks storable for all who have it, and reduced it never is.
+TEST(what_only_looks_storable_is_tried_ever_more_seldom) {
+    Site site = never();
+    site.looks_so = [](const std::string&) { return true; };
+    for (int i = 0; i < 10'000; i++) site.ask(numbered("/page?id=", i));
+    assert_in_range(site.renders, 10'000, 10'100);
+    for (int i = 0; i < 10'000; i++) site.ask(numbered("/page?id=", i % 10));
+    assert_in_range(site.renders, 20'000, 20'200);
+}
+
+TEST(hosts_and_locations_are_apart) {
+    auto forecast = std::make_unique<Forecast>();
+    Key key = key_of("x");
+    for (int i = 0; i < 100; i++) forecast->learn(kinds_of("a", "/x", "", "/"), false);
+    assert_true(forecast->passes(kinds_of("a", "/x", "", "/"), key));
+    assert_false(forecast->passes(kinds_of("b", "/x", "", "/"), key));
+    assert_false(forecast->passes(kinds_of("a", "/x", "", "/api/"), key));
+    assert_true(forecast->passes(kinds_of("a", "/x", "", "/"), key));
+}
+
+TEST_MAIN("forecast")
