@@ -25,7 +25,6 @@ $t->nginx(<<'CONF');
         location /app/ { larder near; if ($http_user_agent ~ Phone) { rewrite ^/app/(.*)$ /phone/$1; } proxy_pass http://@backend@; }
         location /phone/ { larder near; proxy_pass http://@backend@; }
         location /phone/secret { return 403; }
-        location /old/ { error_page 404 = /index.php; return 404; }
         location /inner/ { larder near; proxy_pass http://@backend@; }
         location = /merged { larder near; proxy_pass http://@backend@/other; }
         location = /larder_purge { larder_purge; }
@@ -36,7 +35,7 @@ sub ask { my ($target, @more) = @_; return $t->get($target, headers => [Host => 
 sub told { my ($answer, $name) = @_; my $r = JSON::PP::decode_json($answer->body); return (map { $$_[1] } grep { lc $$_[0] eq $name } @{$r->{headers}})[0] }
 sub purge { $t->request(path => "/larder_purge?mode=hard&url=$_[0]", method => 'POST', body => '', headers => [Host => 'site']) }
 
-for my $place ('', '/drupal', '/wiki', '/title', '/old') {
+for my $place ('', '/drupal', '/wiki', '/title') {
     my @pages = map { "$place/$_" } 'hello', 'world/', 'a%2Fb', 'Who%3F', 'hello?page=2';
     for my $page (@pages) {
         my $miss = ask($page);
