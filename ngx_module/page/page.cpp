@@ -16,6 +16,7 @@
 #include "cache/entry.hpp"
 #include "edge_includes/assembler.hpp"
 #include "edge_includes/include_url.hpp"
+#include "ngx_module/events.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/page/assembled.hpp"
 #include "ngx_module/page/compile.hpp"
@@ -55,10 +56,14 @@ struct Fetch {
     std::uint16_t status = 0;
     std::string_view body, plan;
     std::vector<Wanted> wanted;
-    ngx_event_t timer{};
+    Event timer;
     bool counted = false;  // its end was told to those who want it
     std::optional<near_cache::Zone::Part>
         part;  // a fresh entry of the near cache, the same for all who share the page
+
+    static constexpr const char* name = "timer of a fragment";
+    void on_timeout();
+    void failed() noexcept;
 };
 
 namespace {
@@ -117,22 +122,8 @@ public:
         : request_(r), ctx_(ctx), environment_(r, ctx) {
         limits_.fetches = ctx->conf->esi.value().includes;
         root_ = new_document(document, plan, std::string(view(r->uri)), 1);
-        event_.handler = on_event;
-        event_.data = this;
-        event_.log = r->connection->log;
-        total_.handler = on_total;
-        total_.data = this;
-        total_.log = r->connection->log;
-    }
-
-    ~Page() {
-        if (total_.timer_set) ngx_del_timer(&total_);
-        if (event_.posted) {
-            ngx_delete_posted_event(&event_);
-        }
-        for (const auto& fetch : fetches_) {
-            if (fetch->timer.timer_set) ngx_del_timer(&fetch->timer);
-        }
+        event_.bind<&Page::work>(this, r->connection->log);
+        total_.bind<&Page::on_total>(this, r->connection->log);
     }
     Page(const Page&) = delete;
     Page& operator=(const Page&) = delete;
@@ -140,15 +131,27 @@ public:
     ngx_int_t start() {
         give_cookie(request_, ctx_, root_->plan);
         run(*root_);
-        if (root_->pieces.closed && fetches_.empty()) return send();
-        waiting_ = true;
+        if (root_->pieces.closed && fetches_.empty()) {
+            end();
+            return send();
+        }
         request_->write_event_handler = ngx_http_request_empty_handler;
         if (request_ == request_->main && ctx_->fill == nullptr)
             request_->read_event_handler = ngx_http_test_reading;
-        ngx_post_event(&event_, &ngx_posted_events);
-        ngx_add_timer(&total_, ctx_->conf->esi.value().total);
+        wake();
+        total_.start_timer(ctx_->conf->esi.value().total);
         return NGX_DONE;
     }
+
+    // A page ends once. Whatever still runs for it, or was to run, finds it over.
+    void end() {
+        over_ = true;
+        event_.cancel();
+        total_.cancel();
+        for (const auto& fetch : fetches_) fetch->timer.cancel();
+    }
+    bool over() const { return over_; }
+    ngx_log_t* log() const { return request_->connection->log; }
 
     // What the fragment's answer means for the page's header.
     void note(Fetch& fetch, ngx_http_request_t* r, const Ctx* ctx) {
@@ -178,9 +181,9 @@ public:
         if (names.empty()) return;
         each_response_header(r, [&](const ngx_table_elt_t& header) {
             std::string_view value = view(header.value);
-            std::string_view name = value.substr(0, value.find_first_of("=;"));
+            std::string_view cookie = value.substr(0, value.find_first_of("=;"));
             if (header.hash != 0 && equals(header.key, "set-cookie") &&
-                std::find(names.begin(), names.end(), name) != names.end())
+                std::find(names.begin(), names.end(), cookie) != names.end())
                 cookies_.emplace_back(value);
         });
     }
@@ -199,7 +202,7 @@ public:
             return false;
         }
         fetch.redirect_to = url.target;
-        ngx_post_event(&event_, &ngx_posted_events);
+        wake();
         return true;
     }
 
@@ -213,21 +216,37 @@ public:
         }
         fetch.state = state;
         fetch.status = status;
-        if (fetch.timer.timer_set) ngx_del_timer(&fetch.timer);
-        if (waiting_) {
-            ngx_post_event(&event_, &ngx_posted_events);
-        }
+        fetch.timer.cancel();
+        wake();
+    }
+
+    static constexpr const char* name = "page assembly";
+    void failed() noexcept {
+        if (over_) return;  // nginx has it back
+        ngx_connection_t* c = request_->connection;
+        finish(NGX_ERROR);
+        ngx_http_run_posted_requests(c);
     }
 
 private:
+    // Looks at the page once more, after all of this turn.
+    void wake() {
+        if (!over_) event_.post();
+    }
+
+    // Gives the request back to nginx: `this` may be gone then.
+    void finish(ngx_int_t rc) {
+        end();
+        request_->buffered &= 0xf & ~larder_buffered;
+        ngx_http_finalize_request(request_, rc);
+    }
+
     std::unique_ptr<Document> new_document(std::string_view bytes, std::string_view plan, std::string path,
                                            unsigned depth) {
         if (!plan.empty() && esi::PlanView::trusted(plan).reads() != esi::Reads{}) personal_ = true;
         if (root_ != nullptr && !plan.empty()) reads_visitor_ = reads_visitor_ || reads_visitor(plan);
         return std::make_unique<Document>(bytes, plan, std::move(path), depth, environment_, limits_);
     }
-
-    ngx_log_t* log() const { return request_->connection->log; }
 
     void run(Document& document) {
         if (!document.assembler) return;
@@ -300,7 +319,7 @@ private:
         fetch->wanted.push_back({&document, step.id});
         if (fetch->counted) {  // it ended earlier: tell the newcomer too
             fetch->counted = false;
-            ngx_post_event(&event_, &ngx_posted_events);
+            wake();
         }
     }
 
@@ -328,7 +347,7 @@ private:
             fetch->plan = compiled(fetch->body);
             fetch->state = Fetch::State::good;
             fetches_.push_back(std::move(fetch));
-            ngx_post_event(&event_, &ngx_posted_events);
+            wake();
             return fetches_.back().get();
         }
         return nullptr;
@@ -526,25 +545,10 @@ private:
         ngx_int_t rc = send();
         if (whole_) keep();
         if (whole_ || rc == NGX_ERROR || rc > NGX_OK) {
-            request_->buffered &= 0xf & ~larder_buffered;
-            waiting_ = false;
-            ngx_http_finalize_request(request_, rc);  // `this` may be gone now
+            finish(rc);
         } else {
             wait_for_client(request_);
         }
-        ngx_http_run_posted_requests(c);
-    }
-
-    static void on_event(ngx_event_t* event) {
-        auto* page = static_cast<Page*>(event->data);
-        ngx_http_request_t* r = page->request_;
-        ngx_connection_t* c = r->connection;
-        bool done = guarded(event->log, "page assembly", false, [page] {
-            page->work();
-            return true;
-        });
-        if (done) return;
-        ngx_http_finalize_request(r, NGX_ERROR);
         ngx_http_run_posted_requests(c);
     }
 
@@ -578,22 +582,13 @@ private:
         wait_for_client(r);
     }
 
-    static void on_timeout(ngx_event_t* event) {
-        auto* fetch = static_cast<Fetch*>(event->data);
-        ngx_log_error(NGX_LOG_WARN, event->log, 0,
-                      "larder: fragment \"%s\" took too long: going on without it",
-                      esi::redact_url(fetch->target).c_str());
-        fetch->page->ended(*fetch, Fetch::State::failed, 0);
-    }
-
     // All of the page has taken too long: what is not there by now is left out.
-    static void on_total(ngx_event_t* event) {
-        auto* page = static_cast<Page*>(event->data);
-        ngx_log_error(NGX_LOG_WARN, event->log, 0,
+    void on_total() {
+        ngx_log_error(NGX_LOG_WARN, log(), 0,
                       "larder: \"%V\" took longer than larder_esi total=: going on without the rest",
-                      &page->request_->uri);
-        page->out_of_time_ = true;
-        for (const auto& fetch : page->fetches_) page->ended(*fetch, Fetch::State::failed, 0);
+                      &request_->uri);
+        out_of_time_ = true;
+        for (const auto& fetch : fetches_) ended(*fetch, Fetch::State::failed, 0);
     }
 
     static ngx_int_t on_fragment_end(ngx_http_request_t* r, void* data, ngx_int_t rc);
@@ -608,12 +603,12 @@ private:
     esi::AssembleLimits limits_;
     std::unique_ptr<Document> root_;
     std::vector<std::unique_ptr<Fetch>> fetches_;
-    ngx_event_t event_{}, total_{};
+    Event event_, total_;
     std::size_t sent_ = 0;  // bytes
     bool out_of_time_ = false, cut_ = false;
     bool reads_visitor_ = false;  // a fragment does, not only the page itself
     std::vector<std::string> cookies_;
-    bool waiting_ = false;
+    bool over_ = false;
     bool personal_ = false;  // not the same for all who share the page's key, or not as it should be
     bool whole_ = false;
     ngx_chain_t* out_ = nullptr;
@@ -638,6 +633,7 @@ ngx_int_t Page::on_fragment_end(ngx_http_request_t* r, void* data, ngx_int_t rc)
     auto* fetch = static_cast<Fetch*>(data);
     Ctx* ctx = ctx_of(r);
     OwnAnswer answer = own_answer(r, ctx, rc);
+    if (fetch->page->over()) return NGX_OK;  // the page went out without it
     fetch->page->note(*fetch, r, ctx);
     std::string_view location = redirect_location(r, ctx, answer.status);
     if (!location.empty() && fetch->page->redirect(*fetch, location)) return NGX_OK;
@@ -677,16 +673,27 @@ Fetch* Page::start_fetch(const std::string& target, const esi::IncludeAttributes
     fetch->page = this;
     fetch->target = fetch->location = target;
     fetch->attributes = attributes;
-    if (!ask(*fetch, target)) return nullptr;
+    Fetch& owned = *fetches_.emplace_back(std::move(fetch));  // before nginx knows of it
+    if (!ask(owned, target)) {
+        fetches_.pop_back();
+        return nullptr;
+    }
     bool limited = attributes.maxwait_ms != esi::IncludeAttributes::unset;
     ngx_msec_t timeout = limited ? attributes.maxwait_ms : ctx_->conf->esi.value().timeout;
-    fetch->timer.handler = on_timeout;
-    fetch->timer.data = fetch.get();
-    fetch->timer.log = request_->connection->log;
+    owned.timer.bind<&Fetch::on_timeout>(&owned, request_->connection->log);
     // What is at hand comes before the timer: that is of the next turn.
-    ngx_add_timer(&fetch->timer, std::max<ngx_msec_t>(timeout, 1));
-    fetches_.push_back(std::move(fetch));
-    return fetches_.back().get();
+    owned.timer.start_timer(std::max<ngx_msec_t>(timeout, 1));
+    return &owned;
+}
+
+void Fetch::on_timeout() {
+    ngx_log_error(NGX_LOG_WARN, page->log(), 0, "larder: fragment \"%s\" took too long: going on without it",
+                  esi::redact_url(target).c_str());
+    page->ended(*this, State::failed, 0);
+}
+
+void Fetch::failed() noexcept {
+    page->failed();
 }
 
 void apply_include(Ctx* ctx) {
@@ -697,7 +704,13 @@ void apply_include(Ctx* ctx) {
 }
 
 ngx_int_t start_page(ngx_http_request_t* r, Ctx* ctx, std::string_view document, std::string_view plan) {
-    return make<Page>(r->pool, r, ctx, document, plan)->start();
+    Page* page = make<Page>(r->pool, r, ctx, document, plan);
+    try {
+        return page->start();
+    } catch (...) {
+        page->end();  // the caller ends the request
+        throw;
+    }
 }
 
 }  // namespace larder::ngx

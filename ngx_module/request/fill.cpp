@@ -664,9 +664,16 @@ static ngx_int_t send_raw_page(ngx_http_request_t* r, Ctx* ctx, const ngx_chain_
                   "larder: \"%V\" is larger than larder_esi size=%uz: sent as it is", &r->uri,
                   ctx->conf->esi.value().size);
     fill.for_page = fill.swallow = false;
+    if (fill.for_store) {
+        fill.for_store = false;
+        ctx->detail = "too-large-for-esi";
+        end_with_pass(ctx);
+    }
     ngx_int_t rc = send_page_header(r, ctx, {}, {});
     if (rc == NGX_ERROR || rc > NGX_OK) return rc;
-    ngx_buf_t* buffer = memory_buffer(r->pool, fill.body);
+    // What is being sent belongs to the request, and nobody writes to it any more.
+    const auto* body = make<std::string>(r->pool, std::exchange(fill.body, {}));
+    ngx_buf_t* buffer = memory_buffer(r->pool, *body);
     ngx_chain_t* chain = buffer != nullptr ? ngx_alloc_chain_link(r->pool) : nullptr;
     if (chain == nullptr) return NGX_ERROR;
     buffer->last_buf = kept->buf->last_buf;
