@@ -40,7 +40,7 @@ my @mistakes = (
     ['unknown audience', "server { location / {\nlarder_audience nobody;\n", qr/"nobody".*everybody/],
     ['header parameter', "server { location / {\nlarder_header X-A maybe;\n", qr/"maybe".*value=/],
     ['language', "server { location / {\nlarder_language en de_CH;\n", qr/"de_CH".*de-CH/],
-    ['content coding', "server { location / {\nlarder_encoding gzip lzma;\n", qr/"lzma".*gzip, br/],
+    ['content coding', "server { location / {\nlarder_encoding gzip identity;\n", qr/"identity".*gzip, br/],
     ['group without a path', "server { location / {\nlarder_group group cookie=a;\n", qr{"group".*begins with /}],
     ['group without a cookie', "server { location / {\nlarder_group /g valid=1m;\n", qr/needs cookie=NAME/],
     ['group without a key', "server { location / {\nlarder_group /g cookie=a;\n", qr/larder_signing_key/],
