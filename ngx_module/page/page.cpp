@@ -303,12 +303,14 @@ private:
         if (document.depth > limits.depth)
             return refuse(document, step, "nested deeper than larder_esi depth=");
         if (out_of_time_) return refuse(document, step, "the page has no time left");
+        // Each place counts, also of a fragment that is here already: documents that include each other multiply by places.
+        if (places_ >= limits.includes)
+            return refuse(document, step, "more includes than larder_esi includes=");
+        places_++;
         esi::IncludeUrl url = resolve(step.text, document.path);
         if (!url.ok()) return refuse(document, step, esi::to_text(url.refusal));
         Fetch* fetch = find_fetch(url.target);
         if (fetch == nullptr) {
-            if (fetches_.size() >= limits.includes)
-                return refuse(document, step, "more fragments than larder_esi includes=");
             if (auto part = inline_part(document, url.target)) {
                 fetch = part;
             } else {
@@ -604,7 +606,8 @@ private:
     std::unique_ptr<Document> root_;
     std::vector<std::unique_ptr<Fetch>> fetches_;
     Event event_, total_;
-    std::size_t sent_ = 0;  // bytes
+    std::size_t sent_ = 0;    // bytes
+    std::size_t places_ = 0;  // of includes, in the page and all that is nested in it
     bool out_of_time_ = false, cut_ = false;
     bool reads_visitor_ = false;  // a fragment does, not only the page itself
     std::vector<std::string> cookies_;
