@@ -191,6 +191,8 @@ void BackendClient::finish(CURL* easy, CURLcode result) {
         answer.error = transfer->refused;
     } else if (result != CURLE_OK) {
         answer.error = transfer->error[0] != '\0' ? transfer->error : curl_easy_strerror(result);
+    } else if (!transfer->head_is_complete) {  // libcurl takes the end of the connection for the end of the header section
+        answer.error = "the header section is cut off";
     } else if (status < 200 || status > 599) {
         answer.error = "the status is not one of a final response";
     }
