@@ -22,7 +22,8 @@ TEST(a_path_is_a_list_of_directories) {
     assert_text_equal(below("/"), "");
     assert_text_equal(below("/news"), "news/");
     assert_text_equal(below("/news/"), "news/");
-    assert_text_equal(below("/news/2024/index.html"), "news/2024/index.html/");
+    assert_text_equal(below("/news/2024/page.html"), "news/2024/page.html/");
+    assert_text_equal(below("/news/index.html"), "! that is the name of the files themselves");
     assert_text_equal(below("/caf%C3%a9/a%20b+c"), "caf\xc3\xa9/a b+c/");
 }
 

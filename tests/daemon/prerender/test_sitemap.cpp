@@ -1,6 +1,8 @@
 // Sitemaps, good and bad.
 #include "daemon/prerender/sitemap.hpp"
 
+#include <stdexcept>
+
 #include "daemon/prerender/file_writer.hpp"
 #include "tests/cmocka.hpp"
 

@@ -49,7 +49,7 @@ TEST(a_value_that_is_too_large_is_an_error) {
     bool refused = false;
     try {
         store->put("k", entry_of(variant_of("/"), 1, 1, std::string(2 << 20, 'x')), 1min);
-    } catch (const MemcachedError&) {
+    } catch (const TooLarge&) {
         refused = true;
     }
     assert_true(refused);
