@@ -10,7 +10,7 @@ my $list = sub { "\n<?xml version='1.0'?><urlset>" . join('', map { "<url><loc>$
 $backend->set(
     '/*'         => {headers => [['Cache-Control', 'max-age=600']], body => 'page {path}'},
     '/index.xml' => {body => '<sitemapindex>' . join('', map { "<sitemap><loc>$at/$_.xml</loc></sitemap>" } qw(one gone moved)) . '</sitemapindex>'},
-    '/one.xml'   => {body => $list->('/one')},
+    '/one.xml'   => {body => $list->('/one', '/index.html')},
     '/gone.xml'  => {status => 404},
     '/moved.xml' => {status => 301, headers => [['Location', '/new.xml']]},
     '/new.xml'   => {body => $list->('/moved')},
@@ -27,7 +27,7 @@ name = "site"
 every = "1h"
 directory = "\@dir\@/files"
 sitemap = "$at/index.xml"
-urls = ["$at/listed", "$at/index.html", "$at/", "$at/foo", "$at/foo/"]
+urls = ["$at/listed", "$at/", "$at/foo", "$at/foo/"]
 TOML
 my $file = sub { my $path = $t->dir . "/files$_[0]/index.html"; -f $path ? $t->read_file($path) : '' };
 for my $path ('/listed', '', '/foo', '/one', '/moved') {
