@@ -1,6 +1,6 @@
 # Verbs for people. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build test unit t asan demo check format tidy fuzz clean
+.PHONY: help bootstrap build test unit t asan soak demo check format tidy fuzz clean
 
 JOBS ?= $(shell nproc)
 PRESET ?= release
@@ -30,6 +30,10 @@ t: build ## system tests alone: make t [T='t/10-*.t']
 asan: ## unit and system tests under address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory build PRESET=asan-ubsan
 	@tools/test PRESET=asan-ubsan JOBS=$(JOBS) unit system
+
+soak: build ## random histories on all configurations, and hostile clients and sites, for hours; PRESET=asan-ubsan: under sanitizers
+	@LARDER_MODEL_CONFIGURATIONS=all LARDER_MODEL_REQUESTS=40000 LARDER_HOSTILE_SECONDS=1800 \
+		tools/test PRESET=$(PRESET) JOBS=1 system t/95-model.t t/96-hostile.t
 
 demo: bootstrap build ## run the example site behind Larder; ARGS=--tour checks it and exits
 	@examples/demo $(ARGS)
