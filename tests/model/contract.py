@@ -1,0 +1,266 @@
+"""The contract: which answers to a request are right, given a configuration and all that happened before.
+
+It knows nothing of how Larder works. It judges by what an answer shows: the numbers of the renders that it was made from, of
+which the site remembers what it saw and when.
+"""
+import re
+from dataclasses import dataclass, field
+
+from origin import FRESH_S, KINDS, OBJECTS, markup
+
+SLACK_S = 1.0   # lifetimes are whole seconds
+TOLD_S = 5.0    # a purge has reached the other machines by then
+RENDER = re.compile(rb"\[r(\d+) ")
+
+
+@dataclass
+class Visit:
+    """One request of a visitor, and when it was sent and answered."""
+    number: int
+    machine: int
+    method: str
+    kind: str
+    object: int
+    inputs: dict                     # lang, sid, device as sent; None: not sent
+    headers: list = field(default_factory=list)
+    sent: float = 0.0
+    answered: float = 0.0
+
+    @property
+    def path(self):
+        return f"/p/{self.kind}/{self.object}"
+
+
+@dataclass
+class Purge:
+    """Since it returned, on `machine`, nothing of the object older than `version` may be served, or only as stale."""
+    machine: int
+    object: int
+    path: str      # empty: the object's pages of all kinds
+    version: int
+    hard: bool
+    called: float
+    returned: float
+
+
+class Contract:
+    def __init__(self, configuration, site):
+        self.c = configuration
+        self.site = site
+        self.purges = []
+        self.disturbed = []   # (from, to) while a part was away, a worker died, nginx reloaded
+        words = dict(w.split("=") for w in self.c["stale"].split() if "=" in w)
+        self.while_s = float(words.get("while", "0s")[:-1])
+        self.error_s = float(words.get("error", "0s")[:-1])
+
+    # ---- what happened
+
+    def faults_about(self, path, visit):
+        """Whether a render of the path went wrong that this visit may have waited for."""
+        return self.is_disturbed(visit) or any(
+            fault_path == path and began <= visit.answered and ended >= visit.sent - 0.5
+            for fault_path, began, ended in self.site.faults)
+
+    def is_disturbed(self, visit):
+        return any(began <= visit.answered and ended >= visit.sent for began, ended in self.disturbed)
+
+    # ---- judging
+
+    def judge(self, visit, answer):
+        """What is wrong with the answer: a list of texts."""
+        wrong = list(self.wrong_fields(visit, answer))
+        if answer.status == 304:
+            return wrong + self.judge_not_modified(visit, answer)
+        if answer.status >= 500:
+            failed = any(self.faults_about(p, visit) for p in self.paths_of(visit.kind, visit.object))
+            only_cached = answer.status == 504 and self.c["control"] and any("only-if-cached" in v for _, v in visit.headers)
+            return wrong + ([] if failed or only_cached else [f"status {answer.status} though nothing failed"])
+        if visit.method == "HEAD":
+            return wrong
+        if answer.status == 416:
+            return wrong + ([] if any(n == "Range" for n, _ in visit.headers) else ["416 without a Range"])
+        if answer.status == 206:
+            return wrong + self.judge_range(visit, answer)
+        used, problems = self.parse(visit, answer.text())
+        wrong += problems
+        for depth, render in used:
+            wrong += [f"{text} (render {render.number} of {render.path})" for text in self.judge_render(visit, answer, render, depth)]
+        if used:
+            top = used[0][1]
+            expected = top.kind.status
+            if answer.status != expected:
+                wrong.append(f"status {answer.status} in the place of {expected}")
+            cookies = answer.all("set-cookie")
+            if any(c.split(";")[0] != f"track={top.number}" or not top.kind.sets_cookie for c in cookies):
+                wrong.append(f"another's cookie: {cookies}")
+            if top.kind.sets_cookie and not cookies:
+                wrong.append("the cookie is lost")
+            tag = answer.get("etag")
+            if tag and not top.kind.includes and tag.removeprefix("W/") != f'"r{top.number}"':
+                wrong.append(f"ETag {tag} of another render than {top.number}")
+        return wrong
+
+    def wrong_fields(self, visit, answer):
+        for name, value in answer.fields:
+            if name.startswith(("larder-", "surrogate-")) or name in ("cdn-cache-control", "xkey", "cache-tag"):
+                yield f"field for caches reached the visitor: {name}: {value}"
+        again = ("x-larder",) if answer.status != 416 else ()  # nginx makes its page for 416 of a header that had left
+        for name in (*again, "age", "date", "etag", "content-type", "content-encoding", "last-modified", "cache-status", "location"):
+            if len(answer.all(name)) > 1:
+                yield f"{name} twice: {answer.all(name)}"
+        if answer.status < 500 and not answer.get("cache-status") and visit.method != "POST":
+            yield "no Cache-Status"
+        age = answer.get("age")
+        if age and not age.isdigit():
+            yield f"Age: {age}"
+
+    def parse(self, visit, text):
+        """-> the renders that the text consists of, with their depths, and what does not fit."""
+        used, wrong = [], []
+        at = self.parse_page(visit, text, 0, visit.kind, visit.object, 0, used, wrong)
+        if not wrong and at != len(text):
+            wrong.append(f"{len(text) - at} bytes after the end: {text[at:at + 60]!r}")
+        return used, wrong
+
+    def parse_page(self, visit, text, at, kind, number, depth, used, wrong):
+        found = RENDER.match(text, at)
+        render = self.site.renders.get(int(found[1])) if found else None
+        if render is None:
+            wrong.append(f"no page of the site: {text[at:at + 60]!r}")
+            return at
+        if render.path.partition("?")[0] != f"/p/{kind}/{number}":
+            wrong.append(f"{render.path} in the place of /p/{kind}/{number}")
+            return at
+        used.append((depth, render))
+        for part in render.parts:
+            if wrong:
+                return at
+            if isinstance(part, bytes):
+                if not text.startswith(part, at):
+                    same = next((i for i, b in enumerate(part) if text[at + i:at + i + 1] != bytes([b])), len(part))
+                    wrong.append(f"render {render.number} is damaged after {at + same} bytes: {text[at + same:at + same + 60]!r}")
+                    return at
+                at += len(part)
+            elif self.c["esi"] == "off" or visit.method == "POST" and text.startswith(markup(*part), at):
+                if not text.startswith(markup(*part), at):
+                    wrong.append(f"markup changed though larder_esi is off: {text[at:at + 60]!r}")
+                at += len(markup(*part))
+            elif RENDER.match(text, at):
+                at = self.parse_page(visit, text, at, part[0], part[1], depth + 1, used, wrong)
+            elif not any(self.faults_about(p, visit) for p in self.paths_of(part[0], part[1])):
+                wrong.append(f"fragment {part} is missing though nothing failed: {text[at:at + 60]!r}")
+        return at
+
+    def paths_of(self, kind, number):
+        """A page's path and those of all that it includes, and of what else its answer waits for."""
+        paths = [f"/p/{kind}/{number}", "/group"]
+        for other, _ in KINDS[kind].includes:
+            paths += self.paths_of(other, number)
+        return paths
+
+    # ---- one render
+
+    def reduced_inputs(self, visit):
+        """What the site may see of the visitor in a request whose answer is for others, too."""
+        inputs = dict.fromkeys(("lang", "sid", "device", "group"))
+        if self.c["language"] == "value":
+            lang = visit.inputs["lang"]
+            inputs["lang"] = lang if lang in ("de", "fr") else "en"
+        if self.c["session"] == "private":
+            inputs["sid"] = visit.inputs["sid"]
+        if self.c["group"] and visit.inputs["sid"]:
+            inputs["group"] = f"g{sum(map(ord, visit.inputs['sid'])) % 3}"
+        return inputs
+
+    def judge_render(self, visit, answer, render, depth):
+        if render.visitor and render.visitor != str(visit.number):
+            yield f"made for visitor {render.visitor} alone"
+            return
+        if depth == 0 and render.method != ("GET" if visit.method == "HEAD" else visit.method):
+            yield f"the answer to a {render.method}"
+        if depth > 0 and render.method != "GET":
+            yield f"a fragment asked for by {render.method}"
+        if render.visitor:
+            shown = {u: visit.inputs.get(u) for u in render.kind.uses if u != "group"}
+            if any(render.seen[u] != v for u, v in shown.items()):
+                yield f"sent in full, but the site saw {render.seen}"
+            return
+        may_see = self.reduced_inputs(visit)
+        for name, seen in render.seen.items():
+            if name == "device" and (seen is None and (not render.kind.vary or visit.inputs["device"] is None) or
+                                     seen == visit.inputs["device"] and self.c["vary"] == "key"):
+                continue
+            if name == "sid" and self.c["group"] and seen is None:
+                continue
+            if seen != may_see[name]:
+                yield f"the site saw {name}={seen} where this visitor's key holds {may_see[name]}"
+        render.served_to.add(visit.number)
+        personal = self.c["session"] == "private" and render.kind is KINDS["session"]
+        if not render.kind.storable and not personal and len(render.served_to) > 1:
+            yield f"must not be stored, but served to {sorted(render.served_to)}"
+        yield from self.judge_time(visit, answer, render, depth)
+
+    def judge_time(self, visit, answer, render, depth):
+        status = answer.get("x-larder")
+        age = visit.sent - render.last_confirmed
+        failing = self.faults_about(render.path, visit)
+        max_stale = self.c["control"] and any("max-stale" in v for _, v in visit.headers)
+        stale_s = self.error_s if failing or max_stale else self.while_s
+        if age > FRESH_S + stale_s + SLACK_S:
+            yield f"{age:.1f} s old (X-Larder: {status})"
+        if render.kind is KINDS["fixed"] and render.last_confirmed < visit.sent and not self.is_disturbed(visit):
+            yield "no-cache, but not validated"
+        for purge in self.purges:
+            if purge.object != int(render.path.rsplit("/", 1)[1]) or purge.path not in ("", render.path):
+                continue
+            if purge.machine != visit.machine and (purge.returned + TOLD_S > visit.sent or self.disturbed):
+                continue
+            if purge.returned > visit.sent or render.version >= purge.version:
+                continue
+            if purge.hard or self.c["stale"] == "never":
+                yield f"from before a purge that had returned (version {render.version} of {purge.version}, X-Larder: {status})"
+            elif visit.sent - purge.called > stale_s + SLACK_S and not failing:
+                yield f"purged softly {visit.sent - purge.called:.1f} s ago, still version {render.version} of {purge.version} (X-Larder: {status})"
+            elif depth == 0 and not render.kind.includes and status not in ("STALE", "ERROR-STALE", "COALESCED"):
+                yield f"purged softly, but served as {status}"
+            elif depth == 0 and status == "STALE" and "max-age=0" not in answer.get("cache-control") \
+                    and "no-" not in answer.get("cache-control"):
+                yield f"purged softly, but tells caches behind: {answer.get('cache-control')}"
+            else:
+                continue
+            return
+
+    def render_of_tag(self, answer):
+        tag = answer.get("etag").removeprefix("W/").strip('"')
+        return self.site.renders.get(int(tag[1:])) if tag[:1] == "r" and tag[1:].isdigit() else None
+
+    def judge_not_modified(self, visit, answer):
+        asked = next((v for n, v in visit.headers if n == "If-None-Match"), "")
+        tag = answer.get("etag").removeprefix("W/")
+        if answer.body:
+            return ["304 with a body"]
+        if not asked or tag and tag not in asked:
+            return [f"304 with ETag {tag} to If-None-Match: {asked}"]
+        render = self.render_of_tag(answer)
+        if render is None or answer.get("x-larder") in ("PASS", "BYPASS"):  # the site itself says so, to this visitor alone
+            return []
+        return list(self.judge_render(visit, answer, render, 0))
+
+    def judge_range(self, visit, answer):
+        asked = next((v for n, v in visit.headers if n == "Range"), "")
+        found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", answer.get("content-range"))
+        if not asked or not found:
+            return [f"206 with Content-Range: {answer.get('content-range')} to Range: {asked}"]
+        first, last, size = map(int, found.groups())
+        if len(answer.body) != last - first + 1:
+            return [f"206 of {len(answer.body)} bytes says {found[0]}"]
+        render = self.render_of_tag(answer)
+        if render is None or render.kind.includes or answer.get("content-encoding"):
+            return []
+        if size != len(render.body) or answer.body != render.body[first:last + 1]:
+            return [f"206 holds other bytes than {found[0]} of render {render.number}"]
+        return list(self.judge_render(visit, answer, render, 0))
+
+
+def every_page():
+    return [(kind, n) for kind in KINDS for n in range(OBJECTS)]
