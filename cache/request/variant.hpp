@@ -56,10 +56,10 @@ struct Variant {
     std::string_view query;   // the same, by larder_query; without '?'; empty when there is none
     // Where the configuration led the request before the lookup (rewrite, try_files, index, error_page): "/path" or "/path?query".
     // Empty: where the path by itself leads.
-    std::string_view led;
+    std::string_view led = {};
     // Which of several sites of the same name it is, where the name does not tell: nginx's server blocks on other ports or
     // addresses. Empty where the host tells it all. Not a part of the URL: a purge of the URL means the pages of all.
-    std::string_view site;
+    std::string_view site = {};
     std::vector<KeptCookie> cookies;
     std::vector<NamedValue> headers;
 
