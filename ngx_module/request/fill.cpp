@@ -623,8 +623,11 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
             request_refresh(r, ctx);  // so that the next one knows
             return retry_for_session(r, ctx);
         }
-        fill.for_store =
-            fill.decision.store && ctx->no_store == nullptr && !any_true(r, ctx->conf->no_store.value());
+        // An error that says how long it may be kept never replaces the page that a refresh was to renew.
+        bool renews_nothing = ctx->role == Role::refresh && fill.status >= NGX_HTTP_INTERNAL_SERVER_ERROR &&
+                              ctx->servable();
+        fill.for_store = fill.decision.store && !renews_nothing && ctx->no_store == nullptr &&
+                         !any_true(r, ctx->conf->no_store.value());
         if (fill.for_store && !fill.decision.vary.empty() && ctx->role != Role::refresh && vary_again(r, ctx))
             return ask_again(r);
         if (fill.for_store) strip_cookies(r, ctx->policy());
