@@ -7,7 +7,7 @@ my $redis   = $t->redis;
 $t->nginx(<<'CONF');
     larder_signing_key 0123456789abcdef0123456789abcdef;
     larder_zone 8m;
-    larder_store main redis://@redis@;
+    larder_store main redis://@redis@ timeout=5s;
     larder_valid 1m;
     server {
         listen @nginx@;

@@ -7,7 +7,7 @@ $t->redis;
 $t->nginx(<<'CONF', workers => 2);
     larder_signing_key 0123456789abcdef0123456789abcdef;
     larder_zone 8m;
-    larder_store main redis://@redis@;
+    larder_store main redis://@redis@ timeout=5s;
     larder_valid 1h;
     server {
         listen @nginx@;
