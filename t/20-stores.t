@@ -33,7 +33,8 @@ for my $place (qw(redis redis-only memcached memcached-only)) {
     is $one->get($path, @as)->larder, 'MISS', "$place: a miss";
     ok $t->await(sub { held($place) > $before }), "$place: the store has it";
     my $found = $two->get($path, @as);
-    is $found->larder, 'HIT', "$place: the other nginx finds it";
+    # memcached counts the lease as an item, too: then the page is still on its way.
+    like $found->larder, qr/^(?:HIT|COALESCED)$/, "$place: the other nginx finds it";
     is $found->body, "$path render 1\n", "$place: ... the same body";
     is $found->header('X-Kept'), 'yes', "$place: ... and fields";
     is $two->get($path, headers => [Host => 'one.example', 'If-None-Match' => '"e"'])->status, 304, "$place: ... 304 from it";
