@@ -9,8 +9,8 @@ my $d = Larder::Test::Daemon->start($t,
     queue => 'url = "unix:@dir@/jobs.sock"' . "\nsocket_mode = \"0666\"", store => 'url = "memcached://@memcached@"');
 $t->nginx(<<'CONF', workers => 2);
     larder_zone 8m;
-    larder_store main memcached://@memcached@;
-    larder_daemon unix:@dir@/jobs.sock;
+    larder_store main memcached://@memcached@ timeout=5s;
+    larder_daemon unix:@dir@/jobs.sock timeout=5s;
     server {
         listen @nginx@;
         server_name example.com;
