@@ -166,6 +166,7 @@ bool Cluster::knows(std::string_view name) const {
 
 Horizon Cluster::horizon() const {
     Horizon all{.system = trust_.system, .timeline = trust_.timeline, .primary_answers = primary_present()};
+    if (trust_.primary >= 0) all.wal = nodes_[static_cast<std::size_t>(trust_.primary)].seen.wal;
     if (all.primary_answers) {
         const Node& primary = nodes_[static_cast<std::size_t>(trust_.primary)];
         all.primary_at = primary.seen.position;
@@ -241,11 +242,7 @@ Decision Cluster::choose(Class urgency, const Fence& fence, double patience_used
         });
     }
     situation.nodes = candidates;
-    Fence reachable = fence;
-    if (trust_.primary >= 0)
-        reachable.lsn =
-            end_of_last_record(fence.lsn, nodes_[static_cast<std::size_t>(trust_.primary)].seen.wal);
-    return decide(situation, urgency, reachable, patience_used);
+    return decide(situation, urgency, fence, patience_used);
 }
 
 void Cluster::begin(std::size_t node, Class urgency) {

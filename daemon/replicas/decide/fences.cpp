@@ -49,6 +49,8 @@ Fences::Meaning Fences::of(std::string_view text, bool ours, const Horizon& hori
     auto known = met_.find(text);
     if (known != met_.end() && known->second.stands_for) return stands_for(*known->second.stands_for);
     auto position = parse_position(text);
+    // The probes report the end of the last record, too: an insert position behind a page's header would lie beyond the log.
+    if (position) position->lsn = end_of_last_record(position->lsn, horizon.wal);
     auto fault = fault_of(position, ours, horizon);
     Meaning as_it_stands;
     if (position)

@@ -42,6 +42,7 @@ struct Horizon {
     std::int64_t primary_asked_ms = 0;   // when that was asked for
     Lsn furthest = 0;                    // that any server of the timeline was seen at
     std::int64_t everyone_asked_ms = 0;  // all servers were probed at this time or later
+    WalLayout wal = {};                  // of the primary
 };
 
 class Fences {

@@ -351,6 +351,17 @@ TEST(a_position_newer_than_the_last_probe_is_none_of_those) {
     assert_int_equal(b.cluster.refused_positions(), 0);
 }
 
+TEST(an_insert_position_behind_a_page_header_is_the_end_of_the_page_before) {
+    Bench b;
+    for (Observation& node : b.nodes) node.position = 8192;
+    b.round(4);
+    for (int i = 0; i < 2; i++) {
+        assert_true(b.choose("default/7000/1/2018") != "hold");  // 8192 and the header's 24 bytes
+        b.round();
+    }
+    assert_int_equal(b.cluster.refused_positions(), 0);
+}
+
 TEST(a_position_of_a_promotion_that_was_not_seen_yet_is_waited_for) {
     Bench b;
     b.round(2);
