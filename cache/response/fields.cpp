@@ -317,6 +317,11 @@ bool equals_ignore_case(std::string_view a, std::string_view b) {
                       [](char x, char y) { return lower(x) == lower(y); });
 }
 
+bool contains_ignore_case(std::string_view text, std::string_view part) {
+    return std::search(text.begin(), text.end(), part.begin(), part.end(),
+                       [](char x, char y) { return lower(x) == lower(y); }) != text.end();
+}
+
 CacheDirective split_directive(std::string_view element) {
     auto equals = element.find('=');
     if (equals == std::string_view::npos) return {element, {}, false};

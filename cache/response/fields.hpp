@@ -9,6 +9,7 @@
 namespace larder {
 
 bool equals_ignore_case(std::string_view a, std::string_view b);
+bool contains_ignore_case(std::string_view text, std::string_view part);
 std::string_view trim_ows(std::string_view text);  // optional white space of RFC 9110 section 5.6.3
 
 // Calls f(element) for each element of a comma-separated list (RFC 9110 section 5.6.1), quoted strings kept whole,

@@ -47,6 +47,11 @@ struct Storability {
     std::vector<std::string_view>
         tags;  // surrogate keys without duplicates; a page with too many is not stored, as a purge
                // could not find it
+
+    void refuse(const char* why) {
+        store = false;
+        reason = why;
+    }
 };
 
 // Views in the result point into `answer`.

@@ -158,12 +158,16 @@ ngx_int_t retry_without_condition(ngx_http_request_t* r, Ctx* ctx) {
     return ask_again(r);
 }
 
+// Whether the backend can be asked once more, in the place of what it has begun to send.
+bool can_ask_again(const ngx_http_request_t* r) {
+    return r->upstream != nullptr && r->content_handler != nullptr;
+}
+
 // Whether the site may have answered something else, had it seen the whole request. A `Vary` says so, but its absence says
 // nothing: it is not asked of answers that nobody may keep (RFC 9110 section 12.5.5). So with anything withheld but the name of the
 // client's program, the answer may differ; and with that, if it refuses the request or begins a session, which sites tie to it.
 bool could_differ(ngx_http_request_t* r, const Fill& fill) {
-    if (fill.withheld == Withheld::nothing || r->upstream == nullptr || r->content_handler == nullptr)
-        return false;
+    if (fill.withheld == Withheld::nothing || !can_ask_again(r)) return false;
     if (fill.withheld == Withheld::more || fill.status >= NGX_HTTP_BAD_REQUEST) return true;
     bool differs = false;
     each_response_header(r, [&differs](const ngx_table_elt_t& header) {
@@ -175,6 +179,17 @@ bool could_differ(ngx_http_request_t* r, const Fill& fill) {
         });
     });
     return differs;
+}
+
+// Whether the site would have answered something else to the whole request, though its answer is everybody's and only too large to
+// be kept: the client wants a part of it, or wants it on a condition, or it varies. Of a page of fragments Larder sends no parts.
+bool whole_request_matters(const ngx_http_request_t* r, const Ctx* ctx) {
+    const Storability& decision = ctx->fill->decision;
+    if (ctx->role != Role::client || decision.esi || !can_ask_again(r)) return false;
+    const ngx_http_headers_in_t& headers = r->headers_in;
+    return !decision.vary.empty() || headers.range != nullptr || headers.if_none_match != nullptr ||
+           headers.if_modified_since != nullptr || headers.if_match != nullptr ||
+           headers.if_unmodified_since != nullptr;
 }
 
 // An answer that can't be kept taught something if it was, or may have been, asked for in vain.
@@ -321,15 +336,16 @@ bool went_to_file(const ngx_http_request_t* r) {
     return piped && !pipe->cacheable && pipe->temp_file != nullptr && pipe->temp_file->offset > 0;
 }
 
+// A body whose length says that it is not to be kept. One that is to be decoded will have another length.
+bool is_too_large(const ngx_http_request_t* r, const Ctx* ctx) {
+    return !ctx->fill->decision.decode &&
+           r->headers_out.content_length_n > static_cast<std::int64_t>(ctx->policy().max_body);
+}
+
 void prepare_capture(ngx_http_request_t* r, Ctx* ctx) {
     Fill& fill = *ctx->fill;
     fill.expected = r->headers_out.content_length_n;
     std::size_t limit = ctx->policy().max_body;
-    if (fill.for_store && fill.expected > static_cast<std::int64_t>(limit)) {
-        fill.for_store = false;
-        ctx->detail = "too-large";
-        end_with_pass(ctx);
-    }
     if (!fill.for_store && !fill.for_page) return;
     r->filter_need_in_memory = 1;
     std::size_t most = fill.for_page ? std::max(limit, ctx->conf->esi.value().size) : limit;
@@ -618,6 +634,8 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
     if (ctx->role == Role::fragment) fill.for_page = true;
     if (reduced) {
         fill.decision = storability(ctx->policy(), gather_answer(r, ctx));
+        bool too_large = fill.decision.store && is_too_large(r, ctx);
+        if (too_large) fill.decision.refuse("too-large");
         bool is_anothers = ctx->session && fill.decision.audience != Audience::everybody;
         if (is_anothers && fill.status < NGX_HTTP_INTERNAL_SERVER_ERROR) {
             request_refresh(r, ctx);  // so that the next one knows
@@ -640,7 +658,8 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
         } else if (!fill.for_store) {
             ctx->detail = fill.decision.reason;
             not_stored(r, ctx);
-            if (fill.status < NGX_HTTP_INTERNAL_SERVER_ERROR && could_differ(r, fill)) return retry_in_full(r, ctx);
+            bool in_full = too_large ? whole_request_matters(r, ctx) : could_differ(r, fill);
+            if (in_full && fill.status < NGX_HTTP_INTERNAL_SERVER_ERROR) return retry_in_full(r, ctx);
         }
     } else {  // sent in full: nothing is stored, but a page may still be assembled from it
         fill.decision = storability(ctx->policy(), gather_answer(r, ctx));
