@@ -33,6 +33,9 @@ Metrics::Metrics()
                                 "Prerendered pages by whether a file was written.")),
       purges_(
           counter(registry_, "larderd_purges_total", "Tags and URLs purged through this daemon.").Add({})),
+      purges_repeated_(counter(registry_, "larderd_purges_repeated_total",
+                               "Purges made again for a store that had lost them.")
+                           .Add({})),
       purge_jobs_(counter(registry_, "larderd_purge_jobs_total", "Jobs queued because of purges.").Add({})) {
     for (Outcome outcome : all_outcomes) {
         jobs_[static_cast<std::size_t>(outcome)] = &jobs_family_.Add({{"outcome", to_string(outcome)}});
@@ -59,6 +62,10 @@ void Metrics::backend_error(const std::string& backend) {
 
 void Metrics::purge(std::size_t hashes) {
     purges_.Increment(static_cast<double>(hashes));
+}
+
+void Metrics::purges_repeated(std::size_t purges) {
+    purges_repeated_.Increment(static_cast<double>(purges));
 }
 
 void Metrics::purge_job() {

@@ -24,6 +24,7 @@ public:
     void render(const std::string& backend, std::int64_t took_ms);  // of an answer that came
     void backend_error(const std::string& backend);
     void purge(std::size_t hashes);
+    void purges_repeated(std::size_t purges);
     void purge_job();
     void prerendered(const std::string& set, bool written);
 
@@ -49,6 +50,7 @@ private:
     prometheus::Family<prometheus::Counter>& error_family_;
     prometheus::Family<prometheus::Counter>& prerender_family_;
     prometheus::Counter& purges_;
+    prometheus::Counter& purges_repeated_;
     prometheus::Counter& purge_jobs_;
     std::array<prometheus::Counter*, all_outcomes.size()> jobs_{};
 

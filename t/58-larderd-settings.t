@@ -33,7 +33,7 @@ is_deeply \@in_sample, \@expected, 'conf/larderd.toml has each setting with its 
 my ($code, $said) = $check->($t->file('bad.toml', "[queue]\nlease = \"5 s\"\n[[backends]]\nurl = 1\n"));
 is $code, 1, 'larderd --check refuses what is wrong';
 is $said, join('', map { $t->dir . "/bad.toml$_\n" } ':2: queue.lease: \'5 s\' is not legal; legal: a duration, "2s" to "10m"',
-    ':3: unknown section "backends"; legal: api, signing, queue, store, backend, render, database, warm, prerender, log',
+    ':3: unknown section "backends"; legal: api, signing, queue, store, purge, backend, render, database, warm, prerender, log',
     ': there is no [[store]]; legal: at least one', ': there is no [[backend]]; legal: at least one'),
     '... all of it, with line, value, and what would be legal';
 is(($check->($t->dir . '/missing.toml'))[0], 1, 'a file that is missing is an error');

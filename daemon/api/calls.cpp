@@ -90,7 +90,7 @@ ApiAnswer purge_call(const ApiParts& parts, const ApiRequest& request) {
     if (order.hashes.size() > max_purge_hashes)
         throw BadBody("too many tags and urls; legal: at most " + std::to_string(max_purge_hashes));
     PurgeReceipt receipt = parts.outbox.purge(order);
-    if (!receipt.accepted) return api_error(503, "a store is away, and too many purges wait for it already");
+    if (receipt.refused) return api_error(503, "the purge is not recorded: " + std::string(receipt.refused));
     return answer(200, {{"sequence", receipt.sequence},
                         {"purged", order.hashes.size()},
                         {"stores_waiting", receipt.waiting}});

@@ -1,4 +1,5 @@
-// What could not be delivered is kept in memory, in order.
+// A purge is put into kept_ first, then into the log, then into the stores, so that a rewrite of the log from kept_ and a crash
+// at any point lose no purge that a store has been given.
 #include "outbox.hpp"
 
 #include <spdlog/spdlog.h>
@@ -8,62 +9,167 @@
 namespace larder::daemon {
 
 namespace {
-constexpr std::chrono::milliseconds retry_pause{200};
-constexpr std::size_t most_late = 10'000;
+
+constexpr std::chrono::milliseconds look_pause{100};
+constexpr std::size_t spare_file_bytes = 1 << 20;
+
 }  // namespace
 
-Outbox::Outbox(const Stores& stores, Metrics& metrics)
-    : stores_(stores), metrics_(metrics), ticker_(retry_pause, [this] { retry(); }) {}
+Outbox::Outbox(const PurgeSettings& settings, const Stores& stores, Metrics& metrics)
+    : keep_for_(settings.keep),
+      most_bytes_(static_cast<std::size_t>(settings.max_size.bytes)),
+      metrics_(metrics),
+      log_(settings.directory) {
+    for (const auto& [name, store] : stores) addressees_.push_back({.name = name, .store = store.get()});
+    remember(log_.take());
+    ticker_ = std::make_unique<Ticker>(look_pause, [this] { tick(); });
+}
+
+// Takes over what an earlier larderd had accepted.
+void Outbox::remember(std::vector<AcceptedPurge> purges) {
+    for (AcceptedPurge& found : purges) {
+        std::erase_if(found.sequences, [this](const auto& taken) {
+            return std::none_of(addressees_.begin(), addressees_.end(),
+                                [&](const Addressee& to) { return to.name == taken.first; });
+        });
+        auto purge = std::make_shared<AcceptedPurge>(std::move(found));
+        for (Addressee& to : addressees_) {
+            if (purge->sequences.count(to.name) == 0) to.waiting.push_back(purge);
+        }
+        last_id_ = std::max(last_id_, purge->id);
+        bytes_ += purge->bytes();
+        kept_.push_back(std::move(purge));
+    }
+}
 
 PurgeReceipt Outbox::purge(const PurgeOrder& order) {
+    auto purge = std::make_shared<AcceptedPurge>();
+    purge->accepted_ms = unix_ms();
+    purge->order = order;
+    const bool kept = keep(purge);
+    const bool durable = kept && log_.accepted(*purge);
     PurgeReceipt receipt;
-    for (const auto& [name, store] : stores_.all()) {
+    for (Addressee& to : addressees_) {
         try {
-            receipt.sequence =
-                std::max(receipt.sequence, store->purge(order.hashes, order.mode, order.position));
+            receipt.sequence = std::max(receipt.sequence, deliver(to, *purge));
         } catch (const std::exception& error) {
-            spdlog::error("a purge waits for store {}: {}", name, error.what());
-            receipt.accepted = keep(store.get(), order) && receipt.accepted;
+            spdlog::error("a purge waits for store {}: {}", to.name, error.what());
+            std::lock_guard lock(mutex_);
+            if (kept) to.waiting.push_back(purge);
             receipt.waiting++;
         }
     }
+    if (!kept) receipt.refused = "too many purges wait for a store that is away (purge.max_size)";
+    else if (!durable) receipt.refused = "purge.directory can't be written";
     metrics_.purge(order.hashes.size());
     return receipt;
 }
 
-bool Outbox::keep(Store* store, const PurgeOrder& order) {
+// Returns false when there is no room: purges that every store has are dropped for it, others never.
+bool Outbox::keep(const Kept& purge) {
     std::lock_guard lock(mutex_);
-    if (late_.size() >= most_late) return false;
-    late_.push_back({store, order});
+    while (bytes_ + purge->bytes() > most_bytes_) {
+        auto old = std::find_if(kept_.begin(), kept_.end(), [this](const Kept& known) { return is_delivered(*known); });
+        if (old == kept_.end()) return false;
+        bytes_ -= (*old)->bytes();
+        kept_.erase(old);
+    }
+    purge->id = ++last_id_;
+    bytes_ += purge->bytes();
+    kept_.push_back(purge);
     return true;
+}
+
+bool Outbox::is_delivered(const AcceptedPurge& purge) const {
+    return purge.sequences.size() == addressees_.size();
+}
+
+std::uint64_t Outbox::deliver(Addressee& to, AcceptedPurge& purge) {
+    std::uint64_t sequence = to.store->purge(purge.order.hashes, purge.order.mode, purge.order.position);
+    {
+        std::lock_guard lock(mutex_);
+        purge.sequences[to.name] = sequence;
+    }
+    if (purge.id != 0) log_.delivered(purge.id, to.name, sequence);
+    return sequence;
 }
 
 std::size_t Outbox::waiting() const {
     std::lock_guard lock(mutex_);
-    return late_.size();
+    std::size_t all = 0;
+    for (const Addressee& to : addressees_) all += to.waiting.size();
+    return all;
 }
 
-void Outbox::retry() {
-    std::deque<Late> due;
+void Outbox::tick() {
+    for (Addressee& to : addressees_) {
+        try {
+            look_after(to);
+            to.away = false;
+        } catch (const std::exception& error) {
+            if (!to.away) spdlog::error("store {} can't be looked after: {}", to.name, error.what());
+            to.away = true;
+        }
+    }
+    forget_old();
+}
+
+void Outbox::look_after(Addressee& to) {
+    deliver_waiting(to);
+    std::string incarnation = to.store->incarnation();
+    if (incarnation == to.incarnation) return;
+    recover(to);
+    to.incarnation = incarnation;
+}
+
+void Outbox::deliver_waiting(Addressee& to) {
+    for (;;) {
+        Kept next;
+        {
+            std::lock_guard lock(mutex_);
+            if (to.waiting.empty()) return;
+            next = to.waiting.front();
+        }
+        deliver(to, *next);
+        std::lock_guard lock(mutex_);
+        to.waiting.pop_front();  // only this thread removes, the API's add at the end
+    }
+}
+
+// The store may have lost purges that it took. The newest are the likeliest to be missing, so they come first.
+void Outbox::recover(Addressee& to) {
+    std::vector<std::pair<Kept, std::uint64_t>> taken;
     {
         std::lock_guard lock(mutex_);
-        due.swap(late_);
-    }
-    std::deque<Late> still;
-    std::vector<Store*> away;
-    for (Late& late : due) {
-        bool tried = std::find(away.begin(), away.end(), late.store) != away.end();
-        try {
-            if (!tried) late.store->purge(late.order.hashes, late.order.mode, late.order.position);
-        } catch (const std::exception&) {
-            away.push_back(late.store);
-            tried = true;
+        for (const Kept& purge : kept_) {
+            if (auto found = purge->sequences.find(to.name); found != purge->sequences.end())
+                taken.emplace_back(purge, found->second);
         }
-        if (tried) still.push_back(std::move(late));
     }
-    if (still.empty()) return;
+    std::size_t lost = 0;
+    for (auto at = taken.rbegin(); at != taken.rend(); ++at) {
+        const auto& [purge, sequence] = *at;
+        // A store records all names of a purge at once, so one stands for all.
+        if (to.store->newest_purge_of(purge->order.hashes.front(), purge->order.mode) >= sequence) continue;
+        deliver(to, *purge);
+        lost++;
+    }
+    if (lost == 0) return;
+    spdlog::warn("store {} came back without {} purges: they were made again", to.name, lost);
+    metrics_.purges_repeated(lost);
+}
+
+void Outbox::forget_old() {
+    UnixMs old_ms = unix_ms() - keep_for_.count();
     std::lock_guard lock(mutex_);
-    late_.insert(late_.begin(), std::make_move_iterator(still.begin()), std::make_move_iterator(still.end()));
+    if (!kept_.empty() && kept_.front()->accepted_ms < old_ms) {
+        std::erase_if(kept_, [&](const Kept& purge) {
+            bool over = purge->accepted_ms < old_ms && is_delivered(*purge);
+            if (over) bytes_ -= purge->bytes();
+            return over;
+        });
+    }
+    log_.tidy(kept_, 2 * bytes_ + spare_file_bytes);
 }
 
 }  // namespace larder::daemon

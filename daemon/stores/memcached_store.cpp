@@ -168,6 +168,21 @@ void MemcachedStore::append(const std::string& lines) {
     }
 }
 
+// A log that was lost begins anew with a floor, which purges all that came before.
+std::string MemcachedStore::incarnation() {
+    return {};
+}
+
+std::uint64_t MemcachedStore::newest_purge_of(std::uint64_t hash, PurgeMode mode) {
+    std::uint64_t newest = 0;
+    for (const Record& record : read_log()) {
+        bool named = record.floor || record.hash == hash;
+        if (named && (mode == PurgeMode::soft || record.mode == PurgeMode::hard))
+            newest = std::max(newest, record.sequence);
+    }
+    return newest;
+}
+
 std::uint64_t MemcachedStore::purge(const std::vector<std::uint64_t>& hashes, PurgeMode mode,
                                     std::string_view position) {
     std::uint64_t sequence = next_sequence(newest_purge());

@@ -137,6 +137,30 @@ std::optional<Policy> RedisStore::policy(std::string_view key) {
     return read_policy(in);
 }
 
+// run_id changes when Redis restarts, master_replid when a replica is promoted or takes another master's data.
+std::string RedisStore::incarnation() {
+    std::string both;
+    for (auto [section, field] : {std::pair{"server", "run_id:"}, {"replication", "master_replid:"}}) {
+        RedisReply reply = redis_->command({"INFO", section});
+        std::string_view text = reply.text();
+        std::size_t at = std::min(text.find(field), text.size());
+        both.append(text.substr(at, text.find('\r', at) - at)).push_back(' ');
+    }
+    return both;
+}
+
+std::uint64_t RedisStore::newest_purge_of(std::uint64_t hash, PurgeMode mode) {
+    std::uint64_t newest = 0;
+    std::vector<std::string> members{hash_text(hash) + ":h"};
+    if (mode == PurgeMode::soft) {
+        members.push_back(hash_text(hash) + ":s");
+        members.emplace_back("floor");
+    }
+    for (const std::string& member : members)
+        newest = std::max(newest, to_number(redis_->command({"ZSCORE", log_, member}).text()));
+    return newest;
+}
+
 std::uint64_t RedisStore::purge(const std::vector<std::uint64_t>& hashes, PurgeMode mode,
                                 std::string_view position) {
     static const RedisScript script(redis_scripts::purge);

@@ -26,6 +26,8 @@ public:
     void forget(std::string_view key, std::uint64_t hash) override;
     void each_key(std::uint64_t hash, const std::function<void(const std::string&)>& f) override;
     std::optional<Policy> policy(std::string_view key) override;
+    std::string incarnation() override;
+    std::uint64_t newest_purge_of(std::uint64_t hash, PurgeMode mode) override;
     std::uint64_t purge(const std::vector<std::uint64_t>& hashes, PurgeMode mode,
                         std::string_view position) override;
     std::optional<Purge> pending() override;

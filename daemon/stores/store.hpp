@@ -74,6 +74,11 @@ public:
     virtual void each_key(std::uint64_t hash, const std::function<void(const std::string&)>& f) = 0;
     virtual std::optional<Policy> policy(std::string_view key) = 0;
 
+    // Changes whenever the store may have lost purges, as by a restart or a failover. Empty: the store makes up for lost purges by
+    // itself.
+    virtual std::string incarnation() = 0;
+    // The newest purge of the hash in the store's log that is at least as hard as `mode`; 0: none.
+    virtual std::uint64_t newest_purge_of(std::uint64_t hash, PurgeMode mode) = 0;
     // Records a purge and asks for its regeneration. Returns its sequence.
     virtual std::uint64_t purge(const std::vector<std::uint64_t>& hashes, PurgeMode mode,
                                 std::string_view position) = 0;

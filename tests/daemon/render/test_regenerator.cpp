@@ -66,6 +66,8 @@ public:
     void forget(std::string_view, std::uint64_t) override {}
     void each_key(std::uint64_t, const std::function<void(const std::string&)>&) override {}
     std::optional<Policy> policy(std::string_view) override { return std::nullopt; }
+    std::string incarnation() override { return {}; }
+    std::uint64_t newest_purge_of(std::uint64_t, PurgeMode) override { return 0; }
     std::uint64_t purge(const std::vector<std::uint64_t>&, PurgeMode, std::string_view) override { return 1; }
     std::optional<Purge> pending() override { return std::nullopt; }
     void settle(const Purge&) override {}

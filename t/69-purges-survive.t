@@ -1,0 +1,67 @@
+# An acknowledged purge takes effect: whether larderd is killed before a store could take it, or the store after it did.
+use Larder::Test;
+use Larder::Test::Daemon;
+
+my $t       = Larder::Test->new;
+my $backend = $t->backend;
+my $redis   = $t->redis;
+my $purge   = "[purge]\ndirectory = \"\@dir\@/purges\"\n";
+my $d       = Larder::Test::Daemon->start($t, more => $purge);
+$backend->set('/*' => {headers => [['Cache-Control', 'max-age=600, stale-while-revalidate=600'], ['Surrogate-Key', 'all {path}']], body => '{n}'});
+my $warm = sub {
+    my ($path) = @_;
+    $d->ask('warm', $d->url($path));
+    $t->await(sub { $backend->count($path) && $d->entry($path) }, "$path stored");
+};
+my $renders = sub { my ($path, $count) = @_; $t->await(sub { $backend->count($path) == $count }, "render $count of $path", 30) };
+
+# The store is away, and larderd dies with what it has acknowledged.
+$warm->('/page');
+is $redis->cli('SAVE'), 'OK', 'Redis has a snapshot of a page';
+$redis->kill;
+my $answer = $d->ask('purge', '--tag', 'all');
+is_deeply [@$answer{qw(purged stores_waiting)}], [1, 1], 'while it is dead, a purge is acknowledged';
+$d->server->restart;
+is $d->status->{purges_waiting}, 1, 'larderd is killed, and a new one knows of the purge';
+$redis->restart;
+ok $renders->('/page', 2), '... and makes it when Redis is back with its page';
+ok $t->await(sub { $d->status->{purges_waiting} == 0 }, 'empty outbox'), '... once';
+
+# Redis takes the purge, and comes back without it.
+$t->await(sub { $d->entry('/page')->{verdict} eq 'fresh' }, 'fresh');
+$redis->cli('SAVE');
+$d->ask('purge', '--tag', 'all');
+ok $renders->('/page', 3), 'Redis takes a purge';
+$redis->kill;
+$redis->restart;
+ok $renders->('/page', 4), '... and is killed; when it is back with the older page, the purge is made again';
+like $d->log, qr/store main came back without 1 purges/, '... which the log says';
+is $d->request(path => '/metrics')->body =~ /^larderd_purges_repeated_total (\d+)/m && $1, 1, '... and a metric';
+
+# So it is when larderd was dead, too.
+$t->await(sub { $d->entry('/page')->{verdict} eq 'fresh' }, 'fresh');
+$redis->cli('SAVE');
+$d->ask('purge', '--hard', '--tag', '/page');
+ok $renders->('/page', 5), 'a hard purge';
+$d->server->kill;
+$redis->kill;
+$redis->restart;
+$d->server->restart;
+ok $renders->('/page', 6), '... survives the death of both';
+
+# A Redis that lost nothing is told nothing: pages made since stay fresh.
+$t->await(sub { $d->entry('/page')->{verdict} eq 'fresh' }, 'fresh');
+$redis->cli('SAVE');
+$redis->kill;
+$redis->restart;
+$d->server->restart;
+$warm->('/other');
+$d->ask('purge', '--tag', '/other');
+$renders->('/other', 2);
+is $backend->count('/page'), 6, 'one that lost nothing gets no purge again';
+
+my $second = $t->file('second.toml', Larder::Test::Daemon->toml(name => 'second', more => $purge));
+my ($code, $said) = $t->run_command([$t->larderd_path, '-c', $second]);
+is $code, 1, 'a second larderd with the same directory does not start';
+like $said, qr{purge\.directory: \S+/purges: another larderd uses it}, '... and says why';
+done_testing;
