@@ -1,7 +1,9 @@
 // The scheme and the header fields of a request, and the fields of its response, one by one.
 #pragma once
 
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "ngx_module/ngx.hpp"
 #include "ngx_module/text.hpp"
@@ -57,5 +59,13 @@ template <typename F>
 void each_response_header(ngx_http_request_t* r, F&& f) {
     each_element(r->headers_out.headers, std::forward<F>(f));
 }
+
+// A field at the end of the list, copied into r's pool. Throws std::bad_alloc.
+ngx_table_elt_t* push_header(ngx_http_request_t* r, ngx_list_t* list, std::string_view name,
+                             std::string_view value);
+
+// The fields of r that the configuration may look at, but for those that are of this one request alone: of its connection, its body,
+// its conditions and ranges.
+std::vector<std::pair<std::string, std::string>> fields_of_visitor(ngx_http_request_t* r);
 
 }  // namespace larder::ngx

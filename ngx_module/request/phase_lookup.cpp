@@ -258,7 +258,7 @@ ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx) {
         }
         if (ctx->verdict == Verdict::fresh)
             return serve_entry(r, ctx, ctx->waited ? Status::coalesced : Status::hit);
-        if (ctx->verdict == Verdict::stale_while) {
+        if (ctx->verdict == Verdict::stale_while && (ctx->part || !is_to_be_made_by_visitor(ctx))) {
             if (!ctx->part) request_refresh(r, ctx);  // a part is made anew with its page
             return serve_entry(r, ctx, Status::stale);
         }
@@ -324,6 +324,18 @@ ngx_int_t begin(ngx_http_request_t* r, Ctx* ctx) {
     return look(r, ctx);
 }
 
+// A request of ours that makes a page anew. What is kept of the page is asked about, or stays when the backend fails.
+ngx_int_t renew(ngx_http_request_t* r, Ctx* ctx) {
+    if (!ctx->begun && !is_at_its_place(r, ctx)) return NGX_ERROR;
+    ctx->begun = true;
+    const StoreConf* store = ctx->conf->where.value().store;
+    if (ctx->entry.empty()) ctx->take(zone().find(ctx->key, now_ms()));
+    bool ask = ctx->entry.empty() && store != nullptr && !ctx->near_only && !ctx->asked_store;
+    if (ask && ask_store(ctx)) return suspend(r, ctx);
+    ctx->status = Status::miss;
+    return start_fill(r, ctx);
+}
+
 ngx_int_t lookup(ngx_http_request_t* r) {
     Ctx* ctx = ctx_of(r);
     if (ctx == nullptr) {
@@ -336,11 +348,7 @@ ngx_int_t lookup(ngx_http_request_t* r) {
     if (ctx->suspended) return NGX_AGAIN;  // an event that was not for us
     bool went_on = ctx->status == Status::bypass || ctx->status == Status::pass || ctx->status == Status::error;
     if (ctx->fill != nullptr || ctx->served || went_on) return again(r, ctx);
-    if (ctx->role == Role::refresh) {
-        ctx->take(zone().find(ctx->key, now_ms()));
-        ctx->status = Status::miss;
-        return start_fill(r, ctx);
-    }
+    if (ctx->role == Role::refresh) return renew(r, ctx);
     if (ctx->conf == nullptr) {  // a fragment, in its location for the first time
         ctx->conf = loc_conf(r);
         if (ctx->asked_group != nullptr) apply_group(ctx);

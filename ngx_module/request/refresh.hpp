@@ -15,6 +15,13 @@ inline constexpr std::int64_t refresh_retry_ms = 1000;
 // The entry of ctx is stale: has it regenerated, unless somebody is at it already.
 void request_refresh(ngx_http_request_t* r, Ctx* ctx);
 
+// Whether a request that makes a page anew is, at the lookup, where that page's visitors are. If the configuration led it elsewhere,
+// by a header that the key doesn't hold, it would make another page; that is logged, and remembered for a while.
+bool is_at_its_place(ngx_http_request_t* r, Ctx* ctx);
+
+// The stale page of ctx is one that no request of ours can make, and nobody else is making it: this visitor's request has to.
+bool is_to_be_made_by_visitor(const Ctx* ctx);
+
 void stop_refreshes();
 
 }  // namespace larder::ngx

@@ -91,20 +91,6 @@ bool has_body(ngx_http_request_t* r) {
     return r == r->main && (r->headers_in.content_length_n > 0 || r->headers_in.chunked);
 }
 
-ngx_table_elt_t* push_header(ngx_http_request_t* r, ngx_list_t* list, std::string_view name,
-                             std::string_view value) {
-    auto* header = static_cast<ngx_table_elt_t*>(ngx_list_push(list));
-    if (header == nullptr) throw std::bad_alloc();
-    *header = ngx_table_elt_t{};
-    header->key = copy(r->pool, name);
-    header->value = copy(r->pool, value);
-    header->lowcase_key = static_cast<u_char*>(ngx_pnalloc(r->pool, name.size()));
-    if (header->key.data == nullptr || header->value.data == nullptr || header->lowcase_key == nullptr)
-        throw std::bad_alloc();
-    header->hash = ngx_hash_strlow(header->lowcase_key, header->key.data, header->key.len);
-    return header;
-}
-
 // Larder-Group is HTTP_LARDER_GROUP to CGI and its kin, and to some of them Larder_Group and Larder.Group are, too.
 bool is_larder_field(std::string_view lower_name) {
     return lower_name.size() > 6 && lower_name.substr(0, 6) == "larder" &&
@@ -241,6 +227,12 @@ bool describes_request(std::string_view lower_name) {
            std::find(std::begin(names), std::end(names), lower_name) != std::end(names);
 }
 
+std::string as_cgi_reads(std::string_view lower_name) {
+    std::string name(lower_name);
+    std::replace(name.begin(), name.end(), '_', '-');
+    return name;
+}
+
 // Fields of one connection (RFC 9110 section 7.6.1), other than those that its Connection field names.
 bool is_hop_by_hop(std::string_view lower_name) {
     static constexpr std::string_view names[] = {
@@ -249,11 +241,40 @@ bool is_hop_by_hop(std::string_view lower_name) {
     return std::find(std::begin(names), std::end(names), lower_name) != std::end(names);
 }
 
+// Tells which fields of r, by their names in lower case, are of its connection alone.
+auto of_connection(ngx_http_request_t* r) {
+    std::vector<std::string_view> named;
+    each_request_header(r->headers_in, [&named](const ngx_table_elt_t& header) {
+        if (equals(header.key, "connection"))
+            each_list_element(view(header.value), [&named](std::string_view name) { named.push_back(name); });
+        return true;
+    });
+    return [named = std::move(named)](std::string_view lower_name) {
+        return is_hop_by_hop(as_cgi_reads(lower_name)) ||
+               std::any_of(named.begin(), named.end(),
+                           [lower_name](std::string_view n) { return equals_ignore_case(n, lower_name); });
+    };
+}
+
 const std::vector<CookieRule>& cookie_rules(const Ctx* ctx) {
     return ctx->asked_group != nullptr ? ctx->asked_group->rule->cookies : ctx->conf->kept_cookies;
 }
 
 }  // namespace
+
+ngx_table_elt_t* push_header(ngx_http_request_t* r, ngx_list_t* list, std::string_view name,
+                             std::string_view value) {
+    auto* header = static_cast<ngx_table_elt_t*>(ngx_list_push(list));
+    if (header == nullptr) throw std::bad_alloc();
+    *header = ngx_table_elt_t{};
+    header->key = copy(r->pool, name);
+    header->value = copy(r->pool, value);
+    header->lowcase_key = static_cast<u_char*>(ngx_pnalloc(r->pool, name.size()));
+    if (header->key.data == nullptr || header->value.data == nullptr || header->lowcase_key == nullptr)
+        throw std::bad_alloc();
+    header->hash = ngx_hash_strlow(header->lowcase_key, header->key.data, header->key.len);
+    return header;
+}
 
 const KeptCookies& collect_cookies(const ngx_http_headers_in_t& headers,
                                    const std::vector<CookieRule>& rules) {
@@ -437,24 +458,29 @@ ngx_http_variable_value_t* copy_variables(ngx_http_request_t* r, const ngx_http_
     return copied;
 }
 
-Detached* detach_from_client(ngx_http_request_t* r) {
-    std::vector<std::string_view> named;
-    each_request_header(r->headers_in, [&named](const ngx_table_elt_t& header) {
-        if (equals(header.key, "connection"))
-            each_list_element(view(header.value), [&named](std::string_view name) { named.push_back(name); });
+std::vector<std::pair<std::string, std::string>> fields_of_visitor(ngx_http_request_t* r) {
+    std::vector<std::pair<std::string, std::string>> fields;
+    auto is_connections = of_connection(r);
+    each_request_header(r->headers_in, [&](const ngx_table_elt_t& header) {
+        std::string name(view(header.key));
+        std::transform(name.begin(), name.end(), name.begin(),
+                       [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+        bool is_coding = name == "accept-encoding";  // what the configuration may choose by, though subrequests have none
+        if (!is_connections(name) && (is_coding || !describes_request(as_cgi_reads(name))))
+            fields.emplace_back(std::move(name), view(header.value));
         return true;
     });
+    return fields;
+}
+
+Detached* detach_from_client(ngx_http_request_t* r) {
     auto* detached = make<Detached>(r->pool);
     ngx_http_request_t own = *r;  // r itself is not touched
 #if (NGX_PCRE)
     own.realloc_captures = 1;
 #endif
-    remove_headers(&own, [&named](std::string_view lower_name) {
-        std::string name(lower_name);
-        std::replace(name.begin(), name.end(), '_', '-');
-        return describes_request(name) || is_hop_by_hop(name) ||
-               std::any_of(named.begin(), named.end(),
-                           [lower_name](std::string_view n) { return equals_ignore_case(n, lower_name); });
+    remove_headers(&own, [is_connections = of_connection(r)](std::string_view lower_name) {
+        return is_connections(lower_name) || describes_request(as_cgi_reads(lower_name));
     });
     ngx_http_headers_in_t& headers = own.headers_in;
     headers.connection = headers.keep_alive = headers.te = headers.transfer_encoding = headers.upgrade =
