@@ -141,8 +141,10 @@ Steering gather(const Policy& policy, const Answer& answer) {
             each_list_element(field.value, [&s](std::string_view name) { s.connection.push_back(name); });
         } else if (is(audience_field)) {
             s.everybody = s.everybody.value_or(true) && equals_ignore_case(trim_ows(field.value), "everybody");
-        } else if (is("Surrogate-Key") || is("xkey")) {
+        } else if (is("Surrogate-Key")) {
             add_tags(field.value, " \t", s.tags);
+        } else if (is("xkey")) {  // as vmod_xkey reads it
+            add_tags(field.value, " \t,", s.tags);
         } else if (is("Cache-Tag") || is("Cache-Tags") || is("X-Cache-Tags")) {
             add_tags(field.value, ",", s.tags);
         }
