@@ -13,6 +13,7 @@ $t->nginx(<<'CONF', workers => 2);
         location /near/  { larder near; proxy_pass http://@backend@; }
         location /store/ { larder main; proxy_pass http://@backend@; }
         location /short/ { larder near; larder_lock 200ms; proxy_pass http://@backend@; }
+        location /second/ { larder near; larder_lock 1s; proxy_pass http://@backend@; }
     }
 CONF
 
@@ -53,6 +54,22 @@ my $waiting = $t->load(['/short/page'], clients => 5);
 ok $t->await(sub { ($backend->stats->{paths}{'/short/page'}{active} // 0) == 5 }), 'past larder_lock each asks for himself';
 $backend->release;
 $waiting->stop;
+
+# Who waited for what proved personal did not wait in vain for long, and is not told so when that time is over.
+my $ask = sub { my ($path) = @_; my $s = Larder::Test::listens($t->address('nginx')); print $s "GET $path HTTP/1.1\r\nHost: " . $t->address('nginx') . "\r\nConnection: close\r\n\r\n"; $s->flush; $s };
+$backend->set('/second/personal' => {hold => 1, headers => [['Cache-Control', 'private']]});
+my @askers = $ask->('/second/personal');
+$t->await(sub { $backend->count('/second/personal') == 1 });
+push @askers, $ask->('/second/personal');
+$t->get('/near/page');  # by now the second waits
+$backend->release;
+$backend->set('/second/personal' => {hold => 1, headers => [['Cache-Control', 'private']]}, '/second/slow' => {hold => 1});
+$t->await(sub { $backend->count('/second/personal') == 2 });
+my @slow = map { $ask->('/second/slow') } 1 .. 2;
+ok $t->await(sub { $backend->count('/second/slow') == 2 }), 'the time for waiting is over';
+$backend->release;
+unlike join('', <$_>), qr/lock-timeout/, '... which is said of nobody whom it did not concern' for @askers;
+like join('', map { readline $_ } @slow), qr/200 OK.*200 OK/s, '... and those whom it concerned have their page';
 
 # The one who fetches goes away.
 $backend->set('/near/left' => {hold => 1});

@@ -31,6 +31,7 @@ ngx_int_t not_cached(Ctx* ctx) {
 
 ngx_int_t go_past(ngx_http_request_t* r, Ctx* ctx, Status status) {
     unclaim(ctx);
+    if (ctx->timer.timer_set) ngx_del_timer(&ctx->timer);
     if (ctx->cached_only()) return not_cached(ctx);
     ctx->status = status;
     // A fragment's answer, and one with ESI, is captured even when nothing is cached.
@@ -90,7 +91,6 @@ void answer_from_store(Ctx* ctx, StoreAnswer answer) {
 void wait_over(ngx_event_t* event) {
     auto* ctx = static_cast<Ctx*>(event->data);
     guarded(event->log, "end of a wait", 0, [ctx] {
-        ctx->detail = "lock-timeout";
         // Woken before, it may be asking the store by now: that will resume it.
         if (stop_waiting(ctx)) resume(ctx);
         return 0;
@@ -167,6 +167,7 @@ ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
         return go_past(r, ctx, Status::pass);
     }
     bool deadline_passed = ctx->waited && !ctx->timer.timer_set;
+    if (deadline_passed) ctx->detail = "lock-timeout";
     // Each request for a page that has to be validated each time asks for itself: another's answer would not do.
     bool each_asks =
         ctx->verdict == Verdict::validate && EntryView::trusted(ctx->entry).head().life.fresh_ms == 0;
