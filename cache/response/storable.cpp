@@ -56,7 +56,7 @@ struct Steering {
     std::string_view date;               // ... as it came
     std::string_view accel_expires;      // X-Accel-Expires, if it says something
     bool has_expires = false;
-    bool set_cookie = false, content_range = false;
+    bool set_cookie = false, content_range = false, content_length = false, unbuffered = false;
     std::optional<bool> everybody;  // what all lines of Larder-Audience say
     std::string_view coding;  // empty: none
     std::vector<std::string_view> vary, connection, tags;
@@ -129,6 +129,10 @@ Steering gather(const Policy& policy, const Answer& answer) {
             if (!equals_ignore_case(coding, "identity")) s.coding = s.coding.empty() ? coding : "several";
         } else if (is("Content-Range")) {
             s.content_range = true;
+        } else if (is("Content-Length")) {
+            s.content_length = true;
+        } else if (is("X-Accel-Buffering")) {
+            s.unbuffered = s.unbuffered || equals_ignore_case(trim_ows(field.value), "no");
         } else if (is("Set-Cookie")) {
             s.set_cookie = s.set_cookie || !is_stripped_cookie(policy, field.value);
         } else if (is("ETag")) {
@@ -152,8 +156,27 @@ Steering gather(const Policy& policy, const Answer& answer) {
     return s;
 }
 
+std::string_view media_type(std::string_view content_type) {
+    return trim_ows(content_type.substr(0, content_type.find(';')));
+}
+
+// What has no end by its nature.
+bool is_stream(std::string_view content_type) {
+    static constexpr std::array<std::string_view, 2> types{"text/event-stream", "multipart/x-mixed-replace"};
+    return is_one_of(media_type(content_type), types);
+}
+
+// Whether each part of the answer is for its client at once, as far as its header section tells: records one after the other, or
+// what the site does not want to be buffered. Such an answer may still be a page like others, if it is of some length.
+bool may_be_stream(const Steering& s) {
+    static constexpr std::array<std::string_view, 5> records{"application/x-ndjson", "application/ndjson",
+                                                             "application/jsonl", "application/json-seq",
+                                                             "application/stream+json"};
+    return !s.content_length && (s.unbuffered || is_one_of(media_type(s.content_type), records));
+}
+
 bool is_textual(std::string_view content_type) {
-    std::string_view type = trim_ows(content_type.substr(0, content_type.find(';')));
+    std::string_view type = media_type(content_type);
     return equals_ignore_case(type.substr(0, 5), "text/") ||
            equals_ignore_case(type, "application/xhtml+xml") || equals_ignore_case(type, "application/xml") ||
            equals_ignore_case(type, "application/json");
@@ -185,6 +208,7 @@ bool is_heuristically_cacheable(std::uint16_t status) {
 // Which field decides, and what it says.
 struct Freshness {
     bool known = false;
+    bool by_answer = false;     // which says for how long
     bool by_operator = false;   // what the answer says of its age does not shorten it
     bool from_receipt = false;  // it begins now, however old the answer is
     std::int64_t seconds = 0;
@@ -231,13 +255,13 @@ Freshness freshness(const Policy& policy, const Answer& answer, const Steering& 
         f.directives = s.cache_control;
         by_expires = s.has_expires && !s.cache_control.says_lifetime();
     }
-    bool by_answer = by_expires || f.directives.says_lifetime();
-    if (rule != nullptr && (policy.valid_overrides || !by_answer)) {
+    f.by_answer = by_expires || f.directives.says_lifetime();
+    if (rule != nullptr && (policy.valid_overrides || !f.by_answer)) {
         f.known = rule->fresh_s > 0;
         f.seconds = rule->fresh_s;
         f.by_operator = true;
         f.from_receipt = false;
-    } else if (by_answer) {
+    } else if (f.by_answer) {
         f.known = true;
         f.seconds = by_expires ? expires_seconds(s, answer.response_ms)
                                : f.directives.s_maxage.value_or(f.directives.max_age.value_or(0));
@@ -320,6 +344,9 @@ const char* refusal(const Policy& policy, const Answer& answer, const Steering& 
     if (answer.status > 599) return "status";
     if (answer.status < 200 || answer.status == 206 || answer.status == 304 || s.content_range)
         return "partial";
+    if (is_stream(s.content_type)) return "stream";
+    // One that says itself how long it may be kept is meant to be kept, and has an end.
+    if (may_be_stream(s) && !f.by_answer) return "stream";
     if (s.set_cookie) return "set-cookie";
     if (f.directives.no_store && !(f.directives.must_understand && is_understood(answer.status)))
         return "no-store";
@@ -406,8 +433,10 @@ Storability storability(const Policy& policy, const Answer& answer) {
     Steering s = gather(policy, answer);
     Storability result;
     if (s.everybody.value_or(false)) result.audience = Audience::everybody;
-    result.esi = policy.esi == EsiMode::on ? is_textual(s.content_type)
-                                           : policy.esi == EsiMode::automatic && s.surrogate.esi;
+    result.stream = is_stream(s.content_type);
+    bool is_page = is_textual(s.content_type) && !may_be_stream(s);
+    result.esi = !result.stream && (policy.esi == EsiMode::on ? is_page || s.surrogate.esi
+                                                              : policy.esi == EsiMode::automatic && s.surrogate.esi);
     bool as_asked = !s.coding.empty() && is_same_coding(s.coding, answer.accepts);
     result.decode = !s.coding.empty() && may_decode(answer, s) && (!as_asked || result.esi);
     result.esi = result.esi && (s.coding.empty() || result.decode);

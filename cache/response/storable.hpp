@@ -37,6 +37,7 @@ struct Storability {
     Lifetime life;            // valid when store
     Audience audience = Audience::without_session;  // as the answer says, stored or not
     bool esi = false;         // compile the body as ESI, stored or not
+    bool stream = false;      // it has no end, so that nothing can be made of it but to pass it on
     bool decode =
         false;  // undo the content coding first: nobody asked for it, or a page's fragments are in it
     std::vector<NamedValue>

@@ -49,7 +49,8 @@ void each_hidden_header(ngx_http_request_t* r, F&& f) {
         bool is_hidden =
             equals_ignore_case(name, "Connection") ||
             (equals_ignore_case(name, "Date") && r->headers_out.date == nullptr) ||
-            (equals_ignore_case(name, "X-Accel-Expires") && (ignored & NGX_HTTP_UPSTREAM_IGN_XA_EXPIRES) == 0);
+            (equals_ignore_case(name, "X-Accel-Expires") && (ignored & NGX_HTTP_UPSTREAM_IGN_XA_EXPIRES) == 0) ||
+            (equals_ignore_case(name, "X-Accel-Buffering") && (ignored & NGX_HTTP_UPSTREAM_IGN_XA_BUFFERING) == 0);
         if (is_hidden) f(name, view(header.value));
     });
 }
@@ -78,6 +79,8 @@ Answer gather_answer(ngx_http_request_t* r, const Ctx* ctx) {
     each_hidden_header(r, [&answer](std::string_view name, std::string_view value) {
         answer.headers.push_back({name, value});
     });
+    if (r->headers_out.content_length_n >= 0)  // of an upstream, nginx keeps only the number
+        answer.headers.push_back({"Content-Length", view(decimal(r->pool, r->headers_out.content_length_n))});
     if (r->headers_out.content_type.len != 0) {
         std::string_view type = view(r->headers_out.content_type);
         // nginx keeps the charset of a proxied answer apart from its type.
@@ -361,6 +364,15 @@ void prepare_capture(ngx_http_request_t* r, Ctx* ctx) {
     r->headers_in.range = r->headers_in.if_range = nullptr;
 }
 
+// An answer of unknown length that takes longer than anybody waits for it may be one without end: from then on nobody waits. If
+// it ends, it is stored all the same.
+void limit_waiting(Ctx* ctx) {
+    Fill& fill = *ctx->fill;
+    if (!fill.locked || !fill.for_store || fill.expected >= 0) return;
+    fill.overdue.bind<&Ctx::let_others_pass>(ctx, ctx->request->connection->log);
+    fill.overdue.start_timer(ctx->conf->lock.value());
+}
+
 void not_stored(ngx_http_request_t* r, Ctx* ctx) {
     count(near_cache::Counter::unstorable);
     if (ctx->fill->status >= NGX_HTTP_INTERNAL_SERVER_ERROR) {
@@ -611,6 +623,10 @@ static ngx_int_t other_answer(ngx_http_request_t* r, Ctx* ctx, bool reduced) {
     return pass_header(r, ctx);
 }
 
+void Ctx::let_others_pass() {
+    if (fill != nullptr && fill->locked) end_with_pass(this);
+}
+
 void end_fill_lock(Ctx* ctx) {
     if (ctx->fill == nullptr || !ctx->fill->locked) return;
     ctx->fill->locked = false;
@@ -668,8 +684,11 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
         fill.for_page =
             fill.for_page || (fill.decision.esi && ctx->role == Role::client && r->method != NGX_HTTP_HEAD);
     }
+    // A page of fragments and a refresh want all of it, and would wait for ever.
+    if (fill.decision.stream && ctx->role != Role::client) return NGX_HTTP_BAD_GATEWAY;
     if (fill.decision.decode && (reduced || fill.for_page)) start_decoding(r, ctx);
     prepare_capture(r, ctx);
+    limit_waiting(ctx);
     return pass_header(r, ctx);
 }
 

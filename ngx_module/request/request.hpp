@@ -92,6 +92,7 @@ struct Fill {
     std::uint64_t fence = 0;
     std::uint16_t status = 0;
     std::int64_t expected = -1;  // bytes of body, if the backend said
+    Event overdue;
     std::unique_ptr<Decoder> decoder;
     std::list<Decoded> decoded;  // nodes stay where they are
     Storability decision;
@@ -196,8 +197,9 @@ struct Ctx {
     AtHand set_entry_aside();
     void put_entry_back(AtHand aside);
 
-    static constexpr const char* name = "answer instead";
+    static constexpr const char* name = "request";
     void begin_substitute();
+    void let_others_pass();
     void failed() noexcept;
 };
 

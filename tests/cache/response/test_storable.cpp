@@ -326,6 +326,42 @@ TEST(a_date_of_the_second_of_the_render_is_no_validator) {
     assert_text_equal(refusal(c), "stored");
 }
 
+TEST(streams_are_not_kept) {
+    for (std::string_view type : {"text/event-stream", "Text/Event-Stream ; charset=utf-8",
+                                  "multipart/x-mixed-replace;boundary=x"}) {
+        Case c = sent({{"Cache-Control", "max-age=60"}, {"Content-Type", type}});
+        c.policy.esi = EsiMode::on;
+        assert_text_equal(refusal(c), "stream");
+        assert_true(c.judge().stream);
+        assert_false(c.judge().esi);
+    }
+    assert_text_equal(refusal_with({{"Content-Type", "text/event-streams"}}), "stored");
+}
+
+TEST(what_may_be_a_stream_is_kept_only_if_it_says_for_how_long) {
+    for (NamedValue sign : {NamedValue{"X-Accel-Buffering", " No"}, NamedValue{"Content-Type", "application/x-ndjson"},
+                            NamedValue{"Content-Type", "application/json-seq; x=y"}}) {
+        assert_text_equal(refusal(sent({{"Cache-Control", "max-age=60"}, sign})), "stored");
+        Case c = sent({sign});
+        assert_text_equal(refusal(c), "stream");
+        c.policy.valid = {{0, 60}};
+        assert_text_equal(refusal(c), "stream");
+        c.answer.headers.push_back({"Content-Length", "10"});
+        assert_text_equal(refusal(c), "stored");
+    }
+    Case c = sent({{"X-Accel-Buffering", "yes"}});
+    c.policy.valid = {{0, 60}};
+    assert_text_equal(refusal(c), "stored");
+}
+
+TEST(a_page_that_is_not_to_be_buffered_is_no_page_of_fragments_unless_it_says_so) {
+    Case c = sent({{"Content-Type", "text/html"}, {"X-Accel-Buffering", "no"}});
+    c.policy.esi = EsiMode::on;
+    assert_false(c.judge().esi);
+    c.answer.headers.push_back({"Surrogate-Control", "content=\"ESI/1.0\""});
+    assert_true(c.judge().esi);
+}
+
 TEST(stale_windows) {
     struct {
         std::string_view value;
