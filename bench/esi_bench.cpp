@@ -81,7 +81,8 @@ std::size_t walk_simple(std::string_view document, const PlanView& plan, std::st
 std::size_t assemble(std::string_view document, const PlanView& plan, std::string_view fragment,
                      Environment& environment, Output& out) {
     out.begin();
-    Assembler assembler(plan, environment);
+    Budget budget;
+    Assembler assembler(plan, environment, budget);
     for (;;) {
         Step step = assembler.step();
         switch (step.kind) {

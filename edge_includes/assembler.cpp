@@ -1,12 +1,14 @@
 // The assembler: a plan and the outcomes of fetches become steps.
 //
-// The page itself is run bit by bit, as the host asks. What is conditional on fetches (the branches of a try,
-// the fallback of an include) is run to its end at once: its fetches go out, its pieces are held until it is
+// The document itself is run bit by bit, as the host asks. What is conditional on fetches (the branches of a try,
+// the fallback of an include) comes first once it is begun: its fetches go out, its pieces are held until it is
 // known that they count.
 #include "edge_includes/assembler.hpp"
 
+#include <list>
 #include <memory_resource>
 #include <new>
+#include <utility>
 #include <vector>
 
 #include "edge_includes/expression/expression.hpp"
@@ -35,7 +37,7 @@ struct Cursor {
     FragmentId to_emit = nothing;  // the fetch of this place came last, its emit comes next
 };
 
-enum class PlaceState : std::uint8_t { fetching, fetching_alt, trying, settled };
+enum class PlaceState : std::uint8_t { fetching, fetching_alt, replaced, trying, settled };
 
 struct Place {
     std::uint32_t op;     // the include or the try
@@ -57,6 +59,16 @@ struct Trial {
     std::pmr::vector<Step> held;
 };
 
+// A body that is run before the document goes on.
+struct Run {
+    Cursor cursor;
+    FragmentId place;                // whose content it is
+    std::uint32_t trial;             // it is the branch of this one; nothing: it is a fallback
+    std::pmr::vector<Step> pieces;
+};
+
+constexpr std::uint64_t include_work = 10;
+
 Step plain(Step::Kind kind, FragmentId id = 0) {
     Step step;
     step.kind = kind;
@@ -67,17 +79,17 @@ Step plain(Step::Kind kind, FragmentId id = 0) {
 }  // namespace
 
 struct Assembler::State {
-    State(PlanView the_plan, Environment& environment, AssembleLimits the_limits)
+    State(PlanView the_plan, Environment& environment, Budget& the_budget)
         : plan(the_plan),
-          limits(the_limits),
-          budget{the_limits.work, the_limits.text_bytes},
-          evaluator(environment, memory, budget),
-          places(&memory),
-          trials(&memory),
-          queue(&memory),
-          page{std::pmr::vector<Frame>(&memory), nullptr, nothing} {
+          budget(the_budget),
+          evaluator(environment, budget),
+          places(&budget.memory()),
+          trials(&budget.memory()),
+          queue(&budget.memory()),
+          runs(&budget.memory()),
+          document{std::pmr::vector<Frame>(&budget.memory()), nullptr, nothing} {
         places.reserve(plan.include_count());
-        enter(page, 0, plan.op_count());
+        enter(document, 0, plan.op_count());
     }
 
     // ---- running operations
@@ -86,14 +98,12 @@ struct Assembler::State {
         cursor.frames.push_back({from, to, from, 0, false, {}, {}});
     }
 
-    // The next step of `cursor`, or false at its end.
-    bool next(Cursor& cursor, Step& out) {
-        if (cursor.to_emit != nothing) {
-            out = plain(Step::Kind::emit, cursor.to_emit);
-            cursor.to_emit = nothing;
-            return true;
-        }
+    // The next step of `cursor`; done at its end, pause when this is to go on later.
+    Step next(Cursor& cursor) {
+        if (cursor.to_emit != nothing) return plain(Step::Kind::emit, std::exchange(cursor.to_emit, nothing));
         while (!cursor.frames.empty()) {
+            if (budget.slice_is_over()) return plain(Step::Kind::pause);
+            if (budget.memory().full()) return budget.note(Exceeded::memory), plain(Step::Kind::done);
             Frame& frame = cursor.frames.back();
             if (frame.at == frame.end) {
                 if (!frame.loop || !next_round(cursor)) cursor.frames.pop_back();
@@ -103,16 +113,16 @@ struct Assembler::State {
             Op op = plan.op(index);
             frame.at += 1 + op.span;
             budget.spend(1);
-            if (run(cursor, index, op, out)) return true;
+            Step out;
+            if (run(cursor, index, op, out)) return out;
         }
-        return false;
+        return plain(Step::Kind::done);
     }
 
     // True when the operation gave a step.
     bool run(Cursor& cursor, std::uint32_t index, const Op& op, Step& out) {
         switch (op.kind) {
             case OpKind::literal:
-                budget.spend(op.b / 1024);
                 out = plain(Step::Kind::literal);
                 out.offset = op.a;
                 out.length = op.b;
@@ -120,7 +130,6 @@ struct Assembler::State {
             case OpKind::emit:
                 out = plain(Step::Kind::text);
                 out.text = evaluator.text(evaluator.evaluate(plan.heap(op.a), cursor.scope));
-                budget.spend(static_cast<std::uint32_t>(out.text.size() / 1024));
                 return !out.text.empty();
             case OpKind::include:
                 return begin_include(cursor, index, out);
@@ -196,7 +205,7 @@ struct Assembler::State {
     bool next_round(Cursor& cursor) {
         Frame& frame = cursor.frames.back();
         Value value;
-        if (budget.out_of_work || !item(frame.items, frame.round, value) ||
+        if (!budget.spend(2) || !item(frame.items, frame.round, value) ||
             !bind(cursor, frame.item_name, value))
             return false;
         ++frame.round;
@@ -221,24 +230,18 @@ struct Assembler::State {
     }
 
     std::uint32_t& unsettled(std::uint32_t trial) {
-        return trial == nothing ? page_pending : trials[trial].pending;
+        return trial == nothing ? pending : trials[trial].pending;
     }
 
     bool begin_include(Cursor& cursor, std::uint32_t index, Step& out) {
         FragmentId id = add_place(cursor, index, PlaceState::fetching);
-        if (!may_fetch()) {
-            fail(id, 0, false);
+        if (!budget.spend(include_work)) {
+            fail(id, 0);
             out = plain(Step::Kind::emit, id);
             return true;
         }
         cursor.to_emit = id;
         out = fetch_step(id, false);
-        return true;
-    }
-
-    bool may_fetch() {
-        if (fetches >= limits.fetches) return out_of_fetches = true, false;
-        ++fetches;
         return true;
     }
 
@@ -255,16 +258,18 @@ struct Assembler::State {
     }
 
     // What there is instead of the fragment: alt, the fallback, nothing, or the failure of what is around it.
-    void fail(FragmentId id, std::uint16_t status, bool may_try_alt) {
+    void fail(FragmentId id, std::uint16_t status) {
         Place place = places[id];
         Op op = plan.op(place.op);
         Include include = plan.include(op.a);
-        if (may_try_alt && include.alt.present && place.state == PlaceState::fetching && may_fetch()) {
+        if (include.alt.present && place.state == PlaceState::fetching && budget.spend(include_work)) {
             places[id].state = PlaceState::fetching_alt;
             queue.push_back(fetch_step(id, true));
         } else if (op.span > 0) {
-            fill(id, run_all(place.op + 1, place.op + 1 + op.span, place.scope, place.trial));
-            settle(id);
+            places[id].state = PlaceState::replaced;
+            begin_run({{std::pmr::vector<Frame>(&budget.memory()), place.scope, place.trial}, id, nothing,
+                       std::pmr::vector<Step>(&budget.memory())},
+                      place.op + 1, place.op + 1 + op.span);
         } else if (include.attributes.continue_on_error) {
             fill(id, {});
             settle(id);
@@ -299,15 +304,36 @@ struct Assembler::State {
         settle(id);
     }
 
-    // Runs a body to its end: fetches into the queue, the rest returned.
-    std::pmr::vector<Step> run_all(std::uint32_t from, std::uint32_t to, const Scope* scope,
-                                   std::uint32_t trial) {
-        std::pmr::vector<Step> pieces(&memory);
-        Cursor cursor{std::pmr::vector<Frame>(&memory), scope, trial};
-        enter(cursor, from, to);
-        for (Step step; next(cursor, step);)
-            (step.kind == Step::Kind::fetch ? queue : pieces).push_back(step);
-        return pieces;
+    // ---- bodies that come first
+
+    void begin_run(Run run, std::uint32_t from, std::uint32_t to) {
+        runs.push_back(std::move(run));
+        enter(runs.back().cursor, from, to);
+    }
+
+    // One step of the newest: true when it is one for the host.
+    bool advance_run(Step& out) {
+        Run& run = runs.back();
+        out = next(run.cursor);
+        if (out.kind == Step::Kind::fetch || out.kind == Step::Kind::pause) return true;
+        if (out.kind == Step::Kind::done)
+            end_run();
+        else
+            run.pieces.push_back(out);
+        return false;
+    }
+
+    void end_run() {
+        Run run = std::move(runs.back());
+        runs.pop_back();
+        if (run.trial == nothing) {
+            fill(run.place, run.pieces);
+            settle(run.place);
+        } else {
+            trials[run.trial].held = std::move(run.pieces);
+            trials[run.trial].running = false;
+            decide(run.trial);
+        }
     }
 
     // ---- try
@@ -321,11 +347,10 @@ struct Assembler::State {
     void run_branch(FragmentId id, std::uint32_t at, std::uint32_t end) {
         auto index = static_cast<std::uint32_t>(trials.size());
         std::uint32_t after = at + 1 + plan.op(at).span;
-        trials.push_back({id, after, end, 0, 0, true, false, false, std::pmr::vector<Step>(&memory)});
-        std::pmr::vector<Step> pieces = run_all(at + 1, after, places[id].scope, index);
-        trials[index].held = std::move(pieces);
-        trials[index].running = false;
-        decide(index);
+        trials.push_back({id, after, end, 0, 0, true, false, false, std::pmr::vector<Step>(&budget.memory())});
+        begin_run({{std::pmr::vector<Frame>(&budget.memory()), places[id].scope, index}, id, index,
+                   std::pmr::vector<Step>(&budget.memory())},
+                  at + 1, after);
     }
 
     // A branch counts once all in it is settled; at its first failure the next branch that handles the status
@@ -359,12 +384,18 @@ struct Assembler::State {
     // ---- the host's side
 
     Step step() {
-        if (queued < queue.size()) return queue[queued++];
-        queue.clear();
-        queued = 0;
-        Step out;
-        if (next(page, out)) return out;
-        return plain(page_pending > 0 ? Step::Kind::idle : Step::Kind::done);
+        for (;;) {
+            if (queued < queue.size()) return queue[queued++];
+            queue.clear();
+            queued = 0;
+            Step out;
+            if (runs.empty()) {
+                out = next(document);
+                if (out.kind == Step::Kind::done && pending > 0) out = plain(Step::Kind::idle);
+                return out;
+            }
+            if (advance_run(out)) return out;
+        }
     }
 
     bool outcome(FragmentId id, bool ok, std::uint16_t status) {
@@ -375,30 +406,31 @@ struct Assembler::State {
         if (ok) {
             settle(id);
         } else {
-            fail(id, status, true);
+            fail(id, status);
         }
         return true;
     }
 
-    alignas(std::max_align_t) char first_memory[4096];
-    std::pmr::monotonic_buffer_resource memory{first_memory, sizeof first_memory};
     PlanView plan;
-    AssembleLimits limits;
-    Budget budget;
+    Budget& budget;
     Evaluator evaluator;
     std::pmr::vector<Place> places;
     std::pmr::vector<Trial> trials;
-    std::pmr::vector<Step> queue;  // what comes before the page's next step
+    std::pmr::vector<Step> queue;  // what comes before the document's next step
     std::size_t queued = 0;        // how much of it was handed out
-    Cursor page;
-    std::uint32_t page_pending = 0;  // places outside every try that are not settled
-    std::uint32_t fetches = 0;
-    bool out_of_fetches = false;
+    std::pmr::list<Run> runs;      // the last one goes first; they stay where they are
+    Cursor document;
+    std::uint32_t pending = 0;  // places outside every try that are not settled
 };
 
-Assembler::Assembler(PlanView plan, Environment& environment, AssembleLimits limits)
-    : state_(std::make_unique<State>(plan, environment, limits)) {}
-Assembler::~Assembler() = default;
+Assembler::Assembler(PlanView plan, Environment& environment, Budget& budget) {
+    void* room = budget.memory().allocate(sizeof(State), alignof(State));
+    state_.reset(new (room) State(plan, environment, budget));
+}
+
+void Assembler::Destroy::operator()(State* state) const {
+    state->~State();  // its memory is the page's
+}
 
 Step Assembler::step() {
     return state_->step();
@@ -408,12 +440,6 @@ bool Assembler::outcome(FragmentId id, bool ok, std::uint16_t status) {
 }
 bool Assembler::wanted(FragmentId id) const {
     return state_->wanted(id);
-}
-
-Exceeded Assembler::exceeded() const {
-    if (state_->out_of_fetches) return Exceeded::fetches;
-    if (state_->budget.out_of_memory) return Exceeded::text_bytes;
-    return state_->budget.out_of_work ? Exceeded::work : Exceeded::nothing;
 }
 
 }  // namespace larder::esi

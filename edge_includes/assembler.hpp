@@ -11,18 +11,24 @@
 //   close                 ... until here; then back to the page's own (opens do not nest)
 //   page_error            place `id` failed, and the markup allows no way round it (ESI 1.0: the page is an
 //                         error). Its content follows as an empty open/close, for hosts that rather go on
+//   pause                 this turn's slice of the budget is used: call step() again in the next turn
 //   idle                  nothing more until outcome() was called for some fetch
 //   done                  nothing more at all
 //
 // All fetches of a page come out before the first `idle`, also those inside try: they run in parallel, the
 // page's head can be sent at once, and output stops only at a place whose content is not there yet. Ids are
 // dense from 0. Whatever is emitted is final: it is never scanned for markup again.
+//
+// When the page's budget has no work left, values are undefined, loops end and includes fail; when it has no memory
+// left, the document ends where it is (so does the page, for the host). An expression that takes more than one may
+// is undefined.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <string_view>
 
+#include "edge_includes/budget.hpp"
 #include "edge_includes/expression/environment.hpp"
 #include "edge_includes/plan/plan.hpp"
 
@@ -30,19 +36,8 @@ namespace larder::esi {
 
 using FragmentId = std::uint32_t;
 
-// Past a limit the page goes on with less: see each. Assembler::exceeded() names the first one that was met.
-struct AssembleLimits {
-    std::uint32_t fetches =
-        256;  // further includes fail at once, with status 0 (so alt is not tried, fallback is)
-    std::uint32_t text_bytes = 1u << 20;  // memory for values: further values are undefined
-    std::uint32_t work =
-        100'000;  // nodes and operations run, KiB put out: further values are undefined, loops end
-};
-
-enum class Exceeded : std::uint8_t { nothing, fetches, text_bytes, work };
-
 struct Step {
-    enum class Kind : std::uint8_t { literal, text, fetch, emit, open, close, page_error, idle, done };
+    enum class Kind : std::uint8_t { literal, text, fetch, emit, open, close, page_error, pause, idle, done };
 
     Kind kind = Kind::done;
     FragmentId id = 0;         // fetch, emit, open, close, page_error
@@ -56,11 +51,8 @@ struct Step {
 
 class Assembler {
 public:
-    // The plan's bytes and the environment must outlive the assembler.
-    Assembler(PlanView plan, Environment& environment, AssembleLimits limits = {});
-    ~Assembler();
-    Assembler(const Assembler&) = delete;
-    Assembler& operator=(const Assembler&) = delete;
+    // The plan's bytes, the environment and the budget must outlive the assembler.
+    Assembler(PlanView plan, Environment& environment, Budget& budget);
 
     // The next step; `idle` and `done` repeat.
     Step step();
@@ -74,11 +66,12 @@ public:
     // True while the content of `id` can still become part of the page: a host may cancel other fetches.
     bool wanted(FragmentId id) const;
 
-    Exceeded exceeded() const;
-
 private:
     struct State;
-    std::unique_ptr<State> state_;
+    struct Destroy {
+        void operator()(State* state) const;
+    };
+    std::unique_ptr<State, Destroy> state_;
 };
 
 }  // namespace larder::esi

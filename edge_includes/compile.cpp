@@ -81,6 +81,7 @@ struct Compiler::State : TokenSink, Names {
 
     void token(const Token& token) override {
         here = token;
+        if (token.kind != Token::Kind::text) tag_bytes += token.raw.size();
         Range range{token.offset, token.raw.size()};
         if (capturing && capture.size() <= longest_assign_body)
             capture.append(token.raw.substr(0, longest_assign_body + 1));
@@ -694,6 +695,7 @@ struct Compiler::State : TokenSink, Names {
         if (!too_large) {
             scanner.finish();
             while (!stack.empty()) demote_top();
+            packed = ops.size();
             DraftPlan made = plan_of_draft(ops, details, inlines, size);
             result.has_esi = made.has_esi;
             result.plan = std::move(made.plan);
@@ -710,6 +712,8 @@ struct Compiler::State : TokenSink, Names {
     Scanner scanner;
     Token here{};  // what reports refer to
     std::uint64_t size = 0;
+    std::uint64_t tag_bytes = 0;  // they are parsed, text is not
+    std::uint64_t packed = 0;     // operations
     bool too_large = false;
     std::vector<Draft> ops;
     std::vector<Detail> details;
@@ -746,12 +750,29 @@ CompileResult Compiler::finish() {
     return state_->finish();
 }
 
+std::uint64_t Compiler::work() const {
+    const State& state = *state_;
+    return 4 * state.scanner.tokens() + (state.scanner.examined() + 2 * state.tag_bytes) / 32 + state.size / 1024 +
+           state.packed;
+}
+
 Syntax syntax_of(std::string_view content_type) {
     std::string_view type = content_type.substr(0, content_type.find_first_of("; "));
     auto subtype = type.find('/');
     if (subtype == std::string_view::npos) return Syntax::html;
     auto ends_with = [type](std::string_view end) { return type.size() >= end.size() && type.substr(type.size() - end.size()) == end; };
     return ends_with("/json") || ends_with("+json") ? Syntax::json : Syntax::html;
+}
+
+std::uint64_t StepwiseCompiler::step() {
+    constexpr std::size_t step_bytes = 4096;
+    std::uint64_t before = compiler_.work();
+    std::string_view next = document_.substr(0, step_bytes);
+    document_.remove_prefix(next.size());
+    bool fits = compiler_.feed(next);
+    done_ = document_.empty() || !fits;
+    if (done_) result_ = compiler_.finish();
+    return 1 + compiler_.work() - before;
 }
 
 CompileResult compile(std::string_view document, const CompileOptions& options) {

@@ -73,9 +73,30 @@ public:
     // Ends the document. The compiler is spent afterwards: call once.
     CompileResult finish();
 
+    // What it took so far, in the units of budget.hpp.
+    std::uint64_t work() const;
+
 private:
     struct State;
     std::unique_ptr<State> state_;
+};
+
+// A whole document, compiled bit by bit, so that the caller can do other things between.
+class StepwiseCompiler {
+public:
+    // `document` must stay as it is until the result is there.
+    StepwiseCompiler(std::string_view document, const CompileOptions& options) : document_(document), compiler_(options) {}
+
+    // Compiles the next few KiB: what they took, in the units of budget.hpp. Precondition: !done().
+    std::uint64_t step();
+    bool done() const { return done_; }
+    CompileResult& result() { return result_; }
+
+private:
+    std::string_view document_;
+    Compiler compiler_;
+    CompileResult result_;
+    bool done_ = false;
 };
 
 // The whole document in one call.

@@ -14,6 +14,7 @@ constexpr std::size_t longest_interpolation = 1024;
 constexpr unsigned most_parentheses =
     32;  // open in one $(...): no expression has more, and giving up early keeps time linear
 constexpr std::size_t carry_step = 4096;
+constexpr std::uint64_t candidate_cost = 8;  // bytes of each word that may stand there
 
 enum class Start : std::uint8_t { no, partly, yes };
 
@@ -65,6 +66,7 @@ void Scanner::finish() {
 std::size_t Scanner::scan(std::string_view bytes, bool last) {
     std::size_t at = 0, text = 0;
     while ((at = find_candidate(bytes, at)) < bytes.size()) {
+        examined_ += candidate_cost;
         Match found = match(bytes.substr(at), last);
         if (found.outcome == Match::Outcome::more) break;
         if (found.outcome == Match::Outcome::no) {
@@ -85,24 +87,28 @@ std::size_t Scanner::scan(std::string_view bytes, bool last) {
 void Scanner::emit(Token::Kind kind, std::string_view bytes, std::size_t from, std::size_t to) {
     if (from == to) return;
     std::string_view raw = bytes.substr(from, to - from);
+    ++tokens_;
     sink_.token({kind, base_ + from, line_, raw});
     line_ += count_lines(raw);
 }
 
 // Most '<' of a page begin a tag of HTML: the byte behind it tells.
-std::size_t Scanner::find_candidate(std::string_view bytes, std::size_t from) const {
+std::size_t Scanner::find_candidate(std::string_view bytes, std::size_t from) {
     if (!sink_.wants_interpolation && !sink_.wants_end_comment) {
         while ((from = bytes.find('<', from)) < bytes.size()) {
             if (from + 1 == bytes.size() || may_follow(bytes[from + 1])) return from;
             ++from;
+            ++examined_;
         }
         return bytes.size();
     }
+    std::size_t begin = from;
     for (; from < bytes.size(); ++from) {
         char c = bytes[from];
         if (c == '<' || (c == '$' && sink_.wants_interpolation) || (c == '-' && sink_.wants_end_comment))
             break;
     }
+    examined_ += from - begin;
     return from;
 }
 
@@ -131,6 +137,7 @@ Scanner::Match Scanner::match_tag(std::string_view rest, Token::Kind kind, bool 
     char quote = progress_.quote;
     for (; at < rest.size(); ++at) {
         char c = rest[at];
+        ++examined_;
         if (at >= longest_tag_) return {Match::Outcome::yes, Token::Kind::broken, at};
         if (c == '<') {
             Start open = starts(rest.substr(at), "<esi:"), close = starts(rest.substr(at), "</esi:");
@@ -190,6 +197,7 @@ Scanner::Match Scanner::match_interpolation(std::string_view rest, bool last) {
     char quote = '\0';
     for (; at < rest.size(); ++at) {
         char c = rest[at];
+        ++examined_;
         if (at >= longest_interpolation || (c == '<' && quote == '\0')) return {};
         if (quote != '\0') {
             if (c == '\\') {

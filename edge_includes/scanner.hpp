@@ -49,6 +49,10 @@ public:
     void feed(std::string_view chunk);
     void finish();
 
+    // How many tokens there were, and how many bytes were looked at one by one to find them: what a document costs.
+    std::uint64_t tokens() const { return tokens_; }
+    std::uint64_t examined() const { return examined_; }
+
 private:
     // What stands at the beginning of `rest`.
     struct Match {
@@ -63,12 +67,12 @@ private:
     };
 
     std::size_t scan(std::string_view bytes, bool last);
-    std::size_t find_candidate(std::string_view bytes, std::size_t from) const;
+    std::size_t find_candidate(std::string_view bytes, std::size_t from);
     Match match(std::string_view rest, bool last);
     Match match_tag(std::string_view rest, Token::Kind kind, bool last);
     Match match_comment(std::string_view rest, bool last) const;
     Match match_script(std::string_view rest, bool last) const;
-    static Match match_interpolation(std::string_view rest, bool last);
+    Match match_interpolation(std::string_view rest, bool last);
     void emit(Token::Kind kind, std::string_view bytes, std::size_t from, std::size_t to);
 
     TokenSink& sink_;
@@ -77,6 +81,8 @@ private:
     std::uint64_t base_ = 0;  // document offset of the first byte not yet handed on
     std::uint32_t line_ = 1;  // there
     TagProgress progress_;
+    std::uint64_t tokens_ = 0;
+    std::uint64_t examined_ = 0;
 };
 
 }  // namespace larder::esi

@@ -3,6 +3,7 @@
 
 #include <charconv>
 #include <cstring>
+#include <vector>
 
 namespace larder::esi {
 
@@ -209,6 +210,51 @@ std::optional<double> decimal_of(std::string_view text) {
         std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
     if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
     return value;
+}
+
+namespace {
+
+// Knuth, Morris and Pratt. `at(i)` gives a byte of the text, `of(i)` one of the part, in the order of the search.
+template <typename At, typename Of>
+std::size_t search(std::size_t size, At at, std::size_t part_size, Of of) {
+    if (part_size == 0) return 0;
+    if (part_size > size) return std::string_view::npos;
+    std::vector<std::uint32_t> shorter(part_size);  // the longest beginning of the part that also ends at i
+    for (std::size_t i = 1, matched = 0; i < part_size; ++i) {
+        while (matched > 0 && of(i) != of(matched)) matched = shorter[matched - 1];
+        if (of(i) == of(matched)) ++matched;
+        shorter[i] = static_cast<std::uint32_t>(matched);
+    }
+    for (std::size_t i = 0, matched = 0; i < size; ++i) {
+        while (matched > 0 && at(i) != of(matched)) matched = shorter[matched - 1];
+        if (at(i) == of(matched)) ++matched;
+        if (matched == part_size) return i + 1 - part_size;
+    }
+    return std::string_view::npos;
+}
+
+}  // namespace
+
+// std::string_view::find takes the product of both sizes for some texts.
+std::size_t find_text(std::string_view text, std::string_view part, std::size_t from) {
+    if (from > text.size()) return std::string_view::npos;
+    if (part.empty()) return from;
+    const void* found = memmem(text.data() + from, text.size() - from, part.data(), part.size());
+    return found == nullptr ? std::string_view::npos
+                            : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+}
+
+std::size_t find_last(std::string_view text, std::string_view part) {
+    auto at = [text](std::size_t i) { return text[text.size() - 1 - i]; };
+    auto of = [part](std::size_t i) { return part[part.size() - 1 - i]; };
+    std::size_t from_end = search(text.size(), at, part.size(), of);
+    return from_end == std::string_view::npos ? from_end : text.size() - from_end - part.size();
+}
+
+std::size_t find_any_case(std::string_view text, std::string_view part) {
+    return search(
+        text.size(), [text](std::size_t i) { return lower(text[i]); }, part.size(),
+        [part](std::size_t i) { return lower(part[i]); });
 }
 
 std::string_view trim(std::string_view text) {

@@ -30,6 +30,11 @@ std::optional<std::int64_t> integer_of(std::string_view text);
 // The same with an optional fraction: "1.5". No exponents, no "inf".
 std::optional<double> decimal_of(std::string_view text);
 
+// Where `part` stands in `text`, from `from` on; npos if nowhere. Time is linear in both, whatever they hold.
+std::size_t find_text(std::string_view text, std::string_view part, std::size_t from = 0);
+std::size_t find_last(std::string_view text, std::string_view part);
+std::size_t find_any_case(std::string_view text, std::string_view part);
+
 std::string_view trim(std::string_view text);
 bool equal_ignoring_case(std::string_view a, std::string_view b);
 char lower(char c);

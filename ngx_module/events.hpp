@@ -42,6 +42,7 @@ public:
         event_.log = log;
     }
     void post() { ngx_post_event(&event_, &ngx_posted_events); }  // as often as you like: it runs once
+    void post_next() { ngx_post_event(&event_, &ngx_posted_next_events); }  // ... of the next turn, unless it is posted already
     void start_timer(ngx_msec_t ms) { ngx_add_timer(&event_, ms); }
     void cancel() {
         if (event_.timer_set) ngx_del_timer(&event_);

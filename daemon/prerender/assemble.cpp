@@ -1,23 +1,15 @@
-// Drives edge_includes' assembler: every fragment is requested as soon as it is known, then awaited in turn.
+// Every fragment is requested as soon as it is known, then awaited in turn.
 #include "assemble.hpp"
 
-#include <deque>
-#include <map>
+#include <spdlog/spdlog.h>
 
-#include "cache/response/fields.hpp"
-#include "edge_includes/assembler.hpp"
-#include "edge_includes/include_url.hpp"
+#include <deque>
+
+#include "daemon/render/plan.hpp"
 
 namespace larder::daemon {
 
 namespace {
-
-// A page's content in order: text, or the place of a fragment.
-struct Piece {
-    std::string text;
-    std::optional<esi::FragmentId> place;
-};
-using Pieces = std::vector<Piece>;
 
 // A visitor without cookies and headers.
 class FirstVisit : public esi::Environment {
@@ -36,124 +28,120 @@ private:
     const std::int64_t now_s_;
 };
 
-std::optional<PageAddress> fragment_address(std::string_view url, const PageAddress& page) {
-    esi::IncludeUrl resolved = esi::resolve_include_url(url, {page.scheme, page.host, page.path});
-    if (!resolved.ok() || resolved.remote) return std::nullopt;
-    return parse_page_url(page.scheme + "://" + page.host + resolved.target);
+bool reads_form_token(std::string_view plan) {
+    return (esi::PlanView::trusted(plan).reads() & esi::reads_form_token) != 0;
+}
+
+const char* limit_met(const esi::PageTree& tree, const esi::Budget& budget) {
+    if (tree.cut() == esi::Cut::output) return "it is too long";
+    if (tree.cut() != esi::Cut::no || budget.exceeded() != esi::Exceeded::nothing)
+        return "it takes more work or memory than a page may";
+    return nullptr;
+}
+
+esi::PageLimits limits_of(const Policy& policy) {
+    esi::PageLimits limits;
+    limits.depth = policy.esi_max_depth;
+    limits.includes = policy.esi_max_includes;
+    return limits;
 }
 
 }  // namespace
 
-struct PageAssembler::Assembly {
+// What a page asks for while it is made.
+struct PageAssembler::Assembly : esi::PageHost {
     struct Fetch {
-        esi::FragmentId id = 0;
-        std::optional<PageAddress> address;
+        esi::FetchId id;
+        PageAddress address;
     };
 
-    std::vector<Pieces> lists{1};                    // the page's own is the first
-    std::vector<std::size_t> open{0};                // those being appended to, the innermost last
-    std::map<esi::FragmentId, std::size_t> list_of;  // places whose content is a list
-    std::map<esi::FragmentId, std::string> body_of;  // places whose content is a fragment
-    std::deque<Fetch> fetches;                       // requested, not awaited yet
+    Assembly(PageAssembler& the_assembler, const PageAddress& the_page) : assembler(the_assembler), page(the_page) {}
 
-    Pieces& current() { return lists[open.back()]; }
-
-    void append_to(std::string& out, std::size_t list) const {
-        for (const Piece& piece : lists[list]) {
-            out += piece.text;
-            if (!piece.place) continue;
-            if (auto inner = list_of.find(*piece.place); inner != list_of.end()) {
-                append_to(out, inner->second);
-            } else if (auto body = body_of.find(*piece.place); body != body_of.end()) {
-                out += body->second;
-            }
-        }
+    std::optional<PageAddress> address_of(const std::string& target) const {
+        return parse_page_url(page.scheme + "://" + page.host + target);
     }
+
+    // maxwait is for visitors: nobody waits for a file.
+    const char* fetch(esi::FetchId id, const std::string& target, const esi::IncludeAttributes&) override {
+        auto address = address_of(target);
+        if (!address) return "it is no URL of a page";
+        assembler.source_.request(*address, assembler.policy_, assembler.since_ms_);
+        fetches.push_back({id, std::move(*address)});
+        return nullptr;
+    }
+    void refused(std::string_view url, const char* reason) override {
+        why = esi::redact_url(url) + ": " + reason;
+    }
+    void left_out() override { has_holes = true; }
+    void uses(std::string_view plan) override { wants_form_token = wants_form_token || reads_form_token(plan); }
+    void reported(const esi::Report& report) override {
+        spdlog::warn("prerender: ESI of a fragment of {}{}, line {}: {}", page.host, page.path, report.line, report.text);
+    }
+
+    PageAssembler& assembler;
+    const PageAddress& page;
+    std::deque<Fetch> fetches;        // requested, not awaited yet
+    std::deque<std::string> entries;  // of fragments: nodes stay where they are
+    std::string why;
+    bool has_holes = false, wants_form_token = false;
 };
 
 PageAssembler::PageAssembler(PageSource& source, Policy policy, UnixMs since_ms, UnixMs deadline_ms)
     : source_(source), policy_(std::move(policy)), since_ms_(since_ms), deadline_ms_(deadline_ms) {}
 
-std::optional<std::string> PageAssembler::assemble(const EntryView& entry, const PageAddress& page,
-                                                   std::string& why) {
-    return assemble(entry, page, 0, why);
+// Waits for the fragment that was asked for first.
+void PageAssembler::await_one(esi::PageTree& tree, Assembly& made) {
+    Assembly::Fetch fetch = std::move(made.fetches.front());
+    made.fetches.pop_front();
+    auto bytes = source_.await(fetch.address, since_ms_, deadline_ms_, made.why);
+    if (!bytes) return tree.failed(fetch.id, 0);
+    made.entries.push_back(std::move(*bytes));
+    EntryView entry = EntryView::trusted(made.entries.back());
+    std::uint16_t status = entry.head().status;
+    const char* fault = nullptr;
+    bool good = status >= 200 && status < 300;
+    if (good && !entry.plan().empty() && !esi::PlanView::parse(entry.plan(), entry.body().size(), &fault)) {
+        made.why = fault;
+        good = false;
+    }
+    if (good)
+        tree.arrived(fetch.id, entry.body(), entry.plan(), fetch.address.path);
+    else
+        tree.failed(fetch.id, status);
 }
 
-std::optional<std::string> PageAssembler::assemble(const EntryView& entry, const PageAddress& page,
-                                                   unsigned depth, std::string& why) {
+std::optional<std::string> PageAssembler::assemble(const EntryView& entry, const PageAddress& page, std::string& why) {
     if (entry.plan().empty()) return std::string(entry.body());
-    if (depth > policy_.esi_max_depth) {
-        why = "its fragments are nested too deeply";
-        return std::nullopt;
-    }
     const char* fault = nullptr;
-    auto plan = esi::PlanView::parse(entry.plan(), entry.body().size(), &fault);
-    if (!plan) {
+    if (!esi::PlanView::parse(entry.plan(), entry.body().size(), &fault)) {
         why = fault;
         return std::nullopt;
     }
-    if ((plan->reads() & esi::reads_form_token) != 0) {
-        why = "it holds a form's token, which is each visitor's own";
-        return std::nullopt;
-    }
     FirstVisit visit(page);
-    esi::Assembler assembler(*plan, visit, {.fetches = policy_.esi_max_includes});
-    Assembly made;
+    Assembly made(*this, page);
+    esi::PageTree tree(entry.body(), entry.plan(), page.path, visit, made, limits_of(policy_), compile_options(policy_, entry.header("Content-Type")));
+    made.wants_form_token = reads_form_token(entry.plan());
+    esi::PageTree::Reader reader(tree);
+    std::string out;
     for (;;) {
-        esi::Step step = assembler.step();
-        switch (step.kind) {
-            case esi::Step::Kind::literal:
-                made.current().push_back({std::string(entry.body().substr(step.offset, step.length)), {}});
-                break;
-            case esi::Step::Kind::text:
-                made.current().push_back({std::string(step.text), {}});
-                break;
-            case esi::Step::Kind::emit:
-                made.current().push_back({{}, step.id});
-                break;
-            case esi::Step::Kind::open:
-                made.list_of[step.id] = made.lists.size();
-                made.open.push_back(made.lists.size());
-                made.lists.emplace_back();
-                break;
-            case esi::Step::Kind::close:
-                made.open.pop_back();
-                break;
-            case esi::Step::Kind::fetch: {
-                // maxwait is for visitors: nobody waits for a file.
-                auto address = fragment_address(step.text, page);
-                Policy policy = policy_;
-                if (step.attributes.process) policy.esi = EsiMode::on;
-                if (address) source_.request(*address, policy, since_ms_);
-                made.fetches.push_back({step.id, address});
-                break;
-            }
-            case esi::Step::Kind::idle: {
-                if (made.fetches.empty()) {
-                    why = "its plan waits for nothing";
-                    return std::nullopt;
-                }
-                Assembly::Fetch fetch = std::move(made.fetches.front());
-                made.fetches.pop_front();
-                auto bytes = fetch.address ? source_.await(*fetch.address, since_ms_, deadline_ms_, why)
-                                           : std::nullopt;
-                std::uint16_t status = bytes ? EntryView::trusted(*bytes).head().status : 0;
-                auto body = status >= 200 && status < 300
-                                ? assemble(EntryView::trusted(*bytes), *fetch.address, depth + 1, why)
-                                : std::nullopt;
-                if (body) made.body_of[fetch.id] = std::move(*body);
-                assembler.outcome(fetch.id, made.body_of.contains(fetch.id), status);
-                break;
-            }
-            case esi::Step::Kind::page_error:
-                why = "a fragment failed" + (why.empty() ? "" : ": " + why);
-                return std::nullopt;
-            case esi::Step::Kind::done: {
-                std::string out;
-                made.append_to(out, 0);
-                return out;
-            }
+        tree.run();
+        esi::PageTree::Output next;
+        while ((next = reader.next()).kind == esi::PageTree::Output::Kind::text) out += next.text;
+        if (made.wants_form_token)
+            why = "it holds a form's token, which is each visitor's own";
+        else if (made.has_holes)
+            why = "a fragment failed" + (made.why.empty() ? "" : ": " + made.why);
+        else if (const char* limit = limit_met(tree, tree.budget()))
+            why = limit;
+        else if (next.kind == esi::PageTree::Output::Kind::end)
+            return out;
+        else if (made.fetches.empty())
+            why = "its plan waits for nothing";
+        else {
+            await_one(tree, made);
+            continue;
         }
+        return std::nullopt;
     }
 }
 

@@ -6,6 +6,7 @@
 
 #include "cache/entry.hpp"
 #include "daemon/prerender/page_source.hpp"
+#include "edge_includes/page_tree.hpp"
 
 namespace larder::daemon {
 
@@ -19,8 +20,7 @@ public:
 private:
     struct Assembly;
 
-    std::optional<std::string> assemble(const EntryView& entry, const PageAddress& page, unsigned depth,
-                                        std::string& why);
+    void await_one(esi::PageTree& tree, Assembly& made);
 
     PageSource& source_;
     const Policy policy_;

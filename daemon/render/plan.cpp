@@ -3,7 +3,6 @@
 
 #include "cache/request/key.hpp"
 #include "cache/response/fields.hpp"
-#include "edge_includes/compile.hpp"
 #include "edge_includes/page_functions.hpp"
 #include "edge_includes/plan/plan.hpp"
 
@@ -19,15 +18,19 @@ std::string_view header(const std::vector<NamedValue>& headers, std::string_view
 }
 
 esi::CompileResult compile_text(const Storability& storability, const Policy& policy, std::string_view text) {
+    return esi::compile(text, compile_options(policy, header(storability.headers, "content-type")));
+}
+
+}  // namespace
+
+esi::CompileOptions compile_options(const Policy& policy, std::string_view content_type) {
     esi::CompileOptions options;
     options.limits.document_bytes = policy.max_body;
     options.limits.includes = policy.esi_max_includes;
     options.host_functions = esi::page_functions;
-    options.syntax = esi::syntax_of(header(storability.headers, "content-type"));
-    return esi::compile(text, options);
+    options.syntax = esi::syntax_of(content_type);
+    return options;
 }
-
-}  // namespace
 
 bool compile_plan(const Storability& storability, const Policy& policy, std::string_view body,
                   std::string& plan, std::string& why) {

@@ -7,8 +7,12 @@
 
 #include "cache/entry.hpp"
 #include "cache/response/storable.hpp"
+#include "edge_includes/compile.hpp"
 
 namespace larder::daemon {
+
+// For documents of this type.
+esi::CompileOptions compile_options(const Policy& policy, std::string_view content_type);
 
 // The plan for the entry; empty when the body holds no ESI. False, and the reason in *why, when a document that must be
 // compiled cannot be: such an answer isn't stored.

@@ -60,36 +60,12 @@ bool Value::truthy() const {
     return false;
 }
 
-bool Budget::spend(std::uint32_t amount) {
-    if (amount > work) {
-        work = 0;
-        out_of_work = true;
-        return false;
-    }
-    work -= amount;
-    return true;
-}
-
 char* Evaluator::allocate(std::size_t size, std::size_t alignment) {
-    if (size > budget_.text_bytes) {
-        budget_.out_of_memory = true;
+    if (!budget_.memory().fits(size)) {
+        budget_.note(Exceeded::memory);
         return nullptr;
     }
-    budget_.text_bytes -= static_cast<std::uint32_t>(size);
-    return static_cast<char*>(memory_.allocate(std::max<std::size_t>(size, 1), alignment));
-}
-
-bool Evaluator::spend_on(std::string_view text) {
-    return budget_.spend(1 + static_cast<std::uint32_t>(text.size() / 64));
-}
-
-bool Evaluator::spend_on_search(std::string_view text, std::string_view part) {
-    std::uint64_t cost = 1 + static_cast<std::uint64_t>(text.size()) * part.size() / 4096;
-    return budget_.spend(static_cast<std::uint32_t>(std::min<std::uint64_t>(cost, UINT32_MAX)));
-}
-
-bool Evaluator::spend_on_items(std::size_t count) {
-    return budget_.spend(1 + static_cast<std::uint32_t>(count / 8));
+    return static_cast<char*>(budget_.memory().allocate(std::max<std::size_t>(size, 1), alignment));
 }
 
 Value Evaluator::make_text(std::string_view text, Escape safe_for) {
@@ -263,9 +239,9 @@ private:
         if (!evaluator_.spend_on(a) || !evaluator_.spend_on(b)) return false;
         switch (code) {
             case Node::has:
-                return evaluator_.spend_on_search(a, b) && a.find(b) != std::string_view::npos;
+                return find_text(a, b) != std::string_view::npos;
             case Node::has_any_case:
-                return evaluator_.spend_on_search(a, b) && has_any_case(a, b);
+                return find_any_case(a, b) != std::string_view::npos;
             case Node::matches:
             case Node::matches_any_case:
                 return match(a, b, code == Node::matches_any_case);
@@ -298,16 +274,12 @@ private:
         }
     }
 
-    static bool has_any_case(std::string_view text, std::string_view part) {
-        auto same = [](char x, char y) { return lower(x) == lower(y); };
-        return std::search(text.begin(), text.end(), part.begin(), part.end(), same) != text.end();
-    }
-
     bool match(std::string_view subject, std::string_view pattern, bool any_case) {
         std::array<std::string_view, max_groups> groups;
-        if (!evaluator_.budget_.spend(match_cost)) return false;
-        std::size_t count = match_pattern(pattern, any_case, subject, groups);
-        if (count == 0) return false;
+        Budget& budget = evaluator_.budget_;
+        PatternWork work{budget.expression_left()};
+        std::size_t count = match_pattern(pattern, any_case, subject, groups, work);
+        if (!budget.spend(work.used) || count == 0) return false;
         if (groups_ != nullptr) {
             std::array<Value, max_groups> values;
             for (std::size_t i = 0; i < count; ++i) values[i] = text_value(groups[i]);
@@ -327,7 +299,7 @@ private:
 
     Value join(const Value& left, const Value& right) {
         std::size_t count = left.items.size() + right.items.size();
-        if (!evaluator_.budget_.spend(static_cast<std::uint32_t>(count))) return {};
+        if (!evaluator_.budget_.spend(count)) return {};
         char* room = evaluator_.allocate(count * sizeof(Value), alignof(Value));
         if (room == nullptr) return {};
         auto* items = reinterpret_cast<Value*>(room);
@@ -372,7 +344,7 @@ private:
         std::size_t size = 0;
         for (std::string_view part : parts) size += part.size();
         char* out = evaluator_.allocate(size);
-        if (out == nullptr || !evaluator_.budget_.spend(1 + static_cast<std::uint32_t>(size / 64))) return {};
+        if (out == nullptr || !evaluator_.budget_.spend(1 + size / 64)) return {};
         std::string_view text(out, size);
         for (std::string_view part : parts) out = std::copy(part.begin(), part.end(), out);
         return text_value(text);
@@ -415,7 +387,7 @@ private:
         if (__builtin_sub_overflow(*to, *from, &distance) || distance > 999 || distance < -999) return {};
         auto count = static_cast<std::size_t>(distance * step) + 1;
         char* room = evaluator_.allocate(count * sizeof(Value), alignof(Value));
-        if (room == nullptr || !evaluator_.budget_.spend(static_cast<std::uint32_t>(count))) return {};
+        if (room == nullptr || !evaluator_.budget_.spend(count)) return {};
         auto* items = reinterpret_cast<Value*>(room);
         for (std::size_t i = 0; i < count; ++i)
             new (items + i) Value(integer_value(*from + step * static_cast<std::int64_t>(i)));
@@ -493,10 +465,13 @@ private:
 
     // A loop can assign often, which makes looking up dear: that costs work, too.
     const Value* assigned(std::string_view name) {
-        std::size_t steps = 0;
-        const Scope* scope = scope_;
-        for (; scope != nullptr && scope->name != name; scope = scope->outer) ++steps;
-        return scope != nullptr && evaluator_.spend_on_items(steps) ? &scope->value : nullptr;
+        for (const Scope* scope = scope_; scope != nullptr;) {
+            for (unsigned i = 0; i < 8 && scope != nullptr; ++i, scope = scope->outer) {
+                if (scope->name == name) return &scope->value;
+            }
+            if (!evaluator_.budget_.spend(1)) return nullptr;
+        }
+        return nullptr;
     }
 
     // A list's item by number (from 0, negative from the end), a dictionary's by key.
@@ -515,7 +490,6 @@ private:
         return value.items[static_cast<std::size_t>(*index < 0 ? *index + size : *index)];
     }
 
-    static constexpr std::uint32_t match_cost = 100;
     static constexpr std::uint32_t host_call_cost = 100;
 
     Evaluator& evaluator_;
@@ -528,8 +502,9 @@ private:
 Value Evaluator::evaluate(std::string_view packed, const Scope* scope, Value* groups) {
     NodeReader reader(packed);
     Run run(*this, scope, groups);
+    budget_.begin_expression();
     Value value = run.node(reader);
-    return run.lost() || budget_.out_of_work ? Value{} : value;
+    return budget_.end_expression() && !run.lost() ? value : Value{};
 }
 
 Value Evaluator::escaped(Escape escape, std::string_view text) {

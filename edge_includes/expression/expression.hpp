@@ -1,17 +1,17 @@
 // Expressions: tests of <esi:when>, values of <esi:assign>, and $(VAR{key}|default) in text and attributes.
 //
 // Parsed once, at compile time, into packed bytes (prefix order); evaluated at serve time straight from them.
-// Evaluation is bounded in work, memory and depth by the Evaluator's budget. Syntax and semantics:
+// Evaluation is bounded in work and memory by the page's budget, and in depth. Syntax and semantics:
 // docs/esi.md, after ESI 1.0 section 4.
 #pragma once
 
 #include <cstdint>
-#include <memory_resource>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "edge_includes/budget.hpp"
 #include "edge_includes/expression/environment.hpp"
 #include "edge_includes/plan/plan.hpp"
 
@@ -90,21 +90,10 @@ struct Scope {
     const Scope* outer;
 };
 
-// What an assembly may still spend.
-struct Budget {
-    std::uint32_t work;
-    std::uint32_t text_bytes;
-    bool out_of_work = false;
-    bool out_of_memory = false;
-
-    bool spend(std::uint32_t amount);
-};
-
 class Evaluator {
 public:
-    // All three must outlive every value.
-    Evaluator(Environment& environment, std::pmr::memory_resource& memory, Budget& budget)
-        : environment_(environment), memory_(memory), budget_(budget) {}
+    // Both must outlive every value: values live in the budget's memory.
+    Evaluator(Environment& environment, Budget& budget) : environment_(environment), budget_(budget) {}
 
     // Precondition: valid_expression(packed). `groups`, if not null, receives the list of groups when a
     // `matches` in the expression matched.
@@ -115,10 +104,9 @@ public:
 
     // For functions: all of these give undefined (null, false) once the budget is spent.
     char* allocate(std::size_t size, std::size_t alignment = 1);
-    bool spend_on(std::string_view text);  // work in proportion to the text
-    bool spend_on_search(std::string_view text,
-                         std::string_view part);  // in proportion to the worst case of a search
-    bool spend_on_items(std::size_t count);
+    bool spend(std::uint64_t work) { return budget_.spend(work); }
+    bool spend_on(std::string_view text) { return spend(1 + text.size() / 32); }  // reading or writing it
+    bool spend_on_items(std::size_t count) { return spend(1 + count / 8); }
     Value make_text(std::string_view text, Escape safe_for = Escape::none);
     Value make_list(std::span<const Value> items);
     Value escaped(Escape escape, std::string_view text);
@@ -126,7 +114,6 @@ public:
 private:
     class Run;
     Environment& environment_;
-    std::pmr::memory_resource& memory_;
     Budget& budget_;
 };
 

@@ -72,15 +72,11 @@ Value substring(FunctionCall& call) {
 Value position(std::size_t at) {
     return at == std::string_view::npos ? integer_value(-1) : size_value(at);
 }
-bool may_search(FunctionCall& call) {
-    return call.evaluator.spend_on_search(call.text(0), call.text(1));
-}
-
 Value index_of(FunctionCall& call) {
-    return may_search(call) ? position(call.text(0).find(call.text(1))) : Value{};
+    return position(find_text(call.text(0), call.text(1)));
 }
 Value last_index_of(FunctionCall& call) {
-    return may_search(call) ? position(call.text(0).rfind(call.text(1))) : Value{};
+    return position(find_last(call.text(0), call.text(1)));
 }
 Value starts_with(FunctionCall& call) {
     return boolean_value(call.text(0).starts_with(call.text(1)));
@@ -110,10 +106,9 @@ Value replace(FunctionCall& call) {
     std::string_view text = call.text(0), old = call.text(1), fresh = call.text(2);
     auto most = call.arguments.size() > 3 ? integer(call.arguments[3]) : std::optional<std::int64_t>(1 << 20);
     if (old.empty() || !most || *most <= 0) return text_value(text);
-    if (!call.evaluator.spend_on_search(text, old)) return {};
     std::size_t count = 0;
     auto limit = static_cast<std::size_t>(*most);
-    for (std::size_t at = 0; count < limit && (at = text.find(old, at)) != std::string_view::npos;
+    for (std::size_t at = 0; count < limit && (at = find_text(text, old, at)) != std::string_view::npos;
          at += old.size())
         ++count;
     if (count == 0) return text_value(text);
@@ -122,7 +117,7 @@ Value replace(FunctionCall& call) {
     if (out == nullptr) return {};
     std::string_view result(out, size);
     for (; count > 0; --count) {
-        std::size_t at = text.find(old);
+        std::size_t at = find_text(text, old);
         out = std::copy_n(text.begin(), at, out);
         out = std::copy(fresh.begin(), fresh.end(), out);
         text.remove_prefix(at + old.size());
@@ -286,10 +281,9 @@ Value format_time(FunctionCall& call) {
 Value split(FunctionCall& call) {
     std::string_view text = call.text(0);
     std::string_view separator = call.arguments.size() > 1 ? call.text(1) : " ";
-    if (!call.evaluator.spend_on_search(text, separator)) return {};
     std::vector<Value> parts;
     while (!separator.empty() && parts.size() < 999) {
-        std::size_t at = text.find(separator);
+        std::size_t at = find_text(text, separator);
         if (at == std::string_view::npos) break;
         parts.push_back(text_value(text.substr(0, at)));
         text.remove_prefix(at + separator.size());

@@ -1,5 +1,8 @@
 // Regular expressions of `matches`, on PCRE2. Compiled ones are kept per thread, as pages use the same few
 // over and over.
+//
+// PCRE2's own match limit starts anew at each byte of the subject where a match may begin, and does not count the bytes that a
+// repeat runs over. So patterns are compiled with callouts before each of their items: these count.
 #include "edge_includes/expression/pattern.hpp"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -17,9 +20,10 @@ namespace {
 
 constexpr std::size_t longest_pattern = 512;
 constexpr std::size_t kept_patterns = 64;
-constexpr std::uint32_t match_limit =
-    20'000;  // PCRE2's count of backtracking steps; well under a millisecond
 constexpr std::uint32_t heap_limit_kib = 256;
+constexpr std::uint64_t start_work = 10;       // of any match
+constexpr std::uint64_t compile_work = 2'000;  // of a pattern of any length
+constexpr std::uint64_t bytes_per_unit = 64;   // that one item of a pattern may run over
 
 struct Free {
     void operator()(pcre2_code* code) const { pcre2_code_free(code); }
@@ -34,45 +38,53 @@ PCRE2_SPTR units(std::string_view text) {
 
 Code compile_pattern(std::string_view pattern, bool any_case) {
     std::uint32_t options =
-        PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UTF | PCRE2_DOLLAR_ENDONLY | (any_case ? PCRE2_CASELESS : 0u);
+        PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UTF | PCRE2_AUTO_CALLOUT | PCRE2_DOLLAR_ENDONLY | (any_case ? PCRE2_CASELESS : 0u);
     int error = 0;
     PCRE2_SIZE at = 0;
     return Code(pcre2_compile(units(pattern), pattern.size(), options, &error, &at, nullptr));
 }
 
 // An invalid pattern is kept too (as null), so that it is compiled once.
-const pcre2_code* kept_code(std::string_view pattern, bool any_case) {
+const pcre2_code* kept_code(std::string_view pattern, bool any_case, PatternWork& work) {
     thread_local std::unordered_map<std::string, Code> kept;
     std::string key = (any_case ? "i" : "c") + std::string(pattern);
     auto found = kept.find(key);
-    if (found == kept.end()) {
-        if (kept.size() >= kept_patterns) kept.clear();
-        found = kept.emplace(std::move(key), compile_pattern(pattern, any_case)).first;
-    }
-    return found->second.get();
+    if (found != kept.end()) return found->second.get();
+    work.used += compile_work;
+    if (work.used > work.most) return nullptr;
+    if (kept.size() >= kept_patterns) kept.clear();
+    return kept.emplace(std::move(key), compile_pattern(pattern, any_case)).first->second.get();
 }
 
-pcre2_match_context* limits() {
-    thread_local std::unique_ptr<pcre2_match_context, Free> context = [] {
+int count_item(pcre2_callout_block* at, void* data) {
+    auto* work = static_cast<PatternWork*>(data);
+    work->used += 1 + (at->subject_length - at->current_position) / bytes_per_unit;
+    return work->used > work->most ? PCRE2_ERROR_CALLOUT : 0;
+}
+
+pcre2_match_context* context() {
+    thread_local std::unique_ptr<pcre2_match_context, Free> kept = [] {
         std::unique_ptr<pcre2_match_context, Free> made(pcre2_match_context_create(nullptr));
-        if (made) {
-            pcre2_set_match_limit(made.get(), match_limit);
-            pcre2_set_heap_limit(made.get(), heap_limit_kib);
-        }
+        if (made) pcre2_set_heap_limit(made.get(), heap_limit_kib);
         return made;
     }();
-    return context.get();
+    return kept.get();
 }
 
 }  // namespace
 
 std::size_t match_pattern(std::string_view pattern, bool any_case, std::string_view subject,
-                          std::array<std::string_view, max_groups>& groups) {
-    if (pattern.size() > longest_pattern || limits() == nullptr) return 0;
-    const pcre2_code* code = kept_code(pattern, any_case);
+                          std::array<std::string_view, max_groups>& groups, PatternWork& work) {
+    work.used += start_work + subject.size() / bytes_per_unit;
+    if (pattern.size() > longest_pattern || context() == nullptr) return 0;
+    const pcre2_code* code = kept_code(pattern, any_case, work);
     std::unique_ptr<pcre2_match_data, Free> data(pcre2_match_data_create(max_groups, nullptr));
-    if (code == nullptr || !data) return 0;
-    int count = pcre2_match(code, units(subject), subject.size(), 0, 0, data.get(), limits());
+    int count = PCRE2_ERROR_NOMATCH;
+    if (code != nullptr && data) {
+        pcre2_set_callout(context(), count_item, &work);
+        count = pcre2_match(code, units(subject), subject.size(), 0, 0, data.get(), context());
+    }
+    if (work.used > work.most) return 0;
     if (count < 0) return 0;
     std::size_t groups_found = count == 0 ? max_groups : static_cast<std::size_t>(count);
     const PCRE2_SIZE* ranges = pcre2_get_ovector_pointer(data.get());

@@ -7,6 +7,8 @@ namespace larder::esi {
 
 namespace {
 
+constexpr std::uint64_t lookup_work = 20;  // the host looks through the request's fields
+
 Value known(std::optional<std::string_view> text) {
     return text ? text_value(*text) : Value{};
 }
@@ -34,8 +36,8 @@ bool same_decoded(std::string_view encoded, std::string_view name) {
 }
 
 Value query_value(std::string_view query, std::optional<std::string_view> key, Evaluator& evaluator) {
-    if (!evaluator.spend_on(query)) return {};
     if (!key) return text_value(query);
+    if (!evaluator.spend(1 + query.size() / 4)) return {};  // arguments are decoded to be compared
     std::optional<std::string_view> raw = query_argument(query, *key);
     if (!raw) return {};
     if (raw->find_first_of("%+") == std::string_view::npos) return text_value(*raw);
@@ -56,6 +58,7 @@ Value agent_value(std::string_view agent, std::optional<std::string_view> key) {
 
 Value request_variable(Variable which, std::string_view name, std::optional<std::string_view> key,
                        Environment& environment, Evaluator& evaluator) {
+    if (!evaluator.spend(lookup_work)) return {};
     switch (which) {
         case Variable::cookie:
             return key ? known(environment.cookie(*key)) : Value{};

@@ -126,6 +126,7 @@ struct LocConf {
         ngx_msec_t timeout = 10'000;     // for a fragment that says no maxwait
         ngx_msec_t total = 30'000;       // for all of a page
         std::size_t output = 64u << 20;  // bytes of a page
+        std::size_t memory = 64u << 20;  // bytes that a page may need while it is made
         bool remote_addr = false;        // pages may know their visitor's address
     };
     Setting<Esi> esi;

@@ -48,10 +48,15 @@ char* set_esi(ngx_conf_t* cf, ngx_command_t*, void* conf) {
             if (!value || *value < 1024 || *value > (1u << 30))
                 return refuse(cf, "invalid output " + quoted(*output) + ": a size from 1k to 1g");
             esi.output = *value;
+        } else if (auto memory = named(args[i], "memory")) {
+            auto value = bytes(*memory);
+            if (!value || *value < (1u << 20) || *value > (4096ull << 20))
+                return refuse(cf, "invalid memory " + quoted(*memory) + ": a size from 1m to 4096m");
+            esi.memory = *value;
         } else {
             return refuse(cf, "unknown parameter " + quoted(args[i]) +
-                                  ": depth=N, includes=N, size=SIZE, timeout=TIME, "
-                                  "total=TIME, output=SIZE or remote_addr=on");
+                                  ": depth=N, includes=N, size=SIZE, timeout=TIME, total=TIME, "
+                                  "output=SIZE, memory=SIZE or remote_addr=on");
         }
     }
     loc->esi.own = esi;

@@ -7,22 +7,22 @@
 #include "ngx_module/page/page.hpp"
 
 #include <algorithm>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "cache/entry.hpp"
-#include "edge_includes/assembler.hpp"
-#include "edge_includes/include_url.hpp"
+#include "edge_includes/page_tree.hpp"
 #include "ngx_module/events.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/page/assembled.hpp"
 #include "ngx_module/page/compile.hpp"
 #include "ngx_module/page/environment.hpp"
 #include "ngx_module/page/late.hpp"
+#include "ngx_module/page/output.hpp"
 #include "ngx_module/page/page_header.hpp"
+#include "ngx_module/page/turn.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/headers.hpp"
 #include "ngx_module/request/subrequest.hpp"
@@ -31,17 +31,12 @@
 namespace larder::ngx {
 
 class Page;
-struct Document;
 
 // One URL being fetched for a page; several places may want it.
 struct Fetch {
-    enum class State : std::uint8_t { pending, good, failed };
-    struct Wanted {
-        Document* document;
-        esi::FragmentId id;
-    };
-
     Page* page = nullptr;
+    esi::FetchId id = 0;
+    bool pending = true;
     std::string target;
     std::string location;     // where it is now: the target, or where that redirected to
     std::string redirect_to;  // still to be asked
@@ -52,12 +47,7 @@ struct Fetch {
     std::int64_t age_s = 0, fresh_left_s = 0;
     bool is_private = false;
     bool purged = false;  // it is older than a purge of it
-    State state = State::pending;
-    std::uint16_t status = 0;
-    std::string_view body, plan;
-    std::vector<Wanted> wanted;
     Event timer;
-    bool counted = false;  // its end was told to those who want it
     std::optional<near_cache::Zone::Part>
         part;  // a fresh entry of the near cache, the same for all who share the page
 
@@ -66,62 +56,27 @@ struct Fetch {
     void failed() noexcept;
 };
 
-namespace {
+static esi::PageLimits limits_of(const LocConf::Esi& esi) {
+    esi::PageLimits limits;
+    limits.depth = esi.depth;
+    limits.includes = esi.includes;
+    limits.output = esi.output;
+    limits.budget.memory = esi.memory;
+    return limits;
+}
 
-struct Piece {
-    std::string_view data;
-    bool is_place = false;
-    esi::FragmentId place = 0;
-};
-
-struct Pieces {
-    std::vector<Piece> list;
-    std::size_t sent = 0;
-    bool closed = false;
-};
-
-}  // namespace
-
-// What stands where an include was: a fragment, or what the page says instead.
-struct Place {
-    Fetch* fetch = nullptr;  // good
-    std::unique_ptr<Document> nested;
-    Pieces instead;
-};
-
-struct Document {
-    std::string_view bytes, plan;
-    std::string path;
-    unsigned depth;
-    std::optional<esi::Assembler> assembler;  // none: no markup
-    Pieces pieces;
-    std::deque<Place> places;
-    std::vector<Pieces*> open;
-
-    Document(std::string_view document, std::string_view document_plan, std::string document_path,
-             unsigned document_depth, esi::Environment& environment, const esi::AssembleLimits& limits)
-        : bytes(document), plan(document_plan), path(std::move(document_path)), depth(document_depth) {
-        if (plan.empty()) {
-            pieces.list.push_back({document});
-            pieces.closed = true;
-        } else {
-            assembler.emplace(esi::PlanView::trusted(plan), environment, limits);
-        }
-        open.push_back(&pieces);
-    }
-
-    Place& place(esi::FragmentId id) {
-        while (places.size() <= id) places.emplace_back();
-        return places[id];
-    }
-};
-
-class Page {
+class Page : public esi::PageHost {
 public:
     Page(ngx_http_request_t* r, Ctx* ctx, std::string_view document, std::string_view plan)
-        : request_(r), ctx_(ctx), environment_(r, ctx) {
-        limits_.fetches = ctx->conf->esi.value().includes;
-        root_ = new_document(document, plan, std::string(view(r->uri)), 1);
+        : request_(r),
+          ctx_(ctx),
+          environment_(r, ctx),
+          plan_(plan),
+          tree_(document, plan, std::string(view(r->uri)), environment_, *this, limits_of(ctx->conf->esi.value()),
+                compile_options(r, *ctx->conf)),
+          reader_(tree_),
+          output_(r, tree_.budget().memory()) {
+        if (!plan.empty() && esi::PlanView::trusted(plan).reads() != esi::Reads{}) personal_ = true;
         event_.bind<&Page::work>(this, r->connection->log);
         total_.bind<&Page::on_total>(this, r->connection->log);
     }
@@ -129,16 +84,24 @@ public:
     Page& operator=(const Page&) = delete;
 
     ngx_int_t start() {
-        give_cookie(request_, ctx_, root_->plan);
-        run(*root_);
-        if (root_->pieces.closed && fetches_.empty()) {
+        give_cookie(request_, ctx_, plan_);
+        std::uint64_t slice = next_slice();
+        bool more = !run(slice);
+        ngx_int_t rc = NGX_OK;
+        if (!more && fetches_.empty()) rc = send();
+        end_slice(slice - tree_.budget().slice_left());
+        if (whole_ || rc == NGX_ERROR || rc > NGX_OK) {
             end();
-            return send();
+            return rc;
         }
         request_->write_event_handler = ngx_http_request_empty_handler;
         if (request_ == request_->main && ctx_->fill == nullptr)
             request_->read_event_handler = ngx_http_test_reading;
-        wake();
+        if (more || paused_) {
+            event_.post_next();
+        } else {
+            wake();
+        }
         total_.start_timer(ctx_->conf->esi.value().total);
         return NGX_DONE;
     }
@@ -148,7 +111,7 @@ public:
         over_ = true;
         event_.cancel();
         total_.cancel();
-        for (const auto& fetch : fetches_) fetch->timer.cancel();
+        each_fetch([](Fetch& fetch) { fetch.timer.cancel(); });
     }
     bool over() const { return over_; }
     ngx_log_t* log() const { return request_->connection->log; }
@@ -191,8 +154,8 @@ public:
     // Its answer leads somewhere else. False: it may not, or has done so too often.
     bool redirect(Fetch& fetch, std::string_view location) {
         constexpr unsigned most_redirects = 5;
-        if (fetch.state != Fetch::State::pending) return true;  // it was given up before
-        esi::IncludeUrl url = resolve(location, fetch.location.substr(0, fetch.location.find('?')));
+        if (!fetch.pending) return true;  // it was given up before
+        esi::IncludeUrl url = tree_.resolve(location, fetch.location.substr(0, fetch.location.find('?')));
         bool good = url.ok() && ++fetch.redirects <= most_redirects;
         if (!good) {
             ngx_log_error(NGX_LOG_WARN, log(), 0, "larder: fragment \"%s\" of \"%V\" redirects to \"%s\": %s",
@@ -206,19 +169,57 @@ public:
         return true;
     }
 
-    void ended(Fetch& fetch, Fetch::State state, std::uint16_t status) {
-        if (fetch.state != Fetch::State::pending) return;  // it was given up before
-        if (state == Fetch::State::failed && fetch.attributes.late_client) {
+    void lost(Fetch& fetch, std::uint16_t status) {
+        if (!fetch.pending) return;  // it was given up before
+        if (fetch.attributes.late_client) {
             // The browser fetches it.
-            fetch.body = view(copy(request_->pool, late_placeholder(fetch.target)));
-            state = Fetch::State::good;
             personal_ = true;  // not as it should be
+            return arrived(fetch, view(copy(request_->pool, late_placeholder(fetch.target))), {});
         }
-        fetch.state = state;
-        fetch.status = status;
-        fetch.timer.cancel();
-        wake();
+        tree_.failed(fetch.id, status);
+        ended(fetch);
     }
+
+    void arrived(Fetch& fetch, std::string_view body, std::string_view plan) {
+        if (!fetch.pending) return;  // it was given up before
+        tree_.arrived(fetch.id, body, plan, fetch.location);
+        ended(fetch);
+    }
+
+    // Whether so much more of a fragment may be held in memory.
+    bool has_room(const Fetch& fetch, std::size_t size) {
+        esi::PageMemory& memory = tree_.budget().memory();
+        if (memory.fits(size)) return memory.add(size), true;
+        ngx_log_error(NGX_LOG_ERR, log(), 0,
+                      "larder: no room for fragment \"%s\" of \"%V\" within larder_esi memory=%uz: left out",
+                      esi::redact_url(fetch.target).c_str(), &request_->uri, ctx_->conf->esi.value().memory);
+        return false;
+    }
+
+    // ---- what the page asks of us
+
+    const char* fetch(esi::FetchId id, const std::string& target, const esi::IncludeAttributes& attributes) override {
+        if (out_of_time_) return "the page has no time left";
+        return start_fetch(id, target, attributes) ? nullptr : "no location answers it";
+    }
+
+    void refused(std::string_view url, const char* why) override {
+        personal_ = true;
+        ngx_log_error(NGX_LOG_WARN, log(), 0, "larder: include \"%s\" of \"%V\" refused: %s",
+                      esi::redact_url(url).c_str(), &request_->uri, why);
+    }
+
+    void left_out() override {
+        ngx_log_error(NGX_LOG_ERR, log(), 0, "larder: a fragment of \"%V\" failed and has no fallback: left out",
+                      &request_->uri);
+    }
+
+    void uses(std::string_view plan) override {
+        if (esi::PlanView::trusted(plan).reads() != esi::Reads{}) personal_ = true;
+        reads_visitor_ = reads_visitor_ || reads_visitor(plan);
+    }
+
+    void reported(const esi::Report& report) override { log_report(request_, report); }
 
     static constexpr const char* name = "page assembly";
     void failed() noexcept {
@@ -241,223 +242,48 @@ private:
         ngx_http_finalize_request(request_, rc);
     }
 
-    std::unique_ptr<Document> new_document(std::string_view bytes, std::string_view plan, std::string path,
-                                           unsigned depth) {
-        if (!plan.empty() && esi::PlanView::trusted(plan).reads() != esi::Reads{}) personal_ = true;
-        if (root_ != nullptr && !plan.empty()) reads_visitor_ = reads_visitor_ || reads_visitor(plan);
-        return std::make_unique<Document>(bytes, plan, std::move(path), depth, environment_, limits_);
-    }
-
-    void run(Document& document) {
-        if (!document.assembler) return;
-        for (;;) {
-            esi::Step step = document.assembler->step();
-            auto& list = document.open.back()->list;
-            switch (step.kind) {
-                case esi::Step::Kind::literal:
-                    list.push_back({document.bytes.substr(step.offset, step.length)});
-                    break;
-                case esi::Step::Kind::text:
-                    list.push_back({step.text});
-                    break;
-                case esi::Step::Kind::emit:
-                    list.push_back({{}, true, step.id});
-                    break;
-                case esi::Step::Kind::fetch:
-                    fetch(document, step);
-                    break;
-                case esi::Step::Kind::open:
-                    document.open.push_back(&document.place(step.id).instead);
-                    break;
-                case esi::Step::Kind::close:
-                    document.open.back()->closed = true;
-                    document.open.pop_back();
-                    break;
-                case esi::Step::Kind::page_error:
-                    ngx_log_error(NGX_LOG_ERR, log(), 0,
-                                  "larder: a fragment of \"%V\" failed and has no fallback: left out",
-                                  &request_->uri);
-                    break;
-                case esi::Step::Kind::idle:
-                    return;
-                case esi::Step::Kind::done:
-                    document.pieces.closed = true;
-                    return;
-            }
-        }
-    }
-
-    void refuse(Document& document, const esi::Step& step, const char* why) {
-        personal_ = true;
-        ngx_log_error(NGX_LOG_WARN, log(), 0, "larder: include \"%s\" of \"%V\" refused: %s",
-                      esi::redact_url(step.text).c_str(), &request_->uri, why);
-        document.assembler->outcome(step.id, false, 0);
-    }
-
-    esi::IncludeUrl resolve(std::string_view reference, const std::string& base_path) {
-        return esi::resolve_include_url(reference, {environment_.scheme(), environment_.host(), base_path});
-    }
-
-    void fetch(Document& document, const esi::Step& step) {
-        const LocConf::Esi& limits = ctx_->conf->esi.value();
-        if (document.depth > limits.depth)
-            return refuse(document, step, "nested deeper than larder_esi depth=");
-        if (out_of_time_) return refuse(document, step, "the page has no time left");
-        // Each place counts, also of a fragment that is here already: documents that include each other multiply by places.
-        if (places_ >= limits.includes)
-            return refuse(document, step, "more includes than larder_esi includes=");
-        places_++;
-        esi::IncludeUrl url = resolve(step.text, document.path);
-        if (!url.ok()) return refuse(document, step, esi::to_text(url.refusal));
-        Fetch* fetch = find_fetch(url.target);
-        if (fetch == nullptr) {
-            if (auto part = inline_part(document, url.target)) {
-                fetch = part;
-            } else {
-                fetch = start_fetch(url.target, step.attributes);
-            }
-            if (fetch == nullptr) return refuse(document, step, "no location answers it");
-        }
-        fetch->wanted.push_back({&document, step.id});
-        if (fetch->counted) {  // it ended earlier: tell the newcomer too
-            fetch->counted = false;
-            wake();
-        }
-    }
-
-    Fetch* find_fetch(std::string_view target) {
+    template <typename F>
+    void each_fetch(F f) const {
         for (const auto& fetch : fetches_) {
-            if (fetch->target == target) return fetch.get();
+            if (fetch != nullptr) f(*fetch);
         }
-        return nullptr;
     }
 
-    Fetch* start_fetch(const std::string& target, const esi::IncludeAttributes& attributes);
+    void ended(Fetch& fetch) {
+        fetch.pending = false;
+        fetch.timer.cancel();
+        wake();
+    }
+
+    // False when the slice is over, and there is more to do.
+    bool run(std::uint64_t slice) {
+        tree_.budget().begin_slice(slice);
+        return tree_.run();
+    }
+
+    bool start_fetch(esi::FetchId id, const std::string& target, const esi::IncludeAttributes& attributes);
     bool ask(Fetch& fetch, const std::string& target);
-
-    // <esi:inline name=...> of the same document: the fragment is here already.
-    Fetch* inline_part(const Document& document, const std::string& target) {
-        if (document.plan.empty()) return nullptr;
-        esi::PlanView plan = esi::PlanView::trusted(document.plan);
-        for (std::uint32_t i = 0; i < plan.inline_count(); i++) {
-            esi::Inline part = plan.inline_fragment(i);
-            if (part.name != target) continue;
-            auto fetch = std::make_unique<Fetch>();
-            fetch->page = this;
-            fetch->target = fetch->location = target;
-            fetch->body = document.bytes.substr(part.offset, part.length);
-            fetch->plan = compiled(fetch->body);
-            fetch->state = Fetch::State::good;
-            fetches_.push_back(std::move(fetch));
-            wake();
-            return fetches_.back().get();
-        }
-        return nullptr;
-    }
-
-    // Of a part that nobody compiled before; in the request's pool.
-    std::string_view compiled(std::string_view document) {
-        return view(copy(request_->pool, compile_document(request_, *ctx_->conf, document)));
-    }
 
     // Asks for what redirects lead to.
     void follow() {
-        for (std::size_t i = 0; i < fetches_.size(); i++) {
-            Fetch& fetch = *fetches_[i];
-            if (fetch.redirect_to.empty() || fetch.state != Fetch::State::pending) continue;
-            fetch.location = std::exchange(fetch.redirect_to, {});
-            if (!ask(fetch, fetch.location)) ended(fetch, Fetch::State::failed, 0);
+        for (const auto& fetch : fetches_) {
+            if (fetch == nullptr || fetch->redirect_to.empty() || !fetch->pending) continue;
+            fetch->location = std::exchange(fetch->redirect_to, {});
+            if (!ask(*fetch, fetch->location)) lost(*fetch, 0);
         }
-    }
-
-    // Tells the documents how their fetches ended, and starts what they want next, until nothing changes.
-    void settle() {
-        for (bool changed = true; changed;) {
-            changed = false;
-            for (std::size_t i = 0; i < fetches_.size(); i++) {
-                Fetch& fetch = *fetches_[i];
-                if (fetch.state == Fetch::State::pending || fetch.counted) continue;
-                fetch.counted = true;
-                changed = true;
-                for (const Fetch::Wanted& wanted : std::exchange(fetch.wanted, {})) tell(fetch, wanted);
-            }
-        }
-    }
-
-    void tell(Fetch& fetch, const Fetch::Wanted& wanted) {
-        Document& document = *wanted.document;
-        bool good = fetch.state == Fetch::State::good;
-        if (!document.assembler->outcome(wanted.id, good, fetch.status)) return;
-        if (good) {
-            Place& place = document.place(wanted.id);
-            place.fetch = &fetch;
-            // The same fragment may be wanted as a page of fragments here, and as it is there.
-            if (fetch.plan.empty() && fetch.attributes.process) fetch.plan = compiled(fetch.body);
-            if (!fetch.plan.empty()) {
-                place.nested =
-                    new_document(fetch.body, fetch.plan, fetch.location.substr(0, fetch.location.find('?')),
-                                 document.depth + 1);
-                run(*place.nested);
-            }
-        }
-        run(document);
     }
 
     // ---- output
 
-    bool append(std::string_view data) {
-        std::size_t room = ctx_->conf->esi.value().output - std::min(sent_, ctx_->conf->esi.value().output);
-        if (data.size() > room) {
-            if (!cut_)
-                ngx_log_error(NGX_LOG_ERR, log(), 0,
-                              "larder: \"%V\" is longer than larder_esi output=: cut off", &request_->uri);
-            cut_ = personal_ = true;
-            data = data.substr(0, room);
-        }
-        if (data.empty()) return true;
-        sent_ += data.size();
-        ngx_buf_t* buffer = memory_buffer(request_->pool, data);
-        ngx_chain_t* link = buffer != nullptr ? ngx_alloc_chain_link(request_->pool) : nullptr;
-        if (link == nullptr) return false;
-        *link = {buffer, nullptr};
-        *out_end_ = link;
-        out_end_ = &link->next;
-        last_buffer_ = buffer;
-        return true;
-    }
-
-    // True when all of it is out.
-    bool drain(Document& document, Pieces& pieces) {
-        for (; pieces.sent < pieces.list.size(); pieces.sent++) {
-            const Piece& piece = pieces.list[pieces.sent];
-            if (!piece.is_place) {
-                if (!append(piece.data)) throw std::bad_alloc();
-                continue;
-            }
-            Place& place = document.place(piece.place);
-            if (place.nested != nullptr) {
-                if (!drain(*place.nested, place.nested->pieces)) return false;
-            } else if (place.fetch != nullptr) {
-                if (!append(place.fetch->body)) throw std::bad_alloc();
-            } else if (!drain(document, place.instead)) {
-                return false;
-            }
-        }
-        return pieces.closed;
-    }
-
     // What those behind us may do with the page, as far as its parts are known.
     PartsControl control() const {
         PartsControl control;
-        for (const auto& fetch : fetches_) {
-            if (fetch->state == Fetch::State::pending) {
-                control.add_unknown();
-                continue;
-            }
-            control.add(fetch->said, fetch->age_s, fetch->fresh_left_s);
-            if (fetch->is_private) control.add_private();
-            if (fetch->purged) control.add_purged(ctx_->conf->stale.value().purged_s);
-        }
+        each_fetch([&](const Fetch& fetch) {
+            if (fetch.pending) return control.add_unknown();
+            control.add(fetch.said, fetch.age_s, fetch.fresh_left_s);
+            if (fetch.is_private) control.add_private();
+            if (fetch.purged) control.add_purged(ctx_->conf->stale.value().purged_s);
+        });
         if (reads_visitor_) control.add_private();
         return control;
     }
@@ -475,66 +301,67 @@ private:
     bool waits_for_cookies() const {
         return !ctx_->conf->esi_set_cookies.value().empty() &&
                std::any_of(fetches_.begin(), fetches_.end(),
-                           [](const auto& fetch) { return fetch->state == Fetch::State::pending; });
+                           [](const auto& fetch) { return fetch != nullptr && fetch->pending; });
     }
 
     ngx_int_t send() {
         if (!request_->header_sent) {
             if (waits_for_cookies()) return NGX_OK;
             add_cookies();
-            ngx_int_t rc = send_page_header(request_, ctx_, root_->plan, control());
+            ngx_int_t rc = send_page_header(request_, ctx_, plan_, control());
             if (rc == NGX_ERROR || rc > NGX_OK) return rc;
         }
-        out_ = nullptr;
-        out_end_ = &out_;
-        last_buffer_ = nullptr;
-        whole_ = drain(*root_, root_->pieces);
-        if (last_buffer_ == nullptr) {
-            if (!whole_) return NGX_OK;
-            ngx_buf_t* end = memory_buffer(request_->pool, {});
-            ngx_chain_t* link = end != nullptr ? ngx_alloc_chain_link(request_->pool) : nullptr;
-            if (link == nullptr) return NGX_ERROR;
-            *link = {end, nullptr};
-            out_ = link;
-            last_buffer_ = end;
+        using Kind = esi::PageTree::Output::Kind;
+        esi::PageTree::Output next;
+        while ((next = reader_.next()).kind == Kind::text) {
+            sent_ += next.text.size();
+            output_.append(next.text);
         }
-        if (whole_) {
-            last_buffer_->last_buf = request_ == request_->main;
-            last_buffer_->last_in_chain = 1;
+        paused_ = next.kind == Kind::pause;
+        whole_ = next.kind == Kind::end;
+        if (whole_) note_limits();
+        return output_.send(whole_);
+    }
+
+    // Says what the page lacks because of a limit.
+    void note_limits() {
+        static constexpr const char* cuts[] = {
+            "", "is longer than larder_esi output=", "needs more memory than larder_esi memory="};
+        static constexpr const char* losses[] = {
+            "", "has an expression that takes more work than one may: it has no value",
+            "needs more memory than larder_esi memory=: values are lost",
+            "takes more work than a page may: values and fragments are lost"};
+        esi::Cut cut = tree_.cut();
+        esi::Exceeded exceeded = tree_.budget().exceeded();
+        if (cut == esi::Cut::no && exceeded == esi::Exceeded::nothing) return;
+        personal_ = true;
+        if (cut != esi::Cut::no) {
+            ngx_log_error(NGX_LOG_ERR, log(), 0, "larder: \"%V\" %s: cut off", &request_->uri,
+                          cuts[static_cast<std::size_t>(cut)]);
         } else {
-            last_buffer_->flush = 1;
+            ngx_log_error(NGX_LOG_WARN, log(), 0, "larder: \"%V\" %s", &request_->uri,
+                          losses[static_cast<std::size_t>(exceeded)]);
         }
-        return next_body_filter(request_, out_);
     }
 
     // The page as one text, while its parts are still what it was made from.
-    void collect(Document& document, const Pieces& pieces, std::string& text) {
-        for (const Piece& piece : pieces.list) {
-            if (!piece.is_place) {
-                text.append(piece.data);
-                continue;
-            }
-            Place& place = document.place(piece.place);
-            if (place.nested != nullptr)
-                collect(*place.nested, place.nested->pieces, text);
-            else if (place.fetch != nullptr)
-                text.append(place.fetch->body);
-            else
-                collect(document, place.instead, text);
-        }
-    }
-
     void keep() {
         bool from_near = ctx_->role == Role::client && request_ == request_->main &&
                          ctx_->status == Status::hit && ctx_->hold != 0 && !ctx_->session;
-        if (!from_near || personal_) return;
+        if (!from_near || personal_ || sent_ > ctx_->policy().max_body) return;
         std::vector<near_cache::Zone::Part> parts;
-        for (const auto& fetch : fetches_) {
-            if (!fetch->part) return;
-            parts.push_back(*fetch->part);
-        }
+        bool all = true;
+        each_fetch([&](const Fetch& fetch) {
+            all = all && fetch.part;
+            if (all) parts.push_back(*fetch.part);
+        });
+        if (!all) return;
         std::string text;
-        collect(*root_, root_->pieces, text);
+        text.reserve(sent_);
+        tree_.budget().begin_slice(UINT64_MAX);
+        esi::PageTree::Reader reader(tree_);
+        for (esi::PageTree::Output next = reader.next(); next.kind == esi::PageTree::Output::Kind::text; next = reader.next())
+            text.append(next.text);
         EntryView page = EntryView::trusted(ctx_->entry);
         std::int64_t age_s = page_age_s(ctx_);
         keep_assembled_page(*ctx_, text, control().value(control_of(page, age_s), age_s), parts);
@@ -542,13 +369,16 @@ private:
 
     void work() {
         ngx_connection_t* c = request_->connection;
+        std::uint64_t slice = next_slice();
         follow();
-        settle();
+        bool more = !run(slice);
         ngx_int_t rc = send();
+        end_slice(slice - tree_.budget().slice_left());
         if (whole_) keep();
         if (whole_ || rc == NGX_ERROR || rc > NGX_OK) {
             finish(rc);
         } else {
+            if (more || paused_) event_.post_next();
             wait_for_client(request_);
         }
         ngx_http_run_posted_requests(c);
@@ -590,7 +420,7 @@ private:
                       "larder: \"%V\" took longer than larder_esi total=: going on without the rest",
                       &request_->uri);
         out_of_time_ = true;
-        for (const auto& fetch : fetches_) ended(*fetch, Fetch::State::failed, 0);
+        each_fetch([this](Fetch& fetch) { lost(fetch, 0); });
     }
 
     static ngx_int_t on_fragment_end(ngx_http_request_t* r, void* data, ngx_int_t rc);
@@ -602,21 +432,20 @@ private:
     ngx_http_request_t* request_;
     Ctx* ctx_;
     RequestEnvironment environment_;
-    esi::AssembleLimits limits_;
-    std::unique_ptr<Document> root_;
-    std::vector<std::unique_ptr<Fetch>> fetches_;
+    std::string_view plan_;
+    std::vector<std::unique_ptr<Fetch>> fetches_;  // by their ids; null: a part of the page itself
+    esi::PageTree tree_;
+    esi::PageTree::Reader reader_;
+    PageOutput output_;
     Event event_, total_;
-    std::size_t sent_ = 0;    // bytes
-    std::size_t places_ = 0;  // of includes, in the page and all that is nested in it
-    bool out_of_time_ = false, cut_ = false;
+    std::size_t sent_ = 0;  // bytes
+    bool out_of_time_ = false;
     bool reads_visitor_ = false;  // a fragment does, not only the page itself
     std::vector<std::string> cookies_;
     bool over_ = false;
     bool personal_ = false;  // not the same for all who share the page's key, or not as it should be
     bool whole_ = false;
-    ngx_chain_t* out_ = nullptr;
-    ngx_chain_t** out_end_ = &out_;
-    ngx_buf_t* last_buffer_ = nullptr;
+    bool paused_ = false;  // more of it could be sent, but not in this turn
 };
 
 // Where the answer of a fragment leads; empty if it is no redirect.
@@ -640,20 +469,23 @@ ngx_int_t Page::on_fragment_end(ngx_http_request_t* r, void* data, ngx_int_t rc)
     fetch->page->note(*fetch, r, ctx);
     std::string_view location = redirect_location(r, ctx, answer.status);
     if (!location.empty() && fetch->page->redirect(*fetch, location)) return NGX_OK;
-    if (answer.good && fetch->state == Fetch::State::pending) {
-        fetch->body = answer.body;
-        fetch->plan = answer.plan;
-    }
+    // What was captured was counted as it came.
+    bool copied = answer.good && ctx->served && ctx->hold == 0;
+    if (copied && !fetch->page->has_room(*fetch, answer.body.size())) answer.good = false;
     if (ctx != nullptr && ctx->served) {
         std::uint32_t vary_size = EntryView::trusted(ctx->entry).head().vary_size;
         bool varies = ctx->varied || vary_size != 0;  // on what the page's key need not hold
         bool fresh = ctx->status == Status::hit && ctx->hold != 0;
         if (fresh && !varies && fetch->page->shares(r, ctx)) fetch->part = {ctx->key, ctx->version};
-    } else if (!answer.good) {
+    }
+    if (!answer.good) {
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0, "larder: fragment \"%V\" failed with status %ui",
                       &r->uri, static_cast<ngx_uint_t>(answer.status));
     }
-    fetch->page->ended(*fetch, answer.good ? Fetch::State::good : Fetch::State::failed, answer.status);
+    if (answer.good)
+        fetch->page->arrived(*fetch, answer.body, answer.plan);
+    else
+        fetch->page->lost(*fetch, answer.status);
     return NGX_OK;  // nginx need not make an error page of it
 }
 
@@ -671,32 +503,35 @@ bool Page::ask(Fetch& fetch, const std::string& target) {
     return true;
 }
 
-Fetch* Page::start_fetch(const std::string& target, const esi::IncludeAttributes& attributes) {
-    auto fetch = std::make_unique<Fetch>();
+bool Page::start_fetch(esi::FetchId id, const std::string& target, const esi::IncludeAttributes& attributes) {
+    while (fetches_.size() <= id) fetches_.emplace_back();
+    fetches_[id] = std::make_unique<Fetch>();
+    Fetch* fetch = fetches_[id].get();
     fetch->page = this;
+    fetch->id = id;
     fetch->target = fetch->location = target;
     fetch->attributes = attributes;
-    Fetch& owned = *fetches_.emplace_back(std::move(fetch));  // before nginx knows of it
-    if (!ask(owned, target)) {
-        fetches_.pop_back();
-        return nullptr;
-    }
+    if (!ask(*fetch, target)) return fetches_[id].reset(), false;
     bool limited = attributes.maxwait_ms != esi::IncludeAttributes::unset;
     ngx_msec_t timeout = limited ? attributes.maxwait_ms : ctx_->conf->esi.value().timeout;
-    owned.timer.bind<&Fetch::on_timeout>(&owned, request_->connection->log);
+    fetch->timer.bind<&Fetch::on_timeout>(fetch, request_->connection->log);
     // What is at hand comes before the timer: that is of the next turn.
-    owned.timer.start_timer(std::max<ngx_msec_t>(timeout, 1));
-    return &owned;
+    fetch->timer.start_timer(std::max<ngx_msec_t>(timeout, 1));
+    return true;
 }
 
 void Fetch::on_timeout() {
     ngx_log_error(NGX_LOG_WARN, page->log(), 0, "larder: fragment \"%s\" took too long: going on without it",
                   esi::redact_url(target).c_str());
-    page->ended(*this, State::failed, 0);
+    page->lost(*this, 0);
 }
 
 void Fetch::failed() noexcept {
     page->failed();
+}
+
+bool page_has_room(Fetch& fetch, std::size_t size) {
+    return fetch.page->has_room(fetch, size);
 }
 
 void apply_include(Ctx* ctx) {

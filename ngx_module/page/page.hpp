@@ -14,6 +14,9 @@ namespace larder::ngx {
 // all of it was sent, and this is the output filter's return value.
 ngx_int_t start_page(ngx_http_request_t* r, Ctx* ctx, std::string_view document, std::string_view plan);
 
+// Whether the page may hold `size` more bytes of a fragment's answer: they are counted, and given back when the page ends.
+bool page_has_room(Fetch& fetch, std::size_t size);
+
 // What the include says of its fragment, once the fragment's location is known.
 void apply_include(Ctx* ctx);
 

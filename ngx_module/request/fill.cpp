@@ -730,6 +730,13 @@ static ngx_int_t take_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
         any = any || ngx_buf_size(link->buf) != 0;
         last = last || is_last(r, link->buf);
         if (!fill.for_store && !fill.for_page) continue;
+        if (ctx->fetch != nullptr && !page_has_room(*ctx->fetch, bytes_of(link->buf).size())) {
+            fill.for_store = fill.for_page = false;
+            ctx->detail = "page-memory";
+            end_fill_lock(ctx);
+            fill.body = {};
+            continue;
+        }
         fill.body.append(bytes_of(link->buf));
         if (fill.for_store && (fill.body.size() > ctx->policy().max_body || went_to_file(r))) {
             fill.for_store = false;

@@ -77,8 +77,14 @@ enum class Order { first_come, last_come };
 class Page {
 public:
     Page(std::string_view document, PlanView plan, Environment& environment, const Fragments& fragments = {},
-         Order order = Order::first_come, AssembleLimits limits = {})
-        : document_(document), fragments_(fragments), assembler_(plan, environment, limits) {
+         Order order = Order::first_come, BudgetLimits limits = {},
+         std::uint64_t slice = UINT64_MAX)
+        : document_(document),
+          fragments_(fragments),
+          slice_(slice),
+          budget_(limits),
+          assembler_(plan, environment, budget_) {
+        budget_.begin_slice(slice_);
         pump();
         before_fetches = render(pieces_, true);
         while (!running_.empty()) {
@@ -100,8 +106,9 @@ public:
     std::vector<std::string> urls;  // in the order they were asked for
     std::vector<IncludeAttributes> attributes;
     int page_errors = 0;
+    int pauses = 0;
     bool done = false;
-    Exceeded exceeded() const { return assembler_.exceeded(); }
+    Exceeded exceeded() const { return budget_.exceeded(); }
 
 private:
     enum class Kind { body, place };
@@ -148,6 +155,10 @@ private:
                     return;
                 case Step::Kind::idle:
                     return;
+                case Step::Kind::pause:
+                    ++pauses;
+                    budget_.begin_slice(slice_);
+                    break;
             }
         }
     }
@@ -178,6 +189,8 @@ private:
 
     std::string_view document_;
     const Fragments& fragments_;
+    std::uint64_t slice_;
+    Budget budget_;
     Assembler assembler_;
     Pieces pieces_;
     std::map<FragmentId, std::optional<Pieces>> places_;

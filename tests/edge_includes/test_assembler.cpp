@@ -14,10 +14,10 @@ struct Run {
     CompileResult compiled;
     Page page;
     Run(std::string_view document, Environment& request, const Fragments& fragments,
-        Order order = Order::first_come, AssembleLimits limits = {})
+        Order order = Order::first_come, BudgetLimits limits = {}, std::uint64_t slice = UINT64_MAX)
         : compiled(compile(document, options())),
           page(document, PlanView::parse(compiled.plan, document.size()).value(), request, fragments, order,
-               limits) {}
+               limits, slice) {}
 };
 
 std::string with_query(std::string_view document, std::string query, const Fragments& fragments = {}) {
@@ -336,7 +336,8 @@ TEST(a_try_without_a_way_out_is_an_error_of_the_page) {
 TEST(a_failed_attempt_is_decided_without_waiting_for_the_rest) {
     CompileResult compiled = compile(simple_try, options());
     Request request;
-    Assembler assembler(PlanView::parse(compiled.plan, simple_try.size()).value(), request);
+    Budget budget;
+    Assembler assembler(PlanView::parse(compiled.plan, simple_try.size()).value(), request, budget);
     while (assembler.step().kind != Step::Kind::idle) {
     }
     assert_true(assembler.wanted(1));
@@ -365,7 +366,8 @@ TEST(an_outcome_counts_once) {
     std::string_view document = "<esi:include src='/a'/>";
     CompileResult compiled = compile(document, options());
     Request request;
-    Assembler assembler(PlanView::parse(compiled.plan, document.size()).value(), request);
+    Budget budget;
+    Assembler assembler(PlanView::parse(compiled.plan, document.size()).value(), request, budget);
     assert_false(assembler.outcome(0, true));  // not fetched yet
     assert_true(assembler.step().kind == Step::Kind::fetch);
     assert_true(assembler.outcome(0, true));  // even before its emit
@@ -375,15 +377,29 @@ TEST(an_outcome_counts_once) {
     assert_true(assembler.step().kind == Step::Kind::done);
 }
 
-TEST(includes_past_the_limit_fall_back) {
-    Request request;
-    AssembleLimits limits;
-    limits.fetches = 2;
-    Run run(
-        "<esi:foreach collection='[1..4]' item='i'><esi:include src='/$(i)'>-</esi:include></esi:foreach>",
-        request, {{"/1", "A"}, {"/2", "B"}, {"/3", "C"}}, Order::first_come, limits);
-    assert_text_equal(run.page.output, "AB--");
-    assert_true(run.page.exceeded() == Exceeded::fetches);
+TEST(a_page_in_slices_is_the_same_page) {
+    std::string_view document =
+        "a<esi:try><esi:attempt>b<esi:include src='/1'/><esi:try><esi:attempt>c<esi:include src='/2'>d<esi:include "
+        "src='/3'/></esi:include></esi:attempt><esi:except>e</esi:except></esi:try></esi:attempt><esi:except code='404'>"
+        "f<esi:include src='/4'>g</esi:include></esi:except><esi:except>h</esi:except></esi:try>"
+        "<esi:foreach collection='[1..5]' item='i'><esi:vars>$(i)</esi:vars><esi:include src='/$(i)'>-</esi:include>"
+        "</esi:foreach>z";
+    for (unsigned failing = 0; failing < 32; ++failing) {
+        Fragments fragments;
+        for (unsigned i = 0; i < 5; ++i) {
+            std::string name = "/" + std::to_string(i + 1);
+            fragments.emplace(name, (failing >> i & 1) != 0 ? Fragment(404) : Fragment("F"));
+        }
+        Request request;
+        for (Order order : {Order::first_come, Order::last_come}) {
+            std::string whole = Run(document, request, fragments, order).page.output;
+            for (std::uint64_t slice : {1, 2, 3, 7, 20}) {
+                Run run(document, request, fragments, order, {}, slice);
+                assert_text_equal(run.page.output, whole);
+                assert_true(run.page.done && run.page.pauses > 0);
+            }
+        }
+    }
 }
 
 TEST(endless_work_ends) {
@@ -395,19 +411,74 @@ TEST(endless_work_ends) {
         "'b'\"/></esi:choose>x</esi:foreach></esi:foreach>end</esi:vars>",
         request, {});
     assert_true(run.page.exceeded() == Exceeded::work);
-    assert_true(run.page.output.size() > 100 && run.page.output.size() < 10'000);
+    assert_true(run.page.output.size() > 100 && run.page.output.size() < 100'000);
     assert_true(run.page.output.ends_with("xend"));
 }
 
 TEST(endless_text_ends) {
     Request request;
+    BudgetLimits limits;
+    limits.memory = 1 << 20;
     Run run(
         "<esi:assign name='x' value=\"'0123456789'\"/><esi:foreach collection='[1..100]'><esi:assign "
         "name='x' value='$(x) + $(x)'/>"
         "</esi:foreach>end",
-        request, {});
-    assert_true(run.page.exceeded() == Exceeded::text_bytes);
+        request, {}, Order::first_come, limits);
+    assert_true(run.page.exceeded() == Exceeded::expression || run.page.exceeded() == Exceeded::memory);
     assert_text_equal(run.page.output, "end");
+}
+
+TEST(endless_loops_end_when_memory_does) {
+    Request request;
+    BudgetLimits limits;
+    limits.memory = 1 << 20;
+    Run run("a<esi:foreach collection='[1..1000]'><esi:foreach collection='[1..1000]'><esi:include src='/a'/></esi:foreach>"
+            "</esi:foreach>end",
+            request, {}, Order::first_come, limits);
+    assert_true(run.page.exceeded() == Exceeded::memory && run.page.done);
+    assert_true(run.page.output.ends_with("end"));
+}
+
+TEST(structure_that_has_no_room_ends_the_page) {
+    Request request;
+    BudgetLimits limits;
+    limits.memory = 1 << 14;
+    std::string many;
+    for (int i = 0; i < 200; ++i) many += "<esi:try><esi:attempt><esi:include src='/a'/></esi:attempt><esi:except>x</esi:except></esi:try>";
+    Run run(many + "end", request, {}, Order::first_come, limits);
+    assert_true(run.page.exceeded() == Exceeded::memory && run.page.done);
+    assert_false(run.page.output.ends_with("end"));
+}
+
+// What one operation may do is bounded by itself: it can't pause.
+TEST(no_operation_takes_much_more_than_a_slice) {
+    Request request;
+    std::string big = "<esi:assign name='n' value=\"'" + std::string(8000, 'a') + "'\"/>";
+    for (int i = 0; i < 2; ++i)
+        big += "<esi:assign name='n' value='$(n)+$(n)+$(n)+$(n)+$(n)+$(n)+$(n)+$(n)'/>";
+    for (const char* body :
+         {"$digest_sha256_hex($(n))", "$replace($(n), 'a', 'bb')", "$index($(n), 'b')", "$rindex($(n), 'b')",
+          "$url_encode($(n))", "$join($string_split($(n), 'a'), 'x')", "$(l) + $(l)", "$in('x', $(l))",
+          "$html_decode($(n))", "$len($(n) + $(n))", "$str($(l) + $(l))"}) {
+        std::string many = "(" + std::string(body) + ")";
+        for (int i = 0; i < 9; ++i) many += " + (" + std::string(body) + ")";
+        CompileResult compiled = compile(big + "<esi:assign name='l' value='[1..1000]'/><esi:foreach collection='$(l)'>" +
+                                             "<esi:assign name='q' value=\"" + many + "\"/></esi:foreach>",
+                                         options());
+        assert_text_equal(compiled.reports.empty() ? "" : compiled.reports[0].text, "");
+        BudgetLimits limits;
+        Budget budget(limits);
+        std::string document(compiled.plan.size(), ' ');
+        Assembler assembler(PlanView::trusted(compiled.plan), request, budget);
+        for (;;) {
+            budget.begin_slice(1);
+            std::uint64_t before = budget.work_left();
+            Step::Kind kind = assembler.step().kind;
+            if (budget.out_of_work()) break;  // what would have passed the limit was not done
+            assert_true(before - budget.work_left() <= limits.expression_work + 100);
+            if (kind == Step::Kind::done) break;
+        }
+    }
 }
 
 TEST_MAIN("assembler")

@@ -306,15 +306,49 @@ TEST(a_document_past_its_limit_has_no_plan) {
     assert_false(result.has_esi);
 }
 
+namespace {
+
+std::uint64_t work_of(const std::string& document) {
+    StepwiseCompiler compiler(document, options());
+    std::uint64_t work = 0;
+    while (!compiler.done()) work += compiler.step();
+    return work;
+}
+
+}  // namespace
+
+// Work is counted where it is done: twice the document, twice the work, and never much for a byte.
 TEST(time_is_linear_in_hostile_documents) {
-    for (const char* unit : {"<esi:", "<esi:a \"", "<esi:include src='/a'>", "</esi:vars>", "<esi:choose>",
-                             "<!--", "<!--esi", "$($($(", "<esi:vars>$($(", "<esi:foreach>", "<esi:vars>",
-                             "-->", "<esi:assign name='x'>", "<script", "<esi:inline name='/a'>"}) {
-        std::string page = "<esi:vars><!--esi ";
-        while (page.size() < 1'000'000) page += unit;
-        CompileResult result = compile(page, options());
-        if (result.has_esi) assert_true(PlanView::parse(result.plan, page.size()).has_value());
+    for (const char* prefix : {"", "<esi:vars>", "<!--esi ", "<esi:vars><!--esi ", "<esi:vars><!-- ", "<script>", "<esi:try>"}) {
+        for (const char* unit :
+             {"<", "<esi:", "</esi:", "<esi:a \"", "<esi:include src='/a'>", "<esi:include src='/a'/>", "<esi:include src=\"",
+              "<esi:include src='\"", "</esi:vars>", "<esi:choose>", "<esi:choose><esi:when test=\"1\">",
+              "<esi:choose><esi:when test='1'></esi:when></esi:choose>", "<esi:try><esi:attempt>", "</esi:try>",
+              "<!--", "<!--esi", "<!--esi -->", "<!-- --", "$($($(", "$(A{", "$lower(", "$('", "$('\\", "$(HTTP_HOST)",
+              "$(HTTP_HOST|$(HTTP_HOST|'", "<esi:vars>$($(", "<esi:vars>", "<esi:vars name='$(HTTP_HOST)'/>",
+              "<esi:foreach>", "<esi:foreach collection='[1..2]'>", "<esi:break/>", "-->", "-", "--",
+              "<esi:assign name='x'>", "<esi:assign name='x' value='1'/>", "<script", "<script>", "</script>",
+              "<esi:inline name='/a'>", "<esi:inline name='/a'></esi:inline>", "<esi:remove>", "<esi:text>",
+              "<esi:comment text='a'/>", "<esi:nope>", "<esi:nope/>", "<![CDATA[", "<esi:a b='1' c='2' d='3' e='4'/>",
+              "&amp;", "\n", "plain text "}) {
+            std::string once = prefix, twice = prefix;
+            while (once.size() < 100'000) once += unit;
+            while (twice.size() < 200'000) twice += unit;
+            std::uint64_t work = work_of(once);
+            assert_true(work <= once.size() * 5 / 2);
+            assert_true(work_of(twice) <= 2 * work + work / 10 + 100);
+        }
     }
+}
+
+TEST(a_document_is_compiled_bit_by_bit) {
+    std::string page;
+    while (page.size() < 500'000) page += "<esi:vars>$(HTTP_HOST)</esi:vars> and text";
+    StepwiseCompiler compiler(page, options());
+    std::uint64_t most = 0;
+    while (!compiler.done()) most = std::max(most, compiler.step());
+    assert_true(most < 20'000);
+    assert_true(compiler.result().plan == compile(page, options()).plan);
 }
 
 TEST_MAIN("compile")

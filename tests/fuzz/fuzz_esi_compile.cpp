@@ -18,11 +18,11 @@ void assemble(std::string_view document, PlanView plan, unsigned luck) {
     request.query = "n=5&q=%3Cb%3E&a=x+y";
     request.cookies["name"] = "<'\"&\\>";
     request.headers["accept-language"] = "en;q=0.5, de";
-    AssembleLimits limits;
-    limits.fetches = 40;
+    BudgetLimits limits;
     limits.work = 5000;
-    limits.text_bytes = 100'000;
-    Assembler assembler(plan, request, limits);
+    limits.memory = 100'000;
+    Budget budget(limits);
+    Assembler assembler(plan, request, budget);
     std::vector<FragmentId> fetching;
     unsigned steps = 0;
     for (;;) {

@@ -20,9 +20,8 @@ void evaluate(std::string_view packed, std::uint32_t work, std::uint32_t memory)
     Request request;
     request.query = "n=5&q=%3Cb%3E";
     request.headers["user-agent"] = "Mozilla/5.0 (Windows) Firefox/1.0";
-    std::pmr::monotonic_buffer_resource arena;
-    Budget budget{work, memory};
-    Evaluator evaluator(request, arena, budget);
+    Budget budget({.work = work, .memory = memory});
+    Evaluator evaluator(request, budget);
     Value items[] = {text_value("<a>"), integer_value(7), boolean_value(true)};
     Scope list{"list", list_value(items), nullptr};
     Scope x{"x", text_value("it's"), &list};

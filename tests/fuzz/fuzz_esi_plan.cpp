@@ -35,10 +35,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         view->to_text();
         static const std::string document(1000, '.');
         Request request;
-        AssembleLimits limits;
-        limits.fetches = 20;
+        BudgetLimits limits;
         limits.work = 2000;
-        limits.text_bytes = 50'000;
+        limits.memory = 50'000;
         Page page(document, *view, request, {{"/a", "A"}, {"/b", 500}}, Order::last_come, limits);
         EXPECT(page.done);
     }

@@ -15,17 +15,18 @@ struct Known : Names {
     bool is_function(std::string_view) const override { return false; }
 };
 
-std::string value(std::string_view source, std::uint32_t work = 1000, std::uint32_t memory = 100'000) {
+std::string value(std::string_view source, std::uint32_t work = 10'000, std::uint32_t memory = 100'000) {
     Request request;
     request.query = "n=5&s=abc&e=";
-    std::pmr::monotonic_buffer_resource arena;
-    Budget budget{work, memory};
-    Evaluator evaluator(request, arena, budget);
+    Budget budget({.work = work, .memory = memory});
+    Evaluator evaluator(request, budget);
     Parsed parsed = parse_expression(source, Known{});
     if (parsed.packed.empty()) return parsed.error;
     Value result = evaluator.evaluate(parsed.packed, nullptr);
     if (result.kind == Value::Kind::undefined)
-        return budget.out_of_work ? "out of work" : budget.out_of_memory ? "out of memory" : "undefined";
+        return budget.exceeded() == Exceeded::work || budget.exceeded() == Exceeded::expression ? "out of work"
+               : budget.exceeded() == Exceeded::memory                                          ? "out of memory"
+                                                                                                : "undefined";
     return std::string(evaluator.text(result));
 }
 
@@ -110,15 +111,33 @@ TEST(work_is_bounded) {
 }
 
 TEST(memory_is_bounded) {
-    assert_text_equal(value("'abcdef' + 'ghijkl'", 1000, 5), "out of memory");
-    assert_text_equal(value("[1, 2, 3] + [(1 + 2)]", 1000, 70), "out of memory");
-    assert_text_equal(value("{'a': 1}", 1000, 130), "out of memory");
+    assert_text_equal(value("'abcdef' + 'ghijkl'", 10'000, 5), "out of memory");
+    assert_text_equal(value("[1, 2, 3] + [(1 + 2)]", 10'000, 70), "out of memory");
+    assert_text_equal(value("{'a': 1}", 10'000, 130), "out of memory");
 }
 
-TEST(long_searches_cost_their_worst_case) {
-    std::string many = "$digest_sha256_hex('a')";
-    for (int i = 0; i < 4; ++i) many = "(" + many + " + " + many + ")";
-    assert_text_equal(value("(" + many + ") has (" + many + ")", 200), "out of work");
+TEST(an_expression_has_a_limit_of_its_own) {
+    Request request;
+    Budget budget({.work = 1'000'000, .expression_work = 10});
+    Evaluator evaluator(request, budget);
+    Parsed small = parse_expression("1 + 1", Known{}), large = parse_expression("[1..100]", Known{});
+    assert_true(evaluator.evaluate(large.packed, nullptr).kind == Value::Kind::undefined);
+    assert_true(budget.exceeded() == Exceeded::expression);
+    assert_int_equal(budget.work_left(), 1'000'000 - 10);
+    assert_text_equal(evaluator.text(evaluator.evaluate(small.packed, nullptr)), "2");
+}
+
+// A name that was never assigned is looked for in all that was: that costs as much as finding it at the end.
+TEST(looking_for_a_name_costs_what_was_assigned) {
+    Request request;
+    Budget budget;
+    Evaluator evaluator(request, budget);
+    std::vector<Scope> assigned(10'000);
+    for (std::size_t i = 0; i < assigned.size(); ++i)
+        assigned[i] = {"y", integer_value(1), i == 0 ? nullptr : &assigned[i - 1]};
+    std::uint64_t before = budget.work_left();
+    evaluator.evaluate(parse_expression("$(x)", Known{}).packed, &assigned.back());
+    assert_true(before - budget.work_left() > 1000);
 }
 
 TEST_MAIN("evaluate")

@@ -30,10 +30,8 @@ void try_out(std::string_view bytes) {
     expression_text(bytes);
     if (!valid_expression(bytes)) return;
     Request request;
-    std::array<char, 1024> room;
-    std::pmr::monotonic_buffer_resource arena(room.data(), room.size());
-    Budget budget{10'000, 100'000};
-    Evaluator evaluator(request, arena, budget);
+    Budget budget({.work = 10'000, .memory = 100'000});
+    Evaluator evaluator(request, budget);
     evaluator.text(evaluator.evaluate(bytes, nullptr));
 }
 
@@ -88,18 +86,16 @@ TEST(deep_bytes_are_refused) {
 TEST(a_starved_evaluation_does_not_read_beyond_what_was_checked) {
     for (const char* sample : samples) {
         std::string bytes = packed(sample);
-        for (std::uint32_t memory = 0; memory < 1500; memory += 7) {
+        for (std::uint32_t memory = 0; memory < 5000; memory += 23) {
             Request request;
-            std::pmr::monotonic_buffer_resource arena;
-            Budget budget{10'000, memory};
-            Evaluator evaluator(request, arena, budget);
+            Budget budget({.work = 10'000, .memory = memory});
+            Evaluator evaluator(request, budget);
             evaluator.text(evaluator.evaluate(bytes, nullptr));
         }
         for (std::uint32_t work = 0; work < 60; ++work) {
             Request request;
-            std::pmr::monotonic_buffer_resource arena;
-            Budget budget{work, 100'000};
-            Evaluator evaluator(request, arena, budget);
+            Budget budget({.work = work, .memory = 100'000});
+            Evaluator evaluator(request, budget);
             evaluator.text(evaluator.evaluate(bytes, nullptr));
         }
     }

@@ -10,7 +10,13 @@ using namespace larder::esi;
 namespace {
 std::array<std::string_view, max_groups> groups;
 std::size_t match(std::string_view pattern, std::string_view subject, bool any_case = false) {
-    return match_pattern(pattern, any_case, subject, groups);
+    PatternWork work{20'000};
+    return match_pattern(pattern, any_case, subject, groups, work);
+}
+std::uint64_t work_of(std::string_view pattern, const std::string& subject) {
+    PatternWork work{1'000'000'000};
+    match_pattern(pattern, false, subject, groups, work);
+    return work.used;
 }
 }  // namespace
 
@@ -37,6 +43,29 @@ TEST(catastrophic_patterns_give_up) {
     assert_int_equal(match("^(a+)+$", std::string(40, 'a') + "!"), 0);
     assert_int_equal(match("^(a|a)*$", std::string(5000, 'a') + "!"), 0);
     assert_int_equal(match("((((((a*)*)*)*)*)*)*b", std::string(100, 'a')), 0);
+}
+
+// PCRE2's own limit begins anew at each byte where a match may begin.
+TEST(work_is_counted_over_all_beginnings) {
+    std::string subject(2000, 'a');
+    for (const char* pattern : {"(a|b|ab)*[cd]", "a*?[bc]", "[a-z]*+\\d", "(?=a*b)a", "(a*)\\1\\d", "(?>a+)\\s", "\\w*\\W"}) {
+        assert_true(work_of(pattern, subject) > 2000 * 30 / 2);
+        assert_int_equal(match(pattern, subject), 0);
+    }
+}
+
+TEST(ordinary_patterns_cost_little) {
+    std::string agent = "Mozilla/5.0 (X11; Linux x86_64; rv:115.0) Gecko/20100101 Firefox/115.0";
+    for (const char* pattern : {"Firefox/([0-9]+)", "^Mozilla/.*rv:(\\d+)\\.(\\d+)", "(iPhone|Android|Mobile)", "MSIE"}) {
+        work_of(pattern, agent);  // compiled from here on
+        assert_true(work_of(pattern, agent) < 500);
+    }
+}
+
+TEST(what_is_not_matched_within_the_limit_is_no_match) {
+    PatternWork work{10};
+    assert_int_equal(match_pattern("a+b", false, "aaaaaaaaab", groups, work), 0);
+    assert_true(work.used > 10);
 }
 
 TEST(more_groups_than_kept_are_dropped) {

@@ -41,9 +41,9 @@ void try_out(std::string_view plan, std::size_t size) {
     view->to_text();
     Request request;
     std::string text(size, '.');
-    AssembleLimits limits;
+    BudgetLimits limits;
     limits.work = 2000;
-    limits.text_bytes = 100'000;
+    limits.memory = 100'000;
     Page page(text, *view, request, {{"/a", "A"}}, Order::first_come, limits);
     assert_true(page.done);
 }

@@ -1,0 +1,397 @@
+// Documents run as their fetches end; what each gives is kept as pieces, and read in the page's order.
+#include "edge_includes/page_tree.hpp"
+
+#include <new>
+#include <optional>
+#include <utility>
+
+namespace larder::esi {
+
+namespace {
+
+constexpr std::uint32_t nothing = 0xffffffff;
+
+// Units of work (budget.hpp).
+constexpr std::uint64_t fetch_work = 200;    // a request of its own
+constexpr std::uint64_t document_work = 20;
+constexpr std::size_t bytes_per_unit = 1024;  // of output
+
+struct Piece {
+    std::string_view text;
+    FragmentId place = nothing;  // nothing: it is the text
+};
+
+}  // namespace
+
+struct PageTree::Pieces {
+    std::pmr::vector<Piece> list;
+    bool closed = false;
+};
+
+// What stands where an include or a try was.
+struct PageTree::Place {
+    bool is_text = false;
+    std::string_view text;       // the fragment, as it came
+    Document* nested = nullptr;  // the fragment, a document
+    Pieces* instead = nullptr;   // what the including document says
+};
+
+struct PageTree::Document {
+    std::string_view bytes, plan;
+    const std::string& path;
+    const unsigned depth;
+    std::optional<Assembler> assembler;  // none: it has no markup
+    Pieces content;
+    std::pmr::vector<Place> places;
+    Pieces* open;
+    bool is_ready = false;
+
+    Document(std::string_view the_bytes, std::string_view the_plan, const std::string& the_path, unsigned the_depth,
+             Environment& environment, Budget& budget)
+        : bytes(the_bytes),
+          plan(the_plan),
+          path(the_path),
+          depth(the_depth),
+          content{std::pmr::vector<Piece>(&budget.memory())},
+          places(&budget.memory()),
+          open(&content) {
+        if (!plan.empty()) {
+            assembler.emplace(PlanView::trusted(plan), environment, budget);
+        } else {
+            content.list.push_back({bytes});
+            content.closed = true;
+        }
+    }
+
+    Place& place(FragmentId id) {
+        if (places.size() <= id) places.resize(id + 1);
+        return places[id];
+    }
+};
+
+struct PageTree::Wanted {
+    Document* document;
+    FragmentId place;
+    bool process;
+};
+
+// A document that nobody compiled before.
+struct PageTree::Processing {
+    Processing(std::string_view document, const CompileOptions& options) : compiler(document, options) {}
+
+    StepwiseCompiler compiler;
+    bool done = false, failed = false;
+    std::vector<Wanted> wanted;
+};
+
+struct PageTree::Fragment {
+    enum class State : std::uint8_t { pending, good, failed };
+
+    std::string target, path;
+    State state = State::pending;
+    bool told = false;     // those who wanted it before it ended know
+    bool process = false;  // whoever wants it
+    std::uint16_t status = 0;
+    std::string_view body, plan;
+    std::vector<Wanted> wanted;
+    std::size_t next = 0;  // of them, to be told
+    std::unique_ptr<Processing> processing;
+};
+
+PageTree::PageTree(std::string_view document, std::string_view plan, std::string path, Environment& environment, PageHost& host,
+                   const PageLimits& limits, const CompileOptions& compile)
+    : budget_(limits.budget), environment_(environment), host_(host), limits_(limits), compile_(compile), path_(std::move(path)) {
+    root_ = new_document(document, plan, path_, 1);
+    ready(*root_);
+}
+
+PageTree::~PageTree() {
+    for (Document* document : documents_) document->~Document();  // their memory is the budget's
+}
+
+PageTree::Document* PageTree::new_document(std::string_view bytes, std::string_view plan, const std::string& path,
+                                           unsigned depth) {
+    documents_.push_back(nullptr);
+    void* room = budget_.memory().allocate(sizeof(Document), alignof(Document));
+    return documents_.back() = new (room) Document(bytes, plan, path, depth, environment_, budget_);
+}
+
+void PageTree::ready(Document& document) {
+    if (document.is_ready || !document.assembler) return;
+    document.is_ready = true;
+    ready_.push_back(&document);
+}
+
+void PageTree::cut_off(Cut why) {
+    if (cut_ == Cut::no) cut_ = why;
+}
+
+// ---- running
+
+bool PageTree::run() {
+    for (;;) {
+        if (budget_.memory().full()) cut_off(Cut::memory);
+        if (cut_ != Cut::no) return true;
+        if (budget_.slice_is_over()) return false;
+        if (!ended_.empty()) {
+            tell_one(*ended_.front());
+        } else if (!ready_.empty()) {
+            if (!run(*ready_.front())) return false;
+            ready_.front()->is_ready = false;
+            ready_.pop_front();
+        } else if (!to_compile_.empty()) {
+            compile_some(*to_compile_.front());
+        } else {
+            return true;
+        }
+    }
+}
+
+// Runs the document until it waits; false when the slice is over.
+bool PageTree::run(Document& document) {
+    for (;;) {
+        Step step = document.assembler->step();
+        if (step.kind == Step::Kind::pause) return false;
+        if (step.kind == Step::Kind::done) document.content.closed = true;
+        if (step.kind == Step::Kind::done || step.kind == Step::Kind::idle) return true;
+        carry_out(document, step);
+    }
+}
+
+void PageTree::carry_out(Document& document, const Step& step) {
+    switch (step.kind) {
+        case Step::Kind::literal:
+            document.open->list.push_back({document.bytes.substr(step.offset, step.length)});
+            break;
+        case Step::Kind::text:
+            document.open->list.push_back({step.text});
+            break;
+        case Step::Kind::emit:
+            document.open->list.push_back({{}, step.id});
+            break;
+        case Step::Kind::fetch:
+            fetch(document, step);
+            break;
+        case Step::Kind::open: {
+            void* room = budget_.memory().allocate(sizeof(Pieces), alignof(Pieces));
+            document.open = new (room) Pieces{std::pmr::vector<Piece>(&budget_.memory())};
+            document.place(step.id).instead = document.open;
+            break;
+        }
+        case Step::Kind::close:
+            document.open->closed = true;
+            document.open = &document.content;
+            break;
+        case Step::Kind::page_error:
+            host_.left_out();
+            break;
+        case Step::Kind::pause:
+        case Step::Kind::idle:
+        case Step::Kind::done:
+            break;
+    }
+}
+
+// ---- fragments
+
+IncludeUrl PageTree::resolve(std::string_view reference, std::string_view path) const {
+    return resolve_include_url(reference, {environment_.scheme(), environment_.host(), path});
+}
+
+void PageTree::refuse(Document& document, const Step& step, const char* why) {
+    host_.refused(step.text, why);
+    document.assembler->outcome(step.id, false, 0);
+}
+
+void PageTree::fetch(Document& document, const Step& step) {
+    if (document.depth > limits_.depth) return refuse(document, step, "nested deeper than larder_esi depth=");
+    // Each place counts, also that of a fragment which is here already: documents that include each other multiply by places.
+    if (places_ == limits_.includes) return refuse(document, step, "more includes than larder_esi includes=");
+    ++places_;
+    IncludeUrl url = resolve(step.text, document.path);
+    if (!url.ok()) return refuse(document, step, to_text(url.refusal));
+    const char* why = nullptr;
+    Fragment* fragment = inline_part(document, url.target);
+    if (fragment == nullptr) {
+        auto known = by_target_.find(url.target);
+        fragment = known != by_target_.end() ? known->second : new_fragment(url.target, step.attributes, why);
+    }
+    if (fragment == nullptr) return refuse(document, step, why);
+    Wanted wanted{&document, step.id, step.attributes.process};
+    if (fragment->told)
+        tell(*fragment, wanted);
+    else
+        fragment->wanted.push_back(wanted);
+}
+
+PageTree::Fragment& PageTree::add_fragment(const std::string& target) {
+    fragments_.push_back(std::make_unique<Fragment>());
+    Fragment& fragment = *fragments_.back();
+    fragment.target = fragment.path = target;
+    return fragment;
+}
+
+// Null, and the reason in `why`, when it may not be fetched.
+PageTree::Fragment* PageTree::new_fragment(const std::string& target, const IncludeAttributes& attributes,
+                                           const char*& why) {
+    why = "the page has no work left";
+    if (!budget_.spend(fetch_work)) return nullptr;
+    auto id = static_cast<FetchId>(fragments_.size());
+    Fragment& fragment = add_fragment(target);
+    by_target_.emplace(fragment.target, &fragment);
+    why = host_.fetch(id, target, attributes);
+    if (why == nullptr) return &fragment;
+    fragment.state = Fragment::State::failed;
+    fragment.told = true;
+    return nullptr;
+}
+
+// <esi:inline name=...> of the same document: the fragment is here already. Null: there is none of this name.
+PageTree::Fragment* PageTree::inline_part(const Document& document, const std::string& target) {
+    PlanView plan = PlanView::trusted(document.plan);
+    for (std::uint32_t i = 0; i < plan.inline_count() && budget_.spend(1); ++i) {
+        Inline part = plan.inline_fragment(i);
+        if (part.name != target) continue;
+        Fragment*& fragment = parts_[part.name.data()];
+        if (fragment == nullptr) {
+            fragment = &add_fragment(target);
+            fragment->process = true;
+            arrived(static_cast<FetchId>(fragments_.size() - 1), document.bytes.substr(part.offset, part.length), {}, target);
+        }
+        return fragment;
+    }
+    return nullptr;
+}
+
+void PageTree::arrived(FetchId id, std::string_view body, std::string_view plan, std::string path) {
+    Fragment& fragment = *fragments_[id];
+    if (fragment.state != Fragment::State::pending) return;
+    fragment.state = Fragment::State::good;
+    fragment.body = body;
+    fragment.plan = plan;
+    fragment.path = path.substr(0, path.find('?'));
+    ended_.push_back(&fragment);
+}
+
+void PageTree::failed(FetchId id, std::uint16_t status) {
+    Fragment& fragment = *fragments_[id];
+    if (fragment.state != Fragment::State::pending) return;
+    fragment.state = Fragment::State::failed;
+    fragment.status = status;
+    ended_.push_back(&fragment);
+}
+
+// One of those who want the fragment at the head of `ended_`.
+void PageTree::tell_one(Fragment& fragment) {
+    if (fragment.next < fragment.wanted.size()) return tell(fragment, Wanted(fragment.wanted[fragment.next++]));
+    fragment.told = true;
+    ended_.pop_front();
+}
+
+void PageTree::tell(Fragment& fragment, const Wanted& wanted) {
+    budget_.spend(1);
+    Document& document = *wanted.document;
+    bool good = fragment.state == Fragment::State::good;
+    bool as_document = good && fragment.plan.empty() && (wanted.process || fragment.process);
+    if (as_document && !(fragment.processing && fragment.processing->done)) return process(fragment, wanted);
+    if (as_document && fragment.processing->failed) good = false;
+    if (document.assembler->outcome(wanted.place, good, fragment.status) && good) {
+        std::string_view plan = as_document ? std::string_view(fragment.processing->compiler.result().plan) : fragment.plan;
+        stand(document.place(wanted.place), fragment, plan, document.depth + 1);
+    }
+    ready(document);
+}
+
+void PageTree::stand(Place& place, Fragment& fragment, std::string_view plan, unsigned depth) {
+    if (plan.empty()) {
+        place.text = fragment.body;
+        place.is_text = true;
+        return;
+    }
+    budget_.spend(document_work);
+    host_.uses(plan);
+    place.nested = new_document(fragment.body, plan, fragment.path, depth);
+    ready(*place.nested);
+}
+
+// ---- documents that nobody compiled before
+
+void PageTree::process(Fragment& fragment, const Wanted& wanted) {
+    if (fragment.processing == nullptr) {
+        fragment.processing = std::make_unique<Processing>(fragment.body, compile_);
+        to_compile_.push_back(&fragment);
+    }
+    fragment.processing->wanted.push_back(wanted);
+}
+
+void PageTree::compile_some(Fragment& fragment) {
+    Processing& processing = *fragment.processing;
+    if (processing.compiler.done()) {
+        for (const Report& report : processing.compiler.result().reports) host_.reported(report);
+    } else if (budget_.spend(processing.compiler.step())) {
+        return;
+    } else {
+        processing.failed = true;
+    }
+    processing.done = true;
+    to_compile_.pop_front();
+    std::vector<Wanted> wanted = std::move(processing.wanted);
+    for (const Wanted& place : wanted) tell(fragment, place);
+}
+
+// ---- output
+
+PageTree::Reader::Reader(PageTree& tree) : tree_(tree), frames_(&tree.budget_.memory()) {
+    frames_.push_back({tree.root_, nothing, 0});
+}
+
+void PageTree::Reader::cut_off(Cut why) {
+    tree_.cut_off(why);
+    cut_off_ = true;
+}
+
+// Where nothing more is known so far; when the page was cut, nothing more at all.
+PageTree::Output PageTree::Reader::unfinished() const {
+    return {tree_.cut_ == Cut::no ? Output::Kind::wait : Output::Kind::end, {}};
+}
+
+PageTree::Output PageTree::Reader::next() {
+    using Kind = Output::Kind;
+    while (!frames_.empty() && !cut_off_) {
+        if (tree_.budget_.slice_is_over()) return {Kind::pause, {}};
+        Frame& frame = frames_.back();
+        Document& document = *frame.document;
+        const Pieces& pieces = frame.place == nothing ? document.content : *document.place(frame.place).instead;
+        if (frame.at == pieces.list.size()) {
+            if (!pieces.closed) return unfinished();
+            frames_.pop_back();
+            continue;
+        }
+        const Piece& piece = pieces.list[frame.at];
+        std::string_view text = piece.text;
+        if (piece.place != nothing) {
+            const Place& place = document.place(piece.place);
+            bool known = place.is_text || place.nested != nullptr || place.instead != nullptr;
+            if (!known) return unfinished();
+            text = place.text;
+            ++frame.at;
+            if (place.nested != nullptr)
+                frames_.push_back({place.nested, nothing, 0});
+            else if (place.instead != nullptr)
+                frames_.push_back({&document, piece.place, 0});
+        } else {
+            ++frame.at;
+        }
+        tree_.budget_.pace(1 + text.size() / bytes_per_unit);
+        std::size_t room = tree_.limits_.output - given_;
+        if (text.size() > room) {
+            cut_off(Cut::output);
+            text = text.substr(0, room);
+        }
+        given_ += text.size();
+        if (!text.empty()) return {Kind::text, text};
+    }
+    return {Kind::end, {}};
+}
+
+}  // namespace larder::esi
