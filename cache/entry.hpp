@@ -72,7 +72,8 @@ public:
     // Full check of hostile bytes. Returns nothing, and the reason in *why, unless they are exactly one entry.
     static std::optional<EntryView> parse(std::string_view bytes, const char** why);
 
-    // For bytes that were parsed before and kept where only we write (the near cache): reads the head, checks nothing.
+    // For bytes that were parsed before and kept where only we write (the near cache): reads the head, checks nothing. The
+    // entry's prefix is enough for all but body().
     static EntryView trusted(std::string_view bytes);
 
     const EntryHead& head() const { return head_; }
@@ -81,7 +82,12 @@ public:
     std::string_view bytes() const { return bytes_; }
     std::string_view variant() const { return section(0, head_.variant_size); }
     std::string_view plan() const { return section(before_vary() + head_.vary_size, head_.plan_size); }
-    std::string_view body() const { return bytes_.substr(bytes_.size() - head_.body_size); }
+    // What precedes the body.
+    std::size_t prefix_size() const {
+        return sizeof(EntryHead) + before_vary() + head_.vary_size + head_.plan_size;
+    }
+    // As much of the body as the view has. All of it, unless trusted() was given less (see near/zone.hpp).
+    std::string_view body() const { return bytes_.substr(prefix_size()); }
 
     // Calls f(name) for each tag, f(name, value) for each header, in stored order.
     template <typename F>

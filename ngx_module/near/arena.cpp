@@ -3,6 +3,7 @@
 
 #include <bit>
 #include <cstring>
+#include <utility>
 
 namespace larder::near_cache {
 
@@ -33,12 +34,17 @@ ListIndex list_at_least(std::uint32_t units) {
     return list_of(units);
 }
 
+// Header included.
+std::uint32_t units_for(std::size_t bytes) {
+    return std::max(min_units, static_cast<std::uint32_t>((bytes + arena_unit - 1) / arena_unit) + 1);
+}
+
 }  // namespace
 
 struct Arena::Header {                       // 16 bytes before a block's memory
     std::uint32_t size;                      // in units, header included; used_bit
     std::uint32_t previous_size;             // of the block just before, in units; 0 for the first
-    std::uint32_t next_free, previous_free;  // while free
+    std::uint32_t next_free, previous_free;  // while free; next_free also in a list of kept blocks
 
     std::uint32_t units() const { return size & ~used_bit; }
     bool used() const { return (size & used_bit) != 0; }
@@ -125,9 +131,42 @@ Ref Arena::find_free(std::uint32_t units) const {
     return c.heads[first][std::countr_zero(seconds)];
 }
 
-void Arena::reset(std::span<Ref> kept) {
+Ref Arena::keep(Ref block, Ref list) {
+    header(block).next_free = list;  // unused while the block is allocated
+    return block;
+}
+
+Ref Arena::merged(Ref a, Ref b) const {
+    Ref first = 0;
+    Ref* link = &first;
+    while (a != 0 && b != 0) {
+        Ref& lower = a < b ? a : b;
+        *link = lower;
+        link = &header(lower).next_free;
+        lower = *link;
+    }
+    *link = a != 0 ? a : b;
+    return first;
+}
+
+// By address. Merge sort, bottom up: runs[i] is a sorted list of 2^i blocks, or empty.
+Ref Arena::sorted(Ref list) const {
+    Ref runs[32] = {};
+    while (list != 0) {
+        Ref run = list;
+        list = header(run).next_free;
+        header(run).next_free = 0;
+        std::size_t i = 0;
+        for (; runs[i] != 0; i++) run = merged(std::exchange(runs[i], 0), run);
+        runs[i] = run;
+    }
+    Ref all = 0;
+    for (Ref run : runs) all = merged(all, run);
+    return all;
+}
+
+void Arena::reset(Ref kept) {
     std::memset(base_, 0, sizeof(Control));
-    std::sort(kept.begin(), kept.end());
     Ref at = first_block();
     std::uint32_t previous_units = 0;
     auto add = [&](std::uint32_t units, bool used) {
@@ -137,7 +176,9 @@ void Arena::reset(std::span<Ref> kept) {
         previous_units = units;
         at += units;
     };
-    for (Ref block : kept) {
+    Ref next;
+    for (Ref block = sorted(kept); block != 0; block = next) {
+        next = header(block).next_free;
         std::uint32_t units = header(block).units();
         add(block - at, false);  // whole blocks once, hence at least min_units
         add(units, true);
@@ -145,11 +186,8 @@ void Arena::reset(std::span<Ref> kept) {
     add(end() - (at - 1), false);
 }
 
-Ref Arena::allocate(std::size_t bytes) {
-    if (bytes > size_) return 0;
-    auto units = std::max(min_units, static_cast<std::uint32_t>((bytes + arena_unit - 1) / arena_unit) + 1);
-    Ref block = find_free(units);
-    if (block == 0) return 0;
+// Allocates the first `units` of a free block, or all of it where the remainder would be too small.
+void Arena::take(Ref block, std::uint32_t units) {
     remove_free(block);
     std::uint32_t have = header(block).units();
     std::uint32_t previous = header(block).previous_size;
@@ -160,6 +198,24 @@ Ref Arena::allocate(std::size_t bytes) {
     } else {
         make_block(block, have, previous, true);
     }
+}
+
+Ref Arena::allocate(std::size_t bytes) {
+    if (bytes > size_) return 0;
+    std::uint32_t units = units_for(bytes);
+    Ref block = find_free(units);
+    if (block != 0) take(block, units);
+    return block;
+}
+
+Ref Arena::allocate_largest(std::size_t most, std::size_t least) {
+    const Control& c = control();
+    if (least > size_ || c.first_bitmap == 0) return 0;
+    auto highest = [](std::uint32_t bits) { return 31 - std::countl_zero(bits); };
+    int first = highest(c.first_bitmap);
+    Ref block = c.heads[first][highest(c.second_bitmap[first])];
+    if (header(block).units() < units_for(least)) return 0;
+    take(block, std::min(header(block).units(), units_for(std::min(most, size_))));
     return block;
 }
 

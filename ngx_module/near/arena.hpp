@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 
 namespace larder::near_cache {
 
@@ -27,12 +26,18 @@ public:
         : base_(static_cast<char*>(memory)),
           size_(std::min(size, max_arena_bytes - 1) / arena_unit * arena_unit) {}
 
-    // Makes everything free, apart from the blocks `kept` (as returned by allocate; each once, any order), whose contents stay.
-    void reset(std::span<Ref> kept = {});
+    // Makes everything free, apart from the blocks in the list `kept` (each once, in any order; 0: none), whose contents stay.
+    // Of the arena's own data, only the sizes of these blocks are believed. Allocates nothing: a reset can't fail.
+    void reset(Ref kept = 0);
+    // Puts an allocated block before `list`, for reset(); returns the new list.
+    Ref keep(Ref block, Ref list);
 
     // At least `bytes` of memory, 16-byte aligned; 0 when no such block is found: size classes are a sixteenth wide, and only
     // the last freed of the class that `bytes` falls in is looked at.
     Ref allocate(std::size_t bytes);
+    // As much as one of the largest free blocks has, but not more than `most` bytes (and a remainder too small to be a block);
+    // 0 when it has less than `least`.
+    Ref allocate_largest(std::size_t most, std::size_t least);
     void free(Ref block);
 
     void* at(Ref block) const { return base_ + std::size_t{block} * arena_unit; }
@@ -59,6 +64,9 @@ private:
     void insert_free(Ref block);
     void remove_free(Ref block);
     Ref find_free(std::uint32_t units) const;
+    void take(Ref block, std::uint32_t units);
+    Ref sorted(Ref list) const;
+    Ref merged(Ref a, Ref b) const;
     bool free_lists_hold(std::uint64_t blocks) const;
     void make_block(Ref block, std::uint32_t units, std::uint32_t previous_units, bool used);
 

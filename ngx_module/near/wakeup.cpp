@@ -21,17 +21,23 @@ namespace {
 std::vector<int> wakeup_fds;
 ngx_connection_t* own;
 
-struct KeyHash {
-    std::size_t operator()(const Key& key) const { return key.bucket_hash(); }
-};
-std::unordered_multimap<Key, Ctx*, KeyHash> waiting;
+// By their keys' bucket_hash().
+std::unordered_multimap<std::uint64_t, Ctx*> waiting;
+std::uint64_t woken_position;  // up to which the zone's record of woken keys was read
 
-// All that wait look again. Whoever finds its fill still running waits on.
+// Those that wait for one of the keys that the zone names look again. Whoever finds its fill still running waits on.
 void wake_waiting() {
-    std::vector<std::pair<Ctx*, std::shared_ptr<bool>>> all;
-    for (auto& [key, ctx] : waiting) all.emplace_back(ctx, ctx->alive);
-    waiting.clear();
-    for (auto& [ctx, alive] : all) {
+    std::vector<std::pair<Ctx*, std::shared_ptr<bool>>> woken;
+    auto take = [&woken](auto first, auto last) {
+        for (auto at = first; at != last; ++at) woken.emplace_back(at->second, at->second->alive);
+        waiting.erase(first, last);
+    };
+    bool complete = zone().each_woken(woken_position, [&](std::uint64_t key_hash) {
+        auto [first, last] = waiting.equal_range(key_hash);
+        take(first, last);
+    });
+    if (!complete) take(waiting.begin(), waiting.end());
+    for (auto& [ctx, alive] : woken) {
         if (*alive) resume(ctx);
     }
 }
@@ -76,6 +82,7 @@ ngx_int_t prepare_wakeups(ngx_cycle_t* cycle) {
 void start_wakeups(ngx_cycle_t* cycle) {
     std::size_t number = ngx_worker % near_cache::max_workers;
     if (number >= wakeup_fds.size()) return;
+    woken_position = zone().woken_position();
     own = ngx_get_connection(wakeup_fds[number], cycle->log);
     if (own == nullptr) throw std::bad_alloc();
     own->read->handler = on_wakeup;
@@ -96,12 +103,12 @@ void stop_wakeups() {
 }
 
 void start_waiting(Ctx* ctx) {
-    waiting.emplace(ctx->key, ctx);
+    waiting.emplace(ctx->key.bucket_hash(), ctx);
 }
 
 bool stop_waiting(Ctx* ctx) {
     if (!ctx->waited) return false;
-    auto [first, last] = waiting.equal_range(ctx->key);
+    auto [first, last] = waiting.equal_range(ctx->key.bucket_hash());
     for (auto it = first; it != last; ++it) {
         if (it->second == ctx) {
             waiting.erase(it);

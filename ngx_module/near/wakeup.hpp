@@ -1,5 +1,6 @@
 // Requests that wait for another's fill, in this worker and in others. Each worker has an eventfd, made before the fork, so
-// whoever ends a fill wakes exactly the workers that wait for it: no polling.
+// whoever ends a fill wakes exactly the workers that wait for it: no polling. The zone says for which keys, so that a worker
+// resumes no other requests.
 #pragma once
 
 #include <cstdint>

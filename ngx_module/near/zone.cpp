@@ -8,6 +8,7 @@
 #include <cstring>
 #include <limits>
 #include <new>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -16,9 +17,12 @@ namespace larder::near_cache {
 
 namespace {
 
-constexpr std::uint64_t zone_magic = 0x31656e6f5a72644c;
+constexpr std::uint64_t zone_magic = 0x32656e6f5a72644c;
 constexpr std::int64_t clock_tolerance_ms = 10'000;  // between machines
 constexpr std::int64_t touch_interval_ms = 1000;  // how exact "least recently used" is
+constexpr std::size_t min_piece_bytes = 1024;     // of an entry, unless it ends there
+constexpr std::size_t whole_prefix_bytes = 4096;  // up to so many, an entry's prefix is in its first piece
+constexpr std::size_t purge_ways = 16;            // places in the purge table that a tag can have
 
 std::size_t aligned(std::size_t bytes) {
     return (bytes + 63) / 64 * 64;
@@ -53,51 +57,75 @@ struct Zone::Root {
     std::uint64_t buckets_at, holds_at, purges_at, arena_at;  // bytes from the root
     std::uint64_t arena_size;
 
-    Ref lru_first, lru_last;
+    struct Ends {
+        Ref first, last;
+    } used, claims;   // the nodes by last use, latest first; those with a fill or refresh in progress
+    Ref garbage;      // blocks that are to be freed, linked by next_garbage
     Hold first_free_hold;
-    std::uint32_t nodes, entries, holds, purges;
+    std::uint32_t nodes, entries, holds, claimed;
     std::uint64_t versions;  // given out so far
-    bool purges_torn;        // the purge table is being rewritten
     std::uint64_t epoch;     // raised whenever anything that an assembled page may rest on changes
     struct Domain {
         std::uint64_t identity;
         std::atomic<std::uint64_t> last_purge, log_read;
         std::uint64_t purges;  // how often we heard of one; sequences needn't come in order
-        std::uint64_t last_hard;
         std::uint64_t soft_floor, hard_floor;
-        std::uint64_t told_epoch;  // raised when we stop being told
+        std::uint32_t told_epoch;  // raised when we stop being told
         bool told;
     } domains[max_domains];
+    Woken woken;
     Stats stats;
 };
 
 struct Zone::Node {
     Key key;
-    Ref next_in_bucket, lru_previous, lru_next;
-    Ref entry;      // 0: none
-    Ref assembled;  // of this entry; 0: none
+    Ref next_in_bucket, used_previous, used_next, claim_previous, claim_next;
+    Ref entry;               // 0: none
+    Ref assembled;           // of this entry; 0: none
+    std::uint32_t variants;  // of it that were made since variants_since_ms
+    std::int64_t variants_since_ms;
     std::int64_t used_ms, checked_ms, refresh_after_ms, pass_until_ms, fill_until_ms;
-    std::int32_t fill_pid, refresh_pid;
-    bool changed;
+    std::int32_t fill_pid, refresh_pid;  // 0: nobody's. In the list of claims while either is set
     std::uint64_t waiters;
     std::uint64_t change_waiters;  // fills that another machine's fill keeps waiting
     std::uint64_t version;
-    std::int64_t variants_since_ms;
-    std::uint32_t variants;  // of it that were made since then
+    bool changed;
+
+    bool is_claimed() const { return fill_pid != 0 || refresh_pid != 0; }
 };
 
-// A block's memory: this, the purge hashes, the parts of an assembled page, the entry.
-struct Zone::Block {
+// A list of nodes.
+struct Zone::List {
+    Root::Ends Root::*ends;
+    Ref Node::*previous;
+    Ref Node::*next;
+
+    static const List used, claims;
+};
+constexpr Zone::List Zone::List::used{&Root::used, &Node::used_previous, &Node::used_next};
+constexpr Zone::List Zone::List::claims{&Root::claims, &Node::claim_previous, &Node::claim_next};
+
+// A piece of a block: this, and bytes of the entry.
+struct Zone::Segment {
+    Ref next;  // 0: the last one
+    std::uint32_t size;
+
+    char* bytes() { return reinterpret_cast<char*>(this + 1); }
+};
+
+// A block's first piece: this, the purge hashes, the parts of an assembled page, the beginning of the entry.
+struct Zone::Block : Segment {
     std::uint32_t references;  // the node's and the holds'
+    std::uint32_t entry_size;
     std::uint32_t domain;
-    std::uint64_t told_epoch;
+    std::uint32_t told_epoch;
     std::uint64_t purges_seen;  // `mark` is true as of this value of Domain::purges
     PurgeMark mark;
     Lifetime life;
     std::uint64_t fence;
     std::int64_t created_ms;
-    std::uint32_t hash_count, part_count;
-    std::uint64_t entry_size;
+    std::uint16_t hash_count, part_count;
+    Ref next_garbage;
     // An assembled page: its parts were last looked at in this epoch, and are as they should be until then.
     std::uint64_t checked_epoch;
     std::int64_t unchanged_until_ms;
@@ -143,14 +171,27 @@ const char* counter_name(Counter counter) {
     static constexpr const char* names[] = {
         "hit",         "stale",        "miss", "revalidated",        "coalesced",   "bypass",         "pass", "error_stale",
         "error",       "store_hit",    "store_miss",  "store_error", "store_skipped", "store_refused",  "stored",      "unstorable",  "jobs_queued",
-        "jobs_duplicate", "jobs_failed", "inline_refreshes", "purges", "bad_entries", "evictions", "recoveries"};
+        "jobs_duplicate", "jobs_failed", "inline_refreshes", "purges", "bad_entries", "evictions", "recoveries", "purges_forgotten"};
     static_assert(std::size(names) == static_cast<std::size_t>(Counter::count));
     return names[static_cast<unsigned>(counter)];
+}
+
+Zone::Segment& Zone::segment(Ref ref) const {
+    return *static_cast<Segment*>(arena_.at(ref));
+}
+
+Zone::Block& Zone::block(Ref ref) const {
+    return *static_cast<Block*>(arena_.at(ref));
+}
+
+Zone::Woken& Zone::woken() const {
+    return root().woken;
 }
 
 Zone::Zone(void* memory, std::size_t size, Lock& lock, bool fresh)
     : lock_(lock), root_(static_cast<Root*>(memory)), arena_(nullptr, 0), pid_(::getpid()) {
     if (fresh || root_->magic != zone_magic) {
+        static_assert(sizeof(Node) <= 144 && sizeof(Block) == 128, "how many entries a zone has room for");
         std::memset(memory, 0, aligned(sizeof(Root)));
         Root& r = *new (memory) Root{};
         r.bucket_count = clamp_power_of_two<std::uint32_t>(size / 2048, 256, 1u << 24);
@@ -182,40 +223,40 @@ std::span<Zone::PurgeSlot> Zone::purge_slots() const {
     return {reinterpret_cast<PurgeSlot*>(reinterpret_cast<char*>(root_) + root_->purges_at), root_->purge_count};
 }
 
-// Empties index, list and arena; blocks that somebody is sending stay, counted anew.
-void Zone::lay_out() {
+// Empties index, lists and arena; blocks that somebody holds stay, counted anew. Done again from the start if it was cut off.
+void Zone::lay_out() noexcept {
     Root& r = root();
     std::fill(buckets().begin(), buckets().end(), 0);
-    r.lru_first = r.lru_last = 0;
-    r.nodes = r.entries = r.holds = 0;
+    r.used = r.claims = {};
+    r.garbage = 0;
+    r.nodes = r.entries = r.holds = r.claimed = 0;
     r.first_free_hold = 0;
-    std::vector<Ref> kept;
+    for (HoldSlot& slot : hold_slots().subspan(1)) {
+        if (slot.pid != 0) block(slot.block).references = 0;
+    }
+    Ref kept = 0;
     for (Hold h = r.hold_count; h > 0; h--) {
         HoldSlot& slot = hold_slots()[h];
         if (slot.pid != 0) {
-            kept.push_back(slot.block);
             r.holds++;
+            if (block(slot.block).references++ != 0) continue;
+            for (Ref ref = slot.block; ref != 0; ref = segment(ref).next) kept = arena_.keep(ref, kept);
         } else {
             slot.next_free = r.first_free_hold;
             r.first_free_hold = h;
         }
     }
-    for (Ref b : kept) block(b).references = 0;
-    for (Ref b : kept) block(b).references++;
-    std::sort(kept.begin(), kept.end());
-    kept.erase(std::unique(kept.begin(), kept.end()), kept.end());
     arena_.reset(kept);
 }
 
-void Zone::recover() {
+void Zone::recover() noexcept {
     lay_out();
-    if (root().purges_torn) forget_purges();
     stats().counters[static_cast<unsigned>(Counter::recoveries)].fetch_add(1, std::memory_order_relaxed);
 }
 
 // One entry takes a quarter of the memory at most.
 std::size_t Zone::max_block_bytes() const {
-    return root().arena_size / 4;
+    return std::min<std::size_t>(root().arena_size / 4, std::numeric_limits<std::uint32_t>::max());
 }
 
 Ref& Zone::bucket(const Key& key) const {
@@ -229,64 +270,83 @@ Ref Zone::find_node(const Key& key) const {
     return 0;
 }
 
-void Zone::lru_unlink(Ref ref) {
+void Zone::unlink(const List& list, Ref ref) {
     Node& n = node(ref);
-    (n.lru_previous != 0 ? node(n.lru_previous).lru_next : root().lru_first) = n.lru_next;
-    (n.lru_next != 0 ? node(n.lru_next).lru_previous : root().lru_last) = n.lru_previous;
+    Root::Ends& ends = root().*list.ends;
+    (n.*list.previous != 0 ? node(n.*list.previous).*list.next : ends.first) = n.*list.next;
+    (n.*list.next != 0 ? node(n.*list.next).*list.previous : ends.last) = n.*list.previous;
 }
 
-void Zone::lru_push(Ref ref) {
-    Root& r = root();
+void Zone::push(const List& list, Ref ref) {
     Node& n = node(ref);
-    n.lru_previous = 0;
-    n.lru_next = r.lru_first;
-    (r.lru_first != 0 ? node(r.lru_first).lru_previous : r.lru_last) = ref;
-    r.lru_first = ref;
+    Root::Ends& ends = root().*list.ends;
+    n.*list.previous = 0;
+    n.*list.next = ends.first;
+    (ends.first != 0 ? node(ends.first).*list.previous : ends.last) = ref;
+    ends.first = ref;
+}
+
+// Notes which process fills or refreshes; 0: none any more.
+void Zone::set_process(Ref ref, std::int32_t Node::*which, std::int32_t pid) {
+    Node& n = node(ref);
+    bool was_claimed = n.is_claimed();
+    n.*which = pid;
+    if (n.is_claimed() == was_claimed) return;
+    if (was_claimed) {
+        unlink(List::claims, ref);
+        root().claimed--;
+    } else {
+        push(List::claims, ref);
+        root().claimed++;
+    }
 }
 
 Ref Zone::node_for(const Key& key) {
     if (Ref ref = find_node(key)) return ref;
-    Ref ref = allocate(sizeof(Node));
+    Ref ref = arena_.allocate(sizeof(Node));
+    for (unsigned step = 0; ref == 0 && step < slice_steps; step++) {
+        if (!free_a_piece() && evict_one() == 0) return 0;
+        ref = arena_.allocate(sizeof(Node));
+    }
     if (ref == 0) return 0;
     Node& n = *new (arena_.at(ref)) Node{};
     n.key = key;
     n.next_in_bucket = bucket(key);
     bucket(key) = ref;
-    lru_push(ref);
+    push(List::used, ref);
     root().nodes++;
     return ref;
 }
 
-Ref Zone::allocate(std::size_t bytes) {
-    for (;;) {
-        if (Ref ref = arena_.allocate(bytes)) return ref;
-        if (!evict_one()) return 0;
-    }
-}
-
-// Throws out the least recently used node that nobody is filling. Looks at few, so that it can't take long.
-bool Zone::evict_one() {
+// Throws out the least recently used node that nobody is filling. Returns the bytes that it and its entry had; 0: there is none
+// among the few that are looked at.
+std::size_t Zone::evict_one() {
     for (int looked = 0; looked < 16; looked++) {
-        Ref ref = root().lru_last;
-        if (ref == 0) return false;
-        if (node(ref).fill_until_ms == 0) {
+        Ref ref = root().used.last;
+        if (ref == 0) return 0;
+        const Node& n = node(ref);
+        if (n.fill_until_ms == 0) {
+            std::size_t bytes = sizeof(Node);
+            for (Ref b : {n.entry, n.assembled}) bytes += b != 0 ? sizeof(Block) + block(b).entry_size : 0;
             unlink_node(ref);
             stats().counters[static_cast<unsigned>(Counter::evictions)].fetch_add(1, std::memory_order_relaxed);
-            return true;
+            return bytes;
         }
-        lru_unlink(ref);
-        lru_push(ref);
+        unlink(List::used, ref);
+        push(List::used, ref);
     }
-    return false;
+    return 0;
 }
 
 void Zone::unlink_node(Ref ref) {
     Node& n = node(ref);
     drop_entry(n);
+    set_process(ref, &Node::fill_pid, 0);
+    set_process(ref, &Node::refresh_pid, 0);
     Ref* link = &bucket(n.key);
     while (*link != ref) link = &node(*link).next_in_bucket;
     *link = n.next_in_bucket;
-    lru_unlink(ref);
+    unlink(List::used, ref);
     arena_.free(ref);
     root().nodes--;
 }
@@ -304,8 +364,29 @@ void Zone::drop_entry(Node& n) {
     root().entries--;
 }
 
+// A block of many pieces is freed piece by piece, by those who want memory.
 void Zone::unreference(Ref ref) {
-    if (--block(ref).references == 0) arena_.free(ref);
+    Block& b = block(ref);
+    if (--b.references != 0) return;
+    if (b.next == 0) return arena_.free(ref);
+    b.next_garbage = root().garbage;
+    root().garbage = ref;
+    for (unsigned freed = 0; freed < slice_steps / 4 && root().garbage == ref; freed++) free_a_piece();
+}
+
+// False: there is none to be freed.
+bool Zone::free_a_piece() {
+    Ref ref = root().garbage;
+    if (ref == 0) return false;
+    Block& b = block(ref);
+    if (Ref second = b.next) {
+        b.next = segment(second).next;
+        arena_.free(second);
+    } else {
+        root().garbage = b.next_garbage;
+        arena_.free(ref);
+    }
+    return true;
 }
 
 Hold Zone::hold(Ref ref) {
@@ -354,8 +435,8 @@ void Zone::free_hold(Hold h) {
 
 void Zone::touch(Ref ref, std::int64_t now_ms) {
     node(ref).used_ms = now_ms;
-    lru_unlink(ref);
-    lru_push(ref);
+    unlink(List::used, ref);
+    push(List::used, ref);
 }
 
 // Whether the store should be asked about the entry; if not, *until_ms is when it should.
@@ -426,10 +507,23 @@ Found Zone::find(const Key& key, std::int64_t now_ms, bool assembled) {
         found.verdict = Verdict::dead;
         return found;
     }
-    found.entry = {block(shown).bytes(), block(shown).entry_size};
+    found.entry = {block(shown).bytes(), block(shown).size};
+    found.rest = block(shown).next;
     found.version = n.version;
     found.domain = b.domain;
     return found;
+}
+
+std::string_view Zone::next_piece(Ref& rest) const {
+    Segment& piece = segment(rest);
+    rest = piece.next;
+    return {piece.bytes(), piece.size};
+}
+
+std::string Zone::joined(std::string_view first, Ref rest) const {
+    std::string bytes(first);
+    while (rest != 0) bytes.append(next_piece(rest));
+    return bytes;
 }
 
 bool Zone::claim_refresh(const Key& key, std::int64_t now_ms, std::int64_t lease_ms) {
@@ -439,7 +533,7 @@ bool Zone::claim_refresh(const Key& key, std::int64_t now_ms, std::int64_t lease
     Node& n = node(ref);
     if (n.refresh_after_ms > now_ms) return false;
     n.refresh_after_ms = now_ms + lease_ms;
-    n.refresh_pid = pid_;
+    set_process(ref, &Node::refresh_pid, pid_);
     return true;
 }
 
@@ -471,51 +565,150 @@ Fill Zone::claim_fill(const Key& key, unsigned worker, std::int64_t now_ms, std:
         return Fill::wait;
     }
     n.fill_until_ms = now_ms + lease_ms;
-    n.fill_pid = pid_;
+    set_process(ref, &Node::fill_pid, pid_);
     return Fill::mine;
 }
 
-std::uint64_t Zone::end_fill(Node& n) {
-    n.fill_until_ms = 0;
-    n.fill_pid = 0;
-    n.change_waiters = 0;
-    return std::exchange(n.waiters, 0);
+// Notes what they are woken for.
+std::uint64_t Zone::take_waiters(const Node& n, std::uint64_t& waiters) {
+    if (waiters == 0) return 0;
+    Woken& w = woken();
+    std::uint64_t position = w.position.load(std::memory_order_relaxed);
+    w.hashes[position % Woken::size].store(n.key.bucket_hash(), std::memory_order_release);
+    w.position.store(position + 1, std::memory_order_release);
+    return std::exchange(waiters, 0);
 }
 
-// A new block with everything copied in, referenced by the hold that is returned alone; no hold: no room.
-Hold Zone::make_block(unsigned domain, std::span<const std::uint64_t> hashes, std::span<const Part> parts, std::string_view prefix,
-                      std::string_view body, Ref& made) {
-    made = 0;
-    std::size_t size = sizeof(Block) + hashes.size_bytes() + parts.size_bytes() + prefix.size() + body.size();
-    if (size > max_block_bytes()) return 0;
-    Hold held;
-    {
-        Guard guard(*this);
-        made = allocate(size);
-        if (made == 0) return 0;
-        Block& b = *new (arena_.at(made)) Block{};
-        b.domain = domain;
-        b.told_epoch = root().domains[domain].told_epoch;
-        held = hold(made);  // so that it is not lost if we die while copying
-        if (held == 0) {
-            arena_.free(made);
-            return 0;
+std::uint64_t Zone::end_fill(Ref ref) {
+    Node& n = node(ref);
+    n.fill_until_ms = 0;
+    set_process(ref, &Node::fill_pid, 0);
+    n.change_waiters = 0;
+    return take_waiters(n, n.waiters);
+}
+
+// A block that is being made.
+struct Zone::Room {
+    std::size_t before;       // bytes before the entry: the block's own, the hashes, the parts
+    std::size_t prefix;       // of the entry
+    std::size_t size;         // of the entry
+    std::uint16_t hash_count, part_count;
+    unsigned domain;
+    std::size_t left = size;  // bytes of the entry that have no place yet
+    std::size_t evicted = 0;
+    Ref first = 0, last = 0;
+    Hold held = 0;
+};
+
+// What it has then is held, so that it isn't lost if we die.
+void Zone::add_piece(Room& room, Ref ref) {
+    std::size_t overhead = room.first == 0 ? room.before : sizeof(Segment);
+    auto size = static_cast<std::uint32_t>(std::min(room.left, arena_.block_bytes(ref) - overhead));
+    if (room.first == 0) {
+        Block& b = *new (arena_.at(ref)) Block{};
+        b.size = size;
+        b.entry_size = static_cast<std::uint32_t>(room.size);
+        b.domain = room.domain;
+        b.told_epoch = root().domains[room.domain].told_epoch;
+        b.hash_count = room.hash_count;
+        b.part_count = room.part_count;
+        room.held = hold(ref);
+        if (room.held == 0) return arena_.free(ref);
+        room.first = ref;
+    } else {
+        new (arena_.at(ref)) Segment{0, size};
+        in_this_order();
+        segment(room.last).next = ref;
+    }
+    room.last = ref;
+    room.left -= size;
+}
+
+// One slice of the search for memory; false: there is no use in another one. A block that fits is best. When so many bytes were
+// evicted as are wanted, and none fits, then the largest that there are will do. Then more is evicted, but within a bound: what is
+// evicted is not free while it is being sent, and others take some.
+bool Zone::make_room(Room& room) {
+    Guard guard(*this);
+    const std::size_t most_evicted = 2 * (room.before + room.size) + 64 * min_piece_bytes;
+    for (unsigned step = 0; step < slice_steps; step++) {
+        std::size_t overhead = room.first == 0 ? room.before : sizeof(Segment);
+        Ref ref = arena_.allocate(overhead + room.left);
+        if (ref == 0 && room.evicted >= room.before + room.size) {
+            std::size_t least = min_piece_bytes;
+            if (room.first == 0 && room.prefix <= whole_prefix_bytes) least = std::max(least, room.prefix);
+            ref = arena_.allocate_largest(overhead + room.left, overhead + std::min(room.left, least));
         }
+        if (ref != 0) {
+            add_piece(room, ref);
+            if (room.held == 0 || room.left == 0) return false;
+        } else if (!free_a_piece()) {
+            std::size_t bytes = room.evicted <= most_evicted ? evict_one() : 0;
+            if (bytes == 0) return false;
+            room.evicted += bytes;
+        }
+    }
+    return true;
+}
+
+namespace {
+
+// Writes text behind text, from one piece of a block to the next.
+template <typename NextPiece>
+class PieceWriter {
+public:
+    PieceWriter(char* at, std::size_t room, NextPiece next) : at_(at), room_(room), next_(next) {}
+    void write(std::string_view text) {
+        while (!text.empty()) {
+            if (room_ == 0) std::tie(at_, room_) = next_();
+            std::size_t size = std::min(text.size(), room_);
+            std::memcpy(at_, text.data(), size);
+            at_ += size;
+            room_ -= size;
+            text.remove_prefix(size);
+        }
+    }
+
+private:
+    char* at_;
+    std::size_t room_;
+    NextPiece next_;
+};
+
+}  // namespace
+
+// A new block with everything copied in, referenced by its `held` alone. Nothing `left` says that there was room.
+Zone::Room Zone::make_block(unsigned domain, std::span<const std::uint64_t> hashes, std::span<const Part> parts,
+                            std::string_view prefix, std::string_view body) {
+    Room room{.before = sizeof(Block) + hashes.size_bytes() + parts.size_bytes(),
+              .prefix = prefix.size(),
+              .size = prefix.size() + body.size(),
+              .hash_count = static_cast<std::uint16_t>(hashes.size()),
+              .part_count = static_cast<std::uint16_t>(parts.size()),
+              .domain = domain};
+    constexpr std::size_t most = std::numeric_limits<std::uint16_t>::max();
+    if (room.before + room.size > max_block_bytes() || hashes.size() > most || parts.size() > most) return room;
+    while (make_room(room)) {
+    }
+    if (room.left != 0) {
+        release(std::exchange(room.held, 0));
+        return room;
     }
     EntryHead head;
     std::memcpy(&head, prefix.data(), sizeof head);
-    Block& b = block(made);
+    Block& b = block(room.first);
     b.life = head.life;
     b.fence = head.fence;
     b.created_ms = head.created_ms;
-    b.hash_count = static_cast<std::uint32_t>(hashes.size());
-    b.part_count = static_cast<std::uint32_t>(parts.size());
-    b.entry_size = prefix.size() + body.size();
     std::copy(hashes.begin(), hashes.end(), b.hashes());
     std::copy(parts.begin(), parts.end(), b.parts());
-    std::memcpy(b.bytes(), prefix.data(), prefix.size());
-    if (!body.empty()) std::memcpy(b.bytes() + prefix.size(), body.data(), body.size());
-    return held;
+    PieceWriter writer(b.bytes(), b.size, [this, rest = b.next]() mutable {
+        Segment& piece = segment(rest);
+        rest = piece.next;
+        return std::pair<char*, std::size_t>(piece.bytes(), piece.size);
+    });
+    writer.write(prefix);
+    writer.write(body);
+    return room;
 }
 
 std::uint64_t Zone::insert(const Key& key, unsigned domain, std::string_view prefix, std::string_view body,
@@ -524,12 +717,11 @@ std::uint64_t Zone::insert(const Key& key, unsigned domain, std::string_view pre
     each_purge_hash(EntryView::trusted(prefix), [&hashes](std::uint64_t hash) { hashes.push_back(hash); });
     const EntryHead head = EntryView::trusted(prefix).head();
     if (stored != nullptr) *stored = false;
-    Ref made;
-    Hold held = make_block(domain, hashes, {}, prefix, body, made);
+    const Room made = make_block(domain, hashes, {}, prefix, body);
     std::uint64_t waiters = 0;
     {
         Guard guard(*this);
-        Ref ref = held != 0 ? node_for(key) : find_node(key);
+        Ref ref = made.held != 0 ? node_for(key) : find_node(key);
         if (ref != 0) {
             Node& n = node(ref);
             bool older = false;
@@ -541,40 +733,40 @@ std::uint64_t Zone::insert(const Key& key, unsigned domain, std::string_view pre
                          (present.fence == head.fence && present.created_ms > head.created_ms));
             }
             // One too large takes the old one's place too: that would be stale for as long as the page is so large.
-            if ((held != 0 || prefix.size() + body.size() >= max_block_bytes()) && !older) drop_entry(n);
-            if (held != 0 && !older) {
-                n.entry = made;
-                block(made).references++;
+            if ((made.held != 0 || made.before + made.size > max_block_bytes()) && !older) drop_entry(n);
+            if (made.held != 0 && !older) {
+                n.entry = made.first;
+                block(made.first).references++;
                 n.version = ++root().versions;
                 n.checked_ms = n.used_ms = now_ms;  // `changed` stays: that news may be younger than this entry
                 n.pass_until_ms = 0;
                 n.refresh_after_ms = 0;
+                set_process(ref, &Node::refresh_pid, 0);
                 root().entries++;
                 root().epoch++;
                 if (stored != nullptr) *stored = true;
             }
-            if (ends_fill) waiters = end_fill(n);
+            if (ends_fill) waiters = end_fill(ref);
         }
     }
-    release(held);
+    release(made.held);
     return waiters;
 }
 
 void Zone::keep_assembled(const Key& key, std::uint64_t version, std::string_view prefix, std::string_view body,
                           std::span<const Part> parts) {
-    Ref made;
-    Hold held = make_block(0, {}, parts, prefix, body, made);
-    if (held == 0) return;
+    const Room made = make_block(0, {}, parts, prefix, body);
+    if (made.held == 0) return;
     {
         Guard guard(*this);
         Ref ref = find_node(key);
         if (ref != 0 && node(ref).entry != 0 && node(ref).version == version) {
             drop_assembled(node(ref));
-            node(ref).assembled = made;
-            block(made).references++;
+            node(ref).assembled = made.first;
+            block(made.first).references++;
         }
     }
-    release(held);
+    release(made.held);
 }
 
 std::uint64_t Zone::pass(const Key& key, std::int64_t now_ms, std::int64_t for_ms) {
@@ -582,7 +774,7 @@ std::uint64_t Zone::pass(const Key& key, std::int64_t now_ms, std::int64_t for_m
     Ref ref = node_for(key);
     if (ref == 0) return 0;
     node(ref).pass_until_ms = now_ms + for_ms;
-    return end_fill(node(ref));
+    return end_fill(ref);
 }
 
 void Zone::forget(const Key& key) {
@@ -593,7 +785,7 @@ void Zone::forget(const Key& key) {
 std::uint64_t Zone::abandon(const Key& key) {
     Guard guard(*this);
     Ref ref = find_node(key);
-    return ref != 0 ? end_fill(node(ref)) : 0;
+    return ref != 0 ? end_fill(ref) : 0;
 }
 
 std::uint64_t Zone::changed(const Key& key) {
@@ -602,7 +794,7 @@ std::uint64_t Zone::changed(const Key& key) {
     if (ref == 0) return 0;
     node(ref).changed = true;
     root().epoch++;
-    return std::exchange(node(ref).change_waiters, 0);
+    return take_waiters(node(ref), node(ref).change_waiters);
 }
 
 std::uint64_t Zone::lease_changed(const Key& key) {
@@ -610,7 +802,7 @@ std::uint64_t Zone::lease_changed(const Key& key) {
     Ref ref = find_node(key);
     if (ref == 0 || node(ref).fill_until_ms == 0) return 0;
     node(ref).changed = true;
-    return std::exchange(node(ref).change_waiters, 0);
+    return take_waiters(node(ref), node(ref).change_waiters);
 }
 
 bool Zone::await_change(const Key& key, unsigned worker) {
@@ -636,7 +828,7 @@ PurgeMark Zone::find_mark(unsigned domain_number, std::uint64_t fence, std::span
     const Root::Domain& domain = root().domains[domain_number];
     std::uint64_t soft = domain.soft_floor, hard = domain.hard_floor;
     for (std::uint64_t hash : hashes) {
-        if (const PurgeSlot* slot = purge_slot(domain_number, hash, false)) {
+        if (const PurgeSlot* slot = find_purge(domain_number, hash)) {
             soft = std::max(soft, slot->soft);
             hard = std::max(hard, slot->hard);
         }
@@ -673,67 +865,44 @@ void Zone::postpone_refresh(const Key& key, std::int64_t until_ms) {
     Guard guard(*this);
     if (Ref ref = find_node(key)) {
         node(ref).refresh_after_ms = until_ms;
-        node(ref).refresh_pid = 0;  // no lease that ends with a worker
+        set_process(ref, &Node::refresh_pid, 0);  // no lease that ends with a worker
     }
 }
 
-Zone::PurgeSlot* Zone::purge_slot(unsigned domain, std::uint64_t tag, bool create) const {
-    auto table = purge_slots();
-    std::size_t mask = table.size() - 1;
-    for (std::size_t i = (tag + domain) & mask;; i = (i + 1) & mask) {
-        PurgeSlot& slot = table[i];
-        if (slot.empty()) {
-            if (!create) return nullptr;
-            slot.tag = tag;
-            slot.domain = domain;
-            return &slot;
-        }
-        if (slot.tag == tag && slot.domain == domain) return &slot;
+std::span<Zone::PurgeSlot> Zone::purge_set(unsigned domain, std::uint64_t tag) const {
+    std::size_t set = (tag + domain) & (root().purge_count / purge_ways - 1);
+    return purge_slots().subspan(set * purge_ways, purge_ways);
+}
+
+Zone::PurgeSlot* Zone::find_purge(unsigned domain, std::uint64_t tag) const {
+    for (PurgeSlot& slot : purge_set(domain, tag)) {
+        if (slot.tag == tag && slot.domain == domain && !slot.empty()) return &slot;
     }
+    return nullptr;
 }
 
-void Zone::place_purge(std::span<PurgeSlot> table, const PurgeSlot& slot) {
-    std::size_t mask = table.size() - 1;
-    std::size_t i = (slot.tag + slot.domain) & mask;
-    while (!table[i].empty()) i = (i + 1) & mask;
-    table[i] = slot;
-}
-
-// Forgets the older half of the purges; whatever may have missed them counts as purged.
-void Zone::trim_purges() {
-    auto table = purge_slots();
-    std::vector<PurgeSlot> all;
-    std::copy_if(table.begin(), table.end(), std::back_inserter(all), [](const PurgeSlot& s) { return !s.empty(); });
-    std::sort(all.begin(), all.end(), [](const PurgeSlot& a, const PurgeSlot& b) { return a.newest() > b.newest(); });
-    root().purges_torn = true;
+// The place for a purge that is not in the table: an empty one, or that of the oldest purge. That one is forgotten, and whatever may
+// have missed it counts as purged. Null: the new one is older still.
+Zone::PurgeSlot* Zone::slot_for_purge(unsigned domain, std::uint64_t tag, std::uint64_t sequence) {
+    auto set = purge_set(domain, tag);
+    PurgeSlot& oldest = *std::min_element(set.begin(), set.end(), [](const PurgeSlot& a, const PurgeSlot& b) {
+        return a.newest() < b.newest();
+    });
+    if (oldest.newest() > sequence) return nullptr;
+    if (!oldest.empty()) {
+        Root::Domain& its_domain = root().domains[oldest.domain];
+        its_domain.soft_floor = std::max(its_domain.soft_floor, oldest.soft);
+        its_domain.hard_floor = std::max(its_domain.hard_floor, oldest.hard);
+        its_domain.purges++;
+        stats().counters[static_cast<unsigned>(Counter::purges_forgotten)].fetch_add(1, std::memory_order_relaxed);
+    }
     in_this_order();
-    std::memset(table.data(), 0, table.size_bytes());
-    std::size_t keep = all.size() / 2;
-    for (std::size_t i = 0; i < all.size(); i++) {
-        if (i < keep) {
-            place_purge(table, all[i]);
-            continue;
-        }
-        Root::Domain& domain = root().domains[all[i].domain];
-        domain.soft_floor = std::max(domain.soft_floor, all[i].soft);
-        domain.hard_floor = std::max(domain.hard_floor, all[i].hard);
-    }
-    root().purges = static_cast<std::uint32_t>(keep);
+    oldest.soft = oldest.hard = 0;
     in_this_order();
-    root().purges_torn = false;
-}
-
-// Some purges are lost: whatever may have missed any of them counts as purged.
-void Zone::forget_purges() {
-    Root& r = root();
-    for (Root::Domain& domain : r.domains) {
-        domain.soft_floor = domain.last_purge.load(std::memory_order_relaxed);
-        domain.hard_floor = domain.last_hard;
-    }
-    std::memset(purge_slots().data(), 0, purge_slots().size_bytes());
-    r.purges = 0;
+    oldest.tag = tag;
+    oldest.domain = domain;
     in_this_order();
-    r.purges_torn = false;
+    return &oldest;
 }
 
 std::uint64_t Zone::purge(unsigned domain, std::uint64_t tag, PurgeMode mode, std::uint64_t sequence, std::int64_t now_ms) {
@@ -745,11 +914,10 @@ std::uint64_t Zone::purge(unsigned domain, std::uint64_t tag, PurgeMode mode, st
         std::int64_t drawn_ms = domain == 0 ? now_ms : now_ms - clock_tolerance_ms;
         sequence = std::max(last + 1, static_cast<std::uint64_t>(std::max<std::int64_t>(drawn_ms, 0)) * 1000);
     }
-    if (r.purges >= r.purge_count / 4 * 3) trim_purges();
-    PurgeSlot* slot = purge_slot(domain, tag, true);
-    if (slot->empty()) r.purges++;
-    if (mode == PurgeMode::hard) d.last_hard = std::max(d.last_hard, sequence);
-    std::uint64_t& known = mode == PurgeMode::hard ? slot->hard : slot->soft;
+    PurgeSlot* slot = find_purge(domain, tag);
+    if (slot == nullptr) slot = slot_for_purge(domain, tag, sequence);
+    bool hard = mode == PurgeMode::hard;
+    std::uint64_t& known = slot != nullptr ? (hard ? slot->hard : slot->soft) : (hard ? d.hard_floor : d.soft_floor);
     known = std::max(known, sequence);
     d.purges++;
     d.last_purge.store(std::max(last, sequence), std::memory_order_relaxed);
@@ -779,16 +947,39 @@ std::uint64_t Zone::last_purge(unsigned domain) const {
 }
 
 std::uint64_t Zone::sweep(const std::function<bool(int)>& alive) {
-    Guard guard(*this);
-    for (Hold h = 1; h <= root().hold_count; h++) {
-        int pid = hold_slots()[h].pid;
-        if (pid != 0 && !alive(pid)) free_hold(h);
+    std::unordered_map<int, bool> known;
+    auto is_dead = [&](int pid) {
+        if (pid == 0) return false;
+        auto [at, is_new] = known.try_emplace(pid, false);
+        if (is_new) at->second = !alive(pid);
+        return at->second;
+    };
+    for (Hold h = 1; h <= root().hold_count;) {
+        Guard guard(*this);
+        Hold end = std::min(h + 16 * slice_steps, root().hold_count + 1);  // they lie side by side
+        for (unsigned freed = 0; h < end && freed < slice_steps; h++) {
+            if (!is_dead(hold_slots()[h].pid)) continue;
+            free_hold(h);
+            freed++;
+        }
     }
+    // Those that are looked at go to the list's front, where new ones come, too.
     std::uint64_t waiters = 0;
-    for (Ref ref = root().lru_first; ref != 0; ref = node(ref).lru_next) {
-        Node& n = node(ref);
-        if (n.fill_pid != 0 && !alive(n.fill_pid)) waiters |= end_fill(n);
-        if (n.refresh_pid != 0 && !alive(n.refresh_pid)) n.refresh_after_ms = n.refresh_pid = 0;
+    std::uint32_t left = std::numeric_limits<std::uint32_t>::max();
+    while (left != 0) {
+        Guard guard(*this);
+        left = std::min(left, root().claimed);
+        for (unsigned step = 0; step < slice_steps && left != 0 && root().claims.last != 0; step++, left--) {
+            Ref ref = root().claims.last;
+            Node& n = node(ref);
+            unlink(List::claims, ref);
+            push(List::claims, ref);
+            if (is_dead(n.fill_pid)) waiters |= end_fill(ref);
+            if (is_dead(n.refresh_pid)) {
+                n.refresh_after_ms = 0;
+                set_process(ref, &Node::refresh_pid, 0);
+            }
+        }
     }
     return waiters;
 }
@@ -808,18 +999,24 @@ bool Zone::consistent() {
 }
 
 bool Zone::index_consistent() const {
-    std::uint32_t indexed = 0, entries = 0, listed = 0;
+    std::uint32_t indexed = 0, entries = 0;
     for (Ref& head : buckets()) {
         for (Ref ref = head; ref != 0; ref = node(ref).next_in_bucket) {
             if (&bucket(node(ref).key) != &head || ++indexed > root().nodes) return false;
             if (node(ref).entry != 0) entries++;
         }
     }
-    Ref previous = 0;
-    for (Ref ref = root().lru_first; ref != 0; previous = ref, ref = node(ref).lru_next) {
-        if (node(ref).lru_previous != previous || ++listed > root().nodes) return false;
+    std::uint32_t in_use = 0, in_claims = 0, claimed = 0;
+    for (const auto& [list, listed] : {std::pair(&List::used, &in_use), std::pair(&List::claims, &in_claims)}) {
+        Ref previous = 0;
+        for (Ref ref = (root().*list->ends).first; ref != 0; previous = ref, ref = node(ref).*list->next) {
+            if (node(ref).*list->previous != previous || ++*listed > root().nodes) return false;
+            if (list == &List::used && node(ref).is_claimed()) claimed++;
+        }
+        if ((root().*list->ends).last != previous) return false;
     }
-    return root().lru_last == previous && indexed == root().nodes && listed == indexed && entries == root().entries;
+    return indexed == root().nodes && in_use == indexed && entries == root().entries && in_claims == claimed &&
+           claimed == root().claimed;
 }
 
 bool Zone::holds_consistent() const {
@@ -836,7 +1033,10 @@ bool Zone::blocks_consistent() const {
     std::unordered_map<Ref, std::uint32_t> references;
     std::size_t bytes = arena_.free_bytes();
     auto add = [&](Ref ref) { bytes += arena_.block_bytes(ref) + Arena::overhead_bytes; };
-    for (Ref ref = root().lru_first; ref != 0; ref = node(ref).lru_next) {
+    auto add_block = [&](Ref ref) {
+        for (; ref != 0; ref = segment(ref).next) add(ref);
+    };
+    for (Ref ref = root().used.first; ref != 0; ref = node(ref).used_next) {
         add(ref);
         if (Ref entry = node(ref).entry) references[entry]++;
         if (Ref assembled = node(ref).assembled) references[assembled]++;
@@ -844,8 +1044,9 @@ bool Zone::blocks_consistent() const {
     for (const HoldSlot& slot : hold_slots().subspan(1)) {
         if (slot.pid != 0) references[slot.block]++;
     }
+    for (Ref ref = root().garbage; ref != 0; ref = block(ref).next_garbage) add_block(ref);
     for (auto [ref, count] : references) {
-        add(ref);
+        add_block(ref);
         if (block(ref).references != count) return false;
     }
     return bytes == arena_.total_bytes();

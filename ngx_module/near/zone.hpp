@@ -1,17 +1,33 @@
 // The near cache: hot entries, fill locks, refresh leases, the purge table and counters of one nginx, in shared memory.
 //
-// One node per variant holds its state; the entry itself is a reference-counted block, so that it can be replaced while
-// another worker is still sending it. All of it is guarded by one lock with short critical sections; bodies are copied in
-// before, and sent out after, without it. A worker may die anywhere: what it held is released by whoever starts next, and
-// a death inside a critical section empties the cache (blocks being sent stay) rather than trust half-made links.
+// There is one node per variant, in a hash table and in the list of use, with the state of that variant. An entry is a block: a list
+// of pieces of memory, of whatever sizes were free, so that storing it evicts about as many bytes as it has.
 //
-// Knows neither nginx nor a clock: lock and times are passed in. All times are Unix milliseconds.
+// Invariants:
+//  - One lock guards everything but the contents of blocks, the counters and what is declared atomic.
+//  - A critical section does a bounded number of steps: slice_steps allocations, evictions or visits. Longer work (making a
+//    large block, sweep()) gives the lock up between slices. Only the recovery after a death inside a critical section walks
+//    everything.
+//  - The entry in a block never changes. It is copied in before a node refers to the block, and read while the block is held;
+//    neither needs the lock.
+//  - A block is freed when no node and no hold refers to it. Whoever makes one holds it from its first piece on.
+//  - A list of pieces ends at a piece that is whole: a piece is linked once its own header is written. So what is held can be found
+//    again after a death at any instruction.
+//  - Nodes with a fill or a refresh in progress are in the list of claims; what a dead process held is found there and in the table
+//    of holds, and released by sweep() in whatever process starts next.
+//  - A death inside a critical section leaves `busy` set. The next to lock empties the cache, apart from blocks that are held,
+//    rather than trust half-made links. That allocates nothing and can't fail.
+//  - A purge that is dropped from the purge table raises its domain's floor first: what may have missed it counts as purged.
+//
+// Knows neither nginx nor a clock: lock and times are passed in. All times are Unix milliseconds. No method that a destructor
+// may call throws (release, abandon).
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "cache/entry.hpp"
@@ -23,6 +39,7 @@ namespace larder::near_cache {
 
 inline constexpr std::size_t min_zone_bytes = 1u << 20;
 inline constexpr unsigned max_domains = 32;   // stores, plus domain 0: entries that live in the near cache alone
+inline constexpr unsigned slice_steps = 64;   // done under the lock without giving it up
 inline constexpr unsigned max_workers = 64;   // that can be woken one by one; more share a bit
 
 class Lock {
@@ -37,6 +54,7 @@ enum class Counter : unsigned {
     hit, stale, miss, revalidated, coalesced, bypass, pass, error_stale, error,
     store_hit, store_miss, store_error, store_skipped, store_refused,
     stored, unstorable, jobs_queued, jobs_duplicate, jobs_failed, inline_refreshes, purges, bad_entries, evictions, recoveries,
+    purges_forgotten,
     count
 };
 const char* counter_name(Counter counter);
@@ -61,7 +79,8 @@ using Hold = std::uint32_t;
 
 struct Found {
     Hold hold = 0;               // when there is an entry: release it
-    std::string_view entry;      // its bytes, valid while held
+    std::string_view entry;      // its bytes, valid while held: all of them, or those of the first piece ...
+    Ref rest = 0;                // ... and where the others are; 0: nowhere
     Verdict verdict = Verdict::dead;
     bool purged = false;         // stale because of a purge, whatever its own times say
     bool check_store = false;    // the store may have a newer one: told so, or not asked for long
@@ -94,6 +113,11 @@ public:
 
     // `assembled`: an assembled page will do, as long as all its parts are what they were.
     Found find(const Key& key, std::int64_t now_ms, bool assembled = false);
+
+    // The next bytes of a held entry; `rest` then says where those after it are. Takes no lock. Precondition: rest != 0.
+    std::string_view next_piece(Ref& rest) const;
+    // All of a held entry's bytes.
+    std::string joined(std::string_view first, Ref rest) const;
 
     // A fragment as it stands in an assembled page.
     struct Part {
@@ -166,6 +190,12 @@ public:
     // Releases what processes that no longer exist had held, locks and leases too. Returns the workers that waited for those.
     std::uint64_t sweep(const std::function<bool(int)>& alive);
 
+    // What workers are woken for: each method that returns workers to wake notes the key's bucket_hash() first. Calls f(hash) for
+    // those noted since `position`, which is advanced. False: there were more than are remembered. Takes no lock.
+    template <typename F>
+    bool each_woken(std::uint64_t& position, F&& f) const;
+    std::uint64_t woken_position() const { return woken().position.load(std::memory_order_acquire); }
+
     Stats& stats() const;
     Usage usage();
     // Walks everything: every block is reachable, every link and every count is right. For tests.
@@ -175,45 +205,59 @@ public:
 private:
     struct Root;
     struct Node;
+    struct Segment;
     struct Block;
+    struct Room;
     struct HoldSlot;
     struct PurgeSlot;
+    struct List;
     class Guard;
+    // The last keys whose waiters were woken.
+    struct Woken {
+        static constexpr std::size_t size = 256;
+        std::atomic<std::uint64_t> position;  // how many there were; the newest is at (position - 1) % size
+        std::atomic<std::uint64_t> hashes[size];
+    };
 
     Root& root() const { return *root_; }
+    Woken& woken() const;
     Node& node(Ref ref) const { return *static_cast<Node*>(arena_.at(ref)); }
-    Block& block(Ref ref) const { return *static_cast<Block*>(arena_.at(ref)); }
-    void lay_out();
-    void recover();
+    Segment& segment(Ref ref) const;
+    Block& block(Ref ref) const;
+    void lay_out() noexcept;
+    void recover() noexcept;
     std::span<Ref> buckets() const;
     Ref& bucket(const Key& key) const;
     Ref find_node(const Key& key) const;
     Ref node_for(const Key& key);
-    Ref allocate(std::size_t bytes);
-    bool evict_one();
+    std::size_t evict_one();
     void unlink_node(Ref ref);
-    void lru_unlink(Ref ref);
-    void lru_push(Ref ref);
+    void unlink(const List& list, Ref ref);
+    void push(const List& list, Ref ref);
+    void set_process(Ref ref, std::int32_t Node::*which, std::int32_t pid);
     void drop_entry(Node& n);
     void unreference(Ref block_ref);
+    bool free_a_piece();
     Hold hold(Ref block_ref);
     void free_hold(Hold hold);
-    Hold make_block(unsigned domain, std::span<const std::uint64_t> hashes, std::span<const Part> parts, std::string_view prefix,
-                    std::string_view body, Ref& made);
+    bool make_room(Room& room);
+    void add_piece(Room& room, Ref ref);
+    Room make_block(unsigned domain, std::span<const std::uint64_t> hashes, std::span<const Part> parts, std::string_view prefix,
+                    std::string_view body);
     bool due_for_check(const Node& n, const Block& b, std::int64_t now_ms, std::int64_t* until_ms) const;
     bool parts_unchanged(Block& assembled, std::int64_t now_ms);
     void touch(Ref ref, std::int64_t now_ms);
     void drop_assembled(Node& n);
     PurgeMark purge_mark(Block& b) const;
     PurgeMark find_mark(unsigned domain, std::uint64_t fence, std::span<const std::uint64_t> hashes) const;
-    PurgeSlot* purge_slot(unsigned domain, std::uint64_t tag, bool create) const;
-    void trim_purges();
-    void forget_purges();
+    std::span<PurgeSlot> purge_set(unsigned domain, std::uint64_t tag) const;
+    PurgeSlot* find_purge(unsigned domain, std::uint64_t tag) const;
+    PurgeSlot* slot_for_purge(unsigned domain, std::uint64_t tag, std::uint64_t sequence);
     std::size_t max_block_bytes() const;
-    static void place_purge(std::span<PurgeSlot> table, const PurgeSlot& slot);
     std::span<HoldSlot> hold_slots() const;
     std::span<PurgeSlot> purge_slots() const;
-    std::uint64_t end_fill(Node& n);
+    std::uint64_t take_waiters(const Node& n, std::uint64_t& waiters);
+    std::uint64_t end_fill(Ref ref);
     bool index_consistent() const;
     bool holds_consistent() const;
     bool blocks_consistent() const;
@@ -224,5 +268,19 @@ private:
     Coherence coherence_;
     int pid_;
 };
+
+template <typename F>
+bool Zone::each_woken(std::uint64_t& position, F&& f) const {
+    const Woken& w = woken();
+    std::uint64_t from = position;
+    position = woken_position();
+    for (std::uint64_t at = from; at != position; at++) {
+        std::uint64_t hash = w.hashes[at % Woken::size].load(std::memory_order_acquire);
+        // Overwritten, or about to be.
+        if (w.position.load(std::memory_order_acquire) - at >= Woken::size) return false;
+        f(hash);
+    }
+    return true;
+}
 
 }  // namespace larder::near_cache

@@ -491,6 +491,7 @@ void store_answer(ngx_http_request_t* r, Ctx* ctx) {
 
 // The backend says that the entry is still good: it is stored anew, and is the answer.
 ngx_int_t revalidate(ngx_http_request_t* r, Ctx* ctx) {
+    ctx->join_entry();
     auto parts = revalidated(ctx->policy(), EntryView::trusted(ctx->entry), gather_answer(r, ctx),
                              ctx->fill->decision);
     if (!parts) return retry_without_condition(r, ctx);

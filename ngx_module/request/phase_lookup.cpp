@@ -433,28 +433,40 @@ void Ctx::take(const near_cache::Found& found) {
     if (found.hold == 0) return;
     // Two variants with the same key are beyond reach, but a wrong page is beyond repair. Nor is an entry ours that came
     // from the store this location had before a reload: that store's purges don't tell of it.
-    if (found.domain != conf->where.value().domain() ||
-        EntryView::trusted(found.entry).variant() != view(variant)) {
-        zone().release(found.hold);
-        return;
-    }
     hold = found.hold;
     version = found.version;
     entry = found.entry;
+    rest = found.rest;
+    // A plan is for one text, and what goes into a page is one.
+    if (rest != 0) {
+        EntryHead head = EntryView::trusted(entry).head();
+        if (entry.size() < EntryView::trusted(entry).prefix_size() || head.plan_size != 0 || role == Role::fragment) join_entry();
+    }
+    if (found.domain != conf->where.value().domain() ||
+        EntryView::trusted(entry).variant() != view(variant)) {
+        return drop_entry();
+    }
     verdict = found.verdict;
     purged = found.purged;
+}
+
+void Ctx::join_entry() {
+    if (rest == 0) return;
+    store_bytes = zone().joined(entry, std::exchange(rest, 0));
+    entry = store_bytes;
 }
 
 void Ctx::drop_entry() {
     if (hold != 0) zone().release(hold);
     hold = 0;
     entry = {};
+    rest = 0;
     verdict = Verdict::dead;
     purged = false;
 }
 
 AtHand Ctx::set_entry_aside() {
-    AtHand aside{hold, version, entry, std::move(store_bytes), verdict, purged};
+    AtHand aside{hold, version, entry, rest, std::move(store_bytes), verdict, purged};
     hold = 0;  // no longer ours to release
     drop_entry();
     return aside;
@@ -465,6 +477,7 @@ void Ctx::put_entry_back(AtHand aside) {
     hold = aside.hold;
     version = aside.version;
     entry = aside.entry;
+    rest = aside.rest;
     store_bytes = std::move(aside.store_bytes);  // an entry is longer than what a string holds in itself: its bytes stay
     verdict = aside.verdict;
     purged = aside.purged;

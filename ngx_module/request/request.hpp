@@ -121,6 +121,7 @@ struct AtHand {
     near_cache::Hold hold = 0;
     std::uint64_t version = 0;
     std::string_view entry;
+    near_cache::Ref rest = 0;
     std::string store_bytes;
     Verdict verdict = Verdict::dead;
     bool purged = false;
@@ -159,7 +160,8 @@ struct Ctx {
     std::string csrf_secret;  // of the cookie that the visitor gets with this answer
     near_cache::Hold hold = 0;
     std::uint64_t version = 0;  // of the held entry in the near cache
-    std::string_view entry;     // held, or in store_bytes
+    std::string_view entry;     // held, or in store_bytes; its prefix at least, with the body or the beginning of it, ...
+    near_cache::Ref rest = 0;   // ... of which the near cache has the rest there; 0: the body is whole
     Verdict verdict = Verdict::dead;
     bool purged = false;       // `entry` is stale because of a purge
     RequestControl wishes;     // the client's, as far as they are honoured
@@ -193,6 +195,8 @@ struct Ctx {
     // The backend may not be asked.
     bool cached_only() const { return at_hand_only || wishes.only_if_cached; }
     void take(const near_cache::Found& found);
+    // Makes `entry` one piece, for those who need the whole body in one. Copies, unless it is.
+    void join_entry();
     void drop_entry();
     AtHand set_entry_aside();
     void put_entry_back(AtHand aside);

@@ -3,6 +3,7 @@
 
 #include "cache/response/fields.hpp"
 #include "cache/response/revalidate.hpp"
+#include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/page/page.hpp"
 #include "ngx_module/page/page_header.hpp"
 #include "ngx_module/request/headers.hpp"
@@ -153,14 +154,22 @@ bool set_headers_from_entry(ngx_http_request_t* r, Ctx* ctx) {
 }
 
 ngx_int_t send_entry_body(ngx_http_request_t* r, Ctx* ctx) {
+    // nginx takes several ranges from one buffer only.
+    bool several_ranges = r->headers_in.range != nullptr && view(r->headers_in.range->value).find(',') != std::string_view::npos;
+    if (several_ranges) ctx->join_entry();
     EntryView entry = EntryView::trusted(ctx->entry);
     if (!entry.plan().empty()) return start_page(r, ctx, entry.body(), entry.plan());
-    ngx_buf_t* buffer = memory_buffer(r->pool, entry.body());
-    if (buffer == nullptr) return NGX_ERROR;
-    buffer->last_buf = r == r->main;
-    buffer->last_in_chain = 1;
-    ngx_chain_t chain{buffer, nullptr};
-    return ngx_http_output_filter(r, &chain);
+    ngx_chain_t first{memory_buffer(r->pool, entry.body()), nullptr};
+    ngx_chain_t* last = &first;
+    for (near_cache::Ref rest = ctx->rest; rest != 0 && last->buf != nullptr; last = last->next) {
+        last->next = ngx_alloc_chain_link(r->pool);
+        if (last->next == nullptr) return NGX_ERROR;
+        *last->next = {memory_buffer(r->pool, zone().next_piece(rest)), nullptr};
+    }
+    if (last->buf == nullptr) return NGX_ERROR;
+    last->buf->last_buf = r == r->main;
+    last->buf->last_in_chain = 1;
+    return ngx_http_output_filter(r, &first);
 }
 
 void clear_response_headers(ngx_http_request_t* r) {

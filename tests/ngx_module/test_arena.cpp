@@ -68,7 +68,10 @@ public:
 
     bool allocate(std::size_t size) {
         Ref ref = arena.allocate(size);
-        if (ref == 0) return false;
+        return ref != 0 && own(ref, size);
+    }
+
+    bool own(Ref ref, std::size_t size) {
         assert_true(reinterpret_cast<std::uintptr_t>(arena.at(ref)) % arena_unit == 0);
         assert_true(arena.block_bytes(ref) >= size);
         auto* at = static_cast<char*>(arena.at(ref));
@@ -112,6 +115,13 @@ public:
             std::memcpy(memory_.block + at - Arena::overhead_bytes, &before[at - Arena::overhead_bytes], 4);
             std::memcpy(memory_.block + at, &before[at], piece.size);
         }
+    }
+
+    // Keeping all that is allocated.
+    void reset() {
+        Ref kept = 0;
+        for (const Piece& piece : pieces) kept = arena.keep(piece.ref, kept);
+        arena.reset(kept);
     }
 
 private:
@@ -164,6 +174,31 @@ TEST(exhaustion_is_an_answer_and_everything_comes_back) {
         assert_true(model.allocate(size));
         model.free_all();
     }
+}
+
+TEST(scattered_free_memory_can_be_had_in_pieces_the_largest_first) {
+    Model model(1u << 20, 2);
+    while (model.allocate(200 + model.random() % 4000)) {
+    }
+    for (int i = 0; i < 100; i++) model.free(model.random() % model.pieces.size());
+    std::size_t largest = SIZE_MAX, pieces = 0;
+    while (Ref ref = model.arena.allocate_largest(3000, 100)) {
+        std::size_t size = model.arena.block_bytes(ref);
+        assert_true(size >= 100 && size <= 3000 + 2 * arena_unit);
+        assert_true(size <= largest * 17 / 16 + arena_unit);
+        largest = size;
+        pieces++;
+        model.own(ref, size);
+        model.check();
+    }
+    assert_true(pieces > 20);
+    assert_int_equal(model.arena.allocate(116), 0);
+    model.check_contents();
+    model.free_all();
+    assert_int_equal(model.arena.allocate_largest(SIZE_MAX, SIZE_MAX), 0);
+    Ref all = model.arena.allocate_largest(SIZE_MAX, 1);
+    assert_int_equal(model.arena.free_bytes(), 0);
+    model.arena.free(all);
 }
 
 TEST(neighbours_merge_so_that_the_whole_is_one_block_again) {
@@ -220,9 +255,7 @@ TEST(a_reset_keeps_what_it_is_told_to_keep_whatever_became_of_the_rest) {
             std::shuffle(model.pieces.begin(), model.pieces.end(), model.random);
             model.pieces.resize(model.pieces.size() / (1 + model.random() % 4));
             model.scramble(model.pieces);
-            std::vector<Ref> kept;
-            for (const Piece& piece : model.pieces) kept.push_back(piece.ref);
-            model.arena.reset(kept);
+            model.reset();
             model.check();
             model.check_contents();
             // Kept memory is nobody else's: fill all that is free, then look again.
@@ -241,10 +274,8 @@ TEST(a_reset_that_keeps_everything_changes_nothing) {
     Model model(100'000, 5);
     while (model.allocate(model.random() % 500)) {
     }
-    std::vector<Ref> kept;
-    for (const Piece& piece : model.pieces) kept.push_back(piece.ref);
     std::size_t free_bytes = model.arena.free_bytes();
-    model.arena.reset(kept);
+    model.reset();
     assert_int_equal(model.arena.free_bytes(), free_bytes);
     model.check();
     model.check_contents();

@@ -44,7 +44,7 @@ TEST(what_was_put_there_is_found_byte_for_byte) {
         assert_true(f.stored);
         Found found = f.find(spec.number);
         assert_true(found.hold != 0 && found.verdict == Verdict::fresh && !found.pass && !found.check_store);
-        assert_text_equal(found.entry, make(spec).bytes());
+        assert_text_equal(bytes_of(f.zone, found), make(spec).bytes());
         f.zone.release(found.hold);
     }
     assert_true(f.find(12345).hold == 0);
@@ -85,9 +85,9 @@ TEST(an_entry_replaced_while_held_stays_what_it_was) {
     f.put(young);
     assert_true(f.stored);
     for (unsigned other = 2; other < 50; other++) f.put({.number = other, .size = 5000});
-    assert_text_equal(held.entry, make(old).bytes());
+    assert_text_equal(bytes_of(f.zone, held), make(old).bytes());
     Found found = f.find(1);
-    assert_text_equal(found.entry, make(young).bytes());
+    assert_text_equal(bytes_of(f.zone, found), make(young).bytes());
     assert_true(found.version != held.version);
     std::size_t before = f.zone.usage().free_bytes;
     f.zone.release(held.hold);
@@ -126,7 +126,7 @@ TEST(a_forgotten_entry_is_gone_for_all_but_who_holds_it) {
     f.zone.forget(key_number(1));
     f.zone.forget(key_number(2));
     assert_true(f.find(1).hold == 0);
-    assert_text_equal(held.entry, make({.number = 1}).bytes());
+    assert_text_equal(bytes_of(f.zone, held), make({.number = 1}).bytes());
     f.zone.release(held.hold);
 }
 
@@ -138,7 +138,7 @@ TEST(releasing_nothing_or_twice_does_no_harm) {
     f.zone.release(held.hold);
     f.zone.release(held.hold);
     assert_int_equal(f.zone.usage().holds, 1);
-    assert_text_equal(other.entry, make({.number = 1}).bytes());
+    assert_text_equal(bytes_of(f.zone, other), make({.number = 1}).bytes());
     f.zone.release(other.hold);
 }
 
@@ -166,7 +166,7 @@ TEST(what_is_held_is_not_overwritten_however_much_comes_in) {
     }
     for (unsigned i = 10; i < 500; i++) f.put({.number = i, .size = 10'000});
     for (auto& [number, found] : held) {
-        assert_text_equal(found.entry, make({.number = number, .size = 10'000}).bytes());
+        assert_text_equal(bytes_of(f.zone, found), make({.number = number, .size = 10'000}).bytes());
         f.zone.release(found.hold);
     }
 }
@@ -200,6 +200,87 @@ TEST(an_entry_too_large_takes_its_older_ones_place_all_the_same) {
     f.put({.number = 2, .version = 2, .created_ms = t0 + 1});
     f.put({.number = 2, .version = 1, .size = min_zone_bytes});
     assert_true(f.look(2).hold != 0);  // ... but not a younger one's
+}
+
+// Full, and lived in: what was used last lies between what was not.
+struct LivedIn : Fixture {
+    LivedIn() : Fixture(16u << 20) {
+        Random random(7);
+        unsigned pages = 0;
+        while (counter(Counter::evictions) == 0) put({.number = pages++, .size = 2000 + random(10'000)});
+        for (unsigned i = 0; i < 4 * pages; i++) {
+            unsigned number = random(10) < 8 ? random(pages / 4) : random(pages * 5 / 4);
+            if (look(number, now += 10).hold == 0)
+                put({.number = number, .size = 2000 + random(10'000)}, 0, now);
+        }
+    }
+    std::int64_t now = t0;
+};
+
+TEST(a_large_entry_evicts_about_as_much_as_it_has) {
+    for (std::size_t size : {64u << 10, 256u << 10, 1u << 20, 3u << 20}) {
+        LivedIn f;
+        std::uint32_t entries = f.zone.usage().entries;
+        std::size_t average = (16u << 20) / entries;
+        f.put({.number = 100'000, .size = size}, 0, f.now);
+        assert_true(f.stored);
+        std::size_t evicted = (entries + 1 - f.zone.usage().entries) * average;
+        assert_true(evicted < size * 3 / 2 + (64u << 10));
+        assert_true(f.zone.consistent());
+        Found found = f.find(100'000, f.now);
+        assert_true(found.rest != 0);
+        Spec spec{.number = 100'000, .size = size};
+        assert_text_equal(bytes_of(f.zone, found), make(spec).bytes());
+        f.zone.release(found.hold);
+        f.zone.forget(key_number(100'000));
+        assert_true(f.zone.consistent());
+    }
+}
+
+TEST(the_pieces_of_what_is_gone_are_memory_again) {
+    LivedIn f;
+    for (unsigned round = 0; round < 300; round++) {
+        std::size_t size = round % 3 == 0 ? 2u << 20 : 5000;
+        f.put({.number = 100'000 + round % 20, .version = round, .size = size, .created_ms = t0 + round}, 0, f.now);
+        assert_true(f.stored);
+        if (round % 7 == 0) f.zone.forget(key_number(100'000 + round % 20));
+    }
+    assert_true(f.zone.consistent());
+}
+
+// Counts how often the lock is taken.
+class CountingLock final : public Lock {
+public:
+    void lock() override { taken++; }
+    void unlock() override {}
+    unsigned taken = 0;
+};
+
+TEST(no_work_holds_the_lock_for_longer_than_a_slice) {
+    SharedMemory memory(16u << 20);
+    CountingLock lock;
+    Zone zone(memory.area(), memory.size, lock, true);
+    unsigned number = 0;
+    auto evictions = [&] { return zone.stats().counters[static_cast<unsigned>(Counter::evictions)].load(); };
+    auto put = [&](std::size_t size) {
+        Made made = make({.number = number, .size = size});
+        zone.insert(key_number(number++), 0, made.prefix, made.body, t0);
+    };
+    while (evictions() == 0) put(1000);
+    auto before = evictions();
+    lock.taken = 0;
+    put(1u << 20);
+    assert_true(evictions() - before > 500);
+    assert_true(lock.taken * slice_steps >= evictions() - before);
+
+    for (unsigned i = 0; i < 1000; i++) zone.claim_refresh(key_number(number - 1 - i), t0, 60'000);
+    lock.taken = 0;
+    unsigned asked = 0;
+    zone.sweep([&asked](int) { return ++asked == 0; });
+    assert_int_equal(asked, 1);  // there is one process
+    assert_true(lock.taken * slice_steps >= 1000);
+    assert_true(zone.claim_refresh(key_number(number - 1), t0, 60'000));
+    assert_true(zone.consistent());
 }
 
 TEST(when_every_byte_is_held_nothing_is_stored_and_nothing_breaks) {
@@ -250,7 +331,7 @@ TEST(what_is_there_survives_a_new_look_at_it_and_a_fresh_start_empties_it) {
     {
         World world(memory, false);
         Found found = world.zone.find(key_number(1), t0);
-        assert_text_equal(found.entry, made.bytes());
+        assert_text_equal(bytes_of(world.zone, found), made.bytes());
         world.zone.release(found.hold);
     }
     World world(memory, true);
@@ -507,6 +588,18 @@ TEST(what_is_here_is_judged_alike_when_the_table_overflows) {
         f.zone.purge(1, tag_hash(std::to_string(i)), PurgeMode::soft, sequence0 + i, t0);
     assert_true(f.verdict(1, t0 + 10) == Verdict::stale_while);
     assert_true(f.verdict(2, t0 + 10) == Verdict::fresh);
+    assert_true(f.counter(Counter::purges_forgotten) > 3000);
+}
+
+TEST(a_purge_older_than_all_that_are_remembered_counts_too) {
+    Fixture f;
+    for (unsigned i = 0; i < 5000; i++)
+        f.zone.purge(1, tag_hash(std::to_string(i)), PurgeMode::soft, sequence0 + 1000 + i, t0);
+    f.put({.number = 1, .fence = sequence0, .tags = {"t"}}, 2);
+    f.put({.number = 2, .fence = sequence0 + 10, .tags = {"t"}}, 2);
+    f.zone.purge(2, tag_hash("t"), PurgeMode::hard, sequence0 + 5, t0);
+    assert_true(f.verdict(1, t0 + 10) == Verdict::dead);
+    assert_true(f.verdict(2, t0 + 10) == Verdict::fresh);
 }
 
 // ---- coherence with the store
@@ -595,6 +688,41 @@ TEST(losing_and_regaining_the_store_s_word_makes_every_entry_of_it_due) {
     for (unsigned i = 0; i < 4; i++) assert_false(f.look(i).check_store);
 }
 
+TEST(who_is_woken_learns_for_which_keys) {
+    Fixture f;
+    std::uint64_t position = f.zone.woken_position();
+    std::vector<std::uint64_t> woken;
+    auto read = [&] {
+        woken.clear();
+        return f.zone.each_woken(position, [&](std::uint64_t hash) { woken.push_back(hash); });
+    };
+    auto fill = [&](unsigned number) {
+        f.zone.claim_fill(key_number(number), 0, t0, 60'000);
+        f.zone.claim_fill(key_number(number), 1, t0, 60'000);
+    };
+    fill(1);
+    fill(2);
+    f.zone.claim_fill(key_number(3), 0, t0, 60'000);
+    f.zone.abandon(key_number(3));  // nobody waits
+    assert_true(read() && woken.empty());
+    f.zone.abandon(key_number(2));
+    f.put({.number = 1});
+    assert_true(read());
+    assert_true(woken == (std::vector<std::uint64_t>{key_number(2).bucket_hash(), key_number(1).bucket_hash()}));
+    assert_true(read() && woken.empty());
+    fill(4);
+    f.zone.await_change(key_number(4), 2);
+    f.zone.lease_changed(key_number(4));
+    f.zone.sweep([](int) { return false; });
+    assert_true(read() && woken.size() == 2 && woken[0] == woken[1]);
+    for (unsigned i = 0; i < 300; i++) {  // more than are remembered
+        fill(i);
+        f.zone.abandon(key_number(i));
+    }
+    assert_false(read());
+    assert_true(read() && woken.empty());
+}
+
 TEST(a_domain_is_the_same_in_every_process_and_after_a_reload) {
     SharedMemory memory(min_zone_bytes);
     World first(memory), second(memory, false);
@@ -634,9 +762,9 @@ struct Assembled : Fixture {
     bool assembled(std::int64_t now_ms = t0) {
         Found found = zone.find(key_number(1), now_ms, true);
         if (found.assembled)
-            assert_text_equal(found.entry, page.bytes());
+            assert_text_equal(bytes_of(zone, found), page.bytes());
         else if (found.hold != 0)
-            assert_true(is_version_of(1, found.entry));
+            assert_true(is_version_of(1, bytes_of(zone, found)));
         zone.release(found.hold);
         return found.assembled;
     }
@@ -647,7 +775,7 @@ TEST(an_assembled_page_is_given_to_who_can_take_it) {
     Assembled f;
     Found plain = f.find(1);
     assert_false(plain.assembled);
-    assert_text_equal(plain.entry, make({.number = 1, .size = 500, .tags = {"t"}}).bytes());
+    assert_text_equal(bytes_of(f.zone, plain), make({.number = 1, .size = 500, .tags = {"t"}}).bytes());
     f.zone.release(plain.hold);
     assert_true(f.assembled(t0 + 999));
 }
@@ -731,15 +859,15 @@ TEST(random_operations_keep_everything_linked_and_every_byte_right) {
                 case 6: {
                     Found found = f.zone.find(key, now);
                     if (found.hold == 0) break;
-                    assert_true(is_version_of(number, found.entry));
-                    held.push_back({number, found, std::string(found.entry)});
+                    assert_true(is_version_of(number, bytes_of(f.zone, found)));
+                    held.push_back({number, found, bytes_of(f.zone, found)});
                     break;
                 }
                 case 7:
                 case 8:
                     if (held.empty()) break;
                     std::swap(held[random(static_cast<unsigned>(held.size()))], held.back());
-                    assert_text_equal(held.back().found.entry, held.back().bytes);
+                    assert_text_equal(bytes_of(f.zone, held.back().found), held.back().bytes);
                     f.zone.release(held.back().found.hold);
                     held.pop_back();
                     break;
@@ -761,7 +889,7 @@ TEST(random_operations_keep_everything_linked_and_every_byte_right) {
             if (step % 20 == 0) assert_true(f.zone.consistent());
         }
         for (Held& h : held) {
-            assert_text_equal(h.found.entry, h.bytes);
+            assert_text_equal(bytes_of(f.zone, h.found), h.bytes);
             f.zone.release(h.found.hold);
         }
         assert_int_equal(f.zone.usage().holds, 0);

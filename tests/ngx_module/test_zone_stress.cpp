@@ -38,7 +38,7 @@ bool work(Zone& zone, unsigned seed, const std::atomic<bool>& stop) {
                 if (zone.claim_fill(key, seed, now, 100) != Fill::mine) break;
                 Spec spec{.number = number,
                           .version = ++version,
-                          .size = random(random(20) == 0 ? 100'000 : 6000),
+                          .size = random(random(20) == 0 ? 200'000 : 6000),
                           .tags = {"t"}};
                 spec.life.base_ms = now;
                 spec.fence = zone.last_purge(1);
@@ -50,7 +50,7 @@ bool work(Zone& zone, unsigned seed, const std::atomic<bool>& stop) {
             case 3:
                 if (held.empty()) break;
                 std::swap(held[random(static_cast<unsigned>(held.size()))], held.back());
-                right = held.back().found.entry == held.back().bytes;
+                right = bytes_of(zone, held.back().found) == held.back().bytes;
                 zone.release(held.back().found.hold);
                 held.pop_back();
                 break;
@@ -73,16 +73,16 @@ bool work(Zone& zone, unsigned seed, const std::atomic<bool>& stop) {
             default: {
                 Found found = zone.find(key, now);
                 if (found.hold == 0) break;
-                right = is_version_of(number, found.entry);
+                right = is_version_of(number, bytes_of(zone, found));
                 if (held.size() < 20)
-                    held.push_back({number, found, std::string(found.entry)});
+                    held.push_back({number, found, bytes_of(zone, found)});
                 else
                     zone.release(found.hold);
             }
         }
     }
     for (const Held& h : held) {
-        right = right && h.found.entry == h.bytes;
+        right = right && bytes_of(zone, h.found) == h.bytes;
         zone.release(h.found.hold);
     }
     return right;

@@ -62,6 +62,10 @@ struct World {
     near_cache::Zone zone;
 };
 
+inline std::string bytes_of(const near_cache::Zone& zone, const near_cache::Found& found) {
+    return zone.joined(found.entry, found.rest);
+}
+
 class Random {
 public:
     explicit Random(unsigned seed) : generator_(seed) {}
