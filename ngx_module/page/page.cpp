@@ -37,6 +37,7 @@ struct Fetch {
     Page* page = nullptr;
     esi::FetchId id = 0;
     bool pending = true;
+    Ctx* running = nullptr;  // the subrequest for it, until that ends
     std::string target;
     std::string location;     // where it is now: the target, or where that redirected to
     std::string redirect_to;  // still to be asked
@@ -111,7 +112,14 @@ public:
         over_ = true;
         event_.cancel();
         total_.cancel();
-        each_fetch([](Fetch& fetch) { fetch.timer.cancel(); });
+        each_fetch([this](Fetch& fetch) {
+            fetch.timer.cancel();
+            if (fetch.running == nullptr) return;
+            guarded(log(), "abandoned fragment", 0, [&fetch] {
+                abandon(fetch.running);
+                return 0;
+            });
+        });
     }
     bool over() const { return over_; }
     ngx_log_t* log() const { return request_->connection->log; }
@@ -464,6 +472,7 @@ static std::string_view redirect_location(ngx_http_request_t* r, const Ctx* ctx,
 ngx_int_t Page::on_fragment_end(ngx_http_request_t* r, void* data, ngx_int_t rc) {
     auto* fetch = static_cast<Fetch*>(data);
     Ctx* ctx = ctx_of(r);
+    fetch->running = nullptr;
     OwnAnswer answer = own_answer(r, ctx, rc);
     if (fetch->page->over()) return NGX_OK;  // the page went out without it
     fetch->page->note(*fetch, r, ctx);
@@ -497,6 +506,7 @@ bool Page::ask(Fetch& fetch, const std::string& target) {
     };
     Ctx* ctx = ask_location(request_, target, ended, &fetch);
     if (ctx == nullptr) return false;
+    fetch.running = ctx;
     ctx->fetch = &fetch;
     ctx->at_hand_only = fetch.attributes.maxwait_ms == 0;
     if (fetch.attributes.no_store) ctx->no_store = "esi-no-store";

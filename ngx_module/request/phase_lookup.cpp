@@ -483,12 +483,17 @@ void Ctx::put_entry_back(AtHand aside) {
     purged = aside.purged;
 }
 
-Ctx::~Ctx() {
+void Ctx::end_waits() {
     *alive = false;
     if (timer.timer_set) ngx_del_timer(&timer);
     if (again.timer_set) ngx_del_timer(&again);
     stop_waiting(this);
     unclaim(this);
+    substitution.cancel();
+}
+
+Ctx::~Ctx() {
+    end_waits();
     end_fill_lock(this);
     drop_entry();
     if (own_entry.hold != 0) zone().release(own_entry.hold);

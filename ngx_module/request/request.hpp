@@ -203,6 +203,8 @@ struct Ctx {
 
     static constexpr const char* name = "request";
     void begin_substitute();
+    // Nothing that it waits for finds it any more.
+    void end_waits();
     void let_others_pass();
     void failed() noexcept;
 };

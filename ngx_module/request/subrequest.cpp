@@ -3,6 +3,8 @@
 
 #include "cache/request/url.hpp"
 #include "ngx_module/pool.hpp"
+#include "ngx_module/request/group.hpp"
+#include "ngx_module/request/refresh.hpp"
 #include "ngx_module/request/target.hpp"
 #include "ngx_module/text.hpp"
 
@@ -67,6 +69,21 @@ OwnAnswer own_answer(ngx_http_request_t* r, Ctx* ctx, ngx_int_t rc) {
         answer = {answer.status, true, fill->body, fill->plan};
     }
     return answer;
+}
+
+void abandon(Ctx* ctx) {
+    ngx_http_request_t* r = ctx->request;
+    bool asks_backend = r->upstream != nullptr && r->upstream->cleanup != nullptr;
+    bool waits_for_us = ctx->suspended && (ctx->group == nullptr || ctx->group->state != Group::State::pending);
+    bool not_begun = r->write_event_handler == ngx_http_handler;
+    if (!asks_backend && !waits_for_us && !not_begun) return;
+    bool was_filling = ctx->fill != nullptr && ctx->fill->locked;
+    if (asks_backend) end_upstream(r);
+    ctx->end_waits();
+    r->write_event_handler = ngx_http_request_empty_handler;  // it may stand in the queue of those that run next
+    ngx_http_finalize_request(r, NGX_HTTP_CLIENT_CLOSED_REQUEST);
+    // The memory of a subrequest is its page's.
+    if (was_filling) request_refresh(r, ctx);
 }
 
 }  // namespace larder::ngx

@@ -24,4 +24,9 @@ struct OwnAnswer {
 // To be called once, from `ended`, with what nginx gave that. ctx is null if nginx lost it on the way.
 OwnAnswer own_answer(ngx_http_request_t* r, Ctx* ctx, ngx_int_t rc);
 
+// Ends a subrequest of ask_location() whose answer nobody wants any more: it would keep the client's connection from its next
+// request. `ended` is called for it once more. What it was to fill is made in the background. A subrequest that waits for another
+// module (auth_request, limit_req) can't be ended from here; it ends by itself. Not to be called from what the subrequest runs.
+void abandon(Ctx* ctx);
+
 }  // namespace larder::ngx
