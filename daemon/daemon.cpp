@@ -13,8 +13,12 @@ namespace larder::daemon {
 
 namespace {
 
+QueueLimits limits_of(const QueueSettings& settings) {
+    return {settings.lease, static_cast<unsigned>(settings.attempts), settings.give_up_for};
+}
+
 std::unique_ptr<Queue> make_queue(const QueueSettings& settings) {
-    QueueLimits limits{settings.lease, static_cast<unsigned>(settings.attempts), settings.give_up_for};
+    QueueLimits limits = limits_of(settings);
     if (settings.url.starts_with("unix:"))
         return std::make_unique<MemoryQueue>(limits, static_cast<std::size_t>(settings.max_jobs));
     auto redis = std::make_shared<RedisClient>(*parse_redis_url(settings.url), settings.timeout);
@@ -119,6 +123,7 @@ void Daemon::start_api(std::function<void()> on_drain) {
 void Daemon::reload(Settings settings) {
     for (const std::string& name : restart_needed(started_with_, settings))
         spdlog::warn("{} changed; it takes effect after a restart", name);
+    queue_->set_limits(limits_of(settings.queue));
     settings_.set(std::move(settings));
     spdlog::info("settings reloaded");
 }

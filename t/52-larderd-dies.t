@@ -28,7 +28,7 @@ $second->ask('drain');
 ok $t->await(sub { !$second->server->alive }, 'exit'), 'larderctl drain ends a daemon that has nothing to do';
 is $second->server->exit_text, 'exit code 0', '... with success';
 $second->server->{expected_death} = 1;
-ok $redis->cli('EXISTS', 'larder:{queue}alive'), '... and the other one still announces itself';
+ok $t->await(sub { $redis->cli('EXISTS', 'larder:{queue}alive') }, 'heartbeat'), '... and the other one still announces itself';
 $hold->('/b');
 $first->ask('warm', $first->url('/b'));
 $active->('/b', 1);

@@ -87,27 +87,38 @@ return 1
 )lua";
 
 // KEYS: due, running, dirty, jobs, alive. ARGV: KEY, delay in ms (negative: more urgent), job, "1" if urgent.
+// Writes into a new job when it was enqueued (enqueued_ms, cache/job.hpp), by Redis's clock. A job whose bytes are replaced keeps
+// that time: it has waited since.
 // Returns "new", "dup" (queued already), "raised" (queued already, now due earlier), "running", "dirty" (running, and will
 // run once more); or, where nothing was queued, "nodaemon": nobody takes jobs, or "refused": a daemon could not do it lately.
 inline constexpr char enqueue[] = R"lua(
 if redis.call('EXISTS', KEYS[5]) == 0 then return 'nodaemon' end
 local key = ARGV[1]
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local function put()
+  local old = redis.call('HGET', KEYS[4], key)
+  local since = old and #old >= 14 and old:sub(7, 14) or struct.pack('<i8', now)
+  local job = ARGV[3]
+  if #job >= 14 then job = job:sub(1, 6) .. since .. job:sub(15) end
+  redis.call('HSET', KEYS[4], key, job)
+end
 if redis.call('ZSCORE', KEYS[2], key) then
   if redis.call('HGET', KEYS[4], key) == '' then return 'refused' end
   if ARGV[4] ~= '1' then return 'running' end
   redis.call('SADD', KEYS[3], key)
-  redis.call('HSET', KEYS[4], key, ARGV[3])
+  put()
   return 'dirty'
 end
-local t = redis.call('TIME')
-local due = t[1] * 1000 + math.floor(t[2] / 1000) + tonumber(ARGV[2])
+local due = now + tonumber(ARGV[2])
 local old = redis.call('ZSCORE', KEYS[1], key)
 if not old then
   redis.call('ZADD', KEYS[1], due, key)
-  redis.call('HSET', KEYS[4], key, ARGV[3])
+  redis.call('HDEL', KEYS[4], key)
+  put()
   return 'new'
 end
-if ARGV[4] == '1' then redis.call('HSET', KEYS[4], key, ARGV[3]) end
+if ARGV[4] == '1' then put() end
 if due < tonumber(old) then
   redis.call('ZADD', KEYS[1], due, key)
   return 'raised'

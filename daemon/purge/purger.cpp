@@ -11,7 +11,9 @@ namespace larder::daemon {
 
 namespace {
 constexpr std::chrono::milliseconds look_pause{50};
-}
+constexpr std::size_t most_side_by_side = 64;
+constexpr std::size_t few = 64;  // jobs of one purge that go before those of larger ones
+}  // namespace
 
 Purger::Purger(const Stores& stores, Queue& queue, Metrics& metrics)
     : stores_(stores), queue_(queue), metrics_(metrics), ticker_(look_pause, [this] { look(); }) {}
@@ -20,7 +22,7 @@ void Purger::look() {
     bool away = false;
     for (const auto& [name, store] : stores_.all()) {
         try {
-            walk_pending(name, *store);
+            while (walk_pages(name, *store)) {}
         } catch (const std::exception& error) {
             away = true;
             if (!away_) spdlog::error("purges of store {} wait: {}", name, error.what());
@@ -29,21 +31,34 @@ void Purger::look() {
     away_ = away;
 }
 
-void Purger::walk_pending(const std::string& name, Store& store) {
-    while (auto purge = store.pending()) {
-        if (!walk(name, store, *purge)) return;
-        store.settle(*purge);
+// One page of keys of each pending purge. Returns whether there may be more to do now.
+bool Purger::walk_pages(const std::string& name, Store& store) {
+    std::vector<Purge> purges = store.pending(most_side_by_side);
+    Walks going;
+    bool full = false;
+    for (const Purge& purge : purges) {
+        auto known = walks_.extract({name, purge.sequence, purge.hash});
+        Walk walk = known ? std::move(known.mapped()) : Walk();
+        full = full || !walk_page(name, store, purge, walk);
+        if (!full && walk.cursor.empty()) store.settle(purge);
+        else going[{name, purge.sequence, purge.hash}] = std::move(walk);
     }
+    std::erase_if(walks_, [&](const auto& walk) { return std::get<0>(walk.first) == name; });  // another daemon's now
+    walks_.merge(going);
+    return !purges.empty() && !full;
 }
 
-bool Purger::walk(const std::string& name, Store& store, const Purge& purge) {
-    bool taken = true;
-    store.each_key(purge.hash,
-                   [&](const std::string& key) { taken = taken && regenerate(name, store, key, purge); });
-    return taken;
+// Returns false when the queue takes no jobs now: the purge stays pending.
+bool Purger::walk_page(const std::string& name, Store& store, const Purge& purge, Walk& walk) {
+    KeyPage page = store.keys_under(purge.hash, walk.cursor);
+    for (const std::string& key : page.keys) {
+        if (!regenerate(name, store, key, purge, walk)) return false;
+    }
+    walk.cursor = std::move(page.next);
+    return true;
 }
 
-bool Purger::regenerate(const std::string& name, Store& store, const std::string& key, const Purge& purge) {
+bool Purger::regenerate(const std::string& name, Store& store, const std::string& key, const Purge& purge, Walk& walk) {
     auto entry = read_entry_start(store, key);
     if (!entry) {
         store.forget(key, purge.hash);
@@ -64,7 +79,8 @@ bool Purger::regenerate(const std::string& name, Store& store, const std::string
     job.store = name;
     job.policy = *policy;
     job.variant = entry->variant;
-    Enqueued result = queue_.enqueue(key, encode_job(job), delay_of(job.reason), job.urgent());
+    auto delay = walk.queued++ < few ? few_purged_delay : delay_of(job.reason);
+    Enqueued result = queue_.enqueue(key, encode_job(job), delay, job.urgent());
     if (result == Enqueued::nodaemon || result == Enqueued::full) return false;
     if (result != Enqueued::refused) metrics_.purge_job();  // refused: nginx makes it for its next visitor
     return true;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "cache/priority.hpp"
+
 namespace larder::daemon {
 
 namespace {
@@ -57,6 +59,12 @@ Failed MemoryQueue::fail(Items::iterator item, UnixMs retry_at, Attempt attempt)
     return Failed::given_up;
 }
 
+void MemoryQueue::set_limits(const QueueLimits& limits) {
+    std::lock_guard lock(mutex_);
+    limits_.attempts = limits.attempts;
+    limits_.give_up_for = limits.give_up_for;
+}
+
 Enqueued MemoryQueue::enqueue(std::string_view key, std::string_view job, std::chrono::milliseconds delay,
                               bool urgent) {
     std::lock_guard lock(mutex_);
@@ -67,6 +75,7 @@ Enqueued MemoryQueue::enqueue(std::string_view key, std::string_view job, std::c
         if (items_.size() >= most_jobs_) return Enqueued::full;
         auto item = items_.try_emplace(std::string(key)).first;
         item->second.job = job;
+        item->second.since = clock_();
         move(item, State::queued, due);
         return Enqueued::fresh;
     }
@@ -88,9 +97,14 @@ std::vector<Claim> MemoryQueue::claim(std::size_t most) {
     UnixMs now = clock_();
     while (claims.size() < most && !due_.empty() && due_.begin()->first <= now) {
         auto item = items_.find(due_.begin()->second);
+        UnixMs due = item->second.at;
         item->second.token = std::to_string(++claims_);
         move(item, State::running, now + limits_.lease.count());
-        claims.push_back({{item->first, item->second.token}, item->second.job, item->second.attempts});
+        claims.push_back({{item->first, item->second.token},
+                          item->second.job,
+                          item->second.attempts,
+                          std::chrono::milliseconds(now - due) >= -few_purged_delay,
+                          std::chrono::milliseconds(std::max<UnixMs>(now - item->second.since, 0))});
     }
     return claims;
 }
@@ -109,7 +123,8 @@ Finished MemoryQueue::finish(const Lease& lease) {
         return Finished::removed;
     }
     item->second.attempts = 0;
-    requeue(item, clock_());
+    item->second.since = clock_();
+    requeue(item, clock_() + std::chrono::milliseconds(few_purged_delay).count());
     return Finished::requeued;
 }
 

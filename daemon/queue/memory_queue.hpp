@@ -18,6 +18,7 @@ public:
     // `most_jobs`: further keys are answered `full`.
     MemoryQueue(QueueLimits limits, std::size_t most_jobs, UnixClock clock = unix_ms);
 
+    void set_limits(const QueueLimits& limits) override;
     Enqueued enqueue(std::string_view key, std::string_view job, std::chrono::milliseconds delay,
                      bool urgent) override;
     std::vector<Claim> claim(std::size_t most) override;
@@ -41,6 +42,7 @@ private:
         std::string job;
         std::string token;      // of the lease, while running
         UnixMs at = 0;          // queued: due; running: the lease's deadline; waiting: its end
+        UnixMs since = 0;       // enqueued
         unsigned attempts = 0;  // failed ones
         bool dirty = false;
         bool refused = false;
@@ -55,11 +57,11 @@ private:
     Failed fail(Items::iterator item, UnixMs retry_at, Attempt attempt);
     void requeue(Items::iterator item, UnixMs at);
 
-    const QueueLimits limits_;
     const std::size_t most_jobs_;
     const UnixClock clock_;
 
     std::mutex mutex_;  // guards all that follows
+    QueueLimits limits_;
     std::condition_variable work_;
     Items items_;
     Times due_;   // keys queued, by due time

@@ -49,6 +49,8 @@ struct Claim {
     Lease lease;
     std::string job;  // bytes as enqueued
     unsigned failed_attempts = 0;
+    bool first = false;               // it goes before others in every line: its due time is few_purged_delay or more ago (cache/priority.hpp)
+    std::chrono::milliseconds age{};  // since it was enqueued, by the queue's clock; a job whose bytes are replaced keeps its age
 };
 
 enum class Finished : std::uint8_t {
@@ -78,6 +80,9 @@ struct QueueLimits {
 class Queue {
 public:
     virtual ~Queue() = default;
+
+    // Of `limits` the number of attempts and the time that given-up jobs rest; the lease stays.
+    virtual void set_limits(const QueueLimits& limits) = 0;
 
     // `delay` counts from now; a negative one goes before others.
     virtual Enqueued enqueue(std::string_view key, std::string_view job, std::chrono::milliseconds delay,

@@ -6,6 +6,7 @@
 #include <random>
 #include <thread>
 
+#include "cache/priority.hpp"
 #include "cache/wire/redis_scripts.hpp"
 #include "scripts.hpp"
 
@@ -36,7 +37,9 @@ Enqueued enqueued_from(std::string_view word) {
 
 RedisQueue::RedisQueue(std::shared_ptr<RedisClient> redis, const std::string& prefix, QueueLimits limits)
     : redis_(std::move(redis)),
-      limits_(limits),
+      lease_(limits.lease),
+      attempts_allowed_(limits.attempts),
+      give_up_for_(limits.give_up_for),
       due_(prefix + "{queue}due"),
       jobs_(prefix + "{queue}jobs"),
       running_(prefix + "{queue}running"),
@@ -47,6 +50,11 @@ RedisQueue::RedisQueue(std::shared_ptr<RedisClient> redis, const std::string& pr
       buried_(prefix + "{queue}buried"),
       alive_(prefix + "{queue}alive"),
       self_(unique_name()) {}
+
+void RedisQueue::set_limits(const QueueLimits& limits) {
+    attempts_allowed_ = limits.attempts;
+    give_up_for_ = limits.give_up_for;
+}
 
 Enqueued RedisQueue::enqueue(std::string_view key, std::string_view job, std::chrono::milliseconds delay,
                              bool urgent) {
@@ -61,11 +69,15 @@ std::vector<Claim> RedisQueue::claim(std::size_t most) {
     static const RedisScript script(queue_scripts::claim);
     std::string token = self_ + "." + std::to_string(++claims_);
     RedisReply reply = redis_->eval(script, {due_, running_, jobs_, owners_, attempts_},
-                                    {std::to_string(most), ms(limits_.lease), token});
+                                    {std::to_string(most), ms(lease_), token});
     std::vector<Claim> claims;
-    for (std::size_t i = 0; i + 2 < reply.size(); i += 3) {
+    for (std::size_t i = 0; i + 4 < reply.size(); i += 5) {
         auto failed = static_cast<unsigned>(std::stoul(std::string(reply.text(i + 2))));
-        claims.push_back({{std::string(reply.text(i)), token}, std::string(reply.text(i + 1)), failed});
+        claims.push_back({{std::string(reply.text(i)), token},
+                          std::string(reply.text(i + 1)),
+                          failed,
+                          std::chrono::milliseconds(reply.integer(i + 4)) >= -few_purged_delay,
+                          std::chrono::milliseconds(reply.integer(i + 3))});
     }
     return claims;
 }
@@ -77,7 +89,8 @@ void RedisQueue::wait(std::chrono::milliseconds longest) {
 Finished RedisQueue::finish(const Lease& lease) {
     static const RedisScript script(queue_scripts::finish);
     RedisReply reply =
-        redis_->eval(script, {due_, running_, dirty_, jobs_, attempts_, owners_}, {lease.key, lease.token});
+        redis_->eval(script, {due_, running_, dirty_, jobs_, attempts_, owners_},
+                     {lease.key, lease.token, ms(few_purged_delay)});
     if (reply.text() == "removed") return Finished::removed;
     return reply.text() == "requeued" ? Finished::requeued : Finished::lost;
 }
@@ -85,8 +98,8 @@ Finished RedisQueue::finish(const Lease& lease) {
 Failed RedisQueue::fail(const Lease& lease, std::chrono::milliseconds wait, Attempt attempt) {
     static const RedisScript script(queue_scripts::fail);
     RedisReply reply = redis_->eval(script, {running_, jobs_, attempts_, owners_, dead_, buried_},
-                                    {lease.key, lease.token, std::to_string(limits_.attempts), ms(wait),
-                                     ms(limits_.give_up_for), attempt == Attempt::counts ? "1" : "0"});
+                                    {lease.key, lease.token, std::to_string(attempts_allowed_.load()), ms(wait),
+                                     ms(give_up_for_.load()), attempt == Attempt::counts ? "1" : "0"});
     if (reply.text() == "waiting") return Failed::waiting;
     return reply.text() == "given up" ? Failed::given_up : Failed::lost;
 }
@@ -95,7 +108,7 @@ bool RedisQueue::refuse(const Lease& lease) {
     static const RedisScript script(queue_scripts::refuse);
     return redis_
                ->eval(script, {running_, jobs_, attempts_, owners_, dirty_},
-                      {lease.key, lease.token, std::to_string(limits_.attempts), ms(limits_.give_up_for)})
+                      {lease.key, lease.token, std::to_string(attempts_allowed_.load()), ms(give_up_for_.load())})
                .integer() == 1;
 }
 
@@ -112,7 +125,7 @@ void RedisQueue::run_again(const Lease& lease, std::string_view job) {
 
 std::vector<Lease> RedisQueue::renew(const std::vector<Lease>& leases) {
     static const RedisScript script(queue_scripts::renew);
-    std::string length = ms(limits_.lease);
+    std::string length = ms(lease_);
     std::vector<std::string_view> arguments{length};
     for (const Lease& lease : leases) {
         arguments.push_back(lease.key);
@@ -132,7 +145,7 @@ std::size_t RedisQueue::reap() {
     static const RedisScript script(queue_scripts::reap);
     RedisReply reply =
         redis_->eval(script, {due_, running_, dirty_, jobs_, attempts_, owners_, dead_, buried_},
-                     {std::to_string(limits_.attempts), ms(limits_.give_up_for)});
+                     {std::to_string(attempts_allowed_.load()), ms(give_up_for_.load())});
     return static_cast<std::size_t>(reply.integer());
 }
 
@@ -148,7 +161,7 @@ void RedisQueue::announce(std::chrono::milliseconds lifetime) {
 bool RedisQueue::pending(std::string_view key) {
     if (redis_->command({"HEXISTS", jobs_, key}).integer() == 0) return false;
     RedisReply attempts = redis_->command({"HGET", attempts_, key});
-    return attempts.is_nil() || std::stoul(std::string(attempts.text())) < limits_.attempts;
+    return attempts.is_nil() || std::stoul(std::string(attempts.text())) < attempts_allowed_.load();
 }
 
 QueueDepths RedisQueue::depths() {

@@ -13,6 +13,7 @@ class RedisQueue : public Queue {
 public:
     RedisQueue(std::shared_ptr<RedisClient> redis, const std::string& prefix, QueueLimits limits);
 
+    void set_limits(const QueueLimits& limits) override;
     Enqueued enqueue(std::string_view key, std::string_view job, std::chrono::milliseconds delay,
                      bool urgent) override;
     std::vector<Claim> claim(std::size_t most) override;
@@ -31,7 +32,9 @@ public:
 
 private:
     std::shared_ptr<RedisClient> redis_;
-    const QueueLimits limits_;
+    const std::chrono::milliseconds lease_;
+    std::atomic<unsigned> attempts_allowed_;
+    std::atomic<std::chrono::milliseconds> give_up_for_;
     const std::string due_, jobs_, running_, owners_, dirty_, attempts_, dead_, buried_, alive_;
     const std::string self_;  // unlike any other daemon's, ever
     std::atomic<std::uint64_t> claims_{0};

@@ -9,12 +9,14 @@
 namespace larder::daemon::queue_scripts {
 
 // KEYS: due, running, jobs, owners, attempts. ARGV: at most, lease in ms, token.
-// Returns KEY, job, failed attempts, KEY, ...
+// Returns KEY, job, failed attempts, age in ms, how long it has been due in ms, KEY, ...
 inline constexpr char claim[] = R"lua(
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local out = {}
-for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])) do
+local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'WITHSCORES', 'LIMIT', 0, ARGV[1])
+for i = 1, #due, 2 do
+  local key = due[i]
   redis.call('ZREM', KEYS[1], key)
   local job = redis.call('HGET', KEYS[3], key)
   if job then
@@ -23,12 +25,15 @@ for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 
     out[#out + 1] = key
     out[#out + 1] = job
     out[#out + 1] = redis.call('HGET', KEYS[5], key) or '0'
+    out[#out + 1] = #job >= 14 and math.max(now - struct.unpack('<i8', job, 7), 0) or 0
+    out[#out + 1] = now - tonumber(due[i + 1])
   end
 end
 return out
 )lua";
 
-// KEYS: due, running, dirty, jobs, attempts, owners. ARGV: KEY, token. Returns "removed", "requeued" or "lost".
+// KEYS: due, running, dirty, jobs, attempts, owners. ARGV: KEY, token, delay in ms for what is queued again: as new.
+// Returns "removed", "requeued" or "lost".
 inline constexpr char finish[] = R"lua(
 local key = ARGV[1]
 if redis.call('HGET', KEYS[6], key) ~= ARGV[2] then return 'lost' end
@@ -37,7 +42,12 @@ redis.call('ZREM', KEYS[2], key)
 redis.call('HDEL', KEYS[5], key)
 if redis.call('SREM', KEYS[3], key) == 1 then
   local t = redis.call('TIME')
-  redis.call('ZADD', KEYS[1], t[1] * 1000 + math.floor(t[2] / 1000), key)
+  local now = t[1] * 1000 + math.floor(t[2] / 1000)
+  local job = redis.call('HGET', KEYS[4], key)
+  if job and #job >= 14 then
+    redis.call('HSET', KEYS[4], key, job:sub(1, 6) .. struct.pack('<i8', now) .. job:sub(15))
+  end
+  redis.call('ZADD', KEYS[1], now + ARGV[3], key)
   return 'requeued'
 end
 redis.call('HDEL', KEYS[4], key)

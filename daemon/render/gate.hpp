@@ -1,6 +1,8 @@
-// The gate before each backend: so many requests at a time, a few that wait their turn, and no more.
+// The gate before each backend: so many requests at a time, a few that wait their turn, and no more. Those for somebody who waits
+// have a line of their own, which goes first.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <map>
@@ -38,15 +40,19 @@ public:
     // Must be quick and must not throw: it may run where a ticket ends.
     using Go = std::function<void(Ticket)>;
 
-    // Runs `go` now if fewer than `limit` are inside, or when one leaves; false, and `go` dropped, when `limit` wait already.
-    bool enter(const std::string& backend, std::size_t limit, Go go) {
+    enum class Turn : std::uint8_t { first, usual };
+
+    // Runs `go` now if fewer than `limit` are inside, or when one leaves; false, and `go` dropped, when `limit` wait already in
+    // that line.
+    bool enter(const std::string& backend, std::size_t limit, Turn turn, Go go) {
         {
             std::lock_guard lock(mutex_);
             Line& line = lines_[backend];
             line.limit = limit;
             if (line.inside >= limit) {
-                if (line.waiting.size() >= limit) return false;
-                line.waiting.push_back(std::move(go));
+                auto& waiting = turn == Turn::first ? line.first : line.usual;
+                if (waiting.size() >= limit) return false;
+                waiting.push_back(std::move(go));
                 return true;
             }
             line.inside++;
@@ -61,14 +67,14 @@ public:
     std::map<std::string, Load> load() const {
         std::lock_guard lock(mutex_);
         std::map<std::string, Load> out;
-        for (const auto& [backend, line] : lines_) out[backend] = {line.inside, line.waiting.size()};
+        for (const auto& [backend, line] : lines_) out[backend] = {line.inside, line.first.size() + line.usual.size()};
         return out;
     }
 
 private:
     struct Line {
         std::size_t limit = 0, inside = 0;
-        std::deque<Go> waiting;
+        std::deque<Go> first, usual;  // that wait
     };
 
     void leave(const std::string& backend) {
@@ -77,9 +83,10 @@ private:
             std::lock_guard lock(mutex_);
             Line& line = lines_[backend];
             line.inside--;
-            if (line.inside >= line.limit || line.waiting.empty()) return;
-            next = std::move(line.waiting.front());
-            line.waiting.pop_front();
+            auto& waiting = line.first.empty() ? line.usual : line.first;
+            if (line.inside >= line.limit || waiting.empty()) return;
+            next = std::move(waiting.front());
+            waiting.pop_front();
             line.inside++;
         }
         next(Ticket(this, backend));

@@ -64,7 +64,8 @@ struct Regenerator::Render {
     std::function<void(Outcome)>
         ended;  // first, so that it ends last: what it holds counts the job as in hand
     Claim claim;
-    std::chrono::steady_clock::time_point lease_sure_at = std::chrono::steady_clock::now();
+    const std::chrono::steady_clock::time_point claimed_at = std::chrono::steady_clock::now();
+    std::chrono::steady_clock::time_point lease_sure_at = claimed_at;
     std::shared_ptr<const Settings> settings;
     Job job;
     Variant variant;  // of views into job
@@ -79,6 +80,12 @@ struct Regenerator::Render {
     bool purged = false;              // since it was rendered
     BackendAnswer answer;
     std::string weak_etag;  // of an answer that was decoded
+
+    // The job's age.
+    std::chrono::milliseconds waited() const {
+        return claim.age +
+               std::chrono::floor<std::chrono::milliseconds>(std::chrono::steady_clock::now() - claimed_at);
+    }
 
     // Lets others ask the backend; also called before anything slow that does not need it.
     void leave() {
@@ -152,7 +159,7 @@ void Regenerator::read_stored(Render& render) {
 bool Regenerator::is_wanted(const Render& render) {
     if (render.job.reason == JobReason::manual || render.verdict != Verdict::fresh) return true;
     std::int64_t created_ms = EntryView::trusted(render.stored).head().created_ms;
-    return render.job.reason == JobReason::prerender && created_ms < render.job.enqueued_ms;
+    return render.job.reason == JobReason::prerender && created_ms < unix_ms() - render.waited().count();
 }
 
 // Asks only whether it has changed. An operator who asks for a page by hand wants all of it.
@@ -172,7 +179,8 @@ void Regenerator::enter_gate(const Shared& render) {
         render->place = std::move(place);
         parts_.workers.post([this, render] { guarded(render, &Regenerator::call); });
     };
-    if (parts_.gate.enter(render->backend->name, limit, go)) return;
+    auto turn = render->claim.first ? Gate::Turn::first : Gate::Turn::usual;
+    if (parts_.gate.enter(render->backend->name, limit, turn, go)) return;
     postpone(render, busy_delay + std::chrono::milliseconds(static_cast<int>(random_fraction() * 200)),
              "the backend is busy");
 }
@@ -197,7 +205,7 @@ void Regenerator::call(const Shared& render) {
         // writes behind them.
         std::vector<std::string> positions = render->store->newest_positions();
         positions.push_back(render->job.position);
-        Route route = parts_.router(render->job, render->variant, positions, deadline);
+        Route route = parts_.router(render->job, render->variant, positions, render->waited(), deadline);
         for (const auto& [position, by] : route.replaced) render->store->replace_position(position, by);
         if (route.hold) return postpone(render, route.retry_after, route.reason);
         render->route_token = route.token;
@@ -383,8 +391,7 @@ void Regenerator::fail(const Shared& render, const std::string& why, Attempt att
     Backoff backoff{queue.retry_first, queue.retry_longest};
     auto wait = backoff.after(render->claim.failed_attempts + 1, random_fraction());
     if (attempt == Attempt::free) {
-        std::chrono::milliseconds age(unix_ms() - render->job.enqueued_ms);
-        wait = std::clamp(std::max(wait, age / 2), wait, std::max(wait, longest_outage_wait));
+        wait = std::clamp(std::max(wait, render->waited() / 2), wait, std::max(wait, longest_outage_wait));
     }
     Failed failed = parts_.queue.fail(render->claim.lease, std::max(wait, at_least), attempt);
     Outcome outcome = failed == Failed::waiting    ? Outcome::failed

@@ -13,19 +13,18 @@ namespace {
 // What a job without a deadline is given to wait for a good replica.
 constexpr UnixMs usual_patience_ms = 30'000;
 
-double patience_used(const Job& job, UnixMs now) {
-    UnixMs end = job.deadline_ms != 0 ? job.deadline_ms : job.enqueued_ms + usual_patience_ms;
-    if (end <= job.enqueued_ms) return 1;
-    return std::clamp(static_cast<double>(now - job.enqueued_ms) / static_cast<double>(end - job.enqueued_ms),
-                      0.0, 1.0);
+double patience_used(const Job& job, UnixMs waited, UnixMs now) {
+    UnixMs patience = job.deadline_ms != 0 ? waited + job.deadline_ms - now : usual_patience_ms;
+    return patience <= 0 ? 1 : std::clamp(static_cast<double>(waited) / static_cast<double>(patience), 0.0, 1.0);
 }
 
 Route route_for(replicas::Chooser& chooser, const SigningSettings& signing, const Job& job,
-                const Variant& variant, std::span<const std::string> positions, UnixMs deadline) {
+                const Variant& variant, std::span<const std::string> positions, std::chrono::milliseconds waited,
+                UnixMs deadline) {
     UnixMs now = unix_ms();
     replicas::Choice choice = chooser.choose({.urgency = replicas::Class::background,
                                               .positions = positions,
-                                              .patience_used = patience_used(job, now)});
+                                              .patience_used = patience_used(job, waited.count(), now)});
     Route route;
     route.reason = choice.reason;
     route.replaced = std::move(choice.replaced);
@@ -44,8 +43,8 @@ Route route_for(replicas::Chooser& chooser, const SigningSettings& signing, cons
 
 Router replica_router(replicas::Chooser& chooser, const LiveSettings& settings) {
     return [&chooser, &settings](const Job& job, const Variant& variant, std::span<const std::string> positions,
-                                 std::int64_t deadline_ms) {
-        return route_for(chooser, settings.get()->signing, job, variant, positions, deadline_ms);
+                                 std::chrono::milliseconds waited, std::int64_t deadline_ms) {
+        return route_for(chooser, settings.get()->signing, job, variant, positions, waited, deadline_ms);
     };
 }
 

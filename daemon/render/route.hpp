@@ -23,9 +23,9 @@ struct Route {
     std::vector<replicas::Replaced> replaced;  // positions that no server can have
 };
 
-// `positions`: what the render must have seen. `deadline_ms`: Unix time by which the backend must have answered. May be called
-// from any thread; does no I/O.
+// `positions`: what the render must have seen. `waited`: the job's age by the queue's clock. `deadline_ms`: Unix time by which the
+// backend must have answered. May be called from any thread; does no I/O.
 using Router = std::function<Route(const Job& job, const Variant& variant, std::span<const std::string> positions,
-                                   std::int64_t deadline_ms)>;
+                                   std::chrono::milliseconds waited, std::int64_t deadline_ms)>;
 
 }  // namespace larder::daemon

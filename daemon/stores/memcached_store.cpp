@@ -10,6 +10,7 @@
 #include "cache/request/key.hpp"
 #include "daemon/replicas/decide/position.hpp"
 #include "cache/wire/memcached_names.hpp"
+#include "cache/wire/purge_line.hpp"
 
 namespace larder::daemon {
 
@@ -17,7 +18,6 @@ namespace {
 
 constexpr std::size_t most_indexed_keys = 200'000;
 constexpr std::size_t most_positions = 10'000;
-constexpr std::uint64_t clock_tolerance_us = 2'000'000;
 constexpr std::int64_t look_pause_ms = 1000;  // as often as nginx reads the log
 
 std::string line(std::uint64_t sequence, std::string_view what, PurgeMode mode) {
@@ -41,43 +41,58 @@ MemcachedStore::MemcachedStore(const std::vector<HostPort>& servers, std::chrono
     : client_(servers, timeout), prefix_(prefix), log_(prefix + "purges"), tags_(most_indexed_keys) {}
 
 // Above all others that we know of, also those of a machine whose clock is ahead.
-std::uint64_t MemcachedStore::next_sequence(std::uint64_t newest) {
+std::uint64_t MemcachedStore::next_sequence() {
     std::lock_guard lock(mutex_);
-    last_sequence_ = std::max({static_cast<std::uint64_t>(unix_us()), last_sequence_ + 1, newest + 1});
+    last_sequence_ = std::max(static_cast<std::uint64_t>(unix_us()), last_sequence_ + 1);
     return last_sequence_;
 }
 
-// A log that is missing was lost: it starts anew with a floor, which purges everything older.
+// A log that is missing was lost: it starts anew with a floor, which purges all that came before. So does one that somebody else has
+// started who knew less than we do.
 std::vector<MemcachedStore::Record> MemcachedStore::read_log() {
     auto item = client_.get(log_);
     if (!item) {
         client_.add(log_, line(next_sequence(), "floor", PurgeMode::soft), std::chrono::milliseconds(0));
         item = client_.get(log_);
     }
+    std::string_view text = item ? std::string_view(item->value) : std::string_view();
+    std::vector<Record> records = parse_log(text);
+    if (knows_more_than(text, records)) {
+        client_.append(log_, line(next_sequence(), "floor", PurgeMode::soft));
+        if ((item = client_.get(log_))) records = parse_log(item->value);
+    }
+    std::lock_guard lock(mutex_);
+    if (!records.empty()) last_sequence_ = std::max(last_sequence_, records.back().sequence);
+    return records;
+}
+
+// Whether we know a newer purge than this log, which we have not seen before.
+bool MemcachedStore::knows_more_than(std::string_view text, const std::vector<Record>& records) {
+    if (records.empty()) return false;
+    std::lock_guard lock(mutex_);
+    std::string_view first = text.substr(0, text.find('\n'));
+    bool known = first == first_line_;
+    first_line_ = first;
+    return !known && records.back().sequence < last_sequence_;
+}
+
+std::vector<MemcachedStore::Record> MemcachedStore::parse_log(std::string_view rest) {
     std::vector<Record> records;
-    std::string_view rest = item ? std::string_view(item->value) : std::string_view();
     for (std::size_t end; (end = rest.find('\n')) != std::string_view::npos; rest.remove_prefix(end + 1)) {
-        std::string_view text = rest.substr(0, end);
-        Record record;
-        auto [after, error] = std::from_chars(text.data(), text.data() + text.size(), record.sequence);
-        std::string_view what = text.substr(static_cast<std::size_t>(after - text.data()));
-        if (error != std::errc() || what.size() < 4 || what[0] != ' ') continue;
-        record.mode = what.ends_with(" h") ? PurgeMode::hard : PurgeMode::soft;
-        what = what.substr(1, what.size() - 3);
-        record.floor = what == "floor";
-        auto hash = hash_from_text(what);
-        if (!hash && !record.floor) continue;
-        record.hash = hash.value_or(0);
-        records.push_back(record);
+        auto line = parse_purge_line(rest.substr(0, end));
+        if (!line) continue;
+        records.push_back({.sequence = line->sequence(records.empty() ? 0 : records.back().sequence),
+                           .drawn = line->drawn,
+                           .hash = line->hash.value_or(0),
+                           .floor = !line->hash,
+                           .mode = line->hard ? PurgeMode::hard : PurgeMode::soft});
     }
     return records;
 }
 
-// Sequences are times: what was purged longer ago than clocks differ, and an append takes, is in the log that we read.
 std::uint64_t MemcachedStore::newest_purge() {
-    std::uint64_t newest = static_cast<std::uint64_t>(unix_us()) - clock_tolerance_us;
-    for (const Record& record : read_log()) newest = std::max(newest, record.sequence);
-    return newest;
+    std::vector<Record> records = read_log();
+    return records.empty() ? 0 : records.back().sequence;
 }
 
 // Of purges made by this daemon: memcached has no room for others'.
@@ -109,6 +124,7 @@ PurgeSeen MemcachedStore::purges_since(std::uint64_t fence, const std::vector<st
         seen.sequence = std::max(seen.sequence, record.sequence);
         if (seen.mode != PurgeMode::hard) seen.mode = record.mode;
     }
+    seen.at_ms = static_cast<std::int64_t>(seen.sequence / 1000);
     return seen;
 }
 
@@ -147,8 +163,8 @@ void MemcachedStore::forget(std::string_view key, std::uint64_t) {
     tags_.forget(key);
 }
 
-void MemcachedStore::each_key(std::uint64_t hash, const std::function<void(const std::string&)>& f) {
-    for (const std::string& key : tags_.keys(hash)) f(key);
+KeyPage MemcachedStore::keys_under(std::uint64_t hash, const std::string&) {
+    return {tags_.keys(hash), {}};
 }
 
 std::optional<Policy> MemcachedStore::policy(std::string_view key) {
@@ -185,14 +201,17 @@ std::uint64_t MemcachedStore::newest_purge_of(std::uint64_t hash, PurgeMode mode
 
 std::uint64_t MemcachedStore::purge(const std::vector<std::uint64_t>& hashes, PurgeMode mode,
                                     std::string_view position) {
-    std::uint64_t sequence = next_sequence(newest_purge());
-    if (!position.empty()) {
+    newest_purge();  // so that ours is above it
+    std::string lines;
+    std::uint64_t sequence = 0;
+    for (std::uint64_t hash : hashes) {
+        sequence = next_sequence();
+        lines += line(sequence, hash_text(hash), mode);
+        if (position.empty()) continue;
         std::lock_guard lock(mutex_);
         positions_[sequence] = position;
         if (positions_.size() > most_positions) positions_.erase(positions_.begin());
     }
-    std::string lines;
-    for (std::uint64_t hash : hashes) lines += line(sequence, hash_text(hash), mode);
     append(lines);
     return sequence;
 }
@@ -200,13 +219,12 @@ std::uint64_t MemcachedStore::purge(const std::vector<std::uint64_t>& hashes, Pu
 void MemcachedStore::look_for_pending() {
     std::vector<Record> records = read_log();
     std::lock_guard lock(mutex_);
-    if (seen_ == 0)
-        seen_ =
-            static_cast<std::uint64_t>(unix_us());  // what was purged before we indexed anything is nobody's
+    if (seen_ == 0 && !records.empty())
+        seen_ = records.back().sequence;  // we have indexed nothing yet that these could concern
     std::uint64_t newest = seen_;
     for (const Record& record : records) {
         if (record.sequence <= seen_ || record.floor) continue;
-        auto position = positions_.find(record.sequence);
+        auto position = positions_.find(record.drawn);
         pending_.push_back(
             {record.sequence, record.hash, position == positions_.end() ? "" : position->second});
         newest = std::max(newest, record.sequence);
@@ -214,7 +232,7 @@ void MemcachedStore::look_for_pending() {
     seen_ = newest;
 }
 
-std::optional<Purge> MemcachedStore::pending() {
+std::vector<Purge> MemcachedStore::pending(std::size_t most) {
     UnixMs now = unix_ms();
     bool look = false;
     {
@@ -224,12 +242,14 @@ std::optional<Purge> MemcachedStore::pending() {
     }
     if (look) look_for_pending();
     std::lock_guard lock(mutex_);
-    return pending_.empty() ? std::nullopt : std::optional(pending_.front());
+    return {pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(std::min(most, pending_.size()))};
 }
 
-void MemcachedStore::settle(const Purge&) {
+void MemcachedStore::settle(const Purge& purge) {
     std::lock_guard lock(mutex_);
-    pending_.pop_front();
+    std::erase_if(pending_, [&](const Purge& known) {
+        return known.sequence == purge.sequence && known.hash == purge.hash;
+    });
 }
 
 }  // namespace larder::daemon

@@ -30,18 +30,19 @@ public:
     void index(std::string_view key, const std::vector<std::uint64_t>& hashes, std::string_view policy,
                std::chrono::milliseconds lifetime) override;
     void forget(std::string_view key, std::uint64_t hash) override;
-    void each_key(std::uint64_t hash, const std::function<void(const std::string&)>& f) override;
+    KeyPage keys_under(std::uint64_t hash, const std::string& from) override;
     std::optional<Policy> policy(std::string_view key) override;
     std::string incarnation() override;
     std::uint64_t newest_purge_of(std::uint64_t hash, PurgeMode mode) override;
     std::uint64_t purge(const std::vector<std::uint64_t>& hashes, PurgeMode mode,
                         std::string_view position) override;
-    std::optional<Purge> pending() override;
+    std::vector<Purge> pending(std::size_t most) override;
     void settle(const Purge& purge) override;
 
 private:
     struct Record {
-        std::uint64_t sequence = 0;
+        std::uint64_t sequence = 0;  // by its place in the log
+        std::uint64_t drawn = 0;     // what the purger wrote
         std::uint64_t hash = 0;
         bool floor = false;
         PurgeMode mode = PurgeMode::soft;
@@ -49,7 +50,9 @@ private:
 
     std::vector<Record> read_log();
     void append(const std::string& lines);
-    std::uint64_t next_sequence(std::uint64_t newest = 0);
+    static std::vector<Record> parse_log(std::string_view text);
+    bool knows_more_than(std::string_view text, const std::vector<Record>& records);
+    std::uint64_t next_sequence();
     void look_for_pending();
 
     MemcachedClient client_;
@@ -58,7 +61,8 @@ private:
     TagIndex tags_;
 
     std::mutex mutex_;  // guards what follows
-    std::uint64_t last_sequence_ = 0;
+    std::uint64_t last_sequence_ = 0;  // the newest that we know or drew
+    std::string first_line_;           // of the log as last seen
     std::map<std::uint64_t, std::string> positions_;  // of purges made here
     std::deque<Purge> pending_;
     std::uint64_t seen_ = 0;  // sequence up to which purges were taken up

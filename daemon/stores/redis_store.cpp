@@ -1,18 +1,23 @@
 // Redis commands behind the store's contract.
 #include "redis_store.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <charconv>
+#include <cstdlib>
 #include <random>
 
 #include "cache/bytes.hpp"
 #include "cache/request/key.hpp"
 #include "cache/wire/redis_scripts.hpp"
+#include "daemon/clock.hpp"
 
 namespace larder::daemon {
 
 namespace {
 
 constexpr char walker_lease_ms[] = "5000";
+constexpr std::int64_t notable_difference_ms = 2000;
 
 std::uint64_t to_number(std::string_view text) {
     std::uint64_t value = 0;
@@ -24,12 +29,24 @@ std::string ms(std::chrono::milliseconds time) {
     return std::to_string(time.count());
 }
 
-// "TAGHASH:s", "TAGHASH:h" or "floor" of the purge log. Members of another form are nobody's.
-bool names_one_of(std::string_view member, const std::vector<std::uint64_t>& hashes) {
-    if (member == "floor") return true;
-    auto hash = hash_from_text(member.substr(0, member.find(':')));
-    return hash && std::find(hashes.begin(), hashes.end(), *hash) != hashes.end();
-}
+// KEYS: log. ARGV: fence, TAGHASH... Returns the newest purge after the fence that names one of them, "0" if there is
+// none; its mode, "s" or "h"; Redis's time in ms.
+constexpr char purges_since_script[] = R"lua(
+local t = redis.call('TIME')
+local fence = tonumber(ARGV[1])
+local newest, mode = '0', 's'
+local function see(score, m)
+  if not score or tonumber(score) <= fence then return end
+  if tonumber(score) > tonumber(newest) then newest = score end
+  if m == 'h' then mode = 'h' end
+end
+see(redis.call('ZSCORE', KEYS[1], 'floor'), 's')
+for i = 2, #ARGV do
+  see(redis.call('ZSCORE', KEYS[1], ARGV[i] .. ':s'), 's')
+  see(redis.call('ZSCORE', KEYS[1], ARGV[i] .. ':h'), 'h')
+end
+return {newest, mode, t[1] * 1000 + math.floor(t[2] / 1000)}
+)lua";
 
 // KEYS: walker. ARGV: name, ms. Returns 1 when the name holds the lease.
 constexpr char take_lease[] = R"lua(
@@ -74,17 +91,32 @@ void RedisStore::replace_position(const std::string& position, const std::string
     redis_->eval(script, {positions_}, {name, position, by});
 }
 
+// Sequences are times by Redis's clock, verdicts are by ours: the purge's time is translated.
 PurgeSeen RedisStore::purges_since(std::uint64_t fence, const std::vector<std::uint64_t>& hashes) {
+    static const RedisScript script(purges_since_script);
+    std::vector<std::string> texts{std::to_string(fence)};
+    for (std::uint64_t hash : hashes) texts.push_back(hash_text(hash));
+    std::vector<std::string_view> arguments(texts.begin(), texts.end());
+    RedisReply reply = redis_->eval(script, {log_}, RedisClient::Arguments(arguments));
     PurgeSeen seen;
-    RedisReply log =
-        redis_->command({"ZRANGEBYSCORE", log_, "(" + std::to_string(fence), "+inf", "WITHSCORES"});
-    for (std::size_t i = 0; i + 1 < log.size(); i += 2) {
-        if (!names_one_of(log.text(i), hashes)) continue;
-        seen.sequence = to_number(log.text(i + 1));
-        if (seen.mode != PurgeMode::hard)
-            seen.mode = log.text(i).ends_with(":h") ? PurgeMode::hard : PurgeMode::soft;
-    }
+    if (reply.size() != 3) return seen;
+    const std::int64_t ahead_ms = reply.integer(2) - unix_ms();
+    note_clock(ahead_ms);
+    seen.sequence = to_number(reply.text(0));
+    if (seen.sequence == 0) return seen;
+    seen.mode = reply.text(1) == "h" ? PurgeMode::hard : PurgeMode::soft;
+    seen.at_ms = static_cast<std::int64_t>(seen.sequence / 1000) - ahead_ms;
     return seen;
+}
+
+void RedisStore::note_clock(std::int64_t ahead_ms) {
+    bool differs = std::abs(ahead_ms) >= notable_difference_ms;
+    if (differs_.exchange(differs) == differs) return;
+    if (differs)
+        spdlog::warn("the clock of {} is {} ms {} this machine's: keep clocks in step", redis_->name(),
+                     std::abs(ahead_ms), ahead_ms > 0 ? "ahead of" : "behind");
+    else
+        spdlog::info("the clock of {} is in step with this machine's", redis_->name());
 }
 
 std::optional<std::string> RedisStore::get(std::string_view key) {
@@ -120,15 +152,14 @@ void RedisStore::forget(std::string_view key, std::uint64_t hash) {
     redis_->command({"SREM", prefix_ + "t:" + hash_text(hash), key});
 }
 
-void RedisStore::each_key(std::uint64_t hash, const std::function<void(const std::string&)>& f) {
-    std::string name = prefix_ + "t:" + hash_text(hash);
-    std::string cursor = "0";
-    do {
-        RedisReply reply = redis_->command({"SSCAN", name, cursor, "COUNT", "200"});
-        if (reply.size() != 2) return;
-        for (std::string_view key : reply.texts(1)) f(std::string(key));
-        cursor = reply.text(0);
-    } while (cursor != "0");
+KeyPage RedisStore::keys_under(std::uint64_t hash, const std::string& from) {
+    RedisReply reply = redis_->command(
+        {"SSCAN", prefix_ + "t:" + hash_text(hash), from.empty() ? "0" : from, "COUNT", "200"});
+    KeyPage page;
+    if (reply.size() != 2) return page;
+    for (std::string_view key : reply.texts(1)) page.keys.emplace_back(key);
+    if (reply.text(0) != "0") page.next = reply.text(0);
+    return page;
 }
 
 std::optional<Policy> RedisStore::policy(std::string_view key) {
@@ -177,21 +208,24 @@ bool RedisStore::is_walker() {
     return redis_->eval(script, {walker_}, {self_, walker_lease_ms}).integer() == 1;
 }
 
-std::optional<Purge> RedisStore::pending() {
-    for (;;) {
-        RedisReply first = redis_->command({"LINDEX", pending_, "0"});
-        if (first.is_nil() || !is_walker()) return std::nullopt;
-        std::string_view text = first.text();
+std::vector<Purge> RedisStore::pending(std::size_t most) {
+    std::vector<Purge> purges;
+    RedisReply first = redis_->command({"LRANGE", pending_, "0", std::to_string(most - 1)});
+    if (first.size() == 0 || !is_walker()) return purges;
+    for (std::size_t i = 0; i < first.size(); i++) {
+        std::string_view text = first.text(i);
         std::size_t space = text.find(' ');
         auto hash =
             space == std::string_view::npos ? std::nullopt : hash_from_text(text.substr(space + 1, 16));
         std::size_t rest = space + 17;
         if (hash && text.size() >= rest) {
-            Purge purge{to_number(text), *hash, std::string(text.size() > rest ? text.substr(rest + 1) : "")};
-            return purge;
+            purges.push_back(
+                {to_number(text), *hash, std::string(text.size() > rest ? text.substr(rest + 1) : "")});
+        } else {
+            redis_->command({"LREM", pending_, "1", text});  // nobody's
         }
-        redis_->command({"LREM", pending_, "1", text});
     }
+    return purges;
 }
 
 void RedisStore::settle(const Purge& purge) {

@@ -4,6 +4,8 @@
 //   PREFIX{purge}walker        string  name of the daemon that turns pending purges into jobs, with a TTL
 #pragma once
 
+#include <atomic>
+
 #include "daemon/redis_client.hpp"
 #include "daemon/stores/store.hpp"
 
@@ -24,21 +26,23 @@ public:
     void index(std::string_view key, const std::vector<std::uint64_t>& hashes, std::string_view policy,
                std::chrono::milliseconds lifetime) override;
     void forget(std::string_view key, std::uint64_t hash) override;
-    void each_key(std::uint64_t hash, const std::function<void(const std::string&)>& f) override;
+    KeyPage keys_under(std::uint64_t hash, const std::string& from) override;
     std::optional<Policy> policy(std::string_view key) override;
     std::string incarnation() override;
     std::uint64_t newest_purge_of(std::uint64_t hash, PurgeMode mode) override;
     std::uint64_t purge(const std::vector<std::uint64_t>& hashes, PurgeMode mode,
                         std::string_view position) override;
-    std::optional<Purge> pending() override;
+    std::vector<Purge> pending(std::size_t most) override;
     void settle(const Purge& purge) override;
 
 private:
     bool is_walker();
+    void note_clock(std::int64_t ahead_ms);
 
     std::shared_ptr<RedisClient> redis_;
     const std::string prefix_, sequence_, log_, pending_, walker_, positions_;
     const std::string self_;
+    std::atomic<bool> differs_ = false;  // Redis's clock from ours
 };
 
 }  // namespace larder::daemon

@@ -30,14 +30,20 @@ struct Purge {
 struct PurgeSeen {
     std::uint64_t sequence = 0;  // of the newest purge that concerns the entry; 0: none
     PurgeMode mode = PurgeMode::none;
+    std::int64_t at_ms = 0;  // when it was made, by this machine's clock
 
-    PurgeMark mark() const { return {mode, static_cast<std::int64_t>(sequence / 1000)}; }
+    PurgeMark mark() const { return {mode, at_ms}; }
 };
 
 // The store has no room for an entry of this size, ever. Nothing was changed.
 class TooLarge : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
+};
+
+struct KeyPage {
+    std::vector<std::string> keys;
+    std::string next;  // cursor; empty: these were the last
 };
 
 // All methods may be called from any thread and throw std::runtime_error when the store cannot be reached.
@@ -70,8 +76,10 @@ public:
     virtual void index(std::string_view key, const std::vector<std::uint64_t>& hashes,
                        std::string_view policy, std::chrono::milliseconds lifetime) = 0;
     virtual void forget(std::string_view key, std::uint64_t hash) = 0;
+    // Some of the keys under the hash, `from` a cursor ("": the first ones). A key that is there all the time comes at least once.
+    virtual KeyPage keys_under(std::uint64_t hash, const std::string& from) = 0;
     // Calls f(key) for each key under the hash; a key may come twice.
-    virtual void each_key(std::uint64_t hash, const std::function<void(const std::string&)>& f) = 0;
+    void each_key(std::uint64_t hash, const std::function<void(const std::string&)>& f);
     virtual std::optional<Policy> policy(std::string_view key) = 0;
 
     // Changes whenever the store may have lost purges, as by a restart or a failover. Empty: the store makes up for lost purges by
@@ -82,9 +90,19 @@ public:
     // Records a purge and asks for its regeneration. Returns its sequence.
     virtual std::uint64_t purge(const std::vector<std::uint64_t>& hashes, PurgeMode mode,
                                 std::string_view position) = 0;
-    // A purge whose regeneration is yet to be queued, if it is for this daemon to do; it stays pending until settle().
-    virtual std::optional<Purge> pending() = 0;
+    // At most `most` purges whose regeneration is yet to be queued, the oldest first; none when another daemon does it. They stay
+    // pending until settle().
+    virtual std::vector<Purge> pending(std::size_t most) = 0;
     virtual void settle(const Purge& purge) = 0;
 };
+
+inline void Store::each_key(std::uint64_t hash, const std::function<void(const std::string&)>& f) {
+    std::string cursor;
+    do {
+        KeyPage page = keys_under(hash, cursor);
+        for (const std::string& key : page.keys) f(key);
+        cursor = std::move(page.next);
+    } while (!cursor.empty());
+}
 
 }  // namespace larder::daemon

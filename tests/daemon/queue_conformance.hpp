@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "cache/priority.hpp"
 #include "daemon/queue/queue.hpp"
 #include "tests/cmocka.hpp"
 
@@ -72,6 +73,29 @@ TEST(an_earlier_due_time_raises_a_job_and_order_is_by_due_time) {
     assert_text_equal(claims[1].lease.key, "late");
 }
 
+// A bulk purge's jobs are older, and there are many of them.
+TEST(what_somebody_waits_for_goes_first_and_keeps_the_title) {
+    auto queue = make_queue();
+    queue->enqueue("bulk", "1", delay_of(JobReason::purge), true);
+    queue->enqueue("few", "2", few_purged_delay, true);
+    queue->enqueue("visited", "3", delay_of(JobReason::stale), false);
+    std::vector<Claim> claims = queue->claim(16);
+    assert_int_equal(claims.size(), 3);
+    assert_true(claims[0].lease.key == "visited" && claims[0].first);
+    assert_true(claims[1].lease.key == "few" && claims[1].first);
+    assert_true(claims[2].lease.key == "bulk" && !claims[2].first);
+    queue->enqueue("visited", "purge", delay_of(JobReason::purge), true);
+    queue->finish(claims[0].lease);
+    assert_true(claim_one(*queue).first);  // purged while it was rendered
+}
+
+TEST(limits_change_while_it_runs) {
+    auto queue = make_queue();
+    queue->enqueue("k", "job", 0ms, false);
+    queue->set_limits({limits.lease, 1, limits.give_up_for});
+    assert_true(queue->fail(claim_one(*queue).lease, 0ms, Attempt::counts) == Failed::given_up);
+}
+
 TEST(a_claim_takes_at_most_so_many) {
     auto queue = make_queue();
     for (char c = 'a'; c < 'h'; c++) queue->enqueue(std::string(1, c), "job", 0ms, false);
@@ -84,6 +108,32 @@ TEST(an_urgent_job_replaces_the_bytes_of_a_queued_one) {
     queue->enqueue("k", "stale", 0ms, false);
     assert_word(queue->enqueue("k", "purge", 0ms, true), "dup");
     assert_text_equal(claim_one(*queue).job, "purge");
+}
+
+// Else a page that is purged again and again would never have waited long.
+TEST(a_job_whose_bytes_are_replaced_keeps_its_age) {
+    auto queue = make_queue();
+    auto job = [](const char* reason) { return std::string(reason, 6) + std::string(8, 'x') + "the rest"; };
+    queue->enqueue("k", job("first."), 0ms, false);
+    pass(80ms);
+    queue->enqueue("k", job("second"), 0ms, true);
+    Claim claim = claim_one(*queue);
+    assert_true(claim.age >= 80ms && claim.age < 60s);
+    assert_true(claim.job.starts_with("second") && claim.job.ends_with("the rest"));
+    queue->enqueue("k", job("third."), 0ms, true);  // while it is held
+    queue->postpone(claim.lease, 0ms);
+    claim = claim_one(*queue);
+    assert_true(claim.age >= 80ms && claim.job.starts_with("third."));
+    queue->enqueue("k", job("fourth"), 0ms, true);
+    auto since = [begin = std::chrono::steady_clock::now()] {
+        return std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin) + 2ms;
+    };
+    queue->finish(claim.lease);
+    claim = claim_one(*queue);  // the one before was done
+    assert_true(claim.age <= since() && claim.job.starts_with("fourth"));
+    queue->finish(claim.lease);
+    queue->enqueue("k", job("fifth."), 0ms, false);
+    assert_true(claim_one(*queue).age <= since());
 }
 
 TEST(an_urgent_job_during_a_run_makes_it_run_once_more) {

@@ -116,23 +116,43 @@ TEST(a_purge_is_seen_by_whom_it_names_and_by_nobody_else) {
 
 TEST(a_purge_stays_pending_until_it_is_settled_and_its_position_is_remembered) {
     auto store = make_store();
-    while (auto old = store->pending()) store->settle(*old);
+    auto first = [&store]() -> std::optional<Purge> {
+        auto purges = store->pending(1);
+        return purges.empty() ? std::nullopt : std::optional(purges[0]);
+    };
+    while (auto old = first()) store->settle(*old);
     std::uint64_t sequence = store->purge({42}, PurgeMode::soft, "pg/1/16B3748");
     std::optional<Purge> purge;
-    for (int i = 0; i < 500 && !(purge = store->pending()); i++) usleep(10'000);
+    for (int i = 0; i < 500 && !(purge = first()); i++) usleep(10'000);
     assert_true(purge.has_value());
     assert_true(purge->sequence == sequence && purge->hash == 42);
     assert_text_equal(purge->position, "pg/1/16B3748");
-    assert_true(store->pending()->sequence == sequence);
+    assert_true(first()->sequence == sequence);
     store->purge({43}, PurgeMode::soft, "pg/1/FFF");
     auto positions = store->newest_positions();
     assert_true(std::find(positions.begin(), positions.end(), "pg/1/16B3748") != positions.end());
     assert_true(std::find(positions.begin(), positions.end(), "pg/1/FFF") == positions.end());
     store->settle(*purge);
-    for (int i = 0; i < 500 && !(purge = store->pending()); i++) usleep(10'000);
+    for (int i = 0; i < 500 && !(purge = first()); i++) usleep(10'000);
     assert_true(purge->hash == 43);
     store->settle(*purge);
-    assert_false(store->pending().has_value());
+    assert_false(first().has_value());
+}
+
+TEST(purges_are_settled_in_any_order) {
+    auto store = make_store();
+    std::vector<Purge> purges;
+    store->pending(1);
+    for (std::uint64_t hash : {11, 12, 13}) store->purge({hash}, PurgeMode::soft, "");
+    for (int i = 0; i < 500 && purges.size() < 3; i++) {
+        purges = store->pending(16);
+        if (purges.size() < 3) usleep(10'000);
+    }
+    assert_int_equal(purges.size(), 3);
+    store->settle(purges[1]);
+    purges = store->pending(16);
+    assert_true(purges.size() == 2 && purges[0].hash == 11 && purges[1].hash == 13);
+    assert_int_equal(store->pending(1).size(), 1);
 }
 
 }  // namespace larder::test

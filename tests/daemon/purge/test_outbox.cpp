@@ -85,9 +85,9 @@ public:
     void index(std::string_view, const std::vector<std::uint64_t>&, std::string_view,
                std::chrono::milliseconds) override {}
     void forget(std::string_view, std::uint64_t) override {}
-    void each_key(std::uint64_t, const std::function<void(const std::string&)>&) override {}
+    KeyPage keys_under(std::uint64_t, const std::string&) override { return {}; }
     std::optional<Policy> policy(std::string_view) override { return {}; }
-    std::optional<Purge> pending() override { return {}; }
+    std::vector<Purge> pending(std::size_t) override { return {}; }
     void settle(const Purge&) override {}
 
 private:

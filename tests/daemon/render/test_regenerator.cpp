@@ -64,12 +64,12 @@ public:
     void index(std::string_view, const std::vector<std::uint64_t>&, std::string_view,
                std::chrono::milliseconds) override {}
     void forget(std::string_view, std::uint64_t) override {}
-    void each_key(std::uint64_t, const std::function<void(const std::string&)>&) override {}
+    KeyPage keys_under(std::uint64_t, const std::string&) override { return {}; }
     std::optional<Policy> policy(std::string_view) override { return std::nullopt; }
     std::string incarnation() override { return {}; }
     std::uint64_t newest_purge_of(std::uint64_t, PurgeMode) override { return 0; }
     std::uint64_t purge(const std::vector<std::uint64_t>&, PurgeMode, std::string_view) override { return 1; }
-    std::optional<Purge> pending() override { return std::nullopt; }
+    std::vector<Purge> pending(std::size_t) override { return {}; }
     void settle(const Purge&) override {}
 
     std::map<std::string, std::string, std::less<>> entries;
@@ -119,7 +119,9 @@ struct Rig {
     std::string run() {
         queue.enqueue(key, encode_job(job), -1s, true);
         std::vector<Claim> claims = queue.claim(1);
-        return claims.empty() ? "no job" : run(claims[0]);
+        if (claims.empty()) return "no job";
+        claims[0].age = age;
+        return run(claims[0]);
     }
     std::string run(const Claim& claim) {
         std::mutex mutex;
@@ -154,11 +156,12 @@ struct Rig {
     Gate gate;
     Metrics metrics;
     bool hold = false;
+    std::chrono::milliseconds age{};
     Job job;
     std::string key;
     Workers workers{2};
     Regenerator regenerator{{settings, queue, stores, workers, backend, gate, metrics,
-                             [this](const Job&, const Variant&, std::span<const std::string>, std::int64_t) {
+                             [this](const Job&, const Variant&, std::span<const std::string>, std::chrono::milliseconds, std::int64_t) {
                                  Route route;
                                  route.hold = hold;
                                  route.retry_after = 0ms;
@@ -203,7 +206,7 @@ TEST(an_outage_counts_no_attempt_and_a_failure_does) {
     Rig second;
     second.backend.answer.error = "connection refused";
     second.backend.answer.unreachable = true;
-    second.job.enqueued_ms -= 600'000;
+    second.age = 10min;
     second.run();
     assert_true(second.queue.last_attempt == Attempt::free);
     assert_true(second.queue.last_wait == 30s);  // the longer it lasts the longer the wait, up to this

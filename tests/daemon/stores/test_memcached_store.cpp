@@ -2,6 +2,7 @@
 #include "daemon/stores/memcached_store.hpp"
 
 #include "cache/wire/memcached_names.hpp"
+#include "daemon/memcached_client.hpp"
 #include "tests/daemon/servers.hpp"
 #include "tests/daemon/store_conformance.hpp"
 
@@ -32,6 +33,38 @@ TEST(a_purge_log_that_was_lost_purges_everything_older) {
     memcached_server_add(raw, "127.0.0.1", memcached_server().port());
     memcached_delete(raw, (name + "purges").data(), name.size() + 6, 0);
     memcached_free(raw);
+    assert_true(store.purges_since(fence, {99}).mode == PurgeMode::soft);
+    assert_true(store.purges_since(store.newest_purge(), {99}).mode == PurgeMode::none);
+}
+
+// Appends to the log as a purger does whose clock is far behind.
+void append_to_log(const std::string& name, const std::string& line) {
+    MemcachedClient client(servers(), 5s);
+    assert_true(client.append(name + "purges", line));
+}
+
+TEST(purges_count_in_the_order_of_their_lines_whatever_their_numbers_say) {
+    std::string name = prefix();
+    MemcachedStore store(servers(), 5s, name);
+    store.purge({1}, PurgeMode::soft, "");
+    std::uint64_t fence = store.newest_purge();
+    append_to_log(name, "1000 000000000000002a s\n");
+    assert_true(store.purges_since(fence, {42}).mode == PurgeMode::soft);
+    assert_true(store.newest_purge() > fence);
+    std::uint64_t later = store.newest_purge();
+    append_to_log(name, "1000 000000000000002a h\n");
+    assert_true(store.purges_since(later, {42}).mode == PurgeMode::hard);
+    assert_true(store.purges_since(store.newest_purge(), {42}).mode == PurgeMode::none);
+    assert_true(store.purge({2}, PurgeMode::soft, "") > later);
+}
+
+TEST(a_purge_log_that_somebody_started_who_knows_less_gets_a_floor) {
+    std::string name = prefix();
+    MemcachedStore store(servers(), 5s, name);
+    std::uint64_t fence = store.purge({1}, PurgeMode::soft, "");
+    MemcachedClient client(servers(), 5s);
+    client.remove(name + "purges");
+    assert_true(client.add(name + "purges", "1000 floor s\n", 0ms));
     assert_true(store.purges_since(fence, {99}).mode == PurgeMode::soft);
     assert_true(store.purges_since(store.newest_purge(), {99}).mode == PurgeMode::none);
 }

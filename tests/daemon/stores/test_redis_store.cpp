@@ -33,10 +33,10 @@ TEST(one_daemon_walks_at_a_time) {
     auto first = make_store();
     RedisStore second(client(), "test:");
     first->purge({1}, PurgeMode::soft, "");
-    assert_true(first->pending().has_value());
-    assert_false(second.pending().has_value());
+    assert_false(first->pending(1).empty());
+    assert_true(second.pending(1).empty());
     client()->command({"DEL", "test:{purge}walker"});
-    assert_true(second.pending().has_value());
+    assert_false(second.pending(1).empty());
 }
 
 TEST(a_log_that_was_cut_short_names_everything) {
@@ -49,8 +49,9 @@ TEST(a_log_that_was_cut_short_names_everything) {
 TEST(junk_in_the_pending_list_is_thrown_away) {
     auto store = make_store();
     client()->command({"RPUSH", "test:{purge}pending", "junk", "", "12 xyz", "9 0000000000000007 pg/1/1"});
-    auto purge = store->pending();
-    assert_true(purge && purge->sequence == 9 && purge->hash == 7);
+    auto purges = store->pending(16);
+    assert_true(purges.size() == 1 && purges[0].sequence == 9 && purges[0].hash == 7);
+    assert_int_equal(client()->command({"LLEN", "test:{purge}pending"}).integer(), 1);
 }
 
 }  // namespace larder::test

@@ -1,0 +1,37 @@
+// A line of memcached's purge log (memcached_names.hpp), read alike by nginx and larderd.
+#pragma once
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "cache/request/key.hpp"
+
+namespace larder {
+
+struct PurgeLine {
+    std::uint64_t drawn = 0;             // the number that the purger wrote
+    std::optional<std::uint64_t> hash;   // nothing: a floor
+    bool hard = false;
+
+    // The sequence of this line behind one of sequence `last` (0: it is the first).
+    std::uint64_t sequence(std::uint64_t last) const { return std::max(drawn, last + 1); }
+};
+
+// "SEQUENCE TAGHASH s|h" or "SEQUENCE floor s", without the newline. A line of another form is no line of the log.
+inline std::optional<PurgeLine> parse_purge_line(std::string_view text) {
+    PurgeLine line;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), line.drawn);
+    std::string_view rest = text.substr(static_cast<std::size_t>(end - text.data()));
+    if (error != std::errc() || rest.size() < 4 || rest[0] != ' ') return std::nullopt;
+    if (!rest.ends_with(" s") && !rest.ends_with(" h")) return std::nullopt;
+    line.hard = rest.back() == 'h';
+    std::string_view name = rest.substr(1, rest.size() - 3);
+    if (name == "floor") return line;
+    line.hash = hash_from_text(name);
+    return line.hash ? std::optional(line) : std::nullopt;
+}
+
+}  // namespace larder
