@@ -42,11 +42,12 @@ struct PurgeMark {
     std::int64_t at_ms = 0;
 };
 
-// A soft purge ends freshness at the moment of the purge; a hard one makes the entry dead.
+// A soft purge ends freshness at the moment of the purge, and now if the clock that timed it is ahead; a hard one makes the entry
+// dead.
 inline Verdict judge(const Lifetime& life, PurgeMark purge, std::int64_t now_ms) {
     if (purge.mode == PurgeMode::hard) return Verdict::dead;
     std::int64_t stale_at = life.base_ms + life.fresh_ms;
-    if (purge.mode == PurgeMode::soft && purge.at_ms < stale_at) stale_at = purge.at_ms;
+    if (purge.mode == PurgeMode::soft) stale_at = std::min({stale_at, purge.at_ms, now_ms});
     if (now_ms < stale_at) return Verdict::fresh;
     if (now_ms < stale_at + life.while_ms) return Verdict::stale_while;
     if (now_ms < stale_at + life.error_ms) return Verdict::stale_error;

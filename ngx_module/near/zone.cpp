@@ -17,8 +17,8 @@ namespace larder::near_cache {
 
 namespace {
 
-constexpr std::uint64_t zone_magic = 0x32656e6f5a72644c;
-constexpr std::int64_t clock_tolerance_ms = 10'000;  // between machines
+constexpr std::uint64_t zone_magic = 0x33656e6f5a72644c;
+constexpr std::int64_t clock_tolerance_ms = 10'000;  // between the store's clock and what we take for it
 constexpr std::int64_t touch_interval_ms = 1000;  // how exact "least recently used" is
 constexpr std::size_t min_piece_bytes = 1024;     // of an entry, unless it ends there
 constexpr std::size_t whole_prefix_bytes = 4096;  // up to so many, an entry's prefix is in its first piece
@@ -68,6 +68,8 @@ struct Zone::Root {
     struct Domain {
         std::uint64_t identity;
         std::atomic<std::uint64_t> last_purge, log_read;
+        std::int64_t clock_ahead_ms;  // of the store's clock before this machine's, once it is known
+        bool clock_known;
         std::uint64_t purges;  // how often we heard of one; sequences needn't come in order
         std::uint64_t soft_floor, hard_floor;
         std::uint32_t told_epoch;  // raised when we stop being told
@@ -833,9 +835,10 @@ PurgeMark Zone::find_mark(unsigned domain_number, std::uint64_t fence, std::span
             hard = std::max(hard, slot->hard);
         }
     }
-    if (hard > fence) return {PurgeMode::hard, static_cast<std::int64_t>(hard / 1000)};
-    if (soft > fence) return {PurgeMode::soft, static_cast<std::int64_t>(soft / 1000)};
-    return {};
+    std::uint64_t newest = hard > fence ? hard : soft;
+    if (newest <= fence) return {};
+    return {hard > fence ? PurgeMode::hard : PurgeMode::soft,
+            static_cast<std::int64_t>(newest / 1000) - domain.clock_ahead_ms};
 }
 
 PurgeMark Zone::purge_mark(Block& b) const {
@@ -911,7 +914,9 @@ std::uint64_t Zone::purge(unsigned domain, std::uint64_t tag, PurgeMode mode, st
     Root::Domain& d = r.domains[domain];
     std::uint64_t last = d.last_purge.load(std::memory_order_relaxed);
     if (sequence == 0) {
-        std::int64_t drawn_ms = domain == 0 ? now_ms : now_ms - clock_tolerance_ms;
+        std::int64_t drawn_ms = domain == 0      ? now_ms
+                                : d.clock_known ? now_ms + d.clock_ahead_ms - clock_tolerance_ms
+                                                : 0;
         sequence = std::max(last + 1, static_cast<std::uint64_t>(std::max<std::int64_t>(drawn_ms, 0)) * 1000);
     }
     PurgeSlot* slot = find_purge(domain, tag);
@@ -923,6 +928,13 @@ std::uint64_t Zone::purge(unsigned domain, std::uint64_t tag, PurgeMode mode, st
     d.last_purge.store(std::max(last, sequence), std::memory_order_relaxed);
     r.epoch++;
     return sequence;
+}
+
+void Zone::set_clock(unsigned domain, std::int64_t ahead_ms) {
+    Guard guard(*this);
+    Root::Domain& d = root().domains[domain];
+    d.clock_ahead_ms = ahead_ms;
+    d.clock_known = true;
 }
 
 void Zone::raise_floor(unsigned domain, std::uint64_t sequence) {

@@ -174,10 +174,11 @@ public:
     // Whether `domain`'s store tells us about changes. Losing that makes every entry of it due for a check.
     void set_told(unsigned domain, bool told);
 
-    // Purges. Sequences are those of the domain's store; 0 as `sequence` draws one by this machine's clock (for a
-    // store that can't be asked, well behind it: the store's clock may be behind, too).
-    // Returns the sequence.
+    // Purges. Sequences are those of the domain's store. 0 as `sequence` draws one: above all known ones, and if the store's clock is
+    // known, close to its time, but never ahead of it, as the store's next sequences must be above it. Returns the sequence.
     std::uint64_t purge(unsigned domain, std::uint64_t tag, PurgeMode mode, std::uint64_t sequence, std::int64_t now_ms);
+    // How far the store's clock, which its sequences are times of, is ahead of this machine's.
+    void set_clock(unsigned domain, std::int64_t ahead_ms);
     // Everything whose render knew no purge from `sequence` on counts as purged (softly).
     void raise_floor(unsigned domain, std::uint64_t sequence);
     // The newest purge known: what an entry whose render begins now has as its fence. Takes no lock.

@@ -9,6 +9,8 @@
 #include "cache/request/key.hpp"
 #include "cache/wire/memcached_names.hpp"
 #include "cache/wire/memcached_wire.hpp"
+#include "cache/wire/purge_line.hpp"
+#include "cache/response/verdict.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/near/wakeup.hpp"
 #include "ngx_module/pool.hpp"
@@ -41,6 +43,12 @@ void apply(unsigned domain, std::string_view member, std::uint64_t sequence) {
     auto hash = hash_from_text(member.substr(0, 16));
     if (!hash) return;
     zone().purge(domain, *hash, member[17] == 'h' ? PurgeMode::hard : PurgeMode::soft, sequence, now_ms());
+}
+
+// A floor above all purges that we know of, and above one that is appended while we start the log anew.
+std::string purge_log_floor(const StoreConf& store) {
+    std::uint64_t now_us = static_cast<std::uint64_t>(now_ms()) * 1000;
+    return std::to_string(std::max(zone().last_purge(store.domain), now_us) + 1'000'000) + " floor s\n";
 }
 
 }  // namespace
@@ -92,6 +100,13 @@ void Follower::poll() {
         redis_command(command,
                       {"ZRANGEBYSCORE", store_.endpoint.prefix + "{purge}log", after, "+inf", "WITHSCORES"});
     }
+    if (store_.endpoint.kind == StoreKind::redis) {
+        std::string time;
+        redis_command(time, {"TIME"});
+        link_.send(time, 1, [this, alive = alive_, asked_ms = now_ms()](const Reply* reply) {
+            if (*alive) take_time(reply, asked_ms);
+        });
+    }
     link_.send(command, 1, [this, alive = alive_](const Reply* reply) {
         if (!*alive) return;
         asking_ = false;
@@ -114,47 +129,59 @@ void Follower::take_redis_log(const Reply* reply) {
     }
 }
 
-void Follower::take_line(std::string_view line, std::uint64_t& floor) {
-    auto first = line.find(' '), second = line.rfind(' ');
-    if (first == std::string_view::npos || second <= first) return;
-    auto sequence = parse_number(line.substr(0, first));
-    if (!sequence) return;
-    std::string_view name = line.substr(first + 1, second - first - 1);
-    if (name == "floor") floor = *sequence;
-    std::string member =
-        name == "floor" ? "floor" : std::string(name) + ":" + std::string(line.substr(second + 1));
-    apply(store_.domain, member, *sequence);
+// Half the way of the answer is the error that remains.
+void Follower::take_time(const Reply* reply, std::int64_t asked_ms) {
+    if (reply == nullptr || reply->kind != Reply::Kind::array || reply->tree->elements != 2) return;
+    auto seconds = parse_number(text_of(reply->tree->element[0]));
+    auto micros = parse_number(text_of(reply->tree->element[1]));
+    if (!seconds || !micros || *seconds > static_cast<std::uint64_t>(max_instant_ms / 1000)) return;
+    auto store_ms = static_cast<std::int64_t>(*seconds * 1000 + *micros / 1000);
+    zone().set_clock(store_.domain, store_ms - (asked_ms + now_ms()) / 2);
 }
 
-// The log only grows, so a shorter one is another: started anew after an eviction or a restart.
+void Follower::take_line(std::string_view text) {
+    auto line = parse_purge_line(text);
+    if (!line) return;
+    log_sequence_ = line->sequence(log_sequence_);
+    if (!line->hash) return zone().raise_floor(store_.domain, log_sequence_);
+    zone().purge(store_.domain, *line->hash, line->hard ? PurgeMode::hard : PurgeMode::soft, log_sequence_, now_ms());
+}
+
 void Follower::take_memcached_log(const Reply* reply) {
+    const std::string name = store_.endpoint.prefix + "purges";
+    std::string command;
     if (reply->kind != Reply::Kind::bytes) {
-        log_bytes_seen_ = 0;
+        log_first_line_.clear();
         if (reply->kind != Reply::Kind::nil) return;
         // It was evicted, or memcached is new. All that we know was purged: what is older than that counts as purged.
-        std::string command;
-        memcached_store(command, "add", store_.endpoint.prefix + "purges", 0,
-                        std::to_string(fence_now(&store_)) + " floor s\n");
+        memcached_store(command, "add", name, 0, purge_log_floor(store_));
         link_.send(command, 1, [](const Reply*) {});
         return;
     }
     std::string_view text = reply->text;
-    if (text.size() == log_bytes_seen_) return;
-    std::string_view fresh = text.size() > log_bytes_seen_ ? text.substr(log_bytes_seen_) : text;
-    std::uint64_t floor = 0;
+    if (log_first_line_.empty() || !text.starts_with(log_first_line_)) {
+        log_first_line_ = text.substr(0, text.find('\n') + 1);
+        log_bytes_seen_ = 0;
+        log_sequence_ = 0;
+    }
+    if (text.size() <= log_bytes_seen_) return;
+    const bool from_the_start = log_bytes_seen_ == 0;
+    const std::uint64_t known = zone().last_purge(store_.domain);
+    std::string_view fresh = text.substr(log_bytes_seen_);
     for (std::size_t at = 0; at < fresh.size();) {
         auto end = fresh.find('\n', at);
         if (end == std::string_view::npos) break;
-        take_line(fresh.substr(at, end - at), floor);
+        take_line(fresh.substr(at, end - at));
         at = end + 1;
         log_bytes_seen_ = text.size() - fresh.size() + at;
     }
-    if (text.size() > max_purge_log_bytes) {
-        std::string command;
-        memcached_store(command, "set", store_.endpoint.prefix + "purges", 0,
-                        std::to_string(zone().last_purge(store_.domain)) + " floor s\n");
+    if (from_the_start && log_sequence_ < known) {
+        // Whoever started it knew less than we do, so nothing in it is above our entries' fences.
+        memcached_store(command, "append", name, 0, purge_log_floor(store_));
         link_.send(command, 1, [](const Reply*) {});
-        log_bytes_seen_ = 0;
+    } else if (text.size() > max_purge_log_bytes) {
+        memcached_store(command, "set", name, 0, purge_log_floor(store_));
+        link_.send(command, 1, [](const Reply*) {});
     }
 }
 

@@ -23,7 +23,8 @@ private:
     void take_memcached_log(const Reply* reply);
     void subscribe();
     bool told(const Reply* message);
-    void take_line(std::string_view line, std::uint64_t& floor);
+    void take_line(std::string_view line);
+    void take_time(const Reply* reply, std::int64_t asked_ms);
 
     const StoreConf& store_;
     Link& link_;
@@ -33,7 +34,10 @@ private:
     bool asking_ = false;
     bool ask_again_ = false;
     bool subscribed_ = false;
-    std::size_t log_bytes_seen_ = 0;  // memcached
+    // memcached's log:
+    std::size_t log_bytes_seen_ = 0;
+    std::string log_first_line_{};     // tells this log from one that was started anew
+    std::uint64_t log_sequence_ = 0;  // of the last line
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

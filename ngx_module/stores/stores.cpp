@@ -29,7 +29,6 @@ constexpr std::size_t max_memcached_item = 1u
 
 std::vector<std::unique_ptr<Link>> links;  // by domain; [0] is the daemon's
 std::vector<std::unique_ptr<Follower>> followers;
-std::uint64_t started_us;
 
 // The probe of Redis is a write that changes nothing: a replica, or a server that is not ready, refuses it.
 Link::Greeting greeting_for(const Endpoint& endpoint) {
@@ -146,8 +145,8 @@ void purge_memcached(Link& link, const StoreConf& store, const PurgeRequest& pur
     std::uint64_t last = zone().last_purge(store.domain);
     std::uint64_t sequence = std::max(last + 1, static_cast<std::uint64_t>(now_ms()) * 1000);
     std::string lines, command, name = store.endpoint.prefix + "purges";
-    for (std::uint64_t hash : purge.hashes) lines += purge_line(sequence, hash_text(hash), purge.mode);
     memcached_store(command, "add", name, 0, purge_line(sequence, "floor", PurgeMode::soft));
+    for (std::uint64_t hash : purge.hashes) lines += purge_line(++sequence, hash_text(hash), purge.mode);
     memcached_store(command, "append", name, 0, lines);
     link.send(command, 2, [sequence, handler = std::move(handler)](const Reply* reply) {
         handler(reply != nullptr && reply->kind == Reply::Kind::status ? std::optional(sequence)
@@ -159,9 +158,7 @@ void purge_memcached(Link& link, const StoreConf& store, const PurgeRequest& pur
 
 std::uint64_t fence_now(const StoreConf* store) {
     if (store == nullptr) return zone().last_purge(0);
-    std::uint64_t last = zone().last_purge(store->domain);
-    // memcached's sequences are times, so what was purged before we started has been purged by now.
-    return store->endpoint.kind == StoreKind::memcached ? std::max(last, started_us) : last;
+    return zone().last_purge(store->domain);
 }
 
 bool is_available(const StoreConf& store) {
@@ -319,7 +316,6 @@ void enqueue_job(const Key& key, const Job& job, std::function<void(Enqueued)> h
 
 void start_stores(ngx_cycle_t* cycle, MainConf& conf) {
     links.resize(near_cache::max_domains);
-    started_us = static_cast<std::uint64_t>(now_ms()) * 1000;
     if (conf.daemon) {
         links[0] = std::make_unique<Link>(*conf.daemon, greeting_for(*conf.daemon), cycle->log);
         links[0]->connect();

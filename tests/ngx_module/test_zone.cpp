@@ -438,13 +438,39 @@ TEST(one_refresh_for_each_lease) {
 
 // ---- purges
 
+// A sequence is a time by the store's clock, windows are by ours.
+TEST(the_time_of_a_purge_is_told_by_our_clock) {
+    for (std::int64_t ahead_ms : {0, 60'000, -60'000}) {
+        Fixture f;
+        f.put({.number = 1, .fence = sequence0, .tags = {"all"}}, 1);
+        f.zone.set_clock(1, ahead_ms);
+        f.zone.purge(1, tag_hash("all"), PurgeMode::soft, static_cast<std::uint64_t>(t0 + ahead_ms) * 1000, t0);
+        assert_true(f.verdict(1, t0) == Verdict::stale_while);
+        assert_true(f.verdict(1, t0 + 3'599'999) == Verdict::stale_while);
+        assert_true(f.verdict(1, t0 + 3'600'000) == Verdict::stale_error);
+    }
+}
+
+// Else it would hide the purges that the store orders next.
+TEST(a_sequence_that_we_draw_is_never_ahead_of_the_stores_clock) {
+    for (std::int64_t ahead_ms : {0, 60'000, -60'000}) {
+        Fixture f;
+        std::uint64_t unknown = f.zone.purge(1, 7, PurgeMode::soft, 0, t0);
+        assert_int_equal(unknown, f.zone.last_purge(1));
+        assert_true(unknown < static_cast<std::uint64_t>(t0 - 60'000) * 1000);
+        f.zone.set_clock(1, ahead_ms);
+        std::uint64_t drawn = f.zone.purge(1, 7, PurgeMode::soft, 0, t0);
+        assert_true(drawn > unknown && drawn < static_cast<std::uint64_t>(t0 + ahead_ms) * 1000);
+    }
+}
+
 TEST(a_soft_purge_makes_stale_a_hard_one_removes) {
     Fixture f;
     for (unsigned i = 0; i < 4; i++)
         f.put({.number = i, .fence = sequence0, .tags = {"all", i % 2 ? "odd" : "even"}}, 1);
     f.zone.purge(1, tag_hash("odd"), PurgeMode::soft, sequence0 + 1000, t0);
     f.zone.purge(1, tag_hash("even"), PurgeMode::hard, sequence0 + 1000, t0);
-    assert_true(f.verdict(1, t0) == Verdict::fresh);  // the purge was a millisecond later
+    assert_true(f.verdict(1, t0) == Verdict::stale_while);  // though the clock that timed the purge is a millisecond ahead
     assert_true(f.verdict(1, t0 + 1) == Verdict::stale_while);
     assert_true(f.verdict(1, t0 + 1 + 3'600'000) == Verdict::stale_error);
     assert_true(f.verdict(0) == Verdict::dead && f.find(0).hold == 0);

@@ -216,7 +216,17 @@ sub redis {
         'Larder::Test::Redis', $name,
         command => ['redis-server', '--bind', '127.0.0.1', '--port', $self->port($name), '--dir', $dir,
             '--save', '', '--appendonly', 'no', @{$o{options} || []}],
+        env => $o{env} || {},
     );
+}
+
+# The environment of a server whose wall clock is so many seconds off.
+sub clock {
+    my ($self, $seconds) = @_;
+    my ($library) = glob '/usr/lib/*/faketime/libfaketimeMT.so.1';
+    die 'no libfaketime' unless $library;
+    # libc before jemalloc, which asks for the time while libfaketime looks for the real clock.
+    return {LD_PRELOAD => "$library:libc.so.6", FAKETIME => sprintf('%+ds', $seconds), DONT_FAKE_MONOTONIC => 1};
 }
 
 sub memcached {

@@ -43,7 +43,7 @@ TEST(a_soft_purge_ends_freshness_at_its_moment) {
         std::int64_t now;
         Verdict verdict;
     } rows[] = {
-        {1049, Verdict::fresh},       {1050, Verdict::stale_while}, {1249, Verdict::stale_while},
+        {1049, Verdict::stale_while}, {1050, Verdict::stale_while}, {1249, Verdict::stale_while},
         {1250, Verdict::stale_error}, {1449, Verdict::stale_error}, {1450, Verdict::dead},
     };
     for (const auto& row : rows) assert_int_equal(judge(life, purged, row.now), row.verdict);
@@ -51,7 +51,7 @@ TEST(a_soft_purge_ends_freshness_at_its_moment) {
 
 TEST(a_soft_purge_of_a_stale_entry_gives_it_no_more_time) {
     PurgeMark purged{PurgeMode::soft, 1200};
-    for (std::int64_t now = 1000; now < 1600; now++)
+    for (std::int64_t now = 1100; now < 1600; now++)
         assert_int_equal(judge(life, purged, now), judge(life, none, now));
 }
 
@@ -69,6 +69,14 @@ TEST(an_older_entry_is_never_better) {
             last = verdict;
         }
     }
+}
+
+// The clock that timed the purge is ahead of ours: the page is stale all the same.
+TEST(a_soft_purge_is_never_in_the_future) {
+    Lifetime life{.base_ms = 0, .fresh_ms = 1000, .while_ms = 500};
+    assert_true(judge(life, {PurgeMode::soft, 900}, 100) == Verdict::stale_while);
+    assert_true(judge(life, {PurgeMode::soft, 900}, 1399) == Verdict::stale_while);
+    assert_true(judge(life, {PurgeMode::soft, 900}, 1400) == Verdict::dead);
 }
 
 TEST_MAIN("cache verdict")
