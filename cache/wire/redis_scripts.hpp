@@ -96,29 +96,28 @@ if redis.call('EXISTS', KEYS[5]) == 0 then return 'nodaemon' end
 local key = ARGV[1]
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local function put()
-  local old = redis.call('HGET', KEYS[4], key)
+local function put(old)
   local since = old and #old >= 14 and old:sub(7, 14) or struct.pack('<i8', now)
   local job = ARGV[3]
   if #job >= 14 then job = job:sub(1, 6) .. since .. job:sub(15) end
   redis.call('HSET', KEYS[4], key, job)
 end
 if redis.call('ZSCORE', KEYS[2], key) then
-  if redis.call('HGET', KEYS[4], key) == '' then return 'refused' end
+  local old = redis.call('HGET', KEYS[4], key)
+  if old == '' then return 'refused' end
   if ARGV[4] ~= '1' then return 'running' end
   redis.call('SADD', KEYS[3], key)
-  put()
+  put(old)
   return 'dirty'
 end
 local due = now + tonumber(ARGV[2])
 local old = redis.call('ZSCORE', KEYS[1], key)
 if not old then
   redis.call('ZADD', KEYS[1], due, key)
-  redis.call('HDEL', KEYS[4], key)
   put()
   return 'new'
 end
-if ARGV[4] == '1' then put() end
+if ARGV[4] == '1' then put(redis.call('HGET', KEYS[4], key)) end
 if due < tonumber(old) then
   redis.call('ZADD', KEYS[1], due, key)
   return 'raised'
