@@ -442,7 +442,7 @@ TEST(one_refresh_for_each_lease) {
 TEST(the_time_of_a_purge_is_told_by_our_clock) {
     for (std::int64_t ahead_ms : {0, 60'000, -60'000}) {
         Fixture f;
-        f.put({.number = 1, .fence = sequence0, .tags = {"all"}}, 1);
+        f.put({.number = 1, .fence = sequence0 - 100'000'000, .tags = {"all"}}, 1);
         f.zone.set_clock(1, ahead_ms);
         f.zone.purge(1, tag_hash("all"), PurgeMode::soft, static_cast<std::uint64_t>(t0 + ahead_ms) * 1000, t0);
         assert_true(f.verdict(1, t0) == Verdict::stale_while);

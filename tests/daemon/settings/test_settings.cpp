@@ -73,7 +73,7 @@ TEST(unknown_names_are_errors) {
                       "f:9: unknown setting \"levle\" in [log]; legal: level, file");
     assert_true(
         wrong("[logs]\n")
-            .starts_with("f:8: unknown section \"logs\"; legal: api, signing, queue, store, backend,"));
+            .starts_with("f:8: unknown section \"logs\"; legal: api, signing, queue, store, purge, backend,"));
     assert_true(
         wrong("log = 1\n").starts_with("f:8: unknown setting \"log\" in [backend]; legal: name, hosts,"));
     assert_text_equal(wrong("[[log]]\n"), "f:8: \"log\" is not a section; legal: [log]");
