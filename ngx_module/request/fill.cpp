@@ -364,8 +364,8 @@ void prepare_capture(ngx_http_request_t* r, Ctx* ctx) {
     r->headers_in.range = r->headers_in.if_range = nullptr;
 }
 
-// An answer of unknown length that takes longer than anybody waits for it may be one without end: from then on nobody waits. If
-// it ends, it is stored all the same.
+// An answer of unknown length that takes longer than anybody waits for it may be one without end: from then on nobody waits, and
+// it ends with its client. If it ends before, it is stored all the same.
 void limit_waiting(Ctx* ctx) {
     Fill& fill = *ctx->fill;
     if (!fill.locked || !fill.for_store || fill.expected >= 0) return;
@@ -390,7 +390,9 @@ void not_stored(ngx_http_request_t* r, Ctx* ctx) {
 
 ngx_int_t send_header(ngx_http_request_t* r, Ctx* ctx) {
     ctx->fill->header_held = false;
-    return add_cache_status(r, ctx) ? next_header_filter(r) : NGX_ERROR;
+    if (!add_cache_status(r, ctx)) return NGX_ERROR;
+    ngx_int_t rc = next_header_filter(r);
+    return goes_on_without_client(r, ctx, rc) ? NGX_OK : rc;
 }
 
 ngx_int_t pass_header(ngx_http_request_t* r, Ctx* ctx) {
@@ -602,6 +604,7 @@ ngx_int_t start_fill(ngx_http_request_t* r, Ctx* ctx) {
     if (ctx->eligible && ctx->status == Status::miss) {
         fill.fence = fence_now(ctx->conf->where.value().store);
         reduce_request(r, ctx);
+        look_away_from_client(r, ctx);
     }
     return NGX_DECLINED;
 }
@@ -625,7 +628,9 @@ static ngx_int_t other_answer(ngx_http_request_t* r, Ctx* ctx, bool reduced) {
 }
 
 void Ctx::let_others_pass() {
-    if (fill != nullptr && fill->locked) end_with_pass(this);
+    if (fill == nullptr || !fill->locked) return;
+    end_with_pass(this);
+    look_at_client_again(request, this);
 }
 
 void end_fill_lock(Ctx* ctx) {
@@ -690,6 +695,7 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
     if (fill.decision.decode && (reduced || fill.for_page)) start_decoding(r, ctx);
     prepare_capture(r, ctx);
     limit_waiting(ctx);
+    if (!fill.for_store) look_at_client_again(r, ctx);
     return pass_header(r, ctx);
 }
 
@@ -699,6 +705,14 @@ static bool upstream_broke_off(ngx_http_request_t* r, const ngx_chain_t* in) {
            ngx_buf_special(in->buf);
 }
 
+// The answer proves to be none that can be kept while it comes.
+static void keep_no_longer(ngx_http_request_t* r, Ctx* ctx, const char* why) {
+    ctx->fill->for_store = false;
+    ctx->detail = why;
+    end_with_pass(ctx);
+    look_at_client_again(r, ctx);
+}
+
 // A page too large to be assembled goes out as it is: what was kept so far, then the rest.
 static ngx_int_t send_raw_page(ngx_http_request_t* r, Ctx* ctx, const ngx_chain_t* kept, ngx_chain_t* rest) {
     Fill& fill = *ctx->fill;
@@ -706,11 +720,7 @@ static ngx_int_t send_raw_page(ngx_http_request_t* r, Ctx* ctx, const ngx_chain_
                   "larder: \"%V\" is larger than larder_esi size=%uz: sent as it is", &r->uri,
                   ctx->conf->esi.value().size);
     fill.for_page = fill.swallow = false;
-    if (fill.for_store) {
-        fill.for_store = false;
-        ctx->detail = "too-large-for-esi";
-        end_with_pass(ctx);
-    }
+    if (fill.for_store) keep_no_longer(r, ctx, "too-large-for-esi");
     ngx_int_t rc = send_page_header(r, ctx, {}, {});
     if (rc == NGX_ERROR || rc > NGX_OK) return rc;
     // What is being sent belongs to the request, and nobody writes to it any more.
@@ -739,11 +749,8 @@ static ngx_int_t take_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
             continue;
         }
         fill.body.append(bytes_of(link->buf));
-        if (fill.for_store && (fill.body.size() > ctx->policy().max_body || went_to_file(r))) {
-            fill.for_store = false;
-            ctx->detail = "too-large";
-            end_with_pass(ctx);
-        }
+        if (fill.for_store && (fill.body.size() > ctx->policy().max_body || went_to_file(r)))
+            keep_no_longer(r, ctx, "too-large");
         if (fill.for_page && fill.body.size() > ctx->conf->esi.value().size) {
             if (ctx->role == Role::client) {
                 ngx_chain_t* rest = link->next;
@@ -755,6 +762,7 @@ static ngx_int_t take_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
         }
         if (!fill.for_store && !fill.for_page) fill.body = {};
     }
+    if (fill.client_gone && !fill.for_store) return NGX_ERROR;  // nobody wants the rest
     if (fill.swallow) consume(in);
     if (last && (fill.for_store || fill.for_page)) {
         finish(r, ctx);
@@ -774,7 +782,11 @@ static ngx_int_t take_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
         ngx_int_t rc = send_header(r, ctx);
         if (rc == NGX_ERROR || rc > NGX_OK) return rc;
     }
-    return fill.swallow ? NGX_OK : next_body_filter(r, in);
+    if (fill.swallow) return NGX_OK;
+    ngx_int_t rc = next_body_filter(r, in);
+    if (!goes_on_without_client(r, ctx, rc)) return rc;
+    consume(in);
+    return NGX_OK;
 }
 
 // What it stands for goes on piece by piece; what was sent of it is let go.

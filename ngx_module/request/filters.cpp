@@ -44,7 +44,12 @@ ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) {
         consume(in);
         return NGX_OK;
     }
-    if (ctx == nullptr || ctx->fill == nullptr || in == nullptr) return next_body_filter(r, in);
+    if (ctx == nullptr || ctx->fill == nullptr) return next_body_filter(r, in);
+    if (in == nullptr) {
+        if (ctx->fill->client_gone) return NGX_OK;
+        ngx_int_t rc = next_body_filter(r, in);
+        return goes_on_without_client(r, ctx, rc) ? NGX_OK : rc;
+    }
     return guarded(r->connection->log, "body filter", static_cast<ngx_int_t>(NGX_ERROR),
                    [&] { return fill_body(r, ctx, in); });
 }

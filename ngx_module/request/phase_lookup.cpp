@@ -269,6 +269,7 @@ ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx) {
 
 // A request that has gone to the backend comes back here by an internal redirect: try_files, error_page, X-Accel-Redirect.
 ngx_int_t again(ngx_http_request_t* r, Ctx* ctx) {
+    ctx->on_client_read = nullptr;
     if (ctx->fill == nullptr) return NGX_DECLINED;
     bool reduced = ctx->fill->reduced;
     if (!is_fills_answer(r, *ctx->fill)) {
@@ -289,6 +290,8 @@ ngx_int_t again(ngx_http_request_t* r, Ctx* ctx) {
         end_fill_lock(ctx);
         ctx->status = Status::pass;
         ctx->detail = "larder-off";
+    } else if (reduced) {
+        look_away_from_client(r, ctx);
     }
     return NGX_DECLINED;
 }

@@ -80,6 +80,7 @@ struct Fill {
     bool for_store = false;       // the body is kept to be stored,
     bool for_page = false;        // ... or because a page needs it (it has ESI, or is a fragment)
     bool swallow = false;         // the client gets nothing of it as it comes
+    bool client_gone = false;     // ... because it has left
     bool header_held = false;     // nor the header: what the page is made of is known at its end
     bool complete = false;        // all of it was seen
     bool broken = false;          // what comes is not what it says it is: of no use to anybody
@@ -173,6 +174,8 @@ struct Ctx {
     Event substitution;
     std::optional<Policy> own_policy;  // fragment: the location's, as the include changes it
     bool at_hand_only = false;         // fragment: not to be waited for
+    ngx_http_handler_pt content_handler = nullptr;       // the location's, while ours stands in its place
+    ngx_http_event_handler_pt on_client_read = nullptr;  // nginx's, while the client is not looked at
     const char* no_store = nullptr;    // why the answer is not to be kept, whatever it says
     Fetch* fetch = nullptr;            // fragment: the include it is for
     Group* asked_group = nullptr;      // ... or the session whose group it is to tell
@@ -311,6 +314,14 @@ void retire_fill(Ctx* ctx);
 bool is_fills_answer(ngx_http_request_t* r, Fill& fill);
 // What was put there is for a failure of the backend, not for one of its answers.
 bool is_for_failure(const ngx_http_request_t* r, const Fill& fill);
+
+// ---- client.cpp
+// From when the location's content handler asks the backend, whether the client leaves makes no difference, until the answer proves
+// to be of no use to others.
+void look_away_from_client(ngx_http_request_t* r, Ctx* ctx);
+void look_at_client_again(ngx_http_request_t* r, Ctx* ctx);
+// Whether what the next filter returned says no more than that the client has left, and the fill goes on without it.
+bool goes_on_without_client(ngx_http_request_t* r, Ctx* ctx, ngx_int_t rc);
 
 // ---- substitute.cpp
 // Swallows the rest of the backend's answer; the client gets the other one from the next turn on. A filter's return value.

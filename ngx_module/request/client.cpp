@@ -1,0 +1,69 @@
+// A client that leaves while a page is filled. Others may wait for that page, and the next visitor wants it: so the fill goes on
+// to its end, as with proxy_cache. What turns out to be for this client alone ends with it.
+#include <utility>
+
+#include "ngx_module/request/request.hpp"
+
+namespace larder::ngx {
+
+namespace {
+
+bool has_running_upstream(const ngx_http_request_t* r) {
+    return r->upstream != nullptr && r->upstream->cleanup != nullptr;
+}
+
+// HTTP/2 tells by an event for reading that a stream was reset. What waits to be written has to learn of it.
+void on_client_event(ngx_http_request_t* r) {
+    if (r->connection->error && r->write_event_handler != nullptr)
+        r->write_event_handler(r);
+    else
+        ngx_http_block_reading(r);
+}
+
+// The location's content handler. nginx's upstream module has the client looked at, and gives up the backend's answer when the
+// client leaves. It sets the handlers for that when it begins, so they are replaced as soon as it has begun; as with
+// proxy_ignore_client_abort, nobody then looks.
+ngx_int_t ask_whatever_the_client_does(ngx_http_request_t* r) {
+    Ctx* ctx = ctx_of(r);
+    ctx->on_client_read = nullptr;
+    ngx_int_t rc = ctx->content_handler(r);
+    bool waits = rc == NGX_DONE && has_running_upstream(r) && !r->connection->error;
+    if (waits && ctx->fill != nullptr && ctx->fill->reduced) {  // the header section of the answer is still to come
+        ctx->on_client_read = std::exchange(r->read_event_handler, on_client_event);
+        r->write_event_handler = ngx_http_request_empty_handler;
+    }
+    return rc;
+}
+
+}  // namespace
+
+void look_away_from_client(ngx_http_request_t* r, Ctx* ctx) {
+    bool has_client = ctx->role == Role::client && r == r->main;
+    if (!has_client || r->content_handler == nullptr || r->content_handler == ask_whatever_the_client_does) return;
+    ctx->content_handler = r->content_handler;
+    r->content_handler = ask_whatever_the_client_does;
+}
+
+void look_at_client_again(ngx_http_request_t* r, Ctx* ctx) {
+    ngx_http_event_handler_pt handler = std::exchange(ctx->on_client_read, nullptr);
+    if (handler == nullptr || r->read_event_handler != on_client_event || !has_running_upstream(r)) return;
+    r->read_event_handler = handler;
+    ngx_post_event(r->connection->read, &ngx_posted_events);  // it may have left before
+}
+
+bool goes_on_without_client(ngx_http_request_t* r, Ctx* ctx, ngx_int_t rc) {
+    if (rc != NGX_ERROR || !r->connection->error || r != r->main || !ctx->fill->for_store) return false;
+    ctx->fill->swallow = ctx->fill->client_gone = true;
+    // What was on its way to the client stays as it is, in this request's memory: HTTP/2 may still send it, as its frames are
+    // promised to the connection. nginx must not wait for it, though, and gets other buffers for the rest of the answer.
+    if (ngx_http_upstream_t* u = r->upstream; u != nullptr) {
+        u->busy_bufs = nullptr;
+        if (u->buffering && u->pipe != nullptr) {
+            u->pipe->busy = nullptr;
+            u->pipe->allocated = 0;
+        }
+    }
+    return true;
+}
+
+}  // namespace larder::ngx
