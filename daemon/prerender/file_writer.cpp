@@ -59,6 +59,38 @@ void write_all(const Fd& file, std::string_view bytes, const std::string& name) 
     }
 }
 
+// Nothing unless there is a regular file of this name.
+std::optional<FileContent> content_of(const Fd& directory, const std::string& name) {
+    int fd = openat(directory.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) return std::nullopt;
+    Fd file(fd, name);
+    struct stat status {};
+    if (fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+    FileContent content;
+    content.changed_ms = status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1'000'000;
+    content.bytes.resize(static_cast<std::size_t>(status.st_size));
+    std::size_t have = 0;
+    while (have < content.bytes.size()) {
+        ssize_t got = read(file.get(), content.bytes.data() + have, content.bytes.size() - have);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) break;
+        have += static_cast<std::size_t>(got);
+    }
+    content.bytes.resize(have);
+    return content;
+}
+
+// Goes down to a directory that need not be there.
+std::optional<Fd> find(const std::string& root, const std::vector<std::string>& directories) {
+    Fd directory(open(root.c_str(), O_DIRECTORY | O_CLOEXEC), root);
+    for (const std::string& step : directories) {
+        int fd = openat(directory.get(), step.c_str(), O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 && errno == ENOENT) return std::nullopt;
+        directory = Fd(fd, step);
+    }
+    return directory;
+}
+
 // Removes what a daemon that died left behind.
 void sweep(const Fd& directory) {
     int fd = openat(directory.get(), ".", O_DIRECTORY | O_CLOEXEC);
@@ -86,6 +118,7 @@ void write_file(const std::string& root, const std::vector<std::string>& directo
     Fd directory(open(root.c_str(), O_DIRECTORY | O_CLOEXEC), root);
     for (const std::string& step : directories) directory = enter(directory, step);
     sweep(directory);
+    if (auto old = content_of(directory, name); old && old->bytes == bytes) return;
     std::string temporary = temporary_name(name);
     try {
         Fd file(openat(directory.get(), temporary.c_str(),
@@ -104,13 +137,14 @@ void write_file(const std::string& root, const std::vector<std::string>& directo
 
 void remove_file(const std::string& root, const std::vector<std::string>& directories,
                  const std::string& name) {
-    Fd directory(open(root.c_str(), O_DIRECTORY | O_CLOEXEC), root);
-    for (const std::string& step : directories) {
-        int fd = openat(directory.get(), step.c_str(), O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0 && errno == ENOENT) return;
-        directory = Fd(fd, step);
-    }
-    if (unlinkat(directory.get(), name.c_str(), 0) != 0 && errno != ENOENT) throw failure(name);
+    auto directory = find(root, directories);
+    if (directory && unlinkat(directory->get(), name.c_str(), 0) != 0 && errno != ENOENT) throw failure(name);
+}
+
+std::optional<FileContent> read_file(const std::string& root, const std::vector<std::string>& directories,
+                                     const std::string& name) {
+    auto directory = find(root, directories);
+    return directory ? content_of(*directory, name) : std::nullopt;
 }
 
 std::string gzip(std::string_view bytes) {

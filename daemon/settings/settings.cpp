@@ -3,12 +3,15 @@
 
 #include <toml++/toml.h>
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <limits>
+#include <map>
 #include <set>
 #include <sstream>
 
 #include "daemon/prerender/file_path.hpp"
+#include "daemon/render/request.hpp"
 #include "databases.hpp"
 #include "legal.hpp"
 
@@ -183,7 +186,8 @@ void check_store_exists(const Settings& settings, const std::string& store, int 
                  std::string(section) + ".store: " + show(store) + " is not a [[store]]; legal: " + legal);
 }
 
-// Pages that have no file, or would share one, are errors here; of a sitemap's pages such are left out as they come.
+// Pages that can have no file are errors here. Of a sitemap's pages such are left out as they come, as are those that would share
+// a file with another page, or are that file by name.
 void check_files(const PrerenderSettings& pages, Problems& problems) {
     if (pages.directory.empty()) return;
     std::string host;
@@ -191,7 +195,7 @@ void check_files(const PrerenderSettings& pages, Problems& problems) {
         auto page = parse_page_url(url);
         if (!page) continue;
         const char* why = nullptr;
-        if (!file_directories(page->path, page->query, &why)) {
+        if (!file_directories(page->path, page->query, &why) && !page->path.ends_with(page_file)) {
             problems.add(pages.line,
                          "prerender.urls: " + show(url) + ": " + why + "; legal with directory: plain paths");
         }
@@ -201,6 +205,31 @@ void check_files(const PrerenderSettings& pages, Problems& problems) {
                              " is of another host than the first; legal with directory: one host");
         }
         if (host.empty()) host = page->host;
+    }
+}
+
+// A page that nothing renders would be tried in vain at each run.
+void check_hosts(const Settings& settings, const PrerenderSettings& pages, Problems& problems) {
+    auto check = [&](const char* setting, const std::string& url) {
+        auto page = parse_page_url(url);
+        if (!page || settings.backends.empty() || backend_for(settings, page->host) != nullptr) return;
+        problems.add(pages.line, "prerender." + std::string(setting) + ": no [[backend]] renders the host of " + show(url) +
+                                     "; legal: a host that one of backend.hosts names");
+    };
+    for (const std::string& url : pages.urls) check("urls", url);
+    if (!pages.sitemap.empty()) check("sitemap", pages.sitemap);
+}
+
+// Sets run beside each other, and each takes the files in its directory for its own.
+void check_directories(const std::vector<PrerenderSettings>& sets, Problems& problems) {
+    std::map<std::filesystem::path, std::string> owners;
+    for (const PrerenderSettings& set : sets) {
+        if (set.directory.empty()) continue;
+        auto directory = (std::filesystem::path(set.directory) / "").lexically_normal();
+        auto [owner, free] = owners.emplace(directory, set.name);
+        if (free) continue;
+        problems.add(set.line, "prerender.directory: " + show(set.directory) + " is that of the set " +
+                                   show(owner->second) + ", too; legal: a directory of its own");
     }
 }
 
@@ -228,11 +257,13 @@ void check_together(const Settings& settings, Problems& problems) {
     for (const PrerenderSettings& pages : settings.prerenders) {
         check_store_exists(settings, pages.store, pages.line, "prerender", problems);
         check_files(pages, problems);
+        check_hosts(settings, pages, problems);
         if (pages.urls.empty() && pages.sitemap.empty()) {
             problems.add(pages.line,
                          "prerender \"" + pages.name + "\" names no page; legal: urls, or sitemap, or both");
         }
     }
+    check_directories(settings.prerenders, problems);
     check_databases(settings, problems);
     if (settings.queue.retry_longest < settings.queue.retry_first) {
         problems.add(settings.queue.line, "queue.retry_longest: " + show(settings.queue.retry_longest) +
@@ -279,9 +310,9 @@ Settings parse_settings(std::string_view toml, const std::string& file) {
 
 Settings load_settings(const std::string& file) {
     std::ifstream in(file, std::ios::binary);
-    std::ostringstream text;
-    if (!in || !(text << in.rdbuf())) throw SettingsError(file + ": cannot be read; legal: a readable file");
-    return parse_settings(text.str(), file);
+    std::string text(std::istreambuf_iterator<char>(in), {});
+    if (!in) throw SettingsError(file + ": cannot be read; legal: a readable file");
+    return parse_settings(text, file);
 }
 
 std::string list_settings() {

@@ -114,4 +114,25 @@ TEST(gzip_is_the_same_for_the_same_bytes_and_reads_back) {
     assert_true(!gzip("").empty());
 }
 
+// nginx derives ETag and Last-Modified from them.
+TEST(a_file_that_would_not_change_keeps_inode_and_time) {
+    std::string root = fresh_root();
+    auto identity = [&] {
+        struct stat status {};
+        stat((root + "/a/index.html").c_str(), &status);
+        return std::pair(status.st_ino, status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec);
+    };
+    write_file(root, {"a"}, "index.html", "page");
+    auto before = identity();
+    write_file(root, {"a"}, "index.html", "page");
+    assert_true(identity() == before);
+    write_file(root, {"a"}, "index.html", "pagf");
+    assert_true(identity() != before);
+    auto file = read_file(root, {"a"}, "index.html");
+    assert_true(file && file->bytes == "pagf" && file->changed_ms > 0);
+    assert_false(read_file(root, {"a"}, "other").has_value());
+    assert_false(read_file(root, {"b"}, "index.html").has_value());
+    fs::remove_all(root);
+}
+
 TEST_MAIN("file_writer")

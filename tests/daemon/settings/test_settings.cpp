@@ -115,6 +115,39 @@ TEST(missing_and_contradicting_settings_are_errors) {
     }
 }
 
+// Each of them would be started, and get nothing or spoil the other's.
+TEST(prerender_sets_that_cannot_work_are_errors) {
+    std::string backend = "[[store]]\nname = \"main\"\nurl = \"redis://a\"\n[[backend]]\nname = \"b\"\nhosts = [\"site\"]\n"
+                          "url = \"http://b\"\n";
+    auto said = [&](const std::string& more) -> std::string {
+        try {
+            parse_settings(backend + more, "f");
+        } catch (const SettingsError& error) {
+            return error.what();
+        }
+        return "valid";
+    };
+    std::string set = "[[prerender]]\nname = \"p\"\n";
+    assert_text_equal(said(set + "urls = [\"http://site/\", \"http://other/\"]\nsitemap = \"http://third/s.xml\"\n"),
+                      "f:8: prerender.urls: no [[backend]] renders the host of \"http://other/\"; legal: a host that one "
+                      "of backend.hosts names\nf:8: prerender.sitemap: no [[backend]] renders the host of "
+                      "\"http://third/s.xml\"; legal: a host that one of backend.hosts names");
+    std::string urls = "urls = [\"http://site/\"]\ndirectory = \"/d\"\n";
+    assert_text_equal(said(set + urls + "[[prerender]]\nname = \"q\"\nurls = [\"http://site/\"]\ndirectory = \"/x/..//d/\"\n"),
+                      "f:12: prerender.directory: \"/x/..//d/\" is that of the set \"p\", too; legal: a directory of its own");
+    // In a list that somebody's program makes; the page is left out.
+    assert_text_equal(said(set + "urls = [\"http://site/\", \"http://site/index.html\"]\ndirectory = \"/d\"\n"), "valid");
+}
+
+TEST(an_empty_file_is_readable) {
+    try {
+        load_settings("/dev/null");
+        assert_true(false);
+    } catch (const SettingsError& error) {
+        assert_true(std::string(error.what()).starts_with("/dev/null: there is no [[store]]"));
+    }
+}
+
 TEST(databases_are_checked_as_a_whole) {
     std::string text = wrong(
         "[[database]]\nprimary = { alias = \"default\", dsn = \"host=a\" }\n[[database.replica]]\nalias = "
