@@ -13,6 +13,8 @@ namespace larder::replicas {
 
 namespace {
 
+constexpr std::int64_t login_every_ms = 2000;
+
 // CASE keeps the functions that fail in the other role from being called. A receiver's row without a status
 // is one that a role without pg_monitor may not read. The timeline: a promoted server's control file names
 // the old one until its next checkpoint, a WAL file's name doesn't; a replica's is what it receives, or if it
@@ -113,10 +115,12 @@ Probe::Probe(std::string dsn, std::int64_t timeout_ms, int stop_fd)
 Probe::~Probe() = default;
 
 Probe::Result Probe::run() {
-    bool reused = connection_ != nullptr;
     Result result;
     Step step = Step::failed;
-    if (reused) step = ask(result);
+    // The old connection keeps its place until the new one has one of its own: a full server must not pass for a free one.
+    std::unique_ptr<pg_conn, Finish> old;
+    if (monotonic_ms() >= login_again_ms_) old = std::move(connection_);
+    if (connection_) step = ask(result);
     if (step == Step::failed) {
         step = connect();
         if (step == Step::done) step = ask(result);
@@ -141,6 +145,7 @@ Probe::Step Probe::connect() {
         Step step = wait(state == PGRES_POLLING_WRITING, deadline_ms);
         if (step != Step::done) return step;
     }
+    login_again_ms_ = monotonic_ms() + login_every_ms;
     return PQsetnonblocking(connection_.get(), 1) == 0 ? Step::done : Step::failed;
 }
 

@@ -33,7 +33,8 @@ public:
     ~Probe();
 
     // Connects if need be and asks. A connection that the server has closed since the last time is made anew,
-    // once.
+    // once. Every few seconds the connection is replaced: whether the server takes logins is a part of the answer, as those who
+    // are sent there must log in.
     Result run();
 
 private:
@@ -51,6 +52,7 @@ private:
         void operator()(pg_conn* connection) const;
     };
     std::unique_ptr<pg_conn, Finish> connection_;
+    std::int64_t login_again_ms_ = 0;  // monotonic
 };
 
 }  // namespace larder::replicas
