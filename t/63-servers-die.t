@@ -40,6 +40,24 @@ subtest 'a replica hangs' => sub {
     $pg->await_ready;
 };
 
+subtest 'a replica refuses logins' => sub {
+    my $hba = "$pg->{rig}/r1/pg_hba.conf";
+    my $allows = Larder::Test->read_file($hba);
+    my $write = sub {
+        open my $file, '>', $hba or die "$hba: $!";
+        print $file @_;
+        close $file;
+        $pg->sql('r1', 'select pg_reload_conf()');
+    };
+    $write->("host all larder_monitor all reject\nlocal all larder_monitor reject\n", $allows);
+    ok $pg->await(sub { !$_->{r1}{in_rotation} }, 'r1 out'), 'it leaves, though the session of the probes goes on';
+    like $pg->status->{r1}{reason}, qr/^no answer: .*pg_hba/, '... and the status says why';
+    is $pg->choose->{alias}, 'r2', '... the other one does the work';
+    $pg->release;
+    $write->($allows);
+    ok $pg->await_ready, 'it returns when it takes logins again';
+};
+
 subtest 'a server that is no PostgreSQL' => sub {
     my %server = map { $_ => IO::Socket::INET->new(Listen => 9, LocalAddr => '127.0.0.1') } qw(mute web);
     $pg->end_watch;    # or the child would keep its input open

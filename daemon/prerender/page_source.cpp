@@ -1,6 +1,7 @@
 // Jobs may run on any machine, so what tells us of their end is the queue and the store.
 #include "page_source.hpp"
 
+#include <algorithm>
 #include <thread>
 
 #include "cache/entry.hpp"
@@ -28,7 +29,11 @@ std::optional<std::string> PageSource::good_entry(const std::string& key, UnixMs
     if (purge.mode != PurgeMode::none) return std::nullopt;
     bool good = entry->head().created_ms >= since_ms ||
                 judge(entry->head().life, purge.mark(), unix_ms()) == Verdict::fresh;
-    return good ? bytes : std::nullopt;
+    if (!good) return std::nullopt;
+    std::uint64_t fence = entry->head().fence;
+    given_.fence = given_.hashes.empty() ? fence : std::min(given_.fence, fence);
+    for (std::uint64_t hash : purge_hashes(*entry)) given_.hashes.push_back(hash);
+    return bytes;
 }
 
 void PageSource::request(const PageAddress& page, const Policy& policy, UnixMs since_ms) {

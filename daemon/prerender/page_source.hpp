@@ -4,6 +4,8 @@
 #include <atomic>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "cache/response/policy.hpp"
 #include "daemon/clock.hpp"
@@ -27,6 +29,13 @@ public:
     std::optional<std::string> await(const PageAddress& page, UnixMs since_ms, UnixMs deadline_ms,
                                      std::string& why);
 
+    // What the entries given since the last call are purged by, and the oldest fence among them.
+    struct Given {
+        std::uint64_t fence = 0;
+        std::vector<std::uint64_t> hashes;
+    };
+    Given take_given() { return std::exchange(given_, {}); }
+
 private:
     std::optional<std::string> good_entry(const std::string& key, UnixMs since_ms);
 
@@ -34,6 +43,7 @@ private:
     Store& store_;
     const std::string store_name_;
     const std::atomic<bool>& stopping_;
+    Given given_;
 };
 
 }  // namespace larder::daemon

@@ -4,12 +4,16 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 
 #include "assemble.hpp"
+#include "cache/entry.hpp"
+#include "cache/request/key.hpp"
 #include "cache/response/fields.hpp"
 #include "daemon/queue/new_job.hpp"
 #include "daemon/render/request.hpp"
+#include "daemon/stores/stored_entry.hpp"
 #include "file_path.hpp"
 #include "file_writer.hpp"
 #include "sitemap.hpp"
@@ -24,6 +28,7 @@ constexpr std::chrono::milliseconds retry_pause{
 constexpr std::size_t requested_ahead = 4;  // for each request that the backend may be asked at a time
 constexpr int most_redirects = 3;
 constexpr std::size_t most_nested_sitemaps = 100;
+constexpr char run_file[] = ".larder-run";  // in a set's directory while a run is under way: when the run began
 
 std::string url_of(const PageAddress& page) {
     return page.scheme + "://" + page.host + page.path + (page.query.empty() ? "" : "?" + page.query);
@@ -85,6 +90,31 @@ void remove_page(const std::string& root, const PageAddress& page) {
     remove_file(root, *directories, page_file_gzip);
 }
 
+// When the run began that a daemon which died, or lost its store, has left unfinished; now if there is none. What was rendered
+// since then is not rendered again.
+UnixMs begin_of_run(const PrerenderSettings& set) {
+    UnixMs now = unix_ms(), began = 0;
+    if (set.directory.empty()) return now;
+    try {
+        auto left = read_file(set.directory, {}, run_file);
+        std::string text = left ? left->bytes : "";
+        std::from_chars(text.data(), text.data() + text.size(), began);
+        if (began <= now && now - began < set.every.count()) return began;
+        write_file(set.directory, {}, run_file, std::to_string(now));
+    } catch (const std::exception& error) {  // the store can be filled all the same
+        spdlog::error("prerender {}: {}", set.name, error.what());
+    }
+    return now;
+}
+
+void end_run(const PrerenderSettings& set) {
+    if (set.directory.empty()) return;
+    try {
+        remove_file(set.directory, {}, run_file);
+    } catch (const std::exception&) {  // begin_of_run() has told of it
+    }
+}
+
 bool is_gone(const EntryView& entry) {
     return entry.head().status == 404 || entry.head().status == 410;
 }
@@ -106,6 +136,7 @@ Prerenderer::~Prerenderer() {
 
 void Prerenderer::look() {
     auto settings = settings_.get();
+    remove_purged();
     for (const PrerenderSettings& set : settings->prerenders) {
         Schedule& schedule = schedules_[set.name];
         if (schedule.run.valid()) {
@@ -126,11 +157,12 @@ void Prerenderer::look() {
 
 bool Prerenderer::run(const Settings& settings, const PrerenderSettings& set) {
     try {
-        UnixMs since = unix_ms();
+        UnixMs since = begin_of_run(set);
         bool complete = true;
         std::vector<PageAddress> pages = pages_of(settings, set, complete);
         spdlog::debug("prerender {}: {} pages", set.name, pages.size());
         render_pages(settings, set, pages, since);
+        if (!stopping_) end_run(set);
         return complete;
     } catch (const std::exception& error) {
         spdlog::error("prerender {}: {}", set.name, error.what());
@@ -141,7 +173,8 @@ bool Prerenderer::run(const Settings& settings, const PrerenderSettings& set) {
 void Prerenderer::render_pages(const Settings& settings, const PrerenderSettings& set,
                                const std::vector<PageAddress>& pages, UnixMs since_ms) {
     const std::string& name = set.store.empty() ? stores_.first_name() : set.store;
-    PageSource source(queue_, *stores_.find(name), name, stopping_);
+    Store& store = *stores_.find(name);
+    PageSource source(queue_, store, name, stopping_);
     Policy policy = policy_from(set);
     std::size_t requested = 0;
     for (std::size_t i = 0; i < pages.size() && !stopping_; i++) {
@@ -152,15 +185,17 @@ void Prerenderer::render_pages(const Settings& settings, const PrerenderSettings
             source.request(pages[requested], policy, since_ms);
         // Time for one render and its fragments, and for what waits before it in the queue.
         UnixMs patience = 3 * (backend == nullptr ? 0 : backend->timeout.count()) + 5000;
-        bool written = render_page(source, set, pages[i], since_ms, unix_ms() + patience);
+        bool written = render_page(source, store, set, pages[i], since_ms, unix_ms() + patience);
         if (!stopping_) metrics_.prerendered(set.name, written);
     }
 }
 
-// An old file stays whenever there is no good new page, unless the site says that there is none any more. Returns whether the page is in the store and, if wanted, in its file.
-bool Prerenderer::render_page(PageSource& source, const PrerenderSettings& set, const PageAddress& page,
-                              UnixMs since_ms, UnixMs deadline_ms) {
+// An old file stays whenever there is no good new page, unless the site says that there is none any more, or the page was purged
+// hard. Returns whether the page is in the store and, if wanted, in its file.
+bool Prerenderer::render_page(PageSource& source, Store& store, const PrerenderSettings& set,
+                              const PageAddress& page, UnixMs since_ms, UnixMs deadline_ms) {
     std::string why;
+    source.take_given();
     try {
         auto bytes = source.await(page, since_ms, deadline_ms, why);
         if (bytes && set.directory.empty()) return true;
@@ -170,14 +205,72 @@ bool Prerenderer::render_page(PageSource& source, const PrerenderSettings& set, 
             PageAssembler assembler(source, policy_from(set), since_ms, deadline_ms);
             if (auto html = assembler.assemble(EntryView::trusted(*bytes), page, why)) {
                 write_page(set.directory, page, *html);
+                remember_file(set.directory, page, store, source.take_given());
                 return true;
             }
         }
+        if (!set.directory.empty() && was_purged_hard(store, set.directory, page)) remove_page(set.directory, page);
     } catch (const std::exception& error) {
         why = error.what();
     }
     if (!stopping_) spdlog::warn("prerender {}: no new page for {}: {}", set.name, url_of(page), why);
     return false;
+}
+
+// The purge that came while the page was on its way into the file is looked for here, later ones by remove_purged().
+void Prerenderer::remember_file(const std::string& directory, const PageAddress& page, Store& store,
+                                PageSource::Given given) {
+    const std::uint64_t fence = given.fence;
+    const std::vector<std::uint64_t> hashes = given.hashes;
+    {
+        std::lock_guard lock(files_mutex_);
+        files_[{directory, page.path}] = {page, &store, fence, std::move(given.hashes)};
+    }
+    if (store.purges_since(fence, hashes).mode == PurgeMode::hard) remove_page(directory, page);
+}
+
+void Prerenderer::remove_purged() {
+    if (std::lock_guard lock(files_mutex_); files_.empty()) return;
+    for (const auto& [name, store] : stores_.all()) {
+        std::vector<HardPurge> purges;
+        try {
+            std::uint64_t& looked_at = purges_looked_at_[store.get()];
+            purges = store->hard_purges_since(looked_at);
+            if (!purges.empty()) looked_at = purges.back().sequence;
+        } catch (const std::exception& error) {
+            spdlog::debug("hard purges of store {} wait: {}", name, error.what());
+        }
+        if (purges.empty()) continue;
+        std::lock_guard lock(files_mutex_);
+        std::erase_if(files_, [&, &store = store](const auto& known) {
+            const File& file = known.second;
+            bool purged = file.store == store.get() && std::any_of(purges.begin(), purges.end(), [&](const HardPurge& purge) {
+                              return purge.sequence > file.fence &&
+                                     std::find(file.hashes.begin(), file.hashes.end(), purge.hash) != file.hashes.end();
+                          });
+            if (!purged) return false;
+            try {
+                remove_page(known.first.first, file.page);
+                spdlog::info("{} was purged: its files are removed", url_of(file.page));
+            } catch (const std::exception& error) {
+                spdlog::error("{} was purged, but its files can't be removed: {}", url_of(file.page), error.what());
+            }
+            return true;
+        });
+    }
+}
+
+// For a file that an earlier daemon has written: of its entry, if the store still has that, else of its URL alone.
+bool Prerenderer::was_purged_hard(Store& store, const std::string& directory, const PageAddress& page) {
+    const char* why = nullptr;
+    auto directories = file_directories(page.path, page.query, &why);
+    auto file = directories ? read_file(directory, *directories, page_file) : std::nullopt;
+    if (!file) return false;
+    auto bytes = store.get(key_of(plain_variant(page)).text());
+    auto entry = bytes ? EntryView::parse(*bytes, &why) : std::nullopt;
+    if (entry) return store.purges_since(entry->head().fence, purge_hashes(*entry)).mode == PurgeMode::hard;
+    PurgeSeen purge = store.purges_since(0, {url_tag_hash(page.host, page.path)});
+    return purge.mode == PurgeMode::hard && purge.at_ms > file->changed_ms;
 }
 
 std::vector<PageAddress> Prerenderer::pages_of(const Settings& settings, const PrerenderSettings& set,

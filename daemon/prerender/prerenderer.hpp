@@ -1,10 +1,13 @@
 // Prerenders on a schedule: each [[prerender]] set is rendered into its store, and written into files. Sets run beside each
-// other, each on a thread of its own.
+// other, each on a thread of its own. A hard purge of anything that is in a file removes the file.
 #pragma once
 
 #include <atomic>
 #include <future>
 #include <map>
+#include <mutex>
+#include <utility>
+#include <vector>
 
 #include "daemon/live_settings.hpp"
 #include "daemon/metrics.hpp"
@@ -30,8 +33,11 @@ private:
     bool run(const Settings& settings, const PrerenderSettings& set);  // false: not all of it
     void render_pages(const Settings& settings, const PrerenderSettings& set,
                       const std::vector<PageAddress>& pages, UnixMs since_ms);
-    bool render_page(PageSource& source, const PrerenderSettings& set, const PageAddress& page,
+    bool render_page(PageSource& source, Store& store, const PrerenderSettings& set, const PageAddress& page,
                      UnixMs since_ms, UnixMs deadline_ms);
+    void remove_purged();
+    void remember_file(const std::string& directory, const PageAddress& page, Store& store, PageSource::Given given);
+    static bool was_purged_hard(Store& store, const std::string& directory, const PageAddress& page);
     std::vector<PageAddress> pages_of(const Settings& settings, const PrerenderSettings& set, bool& complete);
     void add_sitemap(const Settings& settings, const PrerenderSettings& set, const std::string& url,
                      bool may_nest, std::vector<std::string>& urls, bool& complete);
@@ -48,7 +54,20 @@ private:
         UnixMs next_ms = 0;
         std::future<bool> run;  // the one under way
     };
-    std::map<std::string, Schedule> schedules_;  // by set; of the ticker's thread alone
+    // Of the ticker's thread alone:
+    std::map<std::string, Schedule> schedules_;              // by set
+    std::map<const Store*, std::uint64_t> purges_looked_at_;  // up to which sequence
+
+    // What was put into a file, for purges to find it.
+    struct File {
+        PageAddress page;
+        Store* store = nullptr;
+        std::uint64_t fence = 0;
+        std::vector<std::uint64_t> hashes;
+    };
+    std::mutex files_mutex_;  // guards what follows
+    std::map<std::pair<std::string, std::string>, File> files_;  // by directory and path
+
     Ticker ticker_;                              // last: it uses all the others
 };
 

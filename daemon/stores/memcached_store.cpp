@@ -128,6 +128,15 @@ PurgeSeen MemcachedStore::purges_since(std::uint64_t fence, const std::vector<st
     return seen;
 }
 
+std::vector<HardPurge> MemcachedStore::hard_purges_since(std::uint64_t sequence) {
+    std::vector<HardPurge> purges;
+    for (const Record& record : read_log()) {
+        if (record.sequence > sequence && record.mode == PurgeMode::hard && !record.floor)
+            purges.push_back({record.sequence, record.hash});
+    }
+    return purges;
+}
+
 std::optional<std::string> MemcachedStore::get(std::string_view key) {
     auto item = client_.get(prefix_ + "e:" + std::string(key));
     return item ? std::optional(std::move(item->value)) : std::nullopt;

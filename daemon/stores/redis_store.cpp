@@ -119,6 +119,18 @@ void RedisStore::note_clock(std::int64_t ahead_ms) {
         spdlog::info("the clock of {} is in step with this machine's", redis_->name());
 }
 
+std::vector<HardPurge> RedisStore::hard_purges_since(std::uint64_t sequence) {
+    RedisReply log =
+        redis_->command({"ZRANGEBYSCORE", log_, "(" + std::to_string(sequence), "+inf", "WITHSCORES"});
+    std::vector<HardPurge> purges;
+    for (std::size_t i = 0; i + 1 < log.size(); i += 2) {
+        std::string_view member = log.text(i);
+        auto hash = member.ends_with(":h") ? hash_from_text(member.substr(0, member.size() - 2)) : std::nullopt;
+        if (hash) purges.push_back({to_number(log.text(i + 1)), *hash});
+    }
+    return purges;
+}
+
 std::optional<std::string> RedisStore::get(std::string_view key) {
     RedisReply reply = redis_->command({"GET", prefix_ + "e:" + std::string(key)});
     return reply.is_nil() ? std::nullopt : std::optional(std::string(reply.text()));

@@ -41,6 +41,11 @@ public:
     using std::runtime_error::runtime_error;
 };
 
+struct HardPurge {
+    std::uint64_t sequence = 0;
+    std::uint64_t hash = 0;
+};
+
 struct KeyPage {
     std::vector<std::string> keys;
     std::string next;  // cursor; empty: these were the last
@@ -60,6 +65,9 @@ public:
     virtual void replace_position(const std::string& position, const std::string& by) = 0;
     // The newest purge after `fence` that names one of the hashes; a log that was cut short counts as naming all of them.
     virtual PurgeSeen purges_since(std::uint64_t fence, const std::vector<std::uint64_t>& hashes) = 0;
+
+    // The hard purges after `sequence` that are in the log, in order.
+    virtual std::vector<HardPurge> hard_purges_since(std::uint64_t sequence) = 0;
 
     // The entry's bytes, unchecked. Nothing when there is none.
     virtual std::optional<std::string> get(std::string_view key) = 0;

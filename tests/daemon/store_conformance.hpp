@@ -111,6 +111,9 @@ TEST(a_purge_is_seen_by_whom_it_names_and_by_nobody_else) {
     assert_true(hard > sequence);
     assert_true(store->purges_since(before, {2}).mode == PurgeMode::hard);
     assert_true(store->purges_since(before, {1}).mode == PurgeMode::soft);
+    auto purges = store->hard_purges_since(before);
+    assert_true(purges.size() == 1 && purges[0].sequence == hard && purges[0].hash == 2);
+    assert_true(store->hard_purges_since(hard).empty());
     assert_true(std::abs(static_cast<std::int64_t>(hard) - unix_us()) < 60'000'000);
 }
 

@@ -78,6 +78,7 @@ public:
     std::vector<std::string> newest_positions() override { return {}; }
     void replace_position(const std::string&, const std::string&) override {}
     PurgeSeen purges_since(std::uint64_t, const std::vector<std::uint64_t>&) override { return {}; }
+    std::vector<HardPurge> hard_purges_since(std::uint64_t) override { return {}; }
     std::optional<std::string> get(std::string_view) override { return {}; }
     std::optional<std::string> get_start(std::string_view, std::size_t) override { return {}; }
     bool put(std::string_view, std::string_view, std::chrono::milliseconds) override { return false; }

@@ -50,6 +50,7 @@ public:
     std::vector<std::string> newest_positions() override { return {}; }
     void replace_position(const std::string&, const std::string&) override {}
     PurgeSeen purges_since(std::uint64_t, const std::vector<std::uint64_t>&) override { return {}; }
+    std::vector<HardPurge> hard_purges_since(std::uint64_t) override { return {}; }
     std::optional<std::string> get(std::string_view key) override {
         auto found = entries.find(key);
         return found == entries.end() ? std::nullopt : std::optional(found->second);
@@ -156,12 +157,14 @@ struct Rig {
     Gate gate;
     Metrics metrics;
     bool hold = false;
-    std::chrono::milliseconds age{};
+    std::chrono::milliseconds age{}, waited{};
     Job job;
     std::string key;
     Workers workers{2};
     Regenerator regenerator{{settings, queue, stores, workers, backend, gate, metrics,
-                             [this](const Job&, const Variant&, std::span<const std::string>, std::chrono::milliseconds, std::int64_t) {
+                             [this](const Job&, const Variant&, std::span<const std::string>, std::chrono::milliseconds so_long,
+                                    std::int64_t) {
+                                 waited = so_long;
                                  Route route;
                                  route.hold = hold;
                                  route.retry_after = 0ms;
@@ -267,6 +270,16 @@ TEST(what_no_daemon_can_do_is_left_to_nginx) {
     elsewhere.key = key_of(elsewhere.job.variant).text();
     assert_text_equal(elsewhere.run(), "refused");
     assert_text_equal(to_string(elsewhere.queue.enqueue(elsewhere.key, "job", 0ms, true)), "refused");
+}
+
+// However often it was purged since: the queue knows.
+TEST(the_routers_patience_is_used_up_by_the_jobs_age) {
+    Rig rig;
+    rig.age = 25s;
+    rig.job.enqueued_ms = unix_ms();
+    rig.hold = true;
+    rig.run();
+    assert_true(rig.waited >= 25s);
 }
 
 TEST_MAIN("regenerator")
