@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "cache/request/url.hpp"
+#include "cache/wire/store_url.hpp"
 
 namespace larder::daemon {
 
@@ -15,10 +16,6 @@ bool take_prefix(std::string_view& text, std::string_view prefix) {
     if (!text.starts_with(prefix)) return false;
     text.remove_prefix(prefix.size());
     return true;
-}
-
-bool is_visible(std::string_view text) {
-    return std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f; });
 }
 
 template <typename Integer>
@@ -59,24 +56,6 @@ std::optional<HostPort> parse_host_port(std::string_view text, std::optional<std
     return HostPort{std::string(host), *value};
 }
 
-// Nothing for a '%' that begins no escape.
-std::optional<std::string> percent_decoded(std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); i++) {
-        if (text[i] != '%') {
-            out.push_back(text[i]);
-            continue;
-        }
-        unsigned char byte = 0;
-        std::string_view digits = text.substr(i + 1, 2);
-        auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), byte, 16);
-        if (digits.size() != 2 || error != std::errc() || end != digits.data() + 2) return std::nullopt;
-        out.push_back(static_cast<char>(byte));
-        i += 2;
-    }
-    return out;
-}
-
 std::optional<std::string> parse_unix(std::string_view text) {
     if (!take_prefix(text, "unix:") || text.empty() || text.front() != '/' || text.size() >= max_socket_path)
         return std::nullopt;
@@ -98,47 +77,24 @@ std::optional<Endpoint> parse_listen_address(std::string_view text) {
 }
 
 std::optional<RedisAddress> parse_redis_url(std::string_view text) {
+    std::string why;
+    auto url = parse_store_url(text, why);
+    if (!url || url->kind == StoreUrl::Kind::memcached) return std::nullopt;
     RedisAddress address;
-    if (auto path = parse_unix(text)) {
-        address.at.path = *path;
-        return address;
-    }
-    if (!take_prefix(text, "redis://") || !is_visible(text)) return std::nullopt;
-    if (std::size_t at = text.rfind('@'); at != std::string_view::npos) {
-        std::string_view login = text.substr(0, at);
-        text.remove_prefix(at + 1);
-        std::size_t colon = login.find(':');
-        if (colon == std::string_view::npos) return std::nullopt;
-        auto user = percent_decoded(login.substr(0, colon));
-        auto password = percent_decoded(login.substr(colon + 1));
-        if (!user || !password) return std::nullopt;
-        address.user = *user;
-        address.password = *password;
-    }
-    if (std::size_t slash = text.find('/'); slash != std::string_view::npos) {
-        std::string_view database = text.substr(slash + 1);
-        text = text.substr(0, slash);
-        auto index = database.empty() ? std::optional(0) : number<int>(database);
-        if (!index || *index < 0) return std::nullopt;
-        address.database = *index;
-    }
-    auto tcp = parse_host_port(text, 6379);
-    if (!tcp) return std::nullopt;
-    address.at.tcp = *tcp;
+    address.at.path = url->path;
+    if (!url->servers.empty()) address.at.tcp = {url->servers[0].host, url->servers[0].port};
+    address.user = url->user;
+    address.password = url->password;
+    address.database = static_cast<int>(url->database);
     return address;
 }
 
 std::optional<std::vector<HostPort>> parse_memcached_url(std::string_view text) {
-    if (!take_prefix(text, "memcached://")) return std::nullopt;
+    std::string why;
+    auto url = parse_store_url(text, why);
+    if (!url || url->kind != StoreUrl::Kind::memcached) return std::nullopt;
     std::vector<HostPort> servers;
-    for (bool more = true; more;) {
-        std::size_t comma = text.find(',');
-        more = comma != std::string_view::npos;
-        auto server = parse_host_port(text.substr(0, comma), 11211);
-        if (!server) return std::nullopt;
-        servers.push_back(*server);
-        if (more) text.remove_prefix(comma + 1);
-    }
+    for (const StoreUrl::Server& server : url->servers) servers.push_back({server.host, server.port});
     return servers;
 }
 

@@ -45,8 +45,9 @@ struct PageAddress {
 };
 
 std::optional<Endpoint> parse_listen_address(std::string_view text);         // HOST:PORT, unix:/PATH
-std::optional<RedisAddress> parse_redis_url(std::string_view text);          // redis://..., unix:/PATH
-std::optional<std::vector<HostPort>> parse_memcached_url(std::string_view);  // memcached://a:1,b:2
+// As in nginx.conf (cache/wire/store_url.hpp); unix:/PATH is a Redis, too.
+std::optional<RedisAddress> parse_redis_url(std::string_view text);
+std::optional<std::vector<HostPort>> parse_memcached_url(std::string_view text);
 std::optional<BackendAddress> parse_backend_url(std::string_view text);  // http(s)://HOST[:PORT], unix:/PATH
 std::optional<PageAddress> parse_page_url(std::string_view text);        // http(s)://HOST[:PORT]/PATH[?QUERY]
 

@@ -109,14 +109,14 @@ Legal<Text> listen_address() {
 }
 
 Legal<Text> queue_url() {
-    return {"redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE] or unix:/PATH", [](const Text& t) {
+    return {"redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE], redis+unix:/PATH, or unix:/PATH", [](const Text& t) {
                 return t.starts_with("unix:/") ? t.size() < max_socket_path : parse_redis_url(t).has_value();
             }};
 }
 
 Legal<Text> store_url() {
     return {
-        "redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], unix:/PATH (Redis) or "
+        "redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE], redis+unix:/PATH, or "
         "memcached://HOST[:PORT][,HOST[:PORT]]...; required",
         [](const Text& t) { return parse_redis_url(t).has_value() || parse_memcached_url(t).has_value(); }};
 }

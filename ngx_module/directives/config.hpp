@@ -21,8 +21,8 @@ enum class StoreKind : std::uint8_t { redis, memcached, larderd };
 // Where a store or a job queue is.
 struct Endpoint {
     StoreKind kind = StoreKind::redis;
-    std::string url;       // as configured, password masked
-    ngx_addr_t address{};  // resolved when the configuration was read
+    std::string url;                    // as configured, login masked
+    std::vector<ngx_addr_t> addresses;  // of its name, when the configuration was read; at least one
     std::string user, password;
     unsigned database = 0;
     ngx_msec_t timeout = 100;  // for an answer

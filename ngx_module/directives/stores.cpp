@@ -1,6 +1,7 @@
 // larder_zone, larder_store, larder_daemon and larder: where entries live.
 #include <algorithm>
 
+#include "cache/wire/store_url.hpp"
 #include "ngx_module/directives/arguments.hpp"
 #include "ngx_module/directives/config.hpp"
 #include "ngx_module/directives/setters.hpp"
@@ -15,89 +16,54 @@ namespace {
 
 constexpr std::size_t max_stores = 8;
 
-constexpr const char* legal_urls =
-    "redis://[[user]:password@]host[:port][/db], redis+unix:/path, or memcached://host[:port]";
-
-// Splits off "user:password@" and remembers it; `rest` keeps host and path.
-void take_userinfo(std::string_view& rest, Endpoint& endpoint) {
-    auto at = rest.rfind('@');
-    if (at == std::string_view::npos) return;
-    std::string_view userinfo = rest.substr(0, at);
-    rest.remove_prefix(at + 1);
-    auto colon = userinfo.find(':');
-    if (colon == std::string_view::npos) {
-        endpoint.password = userinfo;
-        return;
-    }
-    endpoint.user = userinfo.substr(0, colon);
-    endpoint.password = userinfo.substr(colon + 1);
-}
-
-char* resolve(ngx_conf_t* cf, std::string_view host, in_port_t port, Endpoint& endpoint) {
+char* resolve(ngx_conf_t* cf, const std::string& name, Endpoint& endpoint) {
     ngx_url_t url{};
-    url.url = copy(cf->pool, host);
-    url.default_port = port;
+    url.url = copy(cf->pool, name);
     if (ngx_parse_url(cf->pool, &url) != NGX_OK || url.naddrs == 0) {
-        return refuse(cf, std::string(url.err != nullptr ? url.err : "no address") + " in " + quoted(host) +
+        return refuse(cf, std::string(url.err != nullptr ? url.err : "no address") + " in " + quoted(name) +
                               " of " + quoted(endpoint.url));
     }
-    endpoint.address = url.addrs[0];
+    endpoint.addresses.assign(url.addrs, url.addrs + url.naddrs);
     return NGX_CONF_OK;
 }
 
-char* parse_redis(ngx_conf_t* cf, std::string_view rest, Endpoint& endpoint) {
-    endpoint.kind = StoreKind::redis;
-    take_userinfo(rest, endpoint);
-    if (auto slash = rest.find('/'); slash != std::string_view::npos) {
-        auto database = rest.substr(slash + 1);
-        if (!database.empty()) {
-            auto index = number(database, 0, 65535);
-            if (!index)
-                return refuse(cf, "invalid database " + quoted(database) + ": a number from 0 to 65535");
-            endpoint.database = *index;
-        }
-        rest = rest.substr(0, slash);
-    }
-    return resolve(cf, rest, 6379, endpoint);
+// What nginx' resolver takes.
+std::string address_of(const StoreUrl& url) {
+    if (!url.path.empty()) return "unix:" + url.path;
+    const StoreUrl::Server& server = url.servers[0];
+    bool literal = server.host.find(':') != std::string::npos;
+    return (literal ? "[" + server.host + "]" : server.host) + ":" + std::to_string(server.port);
 }
 
-std::string masked(std::string_view url) {
-    auto scheme = url.find("://");
-    auto at = url.rfind('@');
-    if (scheme == std::string_view::npos || at == std::string_view::npos) return std::string(url);
-    return std::string(url.substr(0, scheme + 3)) + "***" + std::string(url.substr(at));
-}
-
-bool take_prefix(std::string_view text, std::string_view prefix, std::string_view& rest) {
-    if (text.substr(0, prefix.size()) != prefix) return false;
-    rest = text.substr(prefix.size());
-    return !rest.empty();
-}
-
-char* parse_endpoint(ngx_conf_t* cf, std::string_view url, bool is_daemon, Endpoint& endpoint) {
-    endpoint.url = masked(url);
-    std::string_view rest;
-    if (take_prefix(url, "redis://", rest)) return parse_redis(cf, rest, endpoint);
-    if (take_prefix(url, "redis+unix:", rest)) {
-        endpoint.kind = StoreKind::redis;
-        return resolve(cf, "unix:" + std::string(rest), 0, endpoint);
+char* parse_endpoint(ngx_conf_t* cf, std::string_view text, bool is_daemon, Endpoint& endpoint) {
+    endpoint.url = without_login(text);
+    auto bad = [&](const std::string& why) {
+        std::string legal = is_daemon ? "redis://[[user]:password@]host[:port][/db], redis+unix:/path, or unix:/path"
+                                      : "redis://[[user]:password@]host[:port][/db], redis+unix:/path, or "
+                                        "memcached://host[:port]";
+        return refuse(cf, "invalid URL " + quoted(endpoint.url) + ": " + why + "; legal: " + legal);
+    };
+    std::string why;
+    auto url = parse_store_url(text, why);
+    if (!url) return bad(why);
+    switch (url->kind) {
+        case StoreUrl::Kind::redis:
+            endpoint.kind = StoreKind::redis;
+            break;
+        case StoreUrl::Kind::memcached:
+            if (is_daemon) return bad("memcached holds no queue");
+            if (url->servers.size() > 1) return bad("one memcached server; fleets are not supported yet");
+            endpoint.kind = StoreKind::memcached;
+            break;
+        case StoreUrl::Kind::socket:
+            if (!is_daemon) return bad("unix: is larderd's socket, for larder_daemon");
+            endpoint.kind = StoreKind::larderd;
+            break;
     }
-    if (is_daemon && take_prefix(url, "unix:", rest)) {
-        endpoint.kind = StoreKind::larderd;
-        return resolve(cf, url, 0, endpoint);
-    }
-    if (!is_daemon && take_prefix(url, "memcached://", rest)) {
-        endpoint.kind = StoreKind::memcached;
-        if (rest.find(',') != std::string_view::npos) {
-            return refuse(cf, "invalid URL " + quoted(endpoint.url) +
-                                  ": one memcached server; fleets are not supported yet");
-        }
-        return resolve(cf, rest, 11211, endpoint);
-    }
-    return refuse(
-        cf, "invalid URL " + quoted(endpoint.url) + ": " +
-                (is_daemon ? "redis://[[user]:password@]host[:port][/db], redis+unix:/path, or unix:/path"
-                           : legal_urls));
+    endpoint.user = url->user;
+    endpoint.password = url->password;
+    endpoint.database = url->database;
+    return resolve(cf, address_of(*url), endpoint);
 }
 
 char* parse_endpoint_options(ngx_conf_t* cf, const std::vector<std::string_view>& args, std::size_t from,

@@ -158,23 +158,29 @@ void Link::enter(LinkEvent event) {
 void Link::connect() {
     if (state_ != LinkState::idle) return;
     enter(LinkEvent::wanted);
-    open();
+    open_first();
 }
 
 void Link::disconnect(const char* why) {
     if (has_connection(state_)) lost(why);
 }
 
+void Link::open_first() {
+    tried_ = 0;
+    open();
+}
+
 void Link::open() {
     peer_ = ngx_peer_connection_t{};
-    peer_.sockaddr = endpoint_.address.sockaddr;
-    peer_.socklen = endpoint_.address.socklen;
-    peer_.name = const_cast<ngx_str_t*>(&endpoint_.address.name);
+    peer_.sockaddr = address().sockaddr;
+    peer_.socklen = address().socklen;
+    peer_.name = const_cast<ngx_str_t*>(&address().name);
     peer_.get = ngx_event_get_peer;
     peer_.log = log_;
     peer_.log_error = NGX_ERROR_ERR;
     wire_ = make_wire(endpoint_.kind);
     generation_++;
+    tried_++;
     ngx_int_t rc = ngx_event_connect_peer(&peer_);
     connection_ = peer_.connection;
     if (rc == NGX_ERROR || rc == NGX_BUSY || rc == NGX_DECLINED || connection_ == nullptr)
@@ -225,18 +231,30 @@ void Link::drop_connection() {
 }
 
 void Link::lost(std::string why) {
-    bool was_available = available();
+    bool was_available = available(), was_up = state_ == LinkState::up;
+    if (endpoint_.addresses.size() > 1) why = std::string(view(address().name)) + ": " + why;
     drop_connection();
+    std::deque<Pending> failed = std::exchange(pending_, {});
+    if (!was_up && tried_ < endpoint_.addresses.size()) {
+        ngx_log_error(NGX_LOG_NOTICE, log_, 0, "larder: %s: %s", endpoint_.url.c_str(), why.c_str());
+        address_ = (address_ + 1) % endpoint_.addresses.size();
+        open();
+        return fail(failed);
+    }
     // Only a connection that lasted makes up for those that failed: no storm of short ones.
-    if (state_ == LinkState::up && ngx_current_msec - up_since_ > longest_retry_ms) failures_ = 0;
+    if (was_up && ngx_current_msec - up_since_ > longest_retry_ms) failures_ = 0;
     enter(LinkEvent::lost);
     if (timer_event_.timer_set) ngx_del_timer(&timer_event_);
     set_timer(std::min(longest_retry_ms, first_retry_ms << std::min(failures_++, 4u)));
     log_loss(was_available, why);
-    for (const Pending& pending : std::exchange(pending_, {})) {
+    fail(failed);
+    if (push_) tell([this](const Reply* none) { push_(none); }, nullptr);
+}
+
+void Link::fail(const std::deque<Pending>& failed) {
+    for (const Pending& pending : failed) {
         if (pending.role == Pending::Role::request) tell(pending.handler, nullptr);
     }
-    if (push_) tell([this](const Reply* none) { push_(none); }, nullptr);
 }
 
 void Link::log_loss(bool was_available, const std::string& why) {
@@ -298,7 +316,7 @@ ngx_msec_int_t Link::patience_left() const {
 void Link::on_timer() {
     if (state_ == LinkState::down) {
         enter(LinkEvent::retry);
-        return open();
+        return open_first();
     }
     if (!pending_.empty() && patience_left() <= 0) return lost("no answer in time");
     if (pending_.empty() && state_ == LinkState::up &&

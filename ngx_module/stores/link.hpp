@@ -4,7 +4,8 @@
 // The link's states and transitions are the table of link_state.hpp. What ends a connection: it can't be made, it is closed,
 // what comes is not the protocol, nothing comes for `timeout` although a reply is due (the timeout is between reads, not for
 // a whole reply), or the server says that it can't serve us (cache/wire/refusals.hpp). Then everything outstanding fails at once
-// and the link is down; it tries again by itself, after a pause, and requests don't pay for finding out.
+// and the link is down; it tries again by itself, after a pause, and requests don't pay for finding out. Of a name with several
+// addresses each is tried, the one that served last first, before there is a pause.
 //
 // A connection is used once its greeting was answered: login and choice of database without any error, and a probe. The probe is
 // repeated every second. Redis' probe is a write, so that a link does not stay with a server that was demoted to a replica.
@@ -83,6 +84,7 @@ public:
 
     // Another value: another connection, maybe to another server.
     std::uint64_t generation() const { return generation_; }
+    bool is_up() const { return state_ == LinkState::up; }
     const Endpoint& endpoint() const { return endpoint_; }
 
 private:
@@ -95,10 +97,13 @@ private:
     };
 
     void enter(LinkEvent event);
+    const ngx_addr_t& address() const { return endpoint_.addresses[address_]; }
+    void open_first();
     void open();
     void greet();
     void welcomed();
     void lost(std::string why);
+    void fail(const std::deque<Pending>& failed);
     void log_loss(bool was_available, const std::string& why);
     void drop_connection();
     void probe_again();
@@ -129,6 +134,8 @@ private:
     ngx_peer_connection_t peer_{};
     ngx_connection_t* connection_ = nullptr;
     LinkState state_ = LinkState::idle;
+    std::size_t address_ = 0;  // of the endpoint's: the one in use, or that served last
+    std::size_t tried_ = 0;    // how many of them, in this round
     std::uint64_t generation_ = 0;
     bool connected_ = false;  // TCP's handshake is over
     std::unique_ptr<Wire> wire_;

@@ -172,9 +172,10 @@ TEST(secrets_are_not_repeated) {
 
 TEST(urls_are_checked) {
     for (const char* url :
-         {"redis://h", "redis://h:1/2", "redis://u:p@h:1", "redis://[::1]:6379", "unix:/run/redis.sock"})
+         {"redis://h", "redis://h:1/2", "redis://u:p@h:1", "redis://[::1]:6379", "unix:/run/redis.sock",
+          "redis+unix:/run/redis.sock", "redis://p@h"})
         assert_true(parse_redis_url(url).has_value());
-    for (const char* url : {"redis://", "redis://h:x", "redis://h:99999", "redis://p@h", "redis://h/x",
+    for (const char* url : {"redis://", "redis://h:x", "redis://h:99999", "redis://:%@h", "redis://h/x",
                             "redis://h/-1", "http://h", "unix:relative", "redis://[::1"}) {
         assert_false(parse_redis_url(url).has_value());
     }
