@@ -23,6 +23,7 @@ constexpr std::int64_t touch_interval_ms = 1000;  // how exact "least recently u
 constexpr std::size_t min_piece_bytes = 1024;     // of an entry, unless it ends there
 constexpr std::size_t whole_prefix_bytes = 4096;  // up to so many, an entry's prefix is in its first piece
 constexpr std::size_t purge_ways = 16;            // places in the purge table that a tag can have
+constexpr std::int64_t check_interval_ms = 1000;  // for who was told to check an entry, before somebody else is
 
 std::size_t aligned(std::size_t bytes) {
     return (bytes + 63) / 64 * 64;
@@ -87,11 +88,14 @@ struct Zone::Node {
     std::uint32_t variants;  // of it that were made since variants_since_ms
     std::int64_t variants_since_ms;
     std::int64_t used_ms, checked_ms, refresh_after_ms, pass_until_ms, fill_until_ms;
+    std::int64_t check_began_ms;  // somebody was told then to ask the store; 0: that is over
+    Check asked;                  // ... knowing this
+    std::uint16_t news;           // how often the store has told of it,
+    std::uint16_t checked_news;   // ... and how many of them the store was asked after
     std::int32_t fill_pid, refresh_pid;  // 0: nobody's. In the list of claims while either is set
     std::uint64_t waiters;
-    std::uint64_t change_waiters;  // fills that another machine's fill keeps waiting
+    std::uint64_t news_waiters;  // fills that another machine's fill keeps waiting
     std::uint64_t version;
-    bool changed;
 
     bool is_claimed() const { return fill_pid != 0 || refresh_pid != 0; }
 };
@@ -193,7 +197,7 @@ Zone::Woken& Zone::woken() const {
 Zone::Zone(void* memory, std::size_t size, Lock& lock, bool fresh)
     : lock_(lock), root_(static_cast<Root*>(memory)), arena_(nullptr, 0), pid_(::getpid()) {
     if (fresh || root_->magic != zone_magic) {
-        static_assert(sizeof(Node) <= 144 && sizeof(Block) == 128, "how many entries a zone has room for");
+        static_assert(sizeof(Node) <= 144 && sizeof(Block) == 128, "the memory that an entry takes");
         std::memset(memory, 0, aligned(sizeof(Root)));
         Root& r = *new (memory) Root{};
         r.bucket_count = clamp_power_of_two<std::uint32_t>(size / 2048, 256, 1u << 24);
@@ -448,8 +452,14 @@ bool Zone::due_for_check(const Node& n, const Block& b, std::int64_t now_ms, std
         return false;
     }
     const Root::Domain& domain = root().domains[b.domain];
+    bool asking = n.asked.news == n.news && n.asked.told_epoch == static_cast<std::uint16_t>(domain.told_epoch);
+    if (asking && now_ms >= n.check_began_ms && now_ms - n.check_began_ms < check_interval_ms) {
+        *until_ms = n.check_began_ms + check_interval_ms;
+        return false;  // one asks, the others go on with what is here
+    }
     *until_ms = n.checked_ms + (domain.told ? coherence_.told_ms : coherence_.untold_ms);
-    return n.changed || b.told_epoch != domain.told_epoch || now_ms >= *until_ms || now_ms < n.checked_ms;
+    return n.news != n.checked_news || b.told_epoch != domain.told_epoch || now_ms >= *until_ms ||
+           now_ms < n.checked_ms || now_ms < n.check_began_ms;
 }
 
 bool Zone::parts_unchanged(Block& assembled, std::int64_t now_ms) {
@@ -480,7 +490,7 @@ Found Zone::find(const Key& key, std::int64_t now_ms, bool assembled) {
     if (now_ms - n.used_ms >= touch_interval_ms) touch(ref, now_ms);
     found.pass = n.pass_until_ms > now_ms;
     if (n.entry == 0) {
-        n.changed = false;  // the caller asks the store now
+        n.checked_news = n.news;  // the caller asks the store now
         return found;
     }
     Block& b = block(n.entry);
@@ -493,10 +503,9 @@ Found Zone::find(const Key& key, std::int64_t now_ms, bool assembled) {
     }
     std::int64_t check_ms;
     found.check_store = due_for_check(n, b, now_ms, &check_ms);
-    if (found.check_store) {  // one asks, the others go on with what is here
-        n.checked_ms = now_ms;
-        n.changed = false;
-        b.told_epoch = root().domains[b.domain].told_epoch;
+    if (found.check_store) {
+        n.check_began_ms = now_ms;
+        found.check = n.asked = {n.news, static_cast<std::uint16_t>(root().domains[b.domain].told_epoch)};
     }
     Ref shown = n.entry;
     if (assembled && n.assembled != 0 && found.verdict == Verdict::fresh && !found.check_store) {
@@ -585,7 +594,7 @@ std::uint64_t Zone::end_fill(Ref ref) {
     Node& n = node(ref);
     n.fill_until_ms = 0;
     set_process(ref, &Node::fill_pid, 0);
-    n.change_waiters = 0;
+    n.news_waiters = 0;
     return take_waiters(n, n.waiters);
 }
 
@@ -740,7 +749,8 @@ std::uint64_t Zone::insert(const Key& key, unsigned domain, std::string_view pre
                 n.entry = made.first;
                 block(made.first).references++;
                 n.version = ++root().versions;
-                n.checked_ms = n.used_ms = now_ms;  // `changed` stays: that news may be younger than this entry
+                n.checked_ms = n.used_ms = now_ms;  // `news` stay unchecked: they may be younger than this entry
+                n.check_began_ms = 0;
                 n.pass_until_ms = 0;
                 n.refresh_after_ms = 0;
                 set_process(ref, &Node::refresh_pid, 0);
@@ -790,29 +800,52 @@ std::uint64_t Zone::abandon(const Key& key) {
     return ref != 0 ? end_fill(ref) : 0;
 }
 
+void Zone::checked(const Key& key, const Check& check, std::int64_t now_ms) {
+    Guard guard(*this);
+    Ref ref = find_node(key);
+    if (ref == 0 || node(ref).entry == 0) return;
+    Node& n = node(ref);
+    n.checked_ms = now_ms;
+    n.checked_news = check.news;
+    n.check_began_ms = 0;
+    // What was not told while nobody was is not confirmed.
+    Block& b = block(n.entry);
+    std::uint32_t epoch = root().domains[b.domain].told_epoch;
+    if (static_cast<std::uint16_t>(epoch) == check.told_epoch) b.told_epoch = epoch;
+}
+
+std::uint64_t Zone::tell(Node& n) {
+    n.news++;
+    return take_waiters(n, n.news_waiters);
+}
+
 std::uint64_t Zone::changed(const Key& key) {
     Guard guard(*this);
     Ref ref = find_node(key);
     if (ref == 0) return 0;
-    node(ref).changed = true;
     root().epoch++;
-    return take_waiters(node(ref), node(ref).change_waiters);
+    return tell(node(ref));
 }
 
 std::uint64_t Zone::lease_changed(const Key& key) {
     Guard guard(*this);
     Ref ref = find_node(key);
     if (ref == 0 || node(ref).fill_until_ms == 0) return 0;
-    node(ref).changed = true;
-    return take_waiters(node(ref), node(ref).change_waiters);
+    return tell(node(ref));
 }
 
-bool Zone::await_change(const Key& key, unsigned worker) {
+std::uint16_t Zone::news(const Key& key) {
+    Guard guard(*this);
+    Ref ref = find_node(key);
+    return ref != 0 ? node(ref).news : std::uint16_t{0};
+}
+
+bool Zone::await_news(const Key& key, unsigned worker, std::uint16_t known) {
     Guard guard(*this);
     Ref ref = node_for(key);
     if (ref == 0) return true;
-    if (std::exchange(node(ref).changed, false)) return false;
-    node(ref).change_waiters |= std::uint64_t{1} << worker % max_workers;
+    if (node(ref).news != known) return false;
+    node(ref).news_waiters |= std::uint64_t{1} << worker % max_workers;
     return true;
 }
 

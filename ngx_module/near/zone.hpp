@@ -77,13 +77,21 @@ struct Usage {
 // An entry that can't go away until it is released. Index into the zone's table of holds; 0: none.
 using Hold = std::uint32_t;
 
+// What a zone knew of changes in the store when it told somebody to look there.
+// Counts are of 16 bits, so that they fit into a node. They are compared for equality only, within seconds.
+struct Check {
+    std::uint16_t news = 0;
+    std::uint16_t told_epoch = 0;
+};
+
 struct Found {
     Hold hold = 0;               // when there is an entry: release it
     std::string_view entry;      // its bytes, valid while held: all of them, or those of the first piece ...
     Ref rest = 0;                // ... and where the others are; 0: nowhere
     Verdict verdict = Verdict::dead;
     bool purged = false;         // stale because of a purge, whatever its own times say
-    bool check_store = false;    // the store may have a newer one: told so, or not asked for long
+    bool check_store = false;    // the store may have a newer one (told so, or not asked for long): look there, then checked()
+    Check check;
     bool pass = false;           // known not to be storable: ask the backend, don't wait for each other
     std::uint64_t version = 0;   // of the entry in this zone; another value means another entry
     unsigned domain = 0;         // where the entry came from
@@ -164,13 +172,19 @@ public:
     // Ends a fill without a result.
     std::uint64_t abandon(const Key& key);
 
-    // The store says that this entry changed there. Returns the workers to wake: see await_change().
+    // The store was asked after find() had said so, and answered: the entry here is as new as what `check` knew of. Without
+    // this call the entry stays due, and somebody else is told to ask.
+    void checked(const Key& key, const Check& check, std::int64_t now_ms);
+
+    // The store says that this entry changed there. Returns the workers to wake: see await_news().
     std::uint64_t changed(const Key& key);
     // The store says that the lease for a fill of this key was taken or given back. The same.
     std::uint64_t lease_changed(const Key& key);
-    // For who holds the fill lock while another machine fills: `worker` is woken by the next changed() or lease_changed().
-    // False: there was one since it last looked, so that it has to look again at once.
-    bool await_change(const Key& key, unsigned worker);
+    // How often the store has told of this key, by changed() or, while it is being filled, by lease_changed().
+    std::uint16_t news(const Key& key);
+    // For who holds the fill lock while another machine fills: `worker` is woken by the next news. False: there was some since
+    // there were `known`, so that it has to look again at once.
+    bool await_news(const Key& key, unsigned worker, std::uint16_t known);
     // Whether `domain`'s store tells us about changes. Losing that makes every entry of it due for a check.
     void set_told(unsigned domain, bool told);
 
@@ -258,6 +272,7 @@ private:
     std::span<HoldSlot> hold_slots() const;
     std::span<PurgeSlot> purge_slots() const;
     std::uint64_t take_waiters(const Node& n, std::uint64_t& waiters);
+    std::uint64_t tell(Node& n);
     std::uint64_t end_fill(Ref ref);
     bool index_consistent() const;
     bool holds_consistent() const;

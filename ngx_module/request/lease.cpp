@@ -33,6 +33,7 @@ bool claim(Ctx* ctx) {
         if (*alive) return take_answer(ctx, answer);
         if (answer.ours) release_lease(*store, key);
     };
+    if (wanted) ctx->news = zone().news(ctx->key);
     if (wanted && claim_lease(*store, ctx->key, conf.lock.value(), answered)) return ask_store(ctx);
     ctx->lease = Lease::not_needed;
     return false;
@@ -65,7 +66,7 @@ near_cache::Fill may_fill(Ctx* ctx) {
         wake_workers(zone().pass(ctx->key, now_ms(), static_cast<std::int64_t>(ctx->lease_again_ms)));
         return near_cache::Fill::pass;
     }
-    if (lease == Lease::refused && zone().await_change(ctx->key, static_cast<unsigned>(ngx_worker))) {
+    if (lease == Lease::refused && zone().await_news(ctx->key, static_cast<unsigned>(ngx_worker), ctx->news)) {
         wait_for_news(ctx);
         return near_cache::Fill::wait;
     }

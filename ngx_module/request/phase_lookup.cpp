@@ -43,11 +43,17 @@ ngx_int_t go_past(ngx_http_request_t* r, Ctx* ctx, Status status) {
     return captured ? start_fill(r, ctx) : NGX_DECLINED;
 }
 
+// The store has answered: what is in the near cache now is as new as what the store had then.
+void confirm_check(Ctx* ctx) {
+    if (ctx->check) zone().checked(ctx->key, *ctx->check, now_ms());
+    ctx->check.reset();
+}
+
 void answer_from_store(Ctx* ctx, StoreAnswer answer) {
     ctx->suspended = false;
     if (answer.entry.empty()) {
         count(answer.failed ? near_cache::Counter::store_error : near_cache::Counter::store_miss);
-        if (answer.failed && ctx->hold != 0) zone().changed(ctx->key);  // still to be asked
+        if (!answer.failed) confirm_check(ctx);
         resume(ctx);
         return;
     }
@@ -72,6 +78,7 @@ void answer_from_store(Ctx* ctx, StoreAnswer answer) {
         bool fresh = zone().judge_foreign(*entry, domain, now_ms()).verdict == Verdict::fresh;
         wake_workers(zone().insert(ctx->key, domain, bytes.substr(0, bytes.size() - body.size()), body,
                                    now_ms(), nullptr, fresh));
+        confirm_check(ctx);
         ctx->drop_entry();
         near_cache::Found found = zone().find(ctx->key, now_ms());
         ctx->take(found);
@@ -203,6 +210,7 @@ ngx_int_t look(ngx_http_request_t* r, Ctx* ctx) {
         bool assembled = ctx->role == Role::client && r == r->main && !ctx->session;
         near_cache::Found found = zone().find(ctx->key, now_ms(), assembled);
         if (found.hold != 0 || ctx->hold != 0) ctx->take(found);
+        ctx->check = found.check_store ? std::optional(found.check) : std::nullopt;
         if (found.pass && !ctx->servable()) {
             if (!look_for_part(r, ctx)) return go_past(r, ctx, Status::pass);
             ctx->passes = true;

@@ -142,6 +142,7 @@ struct Ctx {
     std::optional<Key> claimed;  // we hold this key's fill lock, and no fill has begun
     Lease lease = Lease::not_asked;
     ngx_msec_t lease_again_ms = 0;  // refused: when to ask again; passes: for how long
+    std::uint16_t news = 0;         // what the near cache had been told of `key` when the lease was asked for
     Key key;
     Key base;  // varied: the key without the headers that the answer turned out to vary on
     bool varied = false;
@@ -163,6 +164,7 @@ struct Ctx {
     std::uint64_t version = 0;  // of the held entry in the near cache
     std::string_view entry;     // held, or in store_bytes; its prefix at least, with the body or the beginning of it, ...
     near_cache::Ref rest = 0;   // ... of which the near cache has the rest there; 0: the body is whole
+    std::optional<near_cache::Check> check;  // the store is to be asked for a newer one
     Verdict verdict = Verdict::dead;
     bool purged = false;       // `entry` is stale because of a purge
     RequestControl wishes;     // the client's, as far as they are honoured

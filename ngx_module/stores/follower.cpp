@@ -23,6 +23,8 @@ namespace {
 
 // A purge made elsewhere is seen after this long at most, sooner when the store tells us.
 constexpr ngx_msec_t poll_interval_ms = 500;
+// Between two attempts to be told, when Redis refused: somebody may have changed its ACL.
+constexpr ngx_msec_t ask_again_ms = 30'000;
 
 std::optional<std::uint64_t> parse_number(std::string_view text) {
     std::uint64_t value = 0;
@@ -73,7 +75,7 @@ Follower::Follower(const StoreConf& store, const Link::Greeting& greeting, Link&
     subscribers.keep_alive.clear();
     redis_command(subscribers.keep_alive, {"PING"});  // what subscribers may send
     subscriber_ = std::make_unique<Link>(store.endpoint, subscribers, log);
-    subscriber_->on_up([this] { subscribe(); });
+    subscriber_->on_up([this] { ask_for_id(); });
     subscriber_->on_push([this](const Reply* message) { return told(message); });
     subscriber_->connect();
 }
@@ -85,6 +87,7 @@ Follower::~Follower() {
 
 void Follower::poll() {
     if (!timer_.timer_set) ngx_add_timer(&timer_, poll_interval_ms);
+    if (subscriber_ != nullptr) keep_subscribed();
     if (asking_) {
         ask_again_ = true;
         return;
@@ -185,29 +188,67 @@ void Follower::take_memcached_log(const Reply* reply) {
     }
 }
 
-void Follower::subscribe() {
+// Sees to it that we are told, by the server that the other connection leads to.
+void Follower::keep_subscribed() {
+    if (telling_ == Telling::on && link_.generation() != told_beside_)
+        subscriber_->disconnect("the store may be another server now");
+    if (telling_ == Telling::off && subscriber_->is_up() && ngx_current_msec - asked_at_ >= ask_again_ms)
+        ask_for_id();
+}
+
+void Follower::ask_for_id() {
+    telling_ = Telling::asked;
+    asked_at_ = ngx_current_msec;
+    told_beside_ = link_.generation();
     std::string command;
     redis_command(command, {"CLIENT", "ID"});
     subscriber_->send(command, 1, [this](const Reply* reply) {
-        if (reply == nullptr || reply->kind != Reply::Kind::integer) return;
-        const std::string& prefix = store_.endpoint.prefix;
-        std::string next;
-        redis_command(
-            next, {"CLIENT", "TRACKING", "ON", "REDIRECT", std::to_string(reply->integer), "BCAST", "PREFIX",
-                   prefix + "e:", "PREFIX", prefix + "l:", "PREFIX", prefix + "{purge}log"});
-        redis_command(next, {"SUBSCRIBE", "__redis__:invalidate"});
-        subscriber_->send(next, 2, [this](const Reply* answer) {
-            subscribed_ = answer != nullptr && answer->kind == Reply::Kind::array;
-            if (!subscribed_) return;
-            zone().set_told(store_.domain, true);
-            poll();  // what was purged before we were told
-        });
+        if (reply != nullptr && reply->kind == Reply::Kind::integer) return ask_for_tracking(reply->integer);
+        refused("CLIENT ID", reply);
     });
+}
+
+// A subscriber may send nothing but PING and the like, so each answer is awaited before the next step.
+void Follower::ask_for_tracking(long long id) {
+    const std::string& prefix = store_.endpoint.prefix;
+    std::string command;
+    // Off first: prefixes that an earlier attempt has left would be in the way.
+    redis_command(command, {"CLIENT", "TRACKING", "OFF"});
+    redis_command(command, {"CLIENT", "TRACKING", "ON", "REDIRECT", std::to_string(id), "BCAST", "PREFIX",
+                            prefix + "e:", "PREFIX", prefix + "l:", "PREFIX", prefix + "{purge}log"});
+    subscriber_->send(command, 2, [this](const Reply* reply) {
+        if (reply != nullptr && reply->kind == Reply::Kind::status) return ask_for_messages();
+        refused("CLIENT TRACKING", reply);
+    });
+}
+
+void Follower::ask_for_messages() {
+    std::string command;
+    redis_command(command, {"SUBSCRIBE", "__redis__:invalidate"});
+    subscriber_->send(command, 1, [this](const Reply* reply) {
+        if (reply != nullptr && reply->kind == Reply::Kind::array) return began();
+        refused("SUBSCRIBE", reply);
+    });
+}
+
+void Follower::began() {
+    telling_ = Telling::on;
+    refusal_logged_ = false;
+    zone().set_told(store_.domain, true);
+    poll();  // what was purged before we were told
+}
+
+void Follower::refused(const char* command, const Reply* reply) {
+    telling_ = Telling::off;
+    if (reply == nullptr || std::exchange(refusal_logged_, true)) return;
+    ngx_log_error(NGX_LOG_WARN, log_, 0,
+                  "larder: %s does not tell of changes (%s was refused): near entries are checked every second",
+                  store_.endpoint.url.c_str(), command);
 }
 
 bool Follower::told(const Reply* message) {
     if (message == nullptr) {
-        subscribed_ = false;
+        telling_ = Telling::off;
         zone().set_told(store_.domain, false);
         return true;
     }

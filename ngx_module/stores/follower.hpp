@@ -1,5 +1,9 @@
-// Keeps the near cache coherent with one store: follows its purge log, and, with Redis, is told of every entry that changes
-// (client-side caching in broadcasting mode, on one connection redirected to itself). Runs in one worker.
+// Keeps the near cache coherent with one store. It reads the store's purge log, and Redis tells it of every entry that changes:
+// client tracking in broadcasting mode, on one connection that is redirected to itself. Runs in one worker.
+//
+// The near cache believes that it is told only while each step of the subscription was accepted on a connection that still
+// answers, and while the worker's other connection to the store is the one that was up then: behind one address there may be
+// another server by now. Otherwise near entries are checked with the store every second.
 #pragma once
 
 #include <memory>
@@ -18,10 +22,17 @@ public:
     Follower& operator=(const Follower&) = delete;
 
 private:
+    enum class Telling : std::uint8_t { off, asked, on };
+
     void poll();
     void take_redis_log(const Reply* reply);
     void take_memcached_log(const Reply* reply);
-    void subscribe();
+    void keep_subscribed();
+    void ask_for_id();
+    void ask_for_tracking(long long id);
+    void ask_for_messages();
+    void began();
+    void refused(const char* command, const Reply* reply);
     bool told(const Reply* message);
     void take_line(std::string_view line);
     void take_time(const Reply* reply, std::int64_t asked_ms);
@@ -33,7 +44,10 @@ private:
     ngx_event_t timer_{};
     bool asking_ = false;
     bool ask_again_ = false;
-    bool subscribed_ = false;
+    Telling telling_ = Telling::off;
+    bool refusal_logged_ = false;
+    ngx_msec_t asked_at_ = 0;
+    std::uint64_t told_beside_ = 0;  // the generation of link_ when the telling began
     // memcached's log:
     std::size_t log_bytes_seen_ = 0;
     std::string log_first_line_{};     // tells this log from one that was started anew

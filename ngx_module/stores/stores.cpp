@@ -306,11 +306,10 @@ void enqueue_job(const Key& key, const Job& job, std::function<void(Enqueued)> h
     link->send(command, 1, [handler = std::move(handler)](const Reply* reply) {
         bool answered =
             reply != nullptr && (reply->kind == Reply::Kind::bytes || reply->kind == Reply::Kind::status);
-        if (!answered || reply->text == "nodaemon" || reply->text == "refused" || reply->text == "full")
-            return handler(Enqueued::nobody);
-        handler(reply->text == "new" || reply->text == "raised" || reply->text == "dirty"
-                    ? Enqueued::queued
-                    : Enqueued::duplicate);
+        std::string_view word = answered ? reply->text : std::string_view();
+        if (word == "new" || word == "raised" || word == "dirty") return handler(Enqueued::queued);
+        if (word == "dup" || word == "running") return handler(Enqueued::duplicate);
+        handler(Enqueued::nobody);  // no daemon, no room ("full"), "refused", or a word that we don't know
     });
 }
 

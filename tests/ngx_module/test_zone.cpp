@@ -399,14 +399,16 @@ TEST(who_fills_waits_for_news_of_another_machine_s_fill) {
     assert_int_equal(f.zone.lease_changed(key_number(1)), 0);
     f.zone.claim_fill(key_number(1), 0, t0, 60'000);
     f.zone.claim_fill(key_number(1), 5, t0, 60'000);
-    assert_true(f.zone.await_change(key_number(1), 3));
+    std::uint16_t known = f.zone.news(key_number(1));
+    assert_true(f.zone.await_news(key_number(1), 3, known));
     assert_int_equal(f.zone.lease_changed(key_number(1)), 1u << 3);  // not who waits for the fill here
     assert_int_equal(f.zone.lease_changed(key_number(1)), 0);
-    assert_false(f.zone.await_change(key_number(1), 3));  // that came in between
-    assert_true(f.zone.await_change(key_number(1), 3));
+    assert_false(f.zone.await_news(key_number(1), 3, known));  // that came in between
+    known = f.zone.news(key_number(1));
+    assert_true(f.zone.await_news(key_number(1), 3, known));
     assert_int_equal(f.zone.changed(key_number(1)), 1u << 3);
-    assert_false(f.zone.await_change(key_number(1), 3));
-    assert_true(f.zone.await_change(key_number(1), 3));
+    assert_false(f.zone.await_news(key_number(1), 3, known));
+    assert_true(f.zone.await_news(key_number(1), 3, f.zone.news(key_number(1))));
     assert_int_equal(f.zone.abandon(key_number(1)), 1u << 5);
     assert_int_equal(f.zone.changed(key_number(1)), 0);  // nobody fills it any more
     assert_int_equal(f.zone.lease_changed(key_number(1)), 0);
@@ -667,6 +669,37 @@ TEST(told_of_a_change_one_asks) {
     assert_false(f.look(1).check_store);
 }
 
+// The store did not answer, or whoever asked is gone.
+TEST(a_change_is_not_forgotten_by_a_look_that_failed) {
+    Fixture f;
+    f.zone.set_told(1, true);
+    f.put({.number = 1}, 1);
+    f.zone.changed(key_number(1));
+    assert_true(f.look(1, t0).check_store);
+    assert_false(f.look(1, t0 + 999).check_store);
+    auto found = f.look(1, t0 + 1000);
+    assert_true(found.check_store);
+    f.zone.checked(key_number(1), found.check, t0 + 1001);
+    assert_false(f.look(1, t0 + 11'000).check_store);
+    assert_true(f.look(1, t0 + 11'001).check_store);
+}
+
+TEST(an_answer_confirms_no_more_than_what_was_known_when_the_store_was_asked) {
+    Fixture f;
+    f.zone.set_told(1, true);
+    f.put({.number = 1}, 1);
+    f.zone.changed(key_number(1));
+    auto found = f.look(1);
+    f.zone.changed(key_number(1));
+    f.zone.checked(key_number(1), found.check, t0);
+    found = f.look(1);
+    assert_true(found.check_store);
+    f.zone.set_told(1, false);
+    f.zone.set_told(1, true);
+    f.zone.checked(key_number(1), found.check, t0);
+    assert_true(f.look(1).check_store);
+}
+
 TEST(a_change_told_while_the_store_answers_is_not_lost) {
     Fixture f;
     f.zone.set_told(1, true);
@@ -737,7 +770,7 @@ TEST(who_is_woken_learns_for_which_keys) {
     assert_true(woken == (std::vector<std::uint64_t>{key_number(2).bucket_hash(), key_number(1).bucket_hash()}));
     assert_true(read() && woken.empty());
     fill(4);
-    f.zone.await_change(key_number(4), 2);
+    f.zone.await_news(key_number(4), 2, f.zone.news(key_number(4)));
     f.zone.lease_changed(key_number(4));
     f.zone.sweep([](int) { return false; });
     assert_true(read() && woken.size() == 2 && woken[0] == woken[1]);
