@@ -8,7 +8,7 @@
 namespace larder {
 
 namespace {
-constexpr std::uint8_t job_version = 1;
+constexpr std::uint8_t job_version = 2;
 }
 
 const char* to_string(JobReason reason) {
@@ -38,6 +38,7 @@ std::string encode_job(const Job& job) {
     out.integer(job.fence);
     out.text16(job.position);
     out.text16(job.store);
+    out.integer(job.store_identity);
     write_policy(out, job.policy);
     out.text16(job.variant);
     return bytes;
@@ -51,7 +52,8 @@ std::optional<Job> decode_job(std::string_view bytes, const char** why) {
     *why = nullptr;
     if (bytes.size() > max_job_bytes) return refuse("job is longer than 32768 bytes");
     ByteReader in(bytes);
-    if (in.integer<std::uint8_t>() != job_version) return refuse("job has an unknown version");
+    auto version = in.integer<std::uint8_t>();
+    if (version < 1 || version > job_version) return refuse("job has an unknown version");
     Job job;
     auto reason = in.integer<std::uint8_t>();
     if (reason > static_cast<std::uint8_t>(JobReason::manual)) return refuse("job has an unknown reason");
@@ -62,6 +64,7 @@ std::optional<Job> decode_job(std::string_view bytes, const char** why) {
     job.fence = in.integer<std::uint64_t>();
     job.position = in.text16();
     job.store = in.text16();
+    if (version >= 2) job.store_identity = in.integer<std::uint64_t>();
     auto policy = read_policy(in);
     if (!policy) return refuse("job has an invalid policy or is truncated");
     job.policy = *policy;

@@ -1,8 +1,9 @@
 // The job: "regenerate this variant". The one message from nginx to the daemon, by Redis or by unix socket.
 //
-// Encoded form (version 1), little-endian, at most max_job_bytes:
+// Encoded form (version 2), little-endian, at most max_job_bytes:
 //   u8 version | u8 reason | u32 heat | i64 enqueued_ms | i64 deadline_ms | u64 fence
-//   | text16 position | text16 store | policy | text16 variant
+//   | text16 position | text16 store | u64 store_identity | policy | text16 variant
+// Version 1 had no store_identity; it is understood.
 // Rule: nothing that identifies a person is ever in a job; a variant that holds a private cookie is not enqueued.
 #pragma once
 
@@ -29,6 +30,7 @@ struct Job {
     std::string
         position;       // database commit position that the render must have seen (daemon/replicas/decide/position.hpp); empty: none
     std::string store;  // name of the store (larder_store NAME, [[store]] name)
+    std::uint64_t store_identity = 0;  // what that store calls itself (cache/wire/store_identity.hpp); 0: unknown
     Policy policy;
     std::string variant;  // encoded
 

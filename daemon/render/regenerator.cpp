@@ -130,6 +130,10 @@ void Regenerator::prepare(const Shared& render) {
         return refuse(render, "the key is not the variant's");
     render->store = parts_.stores.find(render->job.store);
     if (render->store == nullptr) return refuse(render, "no [[store]] has the name " + render->job.store);
+    if (!parts_.stores.is(*render->store, render->job.store_identity)) {
+        return refuse(render, "larder_store " + render->job.store + " is not [[store]] " + render->job.store +
+                                  ": another server, database or prefix");
+    }
     render->backend = backend_for(*render->settings, render->variant.host);
     if (render->backend == nullptr) return refuse(render, "no [[backend]] renders its host");
     auto request = backend_request(render->variant, render->job.policy, *render->backend,

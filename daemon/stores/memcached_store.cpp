@@ -11,6 +11,7 @@
 #include "daemon/replicas/decide/position.hpp"
 #include "cache/wire/memcached_names.hpp"
 #include "cache/wire/purge_line.hpp"
+#include "cache/wire/store_identity.hpp"
 
 namespace larder::daemon {
 
@@ -193,7 +194,13 @@ void MemcachedStore::append(const std::string& lines) {
     }
 }
 
-// A log that was lost begins anew with a floor, which purges all that came before.
+std::uint64_t MemcachedStore::identity() {
+    std::string name = store_identity_name(prefix_);
+    client_.add(name, new_store_identity(), std::chrono::milliseconds(0));
+    auto item = client_.get(name);
+    return item ? hash_from_text(item->value).value_or(0) : 0;
+}
+
 std::string MemcachedStore::incarnation() {
     return {};
 }

@@ -34,6 +34,7 @@ public:
     KeyPage keys_under(std::uint64_t hash, const std::string& from) override;
     std::optional<Policy> policy(std::string_view key) override;
     std::string incarnation() override;
+    std::uint64_t identity() override;
     std::uint64_t newest_purge_of(std::uint64_t hash, PurgeMode mode) override;
     std::uint64_t purge(const std::vector<std::uint64_t>& hashes, PurgeMode mode,
                         std::string_view position) override;

@@ -9,6 +9,7 @@
 
 #include "cache/bytes.hpp"
 #include "cache/request/key.hpp"
+#include "cache/wire/store_identity.hpp"
 #include "cache/wire/redis_scripts.hpp"
 #include "daemon/clock.hpp"
 
@@ -181,6 +182,12 @@ std::optional<Policy> RedisStore::policy(std::string_view key) {
 }
 
 // run_id changes when Redis restarts, master_replid when a replica is promoted or takes another master's data.
+std::uint64_t RedisStore::identity() {
+    std::string name = store_identity_name(prefix_);
+    redis_->command({"SET", name, new_store_identity(), "NX"});
+    return hash_from_text(redis_->command({"GET", name}).text()).value_or(0);
+}
+
 std::string RedisStore::incarnation() {
     std::string both;
     for (auto [section, field] : {std::pair{"server", "run_id:"}, {"replication", "master_replid:"}}) {

@@ -56,6 +56,9 @@ class Store {
 public:
     virtual ~Store() = default;
 
+    // What the store calls itself (cache/wire/store_identity.hpp); it is given an identity if it has none.
+    virtual std::uint64_t identity() = 0;
+
     // The newest purge that a render which begins now has seen, if not a little more; 0: there was none.
     virtual std::uint64_t newest_purge() = 0;
     // The newest commit position, for each database, that any purge came with, unverified. To claim newest_purge() as its fence, a

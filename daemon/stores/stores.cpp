@@ -26,4 +26,19 @@ Store* Stores::find(std::string_view name) const {
     return found == stores_.end() ? nullptr : found->second.get();
 }
 
+bool Stores::is(Store& store, std::uint64_t identity) const {
+    auto is_known = [&] {
+        std::lock_guard lock(mutex_);
+        return identities_[&store].count(identity) != 0;
+    };
+    if (identity == 0 || is_known()) return true;
+    std::uint64_t found = store.identity();
+    if (found == 0) return true;  // it keeps none
+    {
+        std::lock_guard lock(mutex_);
+        identities_[&store].insert(found);
+    }
+    return is_known();
+}
+
 }  // namespace larder::daemon

@@ -3,6 +3,8 @@
 
 #include <map>
 #include <memory>
+#include <mutex>
+#include <set>
 
 #include "daemon/settings/settings.hpp"
 #include "daemon/stores/store.hpp"
@@ -20,12 +22,17 @@ public:
 
     // The store of that name, the first one for an empty name; nullptr for an unknown name.
     Store* find(std::string_view name) const;
+    // Whether the store that calls itself so is this one. An identity that it had before counts, too: one goes when the store is
+    // emptied, and nginx may not know yet. 0 may be any. Throws when the store can't be asked.
+    bool is(Store& store, std::uint64_t identity) const;
     const std::string& first_name() const { return first_; }
     const ByName& all() const { return stores_; }
 
 private:
     std::string first_;
     ByName stores_;
+    mutable std::mutex mutex_;
+    mutable std::map<const Store*, std::set<std::uint64_t>> identities_;  // that were found in it
 };
 
 }  // namespace larder::daemon

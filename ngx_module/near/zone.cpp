@@ -68,7 +68,7 @@ struct Zone::Root {
     std::uint64_t epoch;     // raised whenever anything that an assembled page may rest on changes
     struct Domain {
         std::uint64_t identity;
-        std::atomic<std::uint64_t> last_purge, log_read;
+        std::atomic<std::uint64_t> last_purge, log_read, store_identity;
         std::int64_t clock_ahead_ms;  // of the store's clock before this machine's, once it is known
         bool clock_known;
         std::uint64_t purges;  // how often we heard of one; sequences needn't come in order
@@ -985,6 +985,14 @@ std::uint64_t Zone::log_read(unsigned domain) const {
 
 void Zone::set_log_read(unsigned domain, std::uint64_t sequence) {
     root().domains[domain].log_read.store(sequence, std::memory_order_relaxed);
+}
+
+std::uint64_t Zone::store_identity(unsigned domain) const {
+    return root().domains[domain].store_identity.load(std::memory_order_relaxed);
+}
+
+void Zone::set_store_identity(unsigned domain, std::uint64_t identity) {
+    root().domains[domain].store_identity.store(identity, std::memory_order_relaxed);
 }
 
 std::uint64_t Zone::last_purge(unsigned domain) const {

@@ -211,6 +211,10 @@ public:
     bool each_woken(std::uint64_t& position, F&& f) const;
     std::uint64_t woken_position() const { return woken().position.load(std::memory_order_acquire); }
 
+    // What the domain's store calls itself (cache/wire/store_identity.hpp); 0: not known yet. Take no lock.
+    std::uint64_t store_identity(unsigned domain) const;
+    void set_store_identity(unsigned domain, std::uint64_t identity);
+
     Stats& stats() const;
     Usage usage();
     // Walks everything: every block is reachable, every link and every count is right. For tests.

@@ -183,9 +183,23 @@ Job make_job(const Refresh& refresh) {
     const Where& where = refresh.conf->where.value();
     job.fence = fence_now(where.store);
     job.store = where.store->name;
+    job.store_identity = zone().store_identity(where.store->domain);
     job.policy = refresh.own_policy.value_or(refresh.conf->policy);
     job.variant = refresh.variant;
     return job;
+}
+
+// larderd took a job for this page lately and could not do it. Its log says why; nothing else here would tell that it has no part
+// in these pages.
+void log_refused_job(const Refresh& refresh) {
+    constexpr ngx_msec_t interval_ms = 60'000;
+    static ngx_msec_t logged_at;
+    static bool logged;
+    if (std::exchange(logged, true) && ngx_current_msec - logged_at < interval_ms) return;
+    logged_at = ngx_current_msec;
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "larder: larderd refused the job to renew %s of store \"%s\", so nginx renews the page by itself; "
+                  "larderd's log says why", refresh.key.text().c_str(), refresh.conf->where.value().store->name.c_str());
 }
 
 void ask_daemon(Refresh refresh) {
@@ -199,6 +213,9 @@ void ask_daemon(Refresh refresh) {
             case Enqueued::duplicate:
                 count(near_cache::Counter::jobs_duplicate);
                 break;
+            case Enqueued::refused:
+                log_refused_job(refresh);
+                [[fallthrough]];
             case Enqueued::nobody:
                 count(near_cache::Counter::jobs_failed);
                 zone().postpone_refresh(refresh.key, now_ms() + worker_lease_ms);

@@ -11,6 +11,7 @@
 #include "cache/wire/memcached_wire.hpp"
 #include "cache/wire/purge_line.hpp"
 #include "cache/response/verdict.hpp"
+#include "cache/wire/store_identity.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/near/wakeup.hpp"
 #include "ngx_module/pool.hpp"
@@ -23,6 +24,8 @@ namespace {
 
 // A purge made elsewhere is seen after this long at most, sooner when the store tells us.
 constexpr ngx_msec_t poll_interval_ms = 500;
+// How long an identity is believed: a store that was emptied has another one.
+constexpr ngx_msec_t identity_interval_ms = 5000;
 // Between two attempts to be told, when Redis refused: somebody may have changed its ACL.
 constexpr ngx_msec_t ask_again_ms = 30'000;
 
@@ -88,6 +91,8 @@ Follower::~Follower() {
 void Follower::poll() {
     if (!timer_.timer_set) ngx_add_timer(&timer_, poll_interval_ms);
     if (subscriber_ != nullptr) keep_subscribed();
+    if (identified_ != link_.generation() || ngx_current_msec - identified_at_ >= identity_interval_ms)
+        ask_for_identity();
     if (asking_) {
         ask_again_ = true;
         return;
@@ -119,6 +124,24 @@ void Follower::poll() {
         else
             take_redis_log(reply);
         if (ask_again_) poll();
+    });
+}
+
+void Follower::ask_for_identity() {
+    identified_ = link_.generation();
+    identified_at_ = ngx_current_msec;
+    std::string command, name = store_identity_name(store_.endpoint.prefix), made = new_store_identity();
+    if (store_.endpoint.kind == StoreKind::memcached) {
+        memcached_store(command, "add", name, 0, made);
+        memcached_get(command, name);
+    } else {
+        redis_command(command, {"SET", name, made, "NX"});
+        redis_command(command, {"GET", name});
+    }
+    link_.send(command, 2, [alive = alive_, domain = store_.domain](const Reply* reply) {
+        auto identity = reply != nullptr && reply->kind == Reply::Kind::bytes ? hash_from_text(reply->text)
+                                                                              : std::nullopt;
+        if (*alive) zone().set_store_identity(domain, identity.value_or(0));
     });
 }
 

@@ -25,6 +25,7 @@ private:
     enum class Telling : std::uint8_t { off, asked, on };
 
     void poll();
+    void ask_for_identity();
     void take_redis_log(const Reply* reply);
     void take_memcached_log(const Reply* reply);
     void keep_subscribed();
@@ -42,6 +43,8 @@ private:
     ngx_log_t* log_;
     std::unique_ptr<Link> subscriber_;
     ngx_event_t timer_{};
+    std::uint64_t identified_ = 0;  // the generation of link_ that was asked for the store's identity ...
+    ngx_msec_t identified_at_ = 0;  // ... then
     bool asking_ = false;
     bool ask_again_ = false;
     Telling telling_ = Telling::off;

@@ -309,7 +309,8 @@ void enqueue_job(const Key& key, const Job& job, std::function<void(Enqueued)> h
         std::string_view word = answered ? reply->text : std::string_view();
         if (word == "new" || word == "raised" || word == "dirty") return handler(Enqueued::queued);
         if (word == "dup" || word == "running") return handler(Enqueued::duplicate);
-        handler(Enqueued::nobody);  // no daemon, no room ("full"), "refused", or a word that we don't know
+        if (word == "refused") return handler(Enqueued::refused);
+        handler(Enqueued::nobody);  // no daemon, no room ("full"), or a word that we don't know
     });
 }
 

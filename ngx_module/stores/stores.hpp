@@ -56,7 +56,8 @@ struct PurgeRequest {
 void purge_store(const StoreConf& store, const PurgeRequest& purge,
                  std::function<void(std::optional<std::uint64_t>)> handler);
 
-enum class Enqueued : std::uint8_t { queued, duplicate, nobody };  // nobody: no daemon took it
+// nobody: no daemon took it; refused: one took it lately, and could not do it.
+enum class Enqueued : std::uint8_t { queued, duplicate, nobody, refused };
 void enqueue_job(const Key& key, const Job& job, std::function<void(Enqueued)> handler);
 bool has_daemon();
 

@@ -48,6 +48,7 @@ inline Job sample_job() {
     job.fence = 1700000000000001;
     job.position = "default/1/16B3748";
     job.store = "main";
+    job.store_identity = 0x123456789abcdef0;
     job.policy.valid = {{200, 60}, {404, 5}, {1, 0}};
     job.policy.while_s = 30;
     job.variant = sample_variant().encode();

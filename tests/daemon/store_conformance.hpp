@@ -56,6 +56,14 @@ inline std::set<std::string> keys_under(Store& store, std::uint64_t hash) {
     return keys;
 }
 
+TEST(a_store_has_an_identity_of_its_own) {
+    auto store = make_store();
+    std::uint64_t identity = store->identity();
+    assert_true(identity != 0);
+    assert_true(store->identity() == identity);
+    assert_true(make_store()->identity() != identity);  // empty: another one
+}
+
 TEST(an_entry_that_saw_more_purges_is_kept_and_then_the_younger_one) {
     auto store = make_store();
     std::string variant = variant_of("/");

@@ -50,6 +50,7 @@ public:
         incarnation_++;
     }
 
+    std::uint64_t identity() override { return 1; }
     std::string incarnation() override {
         std::lock_guard lock(mutex_);
         check();

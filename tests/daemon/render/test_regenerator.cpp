@@ -68,6 +68,7 @@ public:
     KeyPage keys_under(std::uint64_t, const std::string&) override { return {}; }
     std::optional<Policy> policy(std::string_view) override { return std::nullopt; }
     std::string incarnation() override { return {}; }
+    std::uint64_t identity() override { return own_identity; }
     std::uint64_t newest_purge_of(std::uint64_t, PurgeMode) override { return 0; }
     std::uint64_t purge(const std::vector<std::uint64_t>&, PurgeMode, std::string_view) override { return 1; }
     std::vector<Purge> pending(std::size_t) override { return {}; }
@@ -75,6 +76,7 @@ public:
 
     std::map<std::string, std::string, std::less<>> entries;
     bool away = false, full = false;
+    std::uint64_t own_identity = 0;
 };
 
 class TestBackend : public Backends {
@@ -280,6 +282,23 @@ TEST(the_routers_patience_is_used_up_by_the_jobs_age) {
     rig.hold = true;
     rig.run();
     assert_true(rig.waited >= 25s);
+}
+
+TEST(a_job_of_another_store_of_that_name_is_left_to_nginx) {
+    Rig rig;
+    rig.backend.answer = answer(200);
+    rig.store->own_identity = 7;
+    rig.job.store_identity = 7;
+    assert_text_equal(rig.run(), "stored");
+    rig.job.store_identity = 0;  // of an nginx that does not know yet
+    assert_text_equal(rig.run(), "stored");
+    rig.store->own_identity = 8;  // emptied since
+    rig.job.store_identity = 8;
+    assert_text_equal(rig.run(), "stored");
+    rig.job.store_identity = 7;  // nginx has not noticed
+    assert_text_equal(rig.run(), "stored");
+    rig.job.store_identity = 9;
+    assert_text_equal(rig.run(), "refused");
 }
 
 TEST_MAIN("regenerator")
