@@ -59,6 +59,8 @@ std::string shown(std::string_view text) {
     return text.size() > 60 ? out + "..." : out;
 }
 
+constexpr std::size_t step_bytes = 4096;
+
 }  // namespace
 
 struct Compiler::State : TokenSink, Names {
@@ -81,7 +83,7 @@ struct Compiler::State : TokenSink, Names {
 
     void token(const Token& token) override {
         here = token;
-        if (token.kind != Token::Kind::text) tag_bytes += token.raw.size();
+        if (token.kind != Token::Kind::text) ++tags, tag_bytes += token.raw.size();
         Range range{token.offset, token.raw.size()};
         if (capturing && capture.size() <= longest_assign_body)
             capture.append(token.raw.substr(0, longest_assign_body + 1));
@@ -687,6 +689,13 @@ struct Compiler::State : TokenSink, Names {
         reports.push_back({here.offset, here.line, std::move(text)});
     }
 
+    // Compiling it took what it may.
+    void stop() {
+        if (!wants_markup) return;
+        wants_markup = false;
+        report("this takes more work than a document may: the rest of the page stays as text");
+    }
+
     // ---- the result
 
     CompileResult finish() {
@@ -712,7 +721,7 @@ struct Compiler::State : TokenSink, Names {
     Scanner scanner;
     Token here{};  // what reports refer to
     std::uint64_t size = 0;
-    std::uint64_t tag_bytes = 0;  // they are parsed, text is not
+    std::uint64_t tags = 0, tag_bytes = 0;  // they are parsed, text is not
     std::uint64_t packed = 0;     // operations
     bool too_large = false;
     std::vector<Draft> ops;
@@ -742,7 +751,10 @@ bool Compiler::feed(std::string_view chunk) {
         return false;
     }
     state.size += chunk.size();
-    state.scanner.feed(chunk);
+    for (; !chunk.empty(); chunk.remove_prefix(std::min(step_bytes, chunk.size()))) {
+        if (work() > state.options.limits.work) state.stop();
+        state.scanner.feed(chunk.substr(0, step_bytes));
+    }
     return true;
 }
 
@@ -752,7 +764,7 @@ CompileResult Compiler::finish() {
 
 std::uint64_t Compiler::work() const {
     const State& state = *state_;
-    return 4 * state.scanner.tokens() + (state.scanner.examined() + 2 * state.tag_bytes) / 32 + state.size / 1024 +
+    return 4 * state.scanner.tokens() + 4 * state.tags + (state.scanner.examined() + 2 * state.tag_bytes) / 32 + state.size / 1024 +
            state.packed;
 }
 
@@ -765,7 +777,6 @@ Syntax syntax_of(std::string_view content_type) {
 }
 
 std::uint64_t StepwiseCompiler::step() {
-    constexpr std::size_t step_bytes = 4096;
     std::uint64_t before = compiler_.work();
     std::string_view next = document_.substr(0, step_bytes);
     document_.remove_prefix(next.size());

@@ -4,6 +4,7 @@
 // is treated as if the tag were not there, and a report says where and why. docs/esi.md has the language.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -29,7 +30,14 @@ struct CompileLimits {
     std::uint32_t depth = 32;      // elements open at the same time; at most plan_max_depth / 2
     std::size_t tag_bytes = 8192;  // one tag, or one $(...) in text
     std::size_t reports = 32;      // further ones are only counted
+    std::uint64_t work = 200'000;  // units of budget.hpp; looked at every few KiB
 };
+
+// What a document of at most this size may take: HTML with a few hundred includes and some thousand variables takes a third. The
+// default size of larder_esi gives 50,000 units, which are less than 10 ms.
+constexpr std::uint64_t compile_work(std::size_t document_bytes) {
+    return 50'000 * std::max<std::uint64_t>(1, document_bytes >> 20);
+}
 
 struct CompileOptions {
     CompileLimits limits;

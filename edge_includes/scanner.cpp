@@ -94,6 +94,7 @@ void Scanner::emit(Token::Kind kind, std::string_view bytes, std::size_t from, s
 
 // Most '<' of a page begin a tag of HTML: the byte behind it tells.
 std::size_t Scanner::find_candidate(std::string_view bytes, std::size_t from) {
+    if (!sink_.wants_markup) return bytes.size();
     if (!sink_.wants_interpolation && !sink_.wants_end_comment) {
         while ((from = bytes.find('<', from)) < bytes.size()) {
             if (from + 1 == bytes.size() || may_follow(bytes[from + 1])) return from;

@@ -37,6 +37,7 @@ public:
     virtual ~TokenSink() = default;
     virtual void token(const Token& token) = 0;
 
+    bool wants_markup = true;  // false: all that follows is text
     bool wants_interpolation = false;
     bool wants_end_comment = false;
     bool in_script = false;

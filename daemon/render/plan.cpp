@@ -26,6 +26,7 @@ esi::CompileResult compile_text(const Storability& storability, const Policy& po
 esi::CompileOptions compile_options(const Policy& policy, std::string_view content_type) {
     esi::CompileOptions options;
     options.limits.document_bytes = policy.max_body;
+    options.limits.work = esi::compile_work(policy.max_body);
     options.limits.includes = policy.esi_max_includes;
     options.host_functions = esi::page_functions;
     options.syntax = esi::syntax_of(content_type);

@@ -9,6 +9,7 @@ namespace larder::ngx {
 esi::CompileOptions compile_options(ngx_http_request_t* r, const LocConf& conf) {
     esi::CompileOptions options;
     options.limits.document_bytes = conf.esi.value().size;
+    options.limits.work = esi::compile_work(conf.esi.value().size);
     options.limits.includes = conf.esi.value().includes;
     options.host_functions = esi::page_functions;
     options.syntax = esi::syntax_of(view(r->headers_out.content_type));

@@ -213,11 +213,13 @@ public:
 
     void refused(std::string_view url, const char* why) override {
         personal_ = true;
+        if (++refused_ > most_logged) return;
         ngx_log_error(NGX_LOG_WARN, log(), 0, "larder: include \"%s\" of \"%V\" refused: %s",
                       esi::redact_url(url).c_str(), &request_->uri, why);
     }
 
     void left_out() override {
+        if (++left_out_ > most_logged) return;
         ngx_log_error(NGX_LOG_ERR, log(), 0, "larder: a fragment of \"%V\" failed and has no fallback: left out",
                       &request_->uri);
     }
@@ -333,6 +335,9 @@ private:
 
     // Says what the page lacks because of a limit.
     void note_limits() {
+        if (refused_ > most_logged || left_out_ > most_logged)
+            ngx_log_error(NGX_LOG_WARN, log(), 0, "larder: \"%V\": in all, %ui includes were refused, %ui fragments left out",
+                          &request_->uri, refused_, left_out_);
         static constexpr const char* cuts[] = {
             "", "is longer than larder_esi output=", "needs more memory than larder_esi memory="};
         static constexpr const char* losses[] = {
@@ -447,6 +452,8 @@ private:
     PageOutput output_;
     Event event_, total_;
     std::size_t sent_ = 0;  // bytes
+    static constexpr ngx_uint_t most_logged = 16;  // of each kind, by page
+    ngx_uint_t refused_ = 0, left_out_ = 0;
     bool out_of_time_ = false;
     bool reads_visitor_ = false;  // a fragment does, not only the page itself
     std::vector<std::string> cookies_;

@@ -341,6 +341,36 @@ TEST(time_is_linear_in_hostile_documents) {
     }
 }
 
+TEST(a_document_that_takes_too_much_work_is_text_from_there_on) {
+    CompileOptions chosen = options();
+    chosen.limits.work = compile_work(1 << 20);
+    std::string begin = "<esi:remove>x</esi:remove>", end = "<esi:remove>y</esi:remove>";
+    for (const char* unit : {"<esi:a \"", "$('", "<esi:include a='1' b='2' src='/a'>", "<esi:vars>$(HTTP_HOST)</esi:vars>", "<!--", "\n"}) {
+        std::string document = begin + "<esi:vars>";
+        while (document.size() < 1'000'000) document += unit;
+        document += "</esi:vars>" + end;
+        Compiler compiler(chosen);
+        compiler.feed(document);
+        assert_true(compiler.work() < chosen.limits.work + 20'000);
+        bool stopped = compiler.work() > chosen.limits.work;
+        CompileResult result = compiler.finish();
+        Request request;
+        Page page(document, PlanView::trusted(result.plan), request);
+        assert_false(page.output.starts_with(begin));
+        assert_int_equal(page.output.ends_with(end), stopped);
+    }
+}
+
+TEST(a_large_page_as_they_are_takes_little_work) {
+    std::string document;
+    for (int i = 0; i < 256; ++i)
+        document += std::string(4000, 'x') + "<esi:include src=\"/some/fragment?number=" + std::to_string(i) +
+                    "\" onerror=\"continue\"/><esi:vars>$(HTTP_HOST) $(QUERY_STRING{a}|'b')</esi:vars>";
+    Compiler compiler;
+    compiler.feed(document);
+    assert_true(compiler.work() < compile_work(document.size()) / 3);
+}
+
 TEST(a_document_is_compiled_bit_by_bit) {
     std::string page;
     while (page.size() < 500'000) page += "<esi:vars>$(HTTP_HOST)</esi:vars> and text";
