@@ -260,6 +260,8 @@ struct Compiler::State : TokenSink, Names {
             report("<esi:" + std::string(tag.name) + "> has no attribute '" + shown(tag.attributes[i].name) +
                    "': ignored");
         }
+        if (!tag.repeated.empty())
+            report("<esi:" + std::string(tag.name) + "> has attribute '" + shown(tag.repeated) + "' twice: the first one counts");
     }
 
     bool start_plain(Range range, const Tag& tag, std::initializer_list<std::string_view> attributes) {
@@ -296,13 +298,15 @@ struct Compiler::State : TokenSink, Names {
     bool start_include(Range range, const Tag& tag, std::string& why) {
         note_unknown(tag, {"src", "alt", "onerror", "maxwait", "ttl", "no-store", "dca", "late"});
         const std::string* src = tag.attribute("src");
-        if (src == nullptr || trim(*src).empty()) return why = "it needs src=\"URL\"", false;
+        bool leads_somewhere = src != nullptr && !trim(*src).empty();
+        if (!leads_somewhere) report("<esi:" + std::string(tag.name) + "> fails: it needs src=\"URL\"");
         if (includes >= options.limits.includes) {
             return why = "more than " + std::to_string(options.limits.includes) + " includes in the page",
                    false;
         }
         Detail detail;
-        if (!url(*src, detail.first, why)) return false;
+        // "#" leads nowhere, so that the include fails in its place, with what it says for that.
+        if (!url(leads_somewhere ? std::string_view(*src) : "#", detail.first, why)) return false;
         if (const std::string* alt = tag.attribute("alt"); alt != nullptr && !trim(*alt).empty()) {
             detail.has_second = true;
             if (!url(*alt, detail.second, why)) return false;
@@ -505,8 +509,8 @@ struct Compiler::State : TokenSink, Names {
                     note_stray(open);
                 } else {
                     demote(open, open.element == Element::choose
-                                     ? "it has no <esi:when>"
-                                     : "it needs one <esi:attempt> and <esi:except>");
+                                     ? "it has neither <esi:when> nor <esi:otherwise>"
+                                     : "it needs an <esi:attempt>");
                     literal(range);
                     break;
                 }
@@ -537,7 +541,7 @@ struct Compiler::State : TokenSink, Names {
     void end_body(const Open& open) { ops[open.op].end = static_cast<std::uint32_t>(ops.size()); }
 
     static bool has_branches(const Open& open) {
-        return open.branches[0] > 0 && (open.element == Element::choose || open.branches[1] > 0);
+        return open.branches[0] > 0 || (open.element == Element::choose && open.branches[1] > 0);
     }
 
     // Forgets the element and all that stood in it.

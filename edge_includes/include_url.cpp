@@ -17,7 +17,6 @@ UrlRefusal check_bytes(std::string_view url) {
         if (byte < 0x21 || byte == 0x7f) return UrlRefusal::control_character;
         if (byte >= 0x80) return UrlRefusal::not_ascii;
         if (byte == '\\') return UrlRefusal::backslash;
-        if (byte == '#') return UrlRefusal::fragment;
         if (byte != '%') continue;
         bool digits = i + 2 < url.size() && hex_digit(url[i + 1]) >= 0 && hex_digit(url[i + 2]) >= 0;
         if (!digits || url.substr(i, 3) == "%00") return UrlRefusal::bad_escape;
@@ -154,8 +153,6 @@ const char* to_text(UrlRefusal refusal) {
             return "has a backslash";
         case UrlRefusal::bad_escape:
             return "has a '%' without two hexadecimal digits, or %00";
-        case UrlRefusal::fragment:
-            return "has a fragment";
         case UrlRefusal::userinfo:
             return "has a user name";
         case UrlRefusal::scheme:
@@ -171,6 +168,7 @@ const char* to_text(UrlRefusal refusal) {
 IncludeUrl resolve_include_url(std::string_view url, const PageUrl& page,
                                std::span<const std::string_view> allowed_hosts) {
     IncludeUrl result;
+    url = url.substr(0, url.find('#'));  // a fragment is the client's, and no part of a request
     if (UrlRefusal refusal = check_bytes(url); refusal != UrlRefusal::none) return refused(refusal);
     std::string scheme = lower_case(scheme_of(url));
     if (!scheme.empty()) {

@@ -20,14 +20,13 @@ enum class UrlRefusal : std::uint8_t {
     not_ascii,          // must be percent-encoded
     backslash,          // some servers take it for a slash
     bad_escape,         // a % without two hexadecimal digits, or one that stands for NUL
-    fragment,           // '#'
     userinfo,           // user:password@
     scheme,             // other than http and https
     bad_host,           // empty, or with characters no host has
     foreign_host,       // neither the page's host nor allowed by name
 };
 
-// A short text for logs, e.g. "has a fragment".
+// A short text for logs, e.g. "has a backslash".
 const char* to_text(UrlRefusal refusal);
 
 inline constexpr std::size_t max_include_url = 8192;

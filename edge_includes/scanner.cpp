@@ -160,11 +160,8 @@ Scanner::Match Scanner::match_tag(std::string_view rest, Token::Kind kind, bool 
 
 Scanner::Match Scanner::match_comment(std::string_view rest, bool last) const {
     Start esi = starts(rest, "<!--esi");
-    if (esi == Start::yes && (rest.size() > 7 || last)) {
-        if (rest.size() == 7 || !is_name(rest[7])) return {Match::Outcome::yes, Token::Kind::begin_esi, 7};
-    } else if (esi != Start::no && !last) {
-        return {Match::Outcome::more};
-    }
+    if (esi == Start::yes) return {Match::Outcome::yes, Token::Kind::begin_esi, 7};
+    if (esi == Start::partly && !last) return {Match::Outcome::more};
     // In a script <!-- is no comment, inside a comment it begins none, and <!--> and <!---> are complete
     // ones.
     if (sink_.in_script || starts(rest, "<!--") != Start::yes) return {};

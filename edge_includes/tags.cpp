@@ -47,16 +47,23 @@ public:
             return fail(tag, "attribute " + std::string(attribute.name) + " has no value");
         take(1);
         space();
-        if (rest_.empty() || (rest_[0] != '"' && rest_[0] != '\'')) {
-            return fail(tag, "the value of attribute " + std::string(attribute.name) + " is not in quotes");
+        if (!rest_.empty() && (rest_[0] == '"' || rest_[0] == '\'')) {
+            char quote = take(1)[0];
+            std::size_t close = rest_.find(quote);
+            if (close == std::string_view::npos) return fail(tag, "a quote is not closed");
+            attribute.value = decode_references(take(close));
+            take(1);
+        } else {
+            std::string_view value = unquoted();
+            if (value.empty()) return fail(tag, "attribute " + std::string(attribute.name) + " has no value");
+            if (value.find_first_of("\"'\\") != std::string_view::npos)
+                return fail(tag, "attribute " + std::string(attribute.name) + " has a quote inside a value without quotes");
+            attribute.value = decode_references(value);
         }
-        char quote = take(1)[0];
-        std::size_t close = rest_.find(quote);
-        if (close == std::string_view::npos) return fail(tag, "a quote is not closed");
-        attribute.value = decode_references(take(close));
-        take(1);
-        if (tag.attribute(attribute.name) != nullptr)
-            return fail(tag, "attribute " + std::string(attribute.name) + " stands twice");
+        if (tag.attribute(attribute.name) != nullptr) {
+            tag.repeated = attribute.name;
+            return true;
+        }
         if (tag.count == Tag::most_attributes) return fail(tag, "more than 16 attributes");
         tag.attributes[tag.count++] = std::move(attribute);
         return true;
@@ -71,6 +78,11 @@ private:
         std::string_view taken = rest_.substr(0, size);
         rest_.remove_prefix(size);
         return taken;
+    }
+    std::string_view unquoted() {
+        std::size_t size = 0;
+        while (size < rest_.size() && !is_space(rest_[size])) ++size;
+        return take(size);
     }
     void space() {
         while (!rest_.empty() && is_space(rest_[0])) rest_.remove_prefix(1);

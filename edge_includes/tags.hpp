@@ -49,12 +49,13 @@ struct Tag {
     bool empty = false;  // <esi:name ... />
     std::array<Attribute, most_attributes> attributes;
     std::size_t count = 0;
+    std::string_view repeated;  // an attribute that stands more than once: the first one counts
     std::string error;  // "" if the tag is well-formed; what is wrong, otherwise
 
     const std::string* attribute(std::string_view wanted) const;  // null if absent
 };
 
-// `raw` is the whole tag from '<' to '>'; names point into it. Rules of XML: quoted values, each name once.
+// `raw` is the whole tag from '<' to '>'; names point into it. Values may stand without quotes, up to the next space.
 Tag parse_tag(std::string_view raw);
 
 // Milliseconds of "500ms", "2s", "1m", "1h", "1d", or of a bare number in `bare_unit_ms`. At most 2^31 - 1.

@@ -1,6 +1,9 @@
 // Expressions from text to packed bytes: a recursive-descent parser, run at compile time only.
 //
 // Precedence from loosest, as ESI 1.0 orders it:  |  &  !  comparison  + -  * / %  operand
+#include <algorithm>
+#include <utility>
+
 #include "edge_includes/expression/expression.hpp"
 #include "edge_includes/expression/expression_bytes.hpp"
 #include "edge_includes/expression/functions.hpp"
@@ -44,7 +47,11 @@ public:
     bool expression(std::string& out) {
         return nested([&] { return either(out); });
     }
-    bool interpolation(std::string& out) { return peek() == '$' ? operand(out) : fail("'$' expected"); }
+    // One that stands in text, where '$' may be somebody else's.
+    bool interpolation(std::string& out) {
+        may_be_foreign_ = true;
+        return peek() == '$' ? operand(out) : fail("'$' expected");
+    }
 
     bool end() {
         space();
@@ -242,7 +249,7 @@ private:
         return true;
     }
 
-    // 'text' and "text" with \' \" \\ (any other backslash stays, for patterns), '''text''' without escapes.
+    // 'text' and "text" with \' \" \\ (any other backslash stays, for patterns) and with $(NAME) in them, '''text''' as it is.
     bool string(std::string& out) {
         if (starts("'''")) {
             std::size_t close = source_.find("'''", at_ + 3);
@@ -252,14 +259,39 @@ private:
             return text(out, bytes);
         }
         char quote = source_[at_++];
-        std::string bytes;
+        std::string bytes, parts;
+        std::uint16_t count = 0;
         while (at_ < source_.size() && source_[at_] != quote) {
+            std::string value;
+            if (starts("$(") && count < 1000 && variable_in_string(value)) {
+                if (!bytes.empty()) text(parts, std::exchange(bytes, {})), ++count;
+                parts += value;
+                ++count;
+                continue;
+            }
             if (source_[at_] == '\\' && (peek(1) == quote || peek(1) == '\\')) ++at_;
             bytes += source_[at_++];
         }
         if (at_ == source_.size()) return fail("a string is not closed");
         ++at_;
-        return text(out, bytes);
+        if (parts.empty()) return text(out, bytes);
+        if (!bytes.empty()) text(parts, bytes), ++count;
+        code(out, Node::concat);
+        put(out, count);
+        out += parts;
+        return true;
+    }
+
+    // False, and nothing is read: it is text. Strings inside it hold no variables, and a string that is mostly '$' is given up, so
+    // that little is read twice.
+    bool variable_in_string(std::string& out) {
+        if (foreign_left_ == 0) return false;
+        Parser inner(source_.substr(at_), names_);
+        inner.depth_ = depth_;
+        inner.foreign_left_ = 0;
+        if (!inner.nested([&] { return inner.interpolation(out); })) return --foreign_left_, false;
+        at_ += inner.at_;
+        return true;
     }
 
     bool list(std::string& out) {
@@ -308,6 +340,7 @@ private:
 
     bool call(std::string& out) {
         ++at_;
+        may_be_foreign_ = false;
         std::string name(identifier());
         if (name.empty() || peek() != '(') return fail("'$' begins neither $(NAME) nor $function(...)");
         if (name.size() > 64) return fail("a name of more than 64 bytes");
@@ -346,7 +379,8 @@ private:
         if (name.size() > 64) return fail("a name of more than 64 bytes");
         Variable which = Variable::named;
         bool keys = true;
-        if (!resolve(name, which, keys)) return fail("no variable '" + name + "'");
+        bool may_be_foreign = std::exchange(may_be_foreign_, false);
+        if (!resolve(name, which, keys) && may_be_foreign && !is_esi_name(name)) return fail("no variable '" + name + "'");
         std::string key_bytes, default_bytes;
         if (peek() == '{') {
             if (!keys) return fail(name + " has no {key}");
@@ -410,9 +444,16 @@ private:
         return text(out, bare);
     }
 
+    // ESI writes its variables in capitals; what stands in a page as $(document) is a script's.
+    static bool is_esi_name(std::string_view name) {
+        return std::all_of(name.begin(), name.end(), [](char c) { return c < 'a' || c > 'z'; });
+    }
+
     std::string_view source_;
     const Names& names_;
     std::size_t at_ = 0;
+    unsigned foreign_left_ = 32;   // of '$(' in strings that turned out to be text
+    bool may_be_foreign_ = false;  // an unknown name is not ours; elsewhere it is undefined
     unsigned depth_ = expression_max_depth / 3;  // one level of the grammar makes several levels of nodes
     std::string error_;
 };

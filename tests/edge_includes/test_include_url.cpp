@@ -71,7 +71,6 @@ TEST(each_refusal_has_its_name) {
     assert_true(refusal("/a\\..\\b") == UrlRefusal::backslash);
     for (const char* url : {"/a%", "/a%2", "/a%zz", "/a%00b"})
         assert_true(refusal(url) == UrlRefusal::bad_escape);
-    assert_true(refusal("/a#b") == UrlRefusal::fragment);
     for (const char* url : {"http://user@www.example/", "//u:p@www.example/", "http://www.example@evil/"}) {
         assert_true(refusal(url) == UrlRefusal::userinfo);
     }
@@ -108,6 +107,15 @@ TEST(logs_show_no_secrets) {
                       "https://host/a?token=*&x=*&flag");
     assert_text_equal(redact_url("/a\r\n\xff?b"), "/a????b");
     assert_int_equal(redact_url("/" + std::string(1000, 'a')).size(), 200);
+}
+
+TEST(a_fragment_is_no_part_of_a_request) {
+    PageUrl page{"https", "www.example", "/dir/page"};
+    assert_text_equal(resolve_include_url("/a?b=1#c", page).target, "/a?b=1");
+    assert_text_equal(resolve_include_url("/a#b\\ c", page).target, "/a");
+    assert_true(resolve_include_url("#a", page).refusal == UrlRefusal::empty);
+    assert_text_equal(resolve_include_url("/a%2Fb/%2e%2E/c%2F", page).target, "/c%2F");
+    assert_text_equal(resolve_include_url("/a%2Fb", page).target, "/a%2Fb");
 }
 
 TEST_MAIN("include_url")

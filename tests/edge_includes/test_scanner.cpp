@@ -50,7 +50,7 @@ constexpr Case cases[] = {
     {"a<esi:include src='/>'/>b</esi:include>", "a[open:<esi:include src='/>'/>]b[close:</esi:include>]"},
     {"<b><esi:x \"'>'\"><i>", "<b>[open:<esi:x \"'>'\">]<i>"},
     {"<!--esi x--><!--esix--><!--esi-->",
-     "[esi:<!--esi] x[end:-->][comment:<!--]esix[end:-->][esi:<!--esi][end:-->]"},
+     "[esi:<!--esi] x[end:-->][esi:<!--esi]x[end:-->][esi:<!--esi][end:-->]"},
     {"<!-- a --><!--><!---><!--", "[comment:<!--] a [end:-->]<![end:-->]<!-[end:-->][comment:<!--]"},
     {"<script>a<!--b</script><SCRIPT >x</Script\n><scripty>",
      "[script:<script]>a<!--b[/script:</script]>[script:<SCRIPT] >x[/script:</Script]\n><scripty>"},

@@ -96,7 +96,6 @@ TEST(what_is_wrong_is_refused) {
                                "$(x",
                                "$(x}",
                                "$()",
-                               "$(unknown)",
                                "$(HTTP_HOST{a})",
                                "$(x{)",
                                "$(x{})",
@@ -122,8 +121,21 @@ TEST(what_is_wrong_is_refused) {
     }
 }
 
+TEST(strings_hold_variables) {
+    assert_text_equal(parsed("'a$(x)b'"), "concat('a', $(x), 'b')");
+    assert_text_equal(parsed("'$(x)'"), "concat($(x))");
+    assert_text_equal(parsed("\"$(x|'d')$(HTTP_HOST)\""), "concat($(x|'d'), $(HTTP_HOST))");
+    for (const char* text : {"'$'", "'$('", "'a$(unknown)'", "'^a$(b|c)'", "'$()'", "'''$(x)'''"})
+        assert_true(parsed(text).find("concat") == std::string::npos);
+}
+
+TEST(unknown_names_are_undefined) {
+    assert_text_equal(parsed("$(unknown)"), "$(unknown)");
+    assert_text_equal(parsed("$(x|$(unknown))"), "$(x|$(unknown))");
+}
+
 TEST(errors_say_where) {
-    assert_text_equal(parsed("1 == $(nope)"), "error: no variable 'nope' at byte 11 of the expression");
+    assert_text_equal(parsed("1 == $nope()"), "error: no function 'nope' at byte 12 of the expression");
 }
 
 TEST(nesting_and_length_are_bounded) {
