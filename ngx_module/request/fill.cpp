@@ -601,7 +601,7 @@ void retire_fill(Ctx* ctx) {
 ngx_int_t start_fill(ngx_http_request_t* r, Ctx* ctx) {
     begin_fill(r, ctx);
     Fill& fill = *ctx->fill;
-    if (ctx->eligible && ctx->status == Status::miss) {
+    if (ctx->eligible && ctx->status == Status::miss && r->method != NGX_HTTP_HEAD) {
         fill.fence = fence_now(ctx->conf->where.value().store);
         reduce_request(r, ctx);
         look_away_from_client(r, ctx);
@@ -625,6 +625,15 @@ static ngx_int_t other_answer(ngx_http_request_t* r, Ctx* ctx, bool reduced) {
     if (decode) start_decoding(r, ctx);
     prepare_capture(r, ctx);
     return pass_header(r, ctx);
+}
+
+// The header is to be that of the page, of which nothing is known but its template.
+static void forget_template(ngx_http_request_t* r) {
+    ngx_http_clear_content_length(r);
+    ngx_http_clear_accept_ranges(r);
+    ngx_http_clear_etag(r);
+    ngx_http_clear_last_modified(r);
+    remove_digests(r);
 }
 
 void Ctx::let_others_pass() {
@@ -689,6 +698,7 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
         if (ctx->guessed) learn_from_full(ctx);
         fill.for_page =
             fill.for_page || (fill.decision.esi && ctx->role == Role::client && r->method != NGX_HTTP_HEAD);
+        if (fill.decision.esi && r->method == NGX_HTTP_HEAD) forget_template(r);
     }
     // A page of fragments and a refresh want all of it, and would wait for ever.
     if (fill.decision.stream && ctx->role != Role::client) return NGX_HTTP_BAD_GATEWAY;

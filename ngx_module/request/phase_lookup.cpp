@@ -163,7 +163,7 @@ ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
     // Nothing to store in the answer to a HEAD, nor to a subrequest of which nginx wants the status alone (auth_request, mirror).
     if (r->method == NGX_HTTP_HEAD || r->header_only) {
         ctx->status = Status::miss;
-        return NGX_DECLINED;
+        return ctx->policy().esi != EsiMode::off && r == r->main ? start_fill(r, ctx) : NGX_DECLINED;
     }
     if (ctx->varied && !zone().admit_variant(ctx->base, ctx->key, now_ms(), ctx->conf->vary_most.value())) {
         ctx->detail = "vary-limit";
