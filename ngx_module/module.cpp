@@ -62,7 +62,7 @@ ngx_int_t postconfigure(ngx_conf_t* cf) {
     if (!named) return NGX_ERROR;
     install_header_filter();
     // Precontent runs for subrequests too (access does not), and after auth_request and limit_req.
-    bool ok = add_handler(cf, NGX_HTTP_PREACCESS_PHASE, skip_access_handler) &&
+    bool ok = add_handler(cf, NGX_HTTP_PREACCESS_PHASE, access_handler) &&
               add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, lookup_handler) &&
               add_handler(cf, NGX_HTTP_LOG_PHASE, log_handler);
     ngx_str_t scheme = ngx_string("scheme"), https = ngx_string("https"), method = ngx_string("request_method");

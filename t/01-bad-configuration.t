@@ -60,6 +60,7 @@ my @mistakes = (
     ['ESI total', "${zone}server { location / {\nlarder_esi on total=never;\n", qr/"never".*1ms to 1h/],
     ['ESI output', "${zone}server { location / {\nlarder_esi on output=1;\n", qr/"1".*1k to 1g/],
     ['ESI memory', "${zone}server { location / {\nlarder_esi on memory=100k;\n", qr/"100k".*1m to 4096m/],
+    ['path of includes', "${zone}server { location / {\nlarder_esi_include fragments;\n", qr/"fragments".*beginning of a path/],
     ['cookie of fragments', "server { location / {\nlarder_esi_set_cookie a=b;\n", qr/"a=b"/],
     ['unknown ESI parameter', "${zone}server { location / {\nlarder_esi on speed=1;\n", qr/"speed=1".*depth/],
     ['CSRF mode', "server { location / {\nlarder_csrf maybe;\n", qr/"maybe".*on or off/],

@@ -130,7 +130,7 @@ struct LocConf {
         bool remote_addr = false;        // pages may know their visitor's address
     };
     Setting<Esi> esi;
-    Setting<std::vector<std::string>> esi_cookies, esi_set_cookies;
+    Setting<std::vector<std::string>> esi_cookies, esi_set_cookies, esi_includes;
     struct Csrf {  // the cookie behind $csrf_token(), as Django sets it
         bool on = false;
         std::string cookie = "csrftoken", domain, path = "/", same_site = "Lax";

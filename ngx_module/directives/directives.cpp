@@ -99,6 +99,7 @@ char* merge_loc(ngx_conf_t* cf, void* parent, void* child) {
         own.esi.merge(outer.esi, {});
         own.esi_cookies.merge(outer.esi_cookies, {});
         own.esi_set_cookies.merge(outer.esi_set_cookies, {});
+        own.esi_includes.merge(outer.esi_includes, {});
         own.csrf.merge(outer.csrf, {});
         own.bypass.merge(outer.bypass, {});
         own.no_store.merge(outer.no_store, {});
@@ -197,6 +198,7 @@ ngx_command_t directives[] = {
     at<set_valid>(everywhere, ngx_string("larder_valid"), NGX_CONF_1MORE),
     at<set_stale>(everywhere, ngx_string("larder_stale"), NGX_CONF_1MORE),
     at<set_esi>(everywhere, ngx_string("larder_esi"), NGX_CONF_1MORE),
+    at<set_esi_include>(everywhere, ngx_string("larder_esi_include"), NGX_CONF_1MORE),
     at<set_esi_cookie>(everywhere, ngx_string("larder_esi_cookie"), NGX_CONF_1MORE),
     at<set_esi_set_cookie>(everywhere, ngx_string("larder_esi_set_cookie"), NGX_CONF_1MORE),
     at<set_csrf>(everywhere, ngx_string("larder_csrf"), NGX_CONF_1MORE),

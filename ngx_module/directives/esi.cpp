@@ -1,4 +1,4 @@
-// larder_esi, larder_esi_cookie and larder_csrf: pages of fragments, and what they know of their visitors.
+// larder_esi, larder_esi_include, larder_esi_cookie and larder_csrf: pages of fragments, and what they know of their visitors.
 #include <algorithm>
 
 #include "ngx_module/directives/arguments.hpp"
@@ -60,6 +60,16 @@ char* set_esi(ngx_conf_t* cf, ngx_command_t*, void* conf) {
         }
     }
     loc->esi.own = esi;
+    return NGX_CONF_OK;
+}
+
+char* set_esi_include(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    auto* loc = static_cast<LocConf*>(conf);
+    if (!loc->esi_includes.own) loc->esi_includes.own.emplace();
+    for (std::string_view path : arguments(cf)) {
+        if (path.front() != '/') return refuse(cf, "invalid path " + quoted(path) + ": the beginning of a path, such as /fragments/");
+        loc->esi_includes.own->emplace_back(path);
+    }
     return NGX_CONF_OK;
 }
 

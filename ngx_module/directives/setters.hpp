@@ -16,7 +16,7 @@ Setter set_signing_key, set_cookie, set_cookie_preset, set_header, set_language,
 Setter set_valid, set_stale, set_bypass, set_no_store, set_refresh, set_lock, set_max_size, set_revalidate,
     set_heuristic, set_strip_set_cookie, set_invalidate, set_targeted, set_request_control;
 // esi.cpp: pages of fragments
-Setter set_esi, set_esi_cookie, set_esi_set_cookie, set_csrf;
+Setter set_esi, set_esi_include, set_esi_cookie, set_esi_set_cookie, set_csrf;
 // endpoints.cpp
 Setter set_status_endpoint, set_purge_endpoint;
 

@@ -22,6 +22,7 @@
 #include "ngx_module/page/late.hpp"
 #include "ngx_module/page/output.hpp"
 #include "ngx_module/page/page_header.hpp"
+#include "ngx_module/page/reach.hpp"
 #include "ngx_module/page/turn.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/headers.hpp"
@@ -164,12 +165,15 @@ public:
         constexpr unsigned most_redirects = 5;
         if (!fetch.pending) return true;  // it was given up before
         esi::IncludeUrl url = tree_.resolve(location, fetch.location.substr(0, fetch.location.find('?')));
-        bool good = url.ok() && ++fetch.redirects <= most_redirects;
+        bool named = url.ok() && may_include(request_, ctx_->conf->esi_includes.value(), url.target);
+        bool good = named && ++fetch.redirects <= most_redirects;
         if (!good) {
             ngx_log_error(NGX_LOG_WARN, log(), 0, "larder: fragment \"%s\" of \"%V\" redirects to \"%s\": %s",
                           esi::redact_url(fetch.target).c_str(), &request_->uri,
                           esi::redact_url(location).c_str(),
-                          url.ok() ? "more than 5 redirects" : esi::to_text(url.refusal));
+                          !url.ok() ? esi::to_text(url.refusal)
+                          : named   ? "more than 5 redirects"
+                                    : "larder_esi_include does not name its path");
             return false;
         }
         fetch.redirect_to = url.target;
@@ -208,6 +212,7 @@ public:
 
     const char* fetch(esi::FetchId id, const std::string& target, const esi::IncludeAttributes& attributes) override {
         if (out_of_time_) return "the page has no time left";
+        if (!may_include(request_, ctx_->conf->esi_includes.value(), target)) return "larder_esi_include does not name its path";
         return start_fetch(id, target, attributes) ? nullptr : "no location answers it";
     }
 
@@ -513,6 +518,7 @@ bool Page::ask(Fetch& fetch, const std::string& target) {
     };
     Ctx* ctx = ask_location(request_, target, ended, &fetch);
     if (ctx == nullptr) return false;
+    if (ctx_->conf->esi_includes.value().empty()) confine(ctx);
     fetch.running = ctx;
     ctx->fetch = &fetch;
     ctx->at_hand_only = fetch.attributes.maxwait_ms == 0;

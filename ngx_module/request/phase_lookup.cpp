@@ -8,6 +8,7 @@
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/near/wakeup.hpp"
 #include "ngx_module/page/page.hpp"
+#include "ngx_module/page/reach.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/group.hpp"
 #include "ngx_module/request/headers.hpp"
@@ -569,9 +570,11 @@ ngx_int_t lookup_handler(ngx_http_request_t* r) {
                    [r] { return lookup(r); });
 }
 
-// A refresh of ours has no client to authenticate or to limit: it skips preaccess and access.
-ngx_int_t skip_access_handler(ngx_http_request_t* r) {
+// A refresh of ours has no client to authenticate or to limit: it skips preaccess and access. nginx itself skips access for
+// subrequests, of which fragments of injected markup must make no use.
+ngx_int_t access_handler(ngx_http_request_t* r) {
     Ctx* ctx = ctx_of(r);
+    if (ctx != nullptr && ctx->role == Role::fragment && is_out_of_reach(r, ctx)) return NGX_HTTP_FORBIDDEN;
     if (ctx == nullptr || ctx->role != Role::refresh) return NGX_DECLINED;
     auto* core =
         static_cast<ngx_http_core_main_conf_t*>(ngx_http_get_module_main_conf(r, ngx_http_core_module));

@@ -176,6 +176,7 @@ struct Ctx {
     Event substitution;
     std::optional<Policy> own_policy;  // fragment: the location's, as the include changes it
     bool at_hand_only = false;         // fragment: not to be waited for
+    bool confined = false;             // fragment: it reaches no more than its page's visitor
     ngx_http_handler_pt content_handler = nullptr;       // the location's, while ours stands in its place
     ngx_http_event_handler_pt on_client_read = nullptr;  // nginx's, while the client is not looked at
     const char* no_store = nullptr;    // why the answer is not to be kept, whatever it says
@@ -274,7 +275,7 @@ bool ask_store(Ctx* ctx);
 // Until it is woken (near/wakeup.hpp), or its time is up.
 void begin_waiting(Ctx* ctx);
 ngx_int_t lookup_handler(ngx_http_request_t* r);
-ngx_int_t skip_access_handler(ngx_http_request_t* r);
+ngx_int_t access_handler(ngx_http_request_t* r);
 
 // ---- serve.cpp
 // Answers from ctx->entry: the return value is the phase handler's.
