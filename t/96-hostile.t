@@ -18,7 +18,7 @@ $t->nginx(<<'CONF', workers => 2);
     server {
         listen @nginx@;
         larder main;
-        larder_esi auto timeout=500ms total=2s size=256k output=2m;
+        larder_esi auto timeout=500ms total=2s size=256k output=2m memory=2m;
         larder_max_size 128k;
         larder_encoding gzip;
         larder_request_control on;
@@ -39,7 +39,8 @@ $t->nginx(<<'CONF', workers => 2);
         location /error    { proxy_intercept_errors on; error_page 404 500 /esi; proxy_pass http://site; }
         location /return   { return 200 "returned <esi:include src='/a'/>"; }
         location /internal { internal; return 200 "internal"; }
-        location /honest   { larder off; proxy_pass http://site; }
+        location /denied   { deny all; proxy_pass http://site; }
+        location /honest   { larder off; proxy_read_timeout 30s; proxy_pass http://site; }
         location @sorry    { return 200 "sorry"; }
         location @named    { proxy_pass http://site; }
     }
