@@ -23,8 +23,8 @@ public:
     explicit Log(const LogSettings& log) {
         auto logger = std::make_shared<spdlog::logger>("larderd", sinks_);
         logger->flush_on(spdlog::level::debug);
+        spdlog::set_default_logger(logger);  // before open(), which sets its level
         open(log);
-        spdlog::set_default_logger(logger);
     }
 
     // Throws spdlog::spdlog_ex when the file can't be opened; the log then goes on where it went.

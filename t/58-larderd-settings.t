@@ -63,6 +63,9 @@ $t->file('larderd.toml', $good);
 $d->reload;
 $t->await(sub { ($d->ctl('status'))[0] == 0 }, 'old token back');
 
+my $quiet = $t->larderd(Larder::Test::Daemon->toml(name => 'quiet') =~ s/level = "debug"/level = "error"/r, name => 'quiet');
+unlike $quiet->printed, qr/taking jobs/, "log.level counts from the start";
+
 my $ask = sub { $d->request(@_, anonymous => 1) };
 is $ask->(path => '/healthz')->status, 200, 'without a token /healthz answers';
 is $ask->(path => $_)->status, 401, "... $_ does not" for '/', '/metrics', '/v1/status', '/v1/explain?url=http://a/', '/no-such-page';
