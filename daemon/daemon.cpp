@@ -69,7 +69,7 @@ Daemon::Daemon(Settings settings, std::function<void()> on_drain)
     }
     regenerator_ = std::make_unique<Regenerator>(Regenerator::Parts{
         settings_, *queue_, stores_, *workers_, *client_, gate_, metrics_, std::move(router)});
-    intake_ = std::make_unique<Intake>(settings_, *queue_, *regenerator_);
+    intake_ = std::make_unique<Intake>(settings_, *queue_, gate_, *regenerator_);
     outbox_ = std::make_unique<Outbox>(started_with_.purge, stores_.all(), metrics_);
     if (started_with_.queue.url.starts_with("unix:")) {
         job_socket_ = std::make_unique<JobSocket>(started_with_.queue.url.substr(5),

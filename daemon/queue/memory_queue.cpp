@@ -103,7 +103,7 @@ std::vector<Claim> MemoryQueue::claim(std::size_t most) {
         claims.push_back({{item->first, item->second.token},
                           item->second.job,
                           item->second.attempts,
-                          std::chrono::milliseconds(now - due) >= -few_purged_delay,
+                          std::chrono::milliseconds(now - due),
                           std::chrono::milliseconds(std::max<UnixMs>(now - item->second.since, 0))});
     }
     return claims;

@@ -49,7 +49,7 @@ struct Claim {
     Lease lease;
     std::string job;  // bytes as enqueued
     unsigned failed_attempts = 0;
-    bool first = false;               // it goes before others in every line: its due time is few_purged_delay or more ago (cache/priority.hpp)
+    std::chrono::milliseconds overdue{};  // since it was due: says how urgent it is (cache/priority.hpp)
     std::chrono::milliseconds age{};  // since it was enqueued, by the queue's clock; a job whose bytes are replaced keeps its age
 };
 

@@ -76,7 +76,7 @@ std::vector<Claim> RedisQueue::claim(std::size_t most) {
         claims.push_back({{std::string(reply.text(i)), token},
                           std::string(reply.text(i + 1)),
                           failed,
-                          std::chrono::milliseconds(reply.integer(i + 4)) >= -few_purged_delay,
+                          std::chrono::milliseconds(reply.integer(i + 4)),
                           std::chrono::milliseconds(reply.integer(i + 3))});
     }
     return claims;

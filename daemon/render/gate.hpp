@@ -1,7 +1,9 @@
-// The gate before each backend: so many requests at a time, a few that wait their turn, and no more. Those for somebody who waits
-// have a line of their own, which goes first.
+// The gate before each backend: so many requests at a time, a few that wait their turn, and no more. Urgent ones have lines of
+// their own, which go first, and are hardly ever turned away: a job that is turned away loses its place in the queue.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -40,19 +42,19 @@ public:
     // Must be quick and must not throw: it may run where a ticket ends.
     using Go = std::function<void(Ticket)>;
 
-    enum class Turn : std::uint8_t { first, usual };
+    enum class Turn : std::uint8_t { visited, few, usual };  // as in cache/priority.hpp
 
-    // Runs `go` now if fewer than `limit` are inside, or when one leaves; false, and `go` dropped, when `limit` wait already in
-    // that line.
+    // Runs `go` now if fewer than `limit` are inside, or when one leaves; false, and `go` dropped, when too many wait already: of the
+    // usual ones `limit`, of urgent ones most_urgent at all backends.
     bool enter(const std::string& backend, std::size_t limit, Turn turn, Go go) {
         {
             std::lock_guard lock(mutex_);
             Line& line = lines_[backend];
             line.limit = limit;
             if (line.inside >= limit) {
-                auto& waiting = turn == Turn::first ? line.first : line.usual;
-                if (waiting.size() >= limit) return false;
-                waiting.push_back(std::move(go));
+                if (turn == Turn::usual ? line.usual().size() >= limit : urgent_ >= most_urgent) return false;
+                if (turn != Turn::usual) urgent_++;
+                line.waiting[static_cast<std::size_t>(turn)].push_back(std::move(go));
                 return true;
             }
             line.inside++;
@@ -67,14 +69,24 @@ public:
     std::map<std::string, Load> load() const {
         std::lock_guard lock(mutex_);
         std::map<std::string, Load> out;
-        for (const auto& [backend, line] : lines_) out[backend] = {line.inside, line.first.size() + line.usual.size()};
+        for (const auto& [backend, line] : lines_) out[backend] = {line.inside, line.waiting[0].size() + line.waiting[1].size() + line.waiting[2].size()};
         return out;
     }
 
+    // Urgent requests that wait.
+    std::size_t urgent() const {
+        std::lock_guard lock(mutex_);
+        return urgent_;
+    }
+
 private:
+    static constexpr std::size_t most_urgent = 1024;
+
     struct Line {
         std::size_t limit = 0, inside = 0;
-        std::deque<Go> first, usual;  // that wait
+        std::array<std::deque<Go>, 3> waiting;  // by turn
+
+        std::deque<Go>& usual() { return waiting[static_cast<std::size_t>(Turn::usual)]; }
     };
 
     void leave(const std::string& backend) {
@@ -83,17 +95,19 @@ private:
             std::lock_guard lock(mutex_);
             Line& line = lines_[backend];
             line.inside--;
-            auto& waiting = line.first.empty() ? line.usual : line.first;
-            if (line.inside >= line.limit || waiting.empty()) return;
-            next = std::move(waiting.front());
-            waiting.pop_front();
+            auto waiting = std::find_if(line.waiting.begin(), line.waiting.end(), [](const auto& w) { return !w.empty(); });
+            if (line.inside >= line.limit || waiting == line.waiting.end()) return;
+            next = std::move(waiting->front());
+            waiting->pop_front();
+            if (&*waiting != &line.usual()) urgent_--;
             line.inside++;
         }
         next(Ticket(this, backend));
     }
 
-    mutable std::mutex mutex_;  // guards lines_; never held while `go` runs
+    mutable std::mutex mutex_;  // guards what follows; never held while `go` runs
     std::map<std::string, Line> lines_;
+    std::size_t urgent_ = 0;
 };
 
 }  // namespace larder::daemon

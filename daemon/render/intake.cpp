@@ -14,8 +14,13 @@ constexpr auto heartbeat_lifetime = 1500ms;
 constexpr auto away_pause = 200ms;
 }  // namespace
 
-Intake::Intake(const LiveSettings& settings, Queue& queue, Regenerator& regenerator)
-    : settings_(settings), queue_(queue), regenerator_(regenerator) {}
+Intake::Intake(const LiveSettings& settings, Queue& queue, const Gate& gate, Regenerator& regenerator)
+    : settings_(settings), queue_(queue), gate_(gate), regenerator_(regenerator) {}
+
+// How many jobs may be in hand. Urgent ones that wait for a slow backend don't keep others from being taken.
+std::size_t Intake::most_in_hand() const {
+    return static_cast<std::size_t>(settings_.get()->render.concurrency) + gate_.urgent();
+}
 
 void Intake::start() {
     keep();  // from here on an enqueue finds somebody to take jobs
@@ -32,11 +37,9 @@ void Intake::claim_loop() {
     for (;;) {
         {
             std::unique_lock lock(mutex_);
-            auto room = [this] {
-                return held_.size() < static_cast<std::size_t>(settings_.get()->render.concurrency);
-            };
-            // The bound is for a reload that raises the concurrency.
-            changed_.wait_for(lock, 1s, [&] { return draining_ || room(); });
+            auto room = [this] { return held_.size() < most_in_hand(); };
+            // The bound is for what comes without a notice: a reload that raises the concurrency, an urgent job that waits.
+            changed_.wait_for(lock, 50ms, [&] { return draining_ || room(); });
             if (draining_) return;
             if (!room()) continue;
         }
@@ -51,8 +54,8 @@ void Intake::claim_loop() {
 
 void Intake::claim_some() {
     auto settings = settings_.get();
-    std::size_t room = static_cast<std::size_t>(settings->render.concurrency) -
-                       std::min(in_hand(), static_cast<std::size_t>(settings->render.concurrency));
+    std::size_t most = most_in_hand();
+    std::size_t room = most - std::min(in_hand(), most);
     std::vector<Claim> claims = queue_.claim(std::min(room, claim_batch));
     for (Claim& claim : claims) start(std::move(claim));
     if (claims.empty()) queue_.wait(settings->queue.poll);

@@ -10,6 +10,7 @@
 
 #include "daemon/live_settings.hpp"
 #include "daemon/queue/queue.hpp"
+#include "daemon/render/gate.hpp"
 #include "daemon/render/regenerator.hpp"
 #include "daemon/ticker.hpp"
 
@@ -17,7 +18,7 @@ namespace larder::daemon {
 
 class Intake {
 public:
-    Intake(const LiveSettings& settings, Queue& queue, Regenerator& regenerator);
+    Intake(const LiveSettings& settings, Queue& queue, const Gate& gate, Regenerator& regenerator);
     ~Intake();  // waits until no job is in hand
 
     // Announces itself and begins to claim.
@@ -46,6 +47,7 @@ private:
         const std::pair<std::string, std::string> lease_;
     };
 
+    std::size_t most_in_hand() const;
     void claim_loop();
     void claim_some();
     void start(Claim claim);
@@ -54,6 +56,7 @@ private:
 
     const LiveSettings& settings_;
     Queue& queue_;
+    const Gate& gate_;
     Regenerator& regenerator_;
 
     mutable std::mutex mutex_;  // guards what follows

@@ -183,7 +183,9 @@ void Regenerator::enter_gate(const Shared& render) {
         render->place = std::move(place);
         parts_.workers.post([this, render] { guarded(render, &Regenerator::call); });
     };
-    auto turn = render->claim.first ? Gate::Turn::first : Gate::Turn::usual;
+    auto turn = render->claim.overdue >= -visited_delay      ? Gate::Turn::visited
+                : render->claim.overdue >= -few_purged_delay ? Gate::Turn::few
+                                                             : Gate::Turn::usual;
     if (parts_.gate.enter(render->backend->name, limit, turn, go)) return;
     postpone(render, busy_delay + std::chrono::milliseconds(static_cast<int>(random_fraction() * 200)),
              "the backend is busy");

@@ -33,7 +33,7 @@ TEST(so_many_go_in_as_many_wait_and_the_rest_is_turned_away) {
     assert_text_equal(load(gate), "0 inside, 0 waiting");
 }
 
-TEST(those_for_somebody_who_waits_go_first_however_long_the_other_line_is) {
+TEST(urgent_ones_go_first_however_long_the_other_line_is) {
     Gate gate;
     std::vector<Gate::Ticket> inside;
     std::string order;
@@ -45,10 +45,12 @@ TEST(those_for_somebody_who_waits_go_first_however_long_the_other_line_is) {
     };
     for (char name : {'a', 'b'}) assert_true(gate.enter("site", 1, Gate::Turn::usual, go(name)));
     assert_false(gate.enter("site", 1, Gate::Turn::usual, go('c')));
-    assert_true(gate.enter("site", 1, Gate::Turn::first, go('d')));
-    assert_false(gate.enter("site", 1, Gate::Turn::first, go('e')));
+    for (char name : {'d', 'e'}) assert_true(gate.enter("site", 1, Gate::Turn::few, go(name)));
+    assert_true(gate.enter("site", 1, Gate::Turn::visited, go('f')));
+    assert_int_equal(gate.urgent(), 3);
     for (std::size_t i = 0; i < inside.size(); i++) inside[i] = {};
-    assert_text_equal(order, "adb");
+    assert_text_equal(order, "afdeb");
+    assert_int_equal(gate.urgent(), 0);
 }
 
 TEST(a_ticket_that_moves_is_one_place) {

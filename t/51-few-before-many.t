@@ -1,0 +1,38 @@
+# A purge of many pages holds up neither a page that somebody visits nor a purge of one.
+use Larder::Test;
+use Larder::Test::Daemon;
+
+my $pages   = 300;
+my $t       = Larder::Test->new;
+my $backend = $t->backend;
+my $redis   = $t->redis;
+my @headers = (headers => [['Cache-Control', 'max-age=600, stale-while-revalidate=600'], ['Surrogate-Key', 'all']]);
+$backend->set('/*' => {@headers});
+my $nginx = $t->nginx(<<'CONF');
+    larder_zone 8m; larder_store main redis://@redis@ timeout=5s; larder_daemon redis://@redis@;
+    server { listen @nginx@; server_name example.com; location / { larder main; proxy_pass http://@backend@; proxy_set_header Host $host; } }
+CONF
+my $d = Larder::Test::Daemon->start($t, backend => 'concurrency = 1');
+$d->ask('warm', map { $d->url($_) } map { "/$_" } 1 .. $pages);
+$d->await_jobs(stored => $pages);
+my @as = (headers => [Host => 'example.com']);
+$t->await(sub { $nginx->get('/visited', @as)->larder eq 'HIT' });
+$t->await(sub { $nginx->get('/alone', @as)->larder eq 'HIT' });
+
+my $before = $backend->log;
+$backend->set('/*' => {@headers, hold => 1});
+$d->ask('purge', '--tag', 'all');
+ok $t->await(sub { $d->status->{queue}{queued} > $pages - 100 }, 'queue', 30), 'a purge of many pages waits for its renders';
+ok $t->await(sub { $nginx->get('/visited', @as)->larder eq 'STALE' }), 'somebody visits one of them';
+$d->ask('purge', '--url', $d->url('/alone'));
+ok $t->await(sub { $redis->cli('LLEN', 'larder:{purge}pending') == 0 }, 'walk'), 'one page is purged once more';
+$backend->set('/*' => {@headers});
+$backend->release;
+ok $t->await(sub { $backend->log >= $before + $pages + 2 }, 'renders', 60), 'all are rendered';
+my @order = map { $_->{path} } $backend->log;
+splice @order, 0, $before;
+my ($visited, $alone) = map { my $path = $_; (grep { $order[$_] eq $path } 0 .. $#order)[0] } '/visited', '/alone';
+# What larderd has in hand, and the first pages of the purge, may go before.
+cmp_ok $visited, '<', 40, 'the visited page is among the first';
+cmp_ok $alone, '<', 120, 'and so is the one that was purged alone';
+done_testing;
