@@ -40,7 +40,7 @@ $t->nginx(<<'CONF', workers => 2);
         location /return   { return 200 "returned <esi:include src='/a'/>"; }
         location /internal { internal; return 200 "internal"; }
         location /denied   { deny all; proxy_pass http://site; }
-        location /honest   { larder off; proxy_read_timeout 30s; proxy_pass http://site; }
+        location /honest   { larder off; proxy_read_timeout 30s; proxy_pass http://@site@; }
         location @sorry    { return 200 "sorry"; }
         location @named    { proxy_pass http://site; }
     }
