@@ -52,7 +52,8 @@ is $ask->('/flood', 'X-A' => 2)->[1], 'HIT', '... and those that are kept stay';
 like $t->get('/flood', headers => ['X-A' => 99])->header('Cache-Status'), qr/detail=vary-limit/, '... which says why';
 
 $backend->set('/refuse' => {@vary}, '/star' => {@vary, headers => [['Vary', '*']]}, '/auth' => {@vary, headers => [['Vary', 'Authorization']]});
-is_deeply [map { $ask->($_)->[1] } '/refuse', '/refuse', '/star', '/star', '/auth', '/auth'], [('PASS') x 6], 'refused: where told so, *, and what must not be in a key';
+is_deeply [map { $ask->($_)->[1] } '/refuse', '/refuse', '/star', '/star', '/auth', '/auth'], ['MISS', 'HIT', ('PASS') x 4], 'refused: *, and what must not be in a key';
+is_deeply $ask->('/refuse', 'X-A' => 1), ['for 1/', 'PASS'], '... and, where told so, who sends such a header';
 
 $backend->set('/esi' => {body => 'page <esi:include src="/esi/part"/>'}, '/esi/part' => {@vary});
 $ask->('/esi', 'X-A' => 1) for 1 .. 3;

@@ -18,7 +18,7 @@ void write_policy(ByteWriter& out, const Policy& policy) {
     out.integer(policy.keep_s);
     out.integer(policy.heuristic_percent);
     out.integer(policy.heuristic_max_s);
-    out.integer(static_cast<std::uint8_t>(policy.vary_keyed));
+    out.integer(static_cast<std::uint8_t>(policy.keep_nonces));
     out.integer(static_cast<std::uint8_t>(policy.strip_cookies.size()));
     for (const std::string& name : policy.strip_cookies) out.text16(name);
     out.integer(static_cast<std::uint8_t>(policy.targeted.size()));
@@ -46,7 +46,7 @@ std::optional<Policy> read_policy(ByteReader& in) {
     policy.keep_s = in.integer<std::uint32_t>();
     policy.heuristic_percent = in.integer<std::uint8_t>();
     policy.heuristic_max_s = in.integer<std::uint32_t>();
-    auto vary_keyed = in.integer<std::uint8_t>();
+    auto keep_nonces = in.integer<std::uint8_t>();
     auto names = in.integer<std::uint8_t>();
     if (names > max_strip_cookies || policy.heuristic_percent > 100) return std::nullopt;
     for (unsigned i = 0; i < names && in.ok(); i++) policy.strip_cookies.emplace_back(in.text16());
@@ -58,10 +58,13 @@ std::optional<Policy> read_policy(ByteReader& in) {
     policy.max_body = in.integer<std::uint32_t>();
     policy.esi_max_includes = in.integer<std::uint16_t>();
     policy.esi_max_depth = in.integer<std::uint8_t>();
-    if (!in.ok() || overrides > 1 || never_stale > 1 || vary_keyed > 1 || esi > 2) return std::nullopt;
+    policy.failures.to_anybody = read_statuses(in);
+    policy.failures.to_render = read_statuses(in);
+    if (!in.ok() || overrides > 1 || never_stale > 1 || keep_nonces > 1 || esi > 2)
+        return std::nullopt;
     policy.valid_overrides = overrides == 1;
     policy.never_stale = never_stale == 1;
-    policy.vary_keyed = vary_keyed == 1;
+    policy.keep_nonces = keep_nonces == 1;
     policy.esi = static_cast<EsiMode>(esi);
     return policy;
 }

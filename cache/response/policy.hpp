@@ -42,7 +42,7 @@ struct Policy {
     std::uint8_t heuristic_percent =
         0;  // of the time since Last-Modified, where nothing else says how long (RFC 9111 4.2.2)
     std::uint32_t heuristic_max_s = 86400;
-    bool vary_keyed = false;  // an answer may vary on headers that no directive names: they go into its key
+    bool keep_nonces = false;  // pages whose Content-Security-Policy has a nonce are kept all the same
     std::vector<std::string>
         strip_cookies;  // Set-Cookie of these names is removed from what is stored; "*": of all
     std::vector<std::string> targeted = {

@@ -56,7 +56,8 @@ struct Steering {
     std::string_view date;               // ... as it came
     std::string_view accel_expires;      // X-Accel-Expires, if it says something
     bool has_expires = false;
-    bool set_cookie = false, content_range = false, content_length = false, unbuffered = false;
+    bool set_cookie = false, content_range = false, content_length = false, unbuffered = false,
+         nonce = false;
     std::optional<bool> everybody;  // what all lines of Larder-Audience say
     std::string_view coding;  // empty: none
     std::vector<std::string_view> vary, connection, tags;
@@ -145,6 +146,8 @@ Steering gather(const Policy& policy, const Answer& answer) {
             each_list_element(field.value, [&s](std::string_view name) { s.connection.push_back(name); });
         } else if (is(audience_field)) {
             s.everybody = s.everybody.value_or(true) && equals_ignore_case(trim_ows(field.value), "everybody");
+        } else if (is("Content-Security-Policy") || is("Content-Security-Policy-Report-Only")) {
+            s.nonce = s.nonce || contains_ignore_case(field.value, "'nonce-");
         } else if (is("Surrogate-Key")) {
             add_tags(field.value, " \t", s.tags);
         } else if (is("xkey")) {  // as vmod_xkey reads it
@@ -321,12 +324,20 @@ std::vector<std::string> unheld(const Answer& answer, const Steering& s) {
     return names;
 }
 
-const char* vary_refusal(const Policy& policy, const Answer& answer, const Steering& s) {
+bool is_field_name(std::string_view name) {  // a token, RFC 9110 section 5.1
+    constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
+    return !name.empty() && std::all_of(name.begin(), name.end(), [marks](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               marks.find(c) != std::string_view::npos;
+    });
+}
+
+const char* vary_refusal(const Answer& answer, const Steering& s) {
     if (std::find(s.vary.begin(), s.vary.end(), "*") != s.vary.end()) return "vary-star";
     std::vector<std::string> names = unheld(answer, s);
-    bool keyable = policy.vary_keyed && names.size() <= max_entry_vary &&
-                   std::all_of(names.begin(), names.end(), may_be_keyed);
-    return names.empty() || keyable ? nullptr : "vary";
+    auto keyable = [](const std::string& name) { return is_field_name(name) && may_be_keyed(name); };
+    bool good = names.size() <= max_entry_vary && std::all_of(names.begin(), names.end(), keyable);
+    return good ? nullptr : "vary";
 }
 
 bool is_same_coding(std::string_view a, std::string_view b) {
@@ -348,6 +359,7 @@ const char* refusal(const Policy& policy, const Answer& answer, const Steering& 
     // One that says itself how long it may be kept is meant to be kept, and has an end.
     if (may_be_stream(s) && !f.by_answer) return "stream";
     if (s.set_cookie) return "set-cookie";
+    if (s.nonce && !policy.keep_nonces) return "csp-nonce";
     if (f.directives.no_store && !(f.directives.must_understand && is_understood(answer.status)))
         return "no-store";
     if (f.directives.is_private && !answer.personal) return "private";
@@ -355,7 +367,7 @@ const char* refusal(const Policy& policy, const Answer& answer, const Steering& 
     if (f.directives.no_cache && !can_validate) return "no-cache";
     const CacheDirectives& d = f.directives;
     if (answer.authorized && !d.is_public && !d.s_maxage && !d.must_revalidate) return "authorization";
-    if (const char* refused = vary_refusal(policy, answer, s)) return refused;
+    if (const char* refused = vary_refusal(answer, s)) return refused;
     if (!s.coding.empty() && !may_decode(answer, s) && !is_same_coding(s.coding, answer.accepts))
         return "content-encoding";
     if (!f.known) return "no-lifetime";
@@ -452,6 +464,7 @@ Storability storability(const Policy& policy, const Answer& answer) {
         if (says_it) result.steering.push_back(field);
     }
     Freshness f = freshness(policy, answer, s);
+    result.vary = unheld(answer, s);
     const char* refused = refusal(policy, answer, s, f);
     if (refused == nullptr) refused = excess(result.headers, s.tags);
     if (refused != nullptr) {
@@ -464,7 +477,6 @@ Storability storability(const Policy& policy, const Answer& answer) {
         return result;
     }
     result.store = true;
-    result.vary = unheld(answer, s);
     result.tags = std::move(s.tags);
     return result;
 }

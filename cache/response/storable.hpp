@@ -43,7 +43,8 @@ struct Storability {
     std::vector<NamedValue>
         headers;  // to store and to send: hop-by-hop, surrogate and Larder-* fields removed
     std::vector<std::string>
-        vary;  // lower-case names of request headers beyond the variant that it varies on, sorted
+        vary;  // lower-case names of request headers beyond the variant that it varies on, sorted. If it is stored, it
+               // answers requests that have none of them
     std::vector<NamedValue> steering;  // to store beside them: Surrogate-Control, targeted fields, Larder-Audience
     std::vector<std::string_view>
         tags;  // surrogate keys without duplicates; a page with too many is not stored, as a purge

@@ -33,8 +33,7 @@ constexpr auto busy_delay =
 constexpr std::chrono::milliseconds longest_outage_wait = 30s;
 constexpr std::chrono::milliseconds longest_retry_after = 1h;
 
-// How long the site asks us to leave it alone; 0 when it doesn't say. A date is read against the site's own Date, as clocks
-// differ.
+// How long the site asks us to leave it alone.
 std::chrono::milliseconds retry_after(const BackendAnswer& answer) {
     std::string_view text, date;
     for (const auto& [name, value] : answer.headers) {

@@ -152,6 +152,8 @@ struct LocConf {
     };
     Setting<Heuristic> heuristic;
     Setting<std::vector<std::string>> strip_cookies, targeted;
+    Setting<Failures> failures;       // of larder_error_status
+    Setting<bool> keep_nonces;        // of larder_csp_nonce
     Setting<PurgeMode> invalidate;    // what an unsafe request does to its URLs
     Setting<ngx_msec_t> lock;         // how long a miss waits for another's fill; 0: not at all
     Setting<bool> lock_store;         // ... and for one of another machine

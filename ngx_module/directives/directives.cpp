@@ -109,6 +109,8 @@ char* merge_loc(ngx_conf_t* cf, void* parent, void* child) {
         own.heuristic.merge(outer.heuristic, {});
         own.strip_cookies.merge(outer.strip_cookies, {});
         own.targeted.merge(outer.targeted, Policy().targeted);
+        own.failures.merge(outer.failures, Failures::usual());
+        own.keep_nonces.merge(outer.keep_nonces, false);
         own.invalidate.merge(outer.invalidate, PurgeMode::hard);
         own.lock.merge(outer.lock, 5000);
         own.lock_store.merge(outer.lock_store, true);
@@ -128,9 +130,10 @@ char* merge_loc(ngx_conf_t* cf, void* parent, void* child) {
         policy.keep_s = own.keep_s.value();
         policy.heuristic_percent = own.heuristic.value().percent;
         policy.heuristic_max_s = own.heuristic.value().max_s;
-        policy.vary_keyed = own.vary_most.value() != 0;
         policy.strip_cookies = own.strip_cookies.value();
         policy.targeted = own.targeted.value();
+        policy.failures = own.failures.value();
+        policy.keep_nonces = own.keep_nonces.value();
         policy.esi = own.esi.value().mode;
         policy.max_body = own.max_size.value();
         policy.esi_max_includes = own.esi.value().includes;
@@ -210,6 +213,8 @@ ngx_command_t directives[] = {
     at<set_heuristic>(everywhere, ngx_string("larder_heuristic"), NGX_CONF_TAKE12),
     at<set_strip_set_cookie>(everywhere, ngx_string("larder_strip_set_cookie"), NGX_CONF_1MORE),
     at<set_targeted>(everywhere, ngx_string("larder_targeted"), NGX_CONF_1MORE),
+    at<set_error_status>(everywhere, ngx_string("larder_error_status"), NGX_CONF_1MORE),
+    at<set_csp_nonce>(everywhere, ngx_string("larder_csp_nonce"), NGX_CONF_TAKE1),
     at<set_invalidate>(everywhere, ngx_string("larder_invalidate"), NGX_CONF_TAKE1),
     at<set_lock>(everywhere, ngx_string("larder_lock"), NGX_CONF_TAKE12),
     at<set_max_size>(everywhere, ngx_string("larder_max_size"), NGX_CONF_TAKE1),

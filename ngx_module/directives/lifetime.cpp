@@ -203,6 +203,38 @@ char* set_targeted(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     return NGX_CONF_OK;
 }
 
+char* set_error_status(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    auto* loc = static_cast<LocConf*>(conf);
+    if (loc->failures.own) return duplicate();
+    Failures failures;
+    for (std::string_view text : arguments(cf)) {
+        constexpr std::string_view of_render = "render=";
+        bool render = text.substr(0, of_render.size()) == of_render;
+        std::string_view code = render ? text.substr(of_render.size()) : text;
+        StatusSet& statuses = render ? failures.to_render : failures.to_anybody;
+        auto status = number(code, StatusSet::first, StatusSet::last);
+        if (status) {
+            statuses.add(static_cast<unsigned>(*status), static_cast<unsigned>(*status));
+        } else if (code == "5xx") {
+            statuses.add(500, 599);
+        } else {
+            return refuse(cf, "invalid status " + quoted(text) + ": 400 to 599 or 5xx, also with render= before it");
+        }
+    }
+    loc->failures.own = failures;
+    return NGX_CONF_OK;
+}
+
+char* set_csp_nonce(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    auto* loc = static_cast<LocConf*>(conf);
+    if (loc->keep_nonces.own) return duplicate();
+    auto text = arguments(cf)[0];
+    if (text != "refuse" && text != "keep")
+        return refuse(cf, "invalid value " + quoted(text) + ": refuse or keep");
+    loc->keep_nonces.own = text == "keep";
+    return NGX_CONF_OK;
+}
+
 char* set_invalidate(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     auto* loc = static_cast<LocConf*>(conf);
     if (loc->invalidate.own) return duplicate();

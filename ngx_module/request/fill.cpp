@@ -514,28 +514,33 @@ ngx_int_t revalidate(ngx_http_request_t* r, Ctx* ctx) {
 }
 
 // The answer varies on headers that this client sent and the backend did not see. Notes that for those who come, and asks for
-// this client's own variant. False: it sent none of them, so the answer is its own.
-bool vary_again(ngx_http_request_t* r, Ctx* ctx) {
+// this client's own variant; or, where such variants are not kept, with all that it sent.
+ngx_int_t ask_with_varying_headers(ngx_http_request_t* r, Ctx* ctx) {
     constexpr std::int64_t day_ms = 86'400'000;  // as long as nothing else is known of the URL
+    const std::vector<std::string> names = ctx->fill->decision.vary;
     EntryParts marker;
     std::string variant(view(ctx->variant));
     Key own = ctx->key;
-    if (!extend_variant(r, ctx, ctx->fill->decision.vary)) return false;
+    bool is_keyed = ctx->conf->vary_most.value() != 0 && extend_variant(r, ctx, names);
     std::swap(own, ctx->key);
     marker.kind = EntryKind::marker;
     marker.variant = variant;
-    marker.vary = ctx->fill->decision.vary;
+    marker.vary = names;
     marker.tags = ctx->fill->decision.tags;
     marker.life = {now_ms(), day_ms, 0, 0, 0};
     if (ctx->entry.empty()) store(ctx, marker);
     end_fill_lock(ctx);
     std::swap(own, ctx->key);
-    zone().admit_variant(ctx->base, ctx->key, now_ms(), ctx->conf->vary_most.value());  // it counts
     ctx->drop_entry();
+    if (!is_keyed) {
+        ctx->detail = varies_detail(r, names);
+        return retry_in_full(r, ctx);
+    }
+    zone().admit_variant(ctx->base, ctx->key, now_ms(), ctx->conf->vary_most.value());  // it counts
     start_fill(r, ctx);
     auto claimed = zone().claim_fill(ctx->key, static_cast<unsigned>(ngx_worker), now_ms(), fill_lease_ms);
     ctx->fill->locked = claimed == near_cache::Fill::mine;
-    return true;
+    return ask_again(r);
 }
 
 // All of the body is here.
@@ -677,8 +682,9 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
                               ctx->servable();
         fill.for_store = fill.decision.store && !renews_nothing && ctx->no_store == nullptr &&
                          !any_true(r, ctx->conf->no_store.value());
-        if (fill.for_store && !fill.decision.vary.empty() && ctx->role != Role::refresh && vary_again(r, ctx))
-            return ask_again(r);
+        if (fill.for_store && ctx->role != Role::refresh && can_ask_again(r) &&
+            sends_one_of(r, ctx, fill.decision.vary))
+            return ask_with_varying_headers(r, ctx);
         if (fill.for_store) strip_cookies(r, ctx->policy());
         learn_from_reduced(ctx);
         fill.purged = was_purged_meanwhile(ctx);
@@ -687,7 +693,8 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
             ctx->detail = ctx->no_store != nullptr ? ctx->no_store : "larder_no_store";
             end_fill_lock(ctx);
         } else if (!fill.for_store) {
-            ctx->detail = fill.decision.reason;
+            bool varies = std::string_view(fill.decision.reason) == "vary";
+            ctx->detail = varies ? varies_detail(r, fill.decision.vary) : fill.decision.reason;
             not_stored(r, ctx);
             bool in_full = too_large ? whole_request_matters(r, ctx) : could_differ(r, fill);
             if (in_full && fill.status < NGX_HTTP_INTERNAL_SERVER_ERROR) return retry_in_full(r, ctx);

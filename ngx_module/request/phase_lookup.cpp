@@ -225,12 +225,17 @@ ngx_int_t look(ngx_http_request_t* r, Ctx* ctx) {
     return decide(r, ctx);
 }
 
-// The entry at hand varies on headers beyond its variant: whose is it?
-bool is_anothers(ngx_http_request_t* r, Ctx* ctx) {
-    EntryView entry = EntryView::trusted(ctx->entry);
+// The names of the request headers that the entry at hand varies on beyond its variant.
+std::vector<std::string> varies_on(const Ctx* ctx) {
     std::vector<std::string> names;
-    entry.each_vary([&names](std::string_view name) { names.emplace_back(name); });
-    bool marker = entry.kind() == EntryKind::marker;
+    if (ctx->entry.empty() || EntryView::trusted(ctx->entry).head().vary_size == 0) return names;
+    EntryView::trusted(ctx->entry).each_vary([&names](std::string_view name) { names.emplace_back(name); });
+    return names;
+}
+
+// The entry at hand varies on headers beyond its variant: whose is it?
+bool is_anothers(ngx_http_request_t* r, Ctx* ctx, const std::vector<std::string>& names) {
+    bool marker = EntryView::trusted(ctx->entry).kind() == EntryKind::marker;
     if (extend_variant(r, ctx, names)) {
         ctx->drop_entry();
         ctx->asked_store = false;
@@ -251,8 +256,13 @@ void apply_wishes(ngx_http_request_t* r, Ctx* ctx) {
 }
 
 ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx) {
-    bool varies = !ctx->entry.empty() && EntryView::trusted(ctx->entry).head().vary_size != 0;
-    if (varies && is_anothers(r, ctx)) {
+    std::vector<std::string> names = varies_on(ctx);
+    if (ctx->conf->vary_most.value() == 0 && sends_one_of(r, ctx, names)) {  // variants of it are not kept
+        ctx->detail = varies_detail(r, names);
+        ctx->drop_entry();
+        return go_past(r, ctx, Status::pass);
+    }
+    if (!names.empty() && is_anothers(r, ctx, names)) {
         unclaim(ctx);
         return look(r, ctx);
     }

@@ -238,6 +238,10 @@ bool build_variant(ngx_http_request_t* r, Ctx* ctx);
 // Puts the reduced request in place of the client's, for the content handler to send on.
 void reduce_request(ngx_http_request_t* r, Ctx* ctx);
 void restore_request(ngx_http_request_t* r, Ctx* ctx);
+// Whether the request has one of these headers, beyond those of its variant.
+bool sends_one_of(ngx_http_request_t* r, const Ctx* ctx, const std::vector<std::string>& names);
+// For Cache-Status: "vary", and the names on which the answer varies.
+const char* varies_detail(ngx_http_request_t* r, const std::vector<std::string>& names);
 // If the request has one of the headers that the entry at hand varies on: makes the variant, and key, with them. False: it has
 // none, so that entry is its own.
 bool extend_variant(ngx_http_request_t* r, Ctx* ctx, const std::vector<std::string>& names);

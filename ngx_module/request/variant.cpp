@@ -319,6 +319,33 @@ bool build_variant(ngx_http_request_t* r, Ctx* ctx) {
     return true;
 }
 
+bool sends_one_of(ngx_http_request_t* r, const Ctx* ctx, const std::vector<std::string>& names) {
+    if (names.empty()) return false;
+    const char* why;
+    auto variant = Variant::parse(view(ctx->variant), &why);
+    if (!variant) throw std::runtime_error(why);
+    return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+        bool held = std::any_of(variant->headers.begin(), variant->headers.end(),
+                                [&name](const NamedValue& header) { return header.name == name; });
+        return !held && find_header(r, name);
+    });
+}
+
+const char* varies_detail(ngx_http_request_t* r, const std::vector<std::string>& names) {
+    constexpr std::size_t most_bytes = 80;
+    std::string text = "vary";
+    for (const std::string& name : names) {
+        bool is_plain = std::all_of(name.begin(), name.end(),
+                                    [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_'; });
+        if (!is_plain || text.size() + name.size() > most_bytes) break;
+        text.append(text == "vary" ? ":" : "/").append(name);
+    }
+    text.push_back('\0');
+    ngx_str_t copied = copy(r->pool, text);
+    if (copied.data == nullptr) throw std::bad_alloc();
+    return reinterpret_cast<const char*>(copied.data);
+}
+
 bool extend_variant(ngx_http_request_t* r, Ctx* ctx, const std::vector<std::string>& names) {
     const char* why;
     auto variant = Variant::parse(view(ctx->variant), &why);

@@ -31,7 +31,10 @@ static Policy unusual() {
     p.keep_s = 3;
     p.heuristic_percent = 10;
     p.heuristic_max_s = 4;
-    p.vary_keyed = true;
+    p.keep_nonces = true;
+    p.failures = {};
+    p.failures.to_anybody.add(400, 418);
+    p.failures.to_render.add(599, 599);
     p.strip_cookies = {"a", "*"};
     p.targeted = {"Mine-Cache-Control", "CDN-Cache-Control"};
     p.esi = EsiMode::automatic;
@@ -79,7 +82,7 @@ TEST(yes_and_no_and_modes_have_one_form) {
     struct {
         std::size_t at;
         char value;
-    } rows[] = {{1, 2}, {2, 2}, {15, 101}, {20, 2}, {22, 3}};  // overrides, never_stale, heuristic_percent, vary_keyed, esi
+    } rows[] = {{1, 2}, {2, 2}, {15, 101}, {20, 2}, {22, 3}};  // overrides, never_stale, heuristic_percent, keep_nonces, esi
     for (const auto& row : rows) {
         std::string other = bytes;
         assert_true(static_cast<unsigned char>(other[row.at]) <= 2);

@@ -233,9 +233,9 @@ TEST(a_persons_own_page_may_be_private) {
 TEST(what_it_varies_on_is_listed_where_it_may_be_keyed) {
     auto listed = [](std::string_view vary) {
         Case c = sent({{"Cache-Control", "max-age=60"}, {"Vary", vary}});
-        c.policy.vary_keyed = true;
         Storability s = c.judge();
-        std::string names = s.store ? "" : s.reason;
+        if (!s.store) return std::string(s.reason);
+        std::string names;
         for (const std::string& name : s.vary) names += name + " ";
         return names;
     };
@@ -362,6 +362,31 @@ TEST(a_page_that_is_not_to_be_buffered_is_no_page_of_fragments_unless_it_says_so
     assert_true(c.judge().esi);
 }
 
+TEST(a_page_whose_policy_has_a_nonce_is_one_visitors) {
+    for (std::string_view name : {"Content-Security-Policy", "content-security-policy-report-only"}) {
+        assert_text_equal(refusal_with({{name, "script-src 'self' 'nonce-abc'; img-src *"}}), "csp-nonce");
+        assert_text_equal(refusal_with({{name, "default-src 'none', script-src 'NONCE-abc'"}}), "csp-nonce");
+        assert_text_equal(refusal_with({{name, "script-src 'self' https://x/nonce-abc"}}), "stored");
+    }
+    Case c = sent({{"Cache-Control", "max-age=60"}, {"Content-Security-Policy", "script-src 'nonce-abc'"}});
+    c.policy.keep_nonces = true;
+    assert_text_equal(refusal(c), "stored");
+}
+
+TEST(a_failure_that_is_kept_is_never_served_stale) {
+    for (unsigned status : {403, 429, 500, 502, 503, 599}) {
+        Case c = sent({{"Cache-Control", "max-age=5, stale-while-revalidate=60, stale-if-error=60"}}, status);
+        c.policy.keep_s = 60;
+        Lifetime life = c.judge().life;
+        assert_true(c.judge().store);
+        assert_int_equal(life.dead_at_ms() - life.base_ms, 5000);
+    }
+    assert_int_equal(sent({{"Cache-Control", "max-age=5"}}, 404).judge().life.error_ms, 300'000);
+    Case other = sent({{"Cache-Control", "max-age=5"}}, 404);
+    other.policy.failures.to_anybody.add(404, 404);
+    assert_int_equal(other.judge().life.error_ms, 0);
+}
+
 TEST(stale_windows) {
     struct {
         std::string_view value;
@@ -479,12 +504,15 @@ TEST(vary) {
         assert_text_equal(varying(value), "stored");
     for (std::string_view value : {"*", " * ", "Cookie, *", "*,*", "\t*\t"})
         assert_text_equal(varying(value), "vary-star");
-    for (std::string_view value : {"User-Agent", "Cookie, Origin", "x-kept2", "\"*", "x-kept x", "Cookie;x"})
-        assert_text_equal(varying(value), "vary");
+    // It answers requests that have none of these.
+    for (std::string_view value : {"User-Agent", "Cookie, Origin", "x-kept2"})
+        assert_text_equal(varying(value), "stored");
+    for (std::string_view value : {"\"*", "x-kept x", "Cookie;x"}) assert_text_equal(varying(value), "vary");
     assert_text_equal(refusal_with({{"Vary", "Cookie"}, {"vary", "*"}}), "vary-star");
     Case without = sent({{"Cache-Control", "max-age=60"}, {"Vary", "x-kept"}});
     without.answer.variant_holds = nullptr;
-    assert_text_equal(refusal(without), "vary");
+    assert_text_equal(refusal(without), "stored");
+    assert_text_equal(without.judge().vary[0], "x-kept");
 }
 
 TEST(a_coded_body_is_refused) {
@@ -651,7 +679,7 @@ TEST(cve_2026_8404_cache_control_is_matched_in_any_case) {
 TEST(cve_2026_48587_white_space_around_vary_values_hides_nothing) {
     for (std::string_view value :
          {" User-Agent", "Cookie ,\tUser-Agent\t", "Cookie,User-Agent ", " * ", "Cookie,\t*"})
-        assert_false(sent({{"Cache-Control", "max-age=60"}, {"Vary", value}}).judge().store);
+        assert_false(sent({{"Cache-Control", "max-age=60"}, {"Vary", value}}).judge().vary.empty());
     assert_text_equal(refusal_with({{"Vary", "\tX-Kept , Cookie\t"}}), "stored");
 }
 
