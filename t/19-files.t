@@ -8,6 +8,8 @@ my $large   = 'x' x (8 << 20);
 $t->file('www/a/small.txt', $small);
 $t->file('www/a/large.bin', $large);
 $t->file('www/a/empty.txt', '');
+$t->file('www/a/style.css', 'as it is');
+$t->file('www/a/style.css.gz', 'compressed before');
 $t->file('www/a/index.html', 'the index');
 $t->file('www/secret/small.txt', 'a secret');
 chmod 0644, glob $t->dir . '/www/a/*';
@@ -23,6 +25,7 @@ $t->nginx(<<'CONF');
         location /a/ { }
         location /send/ { alias @dir@/www/a/; sendfile on; output_buffers 1 4k; open_file_cache max=10; }
         location /aio/ { alias @dir@/www/a/; sendfile on; aio threads; directio 512k; }
+        location /zipped/ { larder_encoding gzip; gzip_static on; alias @dir@/www/a/; }
         location /try/ { try_files $uri /a/small.txt; }
         location /list/ { alias @dir@/www/; autoindex on; }
         location /site/ { proxy_pass http://@backend@; }
@@ -66,5 +69,11 @@ $backend->set('/site/may' => {headers => [['X-Accel-Redirect', '/hidden/small.tx
 is $t->get('/site/may')->body, 'a secret', 'a file for one visitor';
 $backend->set('/site/may' => {status => 403, body => 'no'});
 is $t->get('/site/may')->body, 'no', '... is kept for nobody' or diag $t->get('/site/may')->header('Cache-Status');
+
+for my $expected ('MISS', 'HIT') {
+    my $zipped = $t->get('/zipped/style.css', headers => ['Accept-Encoding' => 'gzip']);
+    is_deeply [$zipped->body, $zipped->header('Content-Encoding'), $zipped->larder], ['compressed before', 'gzip', $expected], "gzip_static finds its file: $expected";
+    is_deeply [map { $_->body, $_->larder } $t->get('/zipped/style.css')], ['as it is', $expected], '... for those who take it';
+}
 
 done_testing;

@@ -49,7 +49,7 @@ std::string_view RequestEnvironment::path() {
 }
 
 std::string_view RequestEnvironment::scheme() {
-    return request_scheme(request_);
+    return visitor_scheme(request_);
 }
 
 std::optional<std::string_view> RequestEnvironment::remote_address() {

@@ -4,6 +4,7 @@
 #include "cache/csrf.hpp"
 #include "cache/request/cookies.hpp"
 #include "ngx_module/request/headers.hpp"
+#include "ngx_module/request/target.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {
@@ -25,7 +26,7 @@ std::string set_cookie_value(ngx_http_request_t* r, const LocConf::Csrf& conf, c
     if (conf.age_s != 0) text += "; Max-Age=" + std::to_string(conf.age_s);
     text += "; Path=" + conf.path + "; SameSite=" + conf.same_site;
     bool secure = conf.secure == CookieSecure::on ||
-                  (conf.secure == CookieSecure::automatic && request_scheme(r) == "https");
+                  (conf.secure == CookieSecure::automatic && visitor_scheme(r) == "https");
     return secure ? text + "; Secure" : text;
 }
 

@@ -18,10 +18,6 @@ inline bool is_https(const ngx_http_request_t* r) {
 #endif
 }
 
-inline std::string_view request_scheme(const ngx_http_request_t* r) {
-    return is_https(r) ? "https" : "http";
-}
-
 // f(element) returns whether to go on.
 template <typename F>
 void each_request_header(const ngx_http_headers_in_t& headers, F&& f) {

@@ -112,7 +112,7 @@ Refresh describe(ngx_http_request_t* r, Ctx* ctx) {
     refresh.request = resembling(r);
     // Rewrites happen again, so they must get what the client sent.
     refresh.request.target = r == r->main ? std::string(view(r->unparsed_uri)) : variant->target();
-    refresh.request.https = variant->scheme == "https";
+    refresh.request.https = is_https(r);  // as $scheme was for the visitor
     refresh.cookies = backend_cookies(r, ctx);
     refresh.personal = ctx->personal;
     refresh.near_only = ctx->near_only;

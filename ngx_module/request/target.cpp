@@ -1,5 +1,6 @@
 #include "ngx_module/request/target.hpp"
 
+#include "cache/response/fields.hpp"
 #include "ngx_module/request/headers.hpp"
 #include "ngx_module/request/request.hpp"
 #include "ngx_module/text.hpp"
@@ -48,8 +49,20 @@ bool leads_there(ngx_http_request_t* r, std::string_view path) {
 
 }  // namespace
 
+std::string_view visitor_scheme(const ngx_http_request_t* r) {
+    std::string_view told;
+    each_request_header(r->headers_in, [&told](const ngx_table_elt_t& header) {
+        if (!equals(header.key, "x-forwarded-proto")) return true;
+        told = trim_ows(view(header.value).substr(0, view(header.value).find(',')));
+        return false;
+    });
+    if (equals_ignore_case(told, "https")) return "https";
+    if (equals_ignore_case(told, "http")) return "http";
+    return is_https(r) ? "https" : "http";
+}
+
 std::string_view request_authority(ngx_http_request_t* r, std::string& storage) {
-    std::string_view authority = normalise_authority(sent_authority(r), request_scheme(r), storage);
+    std::string_view authority = normalise_authority(sent_authority(r), visitor_scheme(r), storage);
     return authority.empty() ? "_" : authority;
 }
 
@@ -92,7 +105,7 @@ Url request_url(ngx_http_request_t* r) {
     std::string storage, target_storage;
     Target target = split_target(sent_target(r, target_storage));
     Url url;
-    url.scheme = request_scheme(r);
+    url.scheme = visitor_scheme(r);
     url.authority = request_authority(r, storage);
     url.path = normalise_path(target.path, storage);
     url.query = normalise_escapes(target.query, storage);

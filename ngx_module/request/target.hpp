@@ -11,6 +11,10 @@
 
 namespace larder::ngx {
 
+// The scheme that the visitor used: as a balancer in front that ends TLS says (X-Forwarded-Proto), else as nginx sees it. Without
+// Larder the site would get that field as it came; here it is in the key, so that a client who lies has pages of its own.
+std::string_view visitor_scheme(const ngx_http_request_t* r);
+
 // The authority of the request, normalised; "_" where there is none. It may be in `storage`.
 std::string_view request_authority(ngx_http_request_t* r, std::string& storage);
 

@@ -178,6 +178,15 @@ void recompute_variables(ngx_http_request_t* r) {
     for (ngx_uint_t i : computed) r->variables[i].valid = r->variables[i].not_found = 0;
 }
 
+// Whether gzip is accepted is another question for the reduced request than for the client's.
+void forget_gzip(ngx_http_request_t* r) {
+#if (NGX_HTTP_GZIP)
+    r->gzip_tested = 0;
+#else
+    (void)r;
+#endif
+}
+
 // What the client sent about itself that a backend might look at, and that is neither in the variant nor in `cookies`.
 Withheld withheld_from(ngx_http_request_t* r, const Variant& variant, const std::string& cookies) {
     static constexpr std::string_view plain[] = {
@@ -193,7 +202,8 @@ Withheld withheld_from(ngx_http_request_t* r, const Variant& variant, const std:
                                 [&](const NamedValue& kept) { return kept.name == name; });
         // To take anything is what a request without Accept says as well (RFC 9110 section 12.5.1).
         bool says_nothing = std::find(std::begin(plain), std::end(plain), name) != std::end(plain) ||
-                            (name == "accept" && view(header.value) == "*/*");
+                            (name == "accept" && view(header.value) == "*/*") ||
+                            (name == "x-forwarded-proto" && view(header.value) == variant.scheme);
         if (held || says_nothing || (name == "cookie" && cookies == view(header.value))) return true;
         withheld = name == "user-agent" ? Withheld::user_agent : Withheld::more;
         return withheld != Withheld::more;
@@ -302,7 +312,7 @@ bool build_variant(ngx_http_request_t* r, Ctx* ctx) {
     Target target = split_target(sent_target(r, target_storage));
     std::string_view path = normalise_path(target.path, path_storage);
     VariantWriter writer(variant_buffer, sizeof variant_buffer);
-    writer.start("GET", request_scheme(r), request_authority(r, host_storage), path,
+    writer.start("GET", visitor_scheme(r), request_authority(r, host_storage), path,
                  normalise_query(conf.query.value(), target.query, query_storage),
                  led_to(r, path, conf.query.value(), led_storage), srv_conf(r)->site[is_https(r)]);
     write_cookies(writer, cookies);
@@ -403,9 +413,15 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
         *static_cast<ngx_table_elt_t**>(ngx_array_push(&reduced.cookies)) = cookie;
 #endif
     }
-    for (const NamedValue& header : variant->headers)
-        push_header(r, &reduced.headers, header.name, header.value);
-    push_header(r, &reduced.headers, "X-Forwarded-Proto", variant->scheme);
+    bool has_scheme = false;
+    for (const NamedValue& header : variant->headers) {
+        ngx_table_elt_t* pushed = push_header(r, &reduced.headers, header.name, header.value);
+        has_scheme = has_scheme || header.name == "x-forwarded-proto";
+#if (NGX_HTTP_GZIP || NGX_HTTP_HEADERS)
+        if (header.name == "accept-encoding") reduced.accept_encoding = pushed;  // gzip_static looks here
+#endif
+    }
+    if (!has_scheme) push_header(r, &reduced.headers, "X-Forwarded-Proto", variant->scheme);
     if (ctx->policy().keep_s != 0 && !ctx->entry.empty()) {
         Condition condition = condition_of(EntryView::trusted(ctx->entry), ctx->purged);
         fill.conditional = !condition.empty();
@@ -444,6 +460,7 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
     if (moved.last == &reduced.headers.part) moved.last = &moved.part;
     r->args = args;
     r->unparsed_uri = target;
+    forget_gzip(r);
     recompute_variables(r);
     if (r != r->main) set_method(r);
 }
@@ -459,6 +476,7 @@ void restore_request(ngx_http_request_t* r, Ctx* ctx) {
     r->unparsed_uri = fill.client_unparsed_uri;
     // After an internal redirect the target is no longer what the client asked for.
     r->valid_unparsed_uri = fill.client_valid_unparsed_uri && !r->internal;
+    forget_gzip(r);
     recompute_variables(r);
 }
 
