@@ -165,6 +165,8 @@ public:
     // what others wait for). Returns the workers that wait for that, as a bit mask.
     std::uint64_t insert(const Key& key, unsigned domain, std::string_view prefix, std::string_view body, std::int64_t now_ms,
                          bool* stored = nullptr, bool ends_fill = true);
+    // Whether an entry of so many bytes may be inserted at all.
+    bool fits(std::size_t bytes) const { return bytes <= max_block_bytes(); }
     // Remembers for `for_ms` that answers for this key can't be stored. Ends a fill.
     std::uint64_t pass(const Key& key, std::int64_t now_ms, std::int64_t for_ms);
     // Drops the entry: the backend has taken its page back.

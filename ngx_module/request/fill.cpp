@@ -133,6 +133,7 @@ void note_place(ngx_http_request_t* r, Fill& fill) {
 void begin_fill(ngx_http_request_t* r, Ctx* ctx) {
     ctx->fill = std::make_unique<Fill>();
     ctx->fill->request_ms = now_ms();
+    ctx->stored = false;
     note_place(r, *ctx->fill);
 }
 
@@ -443,12 +444,13 @@ std::string store(Ctx* ctx, EntryParts& parts) {
     };
     fill.locked = false;
     if (ctx->uses_near()) {
-        wake_workers(zone().insert(ctx->key, where.domain(), prefix, parts.body, now_ms()));
-        put([] {});
+        wake_workers(zone().insert(ctx->key, where.domain(), prefix, parts.body, now_ms(), &ctx->stored));
+        ctx->stored = put([] {}) || ctx->stored;
     } else {  // the others look for it in the store, so once it is there
         zone().postpone_refresh(ctx->key, 0);
         auto end_fill = [key = ctx->key] { wake_workers(zone().abandon(key)); };
-        if (!put(end_fill)) end_fill();
+        ctx->stored = put(end_fill);
+        if (!ctx->stored) end_fill();
     }
     end_lease(ctx, ctx->key);
     count(near_cache::Counter::stored);

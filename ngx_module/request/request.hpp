@@ -137,6 +137,7 @@ struct Ctx {
     bool begun = false;            // all that the variant depends on is known
     bool asked_store = false;
     bool served = false;  // the answer comes from `entry`
+    bool stored = false;  // what the backend sent is in the near cache, or on its way to a store
     bool waited = false;
     bool suspended = false;
     std::optional<Key> claimed;  // we hold this key's fill lock, and no fill has begun

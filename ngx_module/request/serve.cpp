@@ -4,6 +4,7 @@
 #include "cache/response/fields.hpp"
 #include "cache/response/revalidate.hpp"
 #include "ngx_module/near/shared_zone.hpp"
+#include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/page/page.hpp"
 #include "ngx_module/page/page_header.hpp"
 #include "ngx_module/request/headers.hpp"
@@ -197,6 +198,17 @@ static const char* forward_reason(const Ctx* ctx) {
     return ctx->wants_newer ? "request" : "stale";
 }
 
+// Whether the answer is stored, as far as that is known when its header section leaves: all of it was seen, or its length says that
+// it may be. Of one without a length nothing is said.
+static bool is_stored(const Ctx* ctx) {
+    const Fill& fill = *ctx->fill;
+    constexpr std::size_t most_header_bytes = 64u << 10;
+    if (fill.complete) return ctx->stored;
+    bool in_store = ctx->conf->where.value().store != nullptr && !ctx->near_only;
+    return fill.expected >= 0 &&
+           (in_store || zone().fits(static_cast<std::size_t>(fill.expected) + most_header_bytes));
+}
+
 // RFC 9211.
 bool add_cache_status(ngx_http_request_t* r, Ctx* ctx) {
     if (r != r->main) return true;
@@ -226,7 +238,8 @@ bool add_cache_status(ngx_http_request_t* r, Ctx* ctx) {
                               ctx->detail != nullptr ? ctx->detail : "not-storable");
             break;
         case Status::revalidated:
-            at = ngx_slprintf(at, end, "larder; fwd=%s; fwd-status=304; stored", forward_reason(ctx));
+            at = ngx_slprintf(at, end, "larder; fwd=%s; fwd-status=304%s", forward_reason(ctx),
+                              ctx->stored ? "; stored" : "");
             break;
         case Status::error:
             at = ngx_slprintf(at, end, "larder; detail=%s", ctx->detail != nullptr ? ctx->detail : "error");
@@ -236,7 +249,7 @@ bool add_cache_status(ngx_http_request_t* r, Ctx* ctx) {
             if (fill != nullptr && fill->status != 0)
                 at = ngx_slprintf(at, end, "; fwd-status=%ui", static_cast<ngx_uint_t>(fill->status));
             if (fill != nullptr && fill->for_store)
-                at = ngx_slprintf(at, end, "; stored");
+                at = ngx_slprintf(at, end, "%s", is_stored(ctx) ? "; stored" : "");
             else if (ctx->detail != nullptr)
                 at = ngx_slprintf(at, end, "; detail=%s", ctx->detail);
             break;
