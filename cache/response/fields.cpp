@@ -322,6 +322,18 @@ bool contains_ignore_case(std::string_view text, std::string_view part) {
                        [](char x, char y) { return lower(x) == lower(y); }) != text.end();
 }
 
+std::int64_t retry_after_s(std::string_view value, std::string_view date, std::int64_t now_s) {
+    constexpr std::int64_t longest_s = 3600;
+    value = trim_ows(value);
+    std::int64_t seconds = 0;
+    if (auto said = parse_delta_seconds(value)) {
+        seconds = *said;
+    } else if (auto until = parse_http_date(value)) {
+        seconds = *until - parse_http_date(trim_ows(date)).value_or(now_s);
+    }
+    return std::clamp<std::int64_t>(seconds, 0, longest_s);
+}
+
 CacheDirective split_directive(std::string_view element) {
     auto equals = element.find('=');
     if (equals == std::string_view::npos) return {element, {}, false};

@@ -12,6 +12,10 @@ bool equals_ignore_case(std::string_view a, std::string_view b);
 bool contains_ignore_case(std::string_view text, std::string_view part);
 std::string_view trim_ows(std::string_view text);  // optional white space of RFC 9110 section 5.6.3
 
+// How many seconds a site asks to be left alone (Retry-After, RFC 9110 section 10.2.3); 0 when it doesn't say. A date is read against
+// the site's own Date, as clocks differ.
+std::int64_t retry_after_s(std::string_view value, std::string_view date, std::int64_t now_s);
+
 // Calls f(element) for each element of a comma-separated list (RFC 9110 section 5.6.1), quoted strings kept whole,
 // empty elements skipped. A quote that never ends quotes nothing: no element hides behind it.
 template <typename F>

@@ -5,6 +5,29 @@
 
 namespace larder {
 
+namespace {
+
+void write_statuses(ByteWriter& out, const StatusSet& statuses) {
+    for (unsigned status = StatusSet::first; status <= StatusSet::last; status += 8) {
+        std::uint8_t bits = 0;
+        for (unsigned i = 0; i < 8; i++) bits = static_cast<std::uint8_t>(bits | (statuses.has(status + i) ? 1u << i : 0));
+        out.integer(bits);
+    }
+}
+
+StatusSet read_statuses(ByteReader& in) {
+    StatusSet statuses;
+    for (unsigned status = StatusSet::first; status <= StatusSet::last; status += 8) {
+        auto bits = in.integer<std::uint8_t>();
+        for (unsigned i = 0; i < 8; i++) {
+            if ((bits >> i & 1) != 0) statuses.add(status + i, status + i);
+        }
+    }
+    return statuses;
+}
+
+}  // namespace
+
 void write_policy(ByteWriter& out, const Policy& policy) {
     out.integer(static_cast<std::uint8_t>(policy.valid.size()));
     for (const ValidRule& rule : policy.valid) {
@@ -27,6 +50,8 @@ void write_policy(ByteWriter& out, const Policy& policy) {
     out.integer(policy.max_body);
     out.integer(policy.esi_max_includes);
     out.integer(policy.esi_max_depth);
+    write_statuses(out, policy.failures.to_anybody);
+    write_statuses(out, policy.failures.to_render);
 }
 
 std::optional<Policy> read_policy(ByteReader& in) {

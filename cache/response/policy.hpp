@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "cache/response/failure.hpp"
+
 namespace larder {
 
 class ByteWriter;
@@ -47,6 +49,7 @@ struct Policy {
         strip_cookies;  // Set-Cookie of these names is removed from what is stored; "*": of all
     std::vector<std::string> targeted = {
         "CDN-Cache-Control"};  // fields for us, the first that is there and valid counts (RFC 9213 section 2.2)
+    Failures failures = Failures::usual();
     EsiMode esi = EsiMode::off;
     std::uint32_t max_body = 1u << 20;  // bytes; a longer answer passes through unstored
     std::uint16_t esi_max_includes = 256;

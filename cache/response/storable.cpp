@@ -384,6 +384,8 @@ Lifetime lifetime(const Policy& policy, const Answer& answer, const Steering& s,
     if (f.from_receipt) life.fresh_ms = std::min(life.fresh_ms + answer.response_ms - life.base_ms, span_ms(longest_s));
     life.keep_ms = span_ms(keep_s(policy, answer, s));
     if (f.directives.no_cache) return life;
+    // A failure that is kept spares a site in trouble for a while. Past its time it is no better than to ask again.
+    if (policy.failures.has(answer.status, true)) return life;
     if (policy.never_stale || f.directives.must_revalidate || f.directives.proxy_revalidate) return life;
     // Expired from the start: not to be served without asking, unless the answer itself says so.
     std::int64_t usual_while_s = f.seconds > 0 ? policy.while_s : 0;

@@ -10,7 +10,6 @@
 #include "cache/job.hpp"
 #include "cache/request/key.hpp"
 #include "cache/response/decoder.hpp"
-#include "cache/response/failure.hpp"
 #include "cache/response/fields.hpp"
 #include "cache/response/revalidate.hpp"
 #include "cache/response/storable.hpp"
@@ -31,7 +30,6 @@ constexpr auto busy_delay =
     200ms;  // plus as much at random: how long a job waits for a backend whose line is full
 
 constexpr std::chrono::milliseconds longest_outage_wait = 30s;
-constexpr std::chrono::milliseconds longest_retry_after = 1h;
 
 // How long the site asks us to leave it alone.
 std::chrono::milliseconds retry_after(const BackendAnswer& answer) {
@@ -40,14 +38,7 @@ std::chrono::milliseconds retry_after(const BackendAnswer& answer) {
         if (equals_ignore_case(name, "Retry-After")) text = value;
         if (equals_ignore_case(name, "Date")) date = value;
     }
-    std::int64_t seconds = 0;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-    if (text.empty() || error != std::errc() || end != text.data() + text.size()) {
-        auto until = parse_http_date(text), now = parse_http_date(date);
-        seconds = until ? *until - now.value_or(answer.response_ms / 1000) : 0;
-    }
-    return std::clamp(std::chrono::milliseconds(std::clamp<std::int64_t>(seconds, 0, 86400) * 1000), 0ms,
-                      longest_retry_after);
+    return std::chrono::seconds(retry_after_s(text, date, answer.response_ms / 1000));
 }
 
 std::string encoded(const Policy& policy) {
@@ -230,9 +221,10 @@ void Regenerator::commit(const Shared& render) {
         return fail(render, got.error, got.unreachable ? Attempt::free : Attempt::counts);
     }
     parts_.metrics.render(render->backend->name, got.took_ms);
+    const Failures& failures = render->job.policy.failures;
     bool over_good_page =
-        !render->stored.empty() && !is_failure(EntryView::trusted(render->stored).head().status);
-    if (got.status >= 500 || (is_failure(got.status) && over_good_page)) {
+        !render->stored.empty() && !failures.has(EntryView::trusted(render->stored).head().status, true);
+    if (got.status >= 500 || (failures.has(got.status, true) && over_good_page)) {
         parts_.metrics.backend_error(render->backend->name);
         return fail(render, "status " + std::to_string(got.status), Attempt::counts, retry_after(got));
     }

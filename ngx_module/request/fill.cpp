@@ -199,14 +199,14 @@ bool whole_request_matters(const ngx_http_request_t* r, const Ctx* ctx) {
 // An answer that can't be kept taught something if it was, or may have been, asked for in vain.
 void learn_from_reduced(const Ctx* ctx) {
     const Fill& fill = *ctx->fill;
-    bool in_vain = fill.withheld != Withheld::nothing && fill.status < NGX_HTTP_INTERNAL_SERVER_ERROR;
+    bool in_vain = fill.withheld != Withheld::nothing && !fill.failed;
     if (ctx->kinds && (fill.decision.store || in_vain)) forecast().learn(*ctx->kinds, fill.decision.store);
 }
 
 void learn_from_full(const Ctx* ctx) {
     const Fill& fill = *ctx->fill;
     bool is_page = fill.status != NGX_HTTP_NOT_MODIFIED && fill.status != NGX_HTTP_PARTIAL_CONTENT &&
-                   fill.status < NGX_HTTP_INTERNAL_SERVER_ERROR;
+                   !fill.failed;
     if (is_page) forecast().learn_from_full(*ctx->kinds, ctx->key, fill.decision.store);
 }
 
@@ -220,7 +220,7 @@ ngx_int_t retry_for_session(ngx_http_request_t* r, Ctx* ctx) {
 // The site's answer to a visitor with a session says that the page is everybody's. That answer was made for the visitor: the one
 // to keep is made for nobody, in the background.
 void fill_for_everybody(ngx_http_request_t* r, Ctx* ctx) {
-    if (r->method != NGX_HTTP_GET || ctx->fill->status >= NGX_HTTP_INTERNAL_SERVER_ERROR) return;
+    if (r->method != NGX_HTTP_GET || ctx->fill->failed) return;
     near_cache::Found found = zone().find(ctx->key, now_ms());
     bool is_kept = found.hold != 0 && EntryView::trusted(found.entry).is_everybodys();
     zone().release(found.hold);
@@ -250,6 +250,18 @@ bool overwrites_status(const ngx_http_core_loc_conf_t& location) {
                        [](const ngx_http_err_page_t& page) { return page.overwrite >= 0; });
 }
 
+// How long a site that failed asks to be left alone.
+std::int64_t asked_for_rest_ms(ngx_http_request_t* r) {
+    std::string_view said, date;
+    each_response_header(r, [&](const ngx_table_elt_t& header) {
+        if (equals_ignore_case(view(header.key), "Retry-After")) said = view(header.value);
+    });
+    each_hidden_header(r, [&](std::string_view name, std::string_view value) {
+        if (equals_ignore_case(name, "Date")) date = value;
+    });
+    return retry_after_s(said, date, now_ms() / 1000) * 1000;
+}
+
 // The backend failed, and something servable is at hand.
 bool can_fall_back(const Ctx* ctx) {
     return ctx->role != Role::refresh && ctx->servable();
@@ -268,7 +280,7 @@ ngx_int_t answer_from_entry(ngx_http_request_t* r, Ctx* ctx, Status status) {
 
 ngx_int_t fall_back(ngx_http_request_t* r, Ctx* ctx) {
     end_fill_lock(ctx);
-    zone().postpone_refresh(ctx->key, now_ms() + refresh_retry_ms);
+    zone().postpone_refresh(ctx->key, now_ms() + ctx->retry_ms);
     return answer_from_entry(r, ctx, Status::error_stale);
 }
 
@@ -376,7 +388,7 @@ void limit_waiting(Ctx* ctx) {
 
 void not_stored(ngx_http_request_t* r, Ctx* ctx) {
     count(near_cache::Counter::unstorable);
-    if (ctx->fill->status >= NGX_HTTP_INTERNAL_SERVER_ERROR) {
+    if (ctx->fill->failed) {
         end_fill_lock(ctx);
         return;
     }
@@ -665,9 +677,10 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
         return give_up(r, ctx);
     }
     fill.status = static_cast<std::uint16_t>(r->headers_out.status);
+    fill.failed = ctx->policy().failures.has(fill.status, ctx->role == Role::refresh);
     if (!is_fills_answer(r, fill)) return other_answer(r, ctx, reduced);
-    if (reduced && fill.status >= NGX_HTTP_INTERNAL_SERVER_ERROR && can_fall_back(ctx))
-        return fall_back(r, ctx);
+    if (fill.failed) ctx->retry_ms = std::max(refresh_retry_ms, asked_for_rest_ms(r));
+    if (reduced && fill.failed && can_fall_back(ctx)) return fall_back(r, ctx);
     if (fill.conditional && reduced && fill.status == NGX_HTTP_NOT_MODIFIED) return revalidate(r, ctx);
     if (ctx->role == Role::fragment) fill.for_page = true;
     if (reduced) {
@@ -675,13 +688,12 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
         bool too_large = fill.decision.store && is_too_large(r, ctx);
         if (too_large) fill.decision.refuse("too-large");
         bool is_anothers = ctx->session && fill.decision.audience != Audience::everybody;
-        if (is_anothers && fill.status < NGX_HTTP_INTERNAL_SERVER_ERROR) {
+        if (is_anothers && !fill.failed) {
             request_refresh(r, ctx);  // so that the next one knows
             return retry_for_session(r, ctx);
         }
         // An error that says how long it may be kept never replaces the page that a refresh was to renew.
-        bool renews_nothing = ctx->role == Role::refresh && fill.status >= NGX_HTTP_INTERNAL_SERVER_ERROR &&
-                              ctx->servable();
+        bool renews_nothing = ctx->role == Role::refresh && fill.failed && ctx->servable();
         fill.for_store = fill.decision.store && !renews_nothing && ctx->no_store == nullptr &&
                          !any_true(r, ctx->conf->no_store.value());
         if (fill.for_store && ctx->role != Role::refresh && can_ask_again(r) &&
@@ -699,7 +711,7 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
             ctx->detail = varies ? varies_detail(r, fill.decision.vary) : fill.decision.reason;
             not_stored(r, ctx);
             bool in_full = too_large ? whole_request_matters(r, ctx) : could_differ(r, fill);
-            if (in_full && fill.status < NGX_HTTP_INTERNAL_SERVER_ERROR) return retry_in_full(r, ctx);
+            if (in_full && !fill.failed) return retry_in_full(r, ctx);
         }
     } else {  // sent in full: nothing is stored, but a page may still be assembled from it
         fill.decision = storability(ctx->policy(), gather_answer(r, ctx));

@@ -121,12 +121,12 @@ Refresh describe(ngx_http_request_t* r, Ctx* ctx) {
 
 // Lives in the request's pool: its end is the refresh's end.
 struct Running {
-    const Key key;
+    const Ctx* ctx;  // older than this in the pool, so that it ends later
 
-    explicit Running(const Key& k) : key(k) { running++; }
+    explicit Running(const Ctx* c) : ctx(c) { running++; }
     ~Running() {
         running--;
-        zone().postpone_refresh(key, now_ms() + refresh_retry_ms);
+        zone().postpone_refresh(ctx->key, now_ms() + ctx->retry_ms);
         schedule();
     }
 };
@@ -137,7 +137,8 @@ void run(const Refresh& refresh) {
     Ctx* ctx;
     try {
         ctx = new_ctx(r, refresh.conf, Role::refresh);
-        make<Running>(r->pool, refresh.key);
+        ctx->key = refresh.key;
+        make<Running>(r->pool, ctx);
         ctx->variant = copy(r->pool, refresh.variant);
         if (ctx->variant.data == nullptr) throw std::bad_alloc();
     } catch (...) {
@@ -145,7 +146,6 @@ void run(const Refresh& refresh) {
         throw;
     }
     count(near_cache::Counter::inline_refreshes);
-    ctx->key = refresh.key;
     ctx->cookies = refresh.cookies;
     ctx->personal = refresh.personal;
     ctx->near_only = refresh.near_only;

@@ -80,6 +80,7 @@ struct Fill {
     bool for_store = false;       // the body is kept to be stored,
     bool for_page = false;        // ... or because a page needs it (it has ESI, or is a fragment)
     bool swallow = false;         // the client gets nothing of it as it comes
+    bool failed = false;          // the answer says that the site could not make the page (larder_error_status)
     bool client_gone = false;     // ... because it has left
     bool header_held = false;     // nor the header: what the page is made of is known at its end
     bool complete = false;        // all of it was seen
@@ -113,6 +114,9 @@ struct Substitute {
     Status status;
     ngx_int_t error = 0;  // 0: the entry at hand; else the error that this is
 };
+
+// After a refresh that failed the next one waits for so long, unless the site asks for more.
+inline constexpr std::int64_t refresh_retry_ms = 1000;
 
 // For a fill, among the machines that share a store.
 enum class Lease : std::uint8_t { not_asked, ours, refused, passes, not_needed };
@@ -173,6 +177,7 @@ struct Ctx {
     std::string store_bytes;   // an entry fresh from the store
     std::unique_ptr<Fill> fill;     // in progress, or what a page is made from
     std::unique_ptr<Fill> retired;  // it ended without an answer; nginx may still be in its calls
+    std::int64_t retry_ms = refresh_retry_ms;  // refresh: when it fails, how long until the next one
     std::optional<Substitute> substitute;  // about to begin
     Event substitution;
     std::optional<Policy> own_policy;  // fragment: the location's, as the include changes it

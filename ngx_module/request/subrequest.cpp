@@ -57,7 +57,7 @@ OwnAnswer own_answer(ngx_http_request_t* r, Ctx* ctx, ngx_int_t rc) {
     auto is_good = [](unsigned status) { return status >= 200 && status < 300; };
     bool captured = !ctx->served && fill != nullptr && fill->complete && fill->for_page && rc == NGX_OK &&
                     is_good(fill->status);
-    bool failed = !ctx->served && !captured && (answer.status == 0 || answer.status >= 500);
+    bool failed = !ctx->served && !captured && (answer.status == 0 || answer.status >= 500 || (fill != nullptr && fill->failed));
     if (failed && ctx->servable()) {
         ctx->served = true;
         ctx->status = Status::error_stale;
