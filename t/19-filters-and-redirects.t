@@ -37,6 +37,10 @@ $t->nginx(<<'CONF');
         location = /mirror { internal; larder off; proxy_pass http://@backend@/mirror$request_uri; }
         location /ssi/ { ssi on; proxy_pass http://@backend@; }
         location /esi/ { larder_esi on; sub_filter render RENDER; sub_filter_once off; add_header X-Now $http_x_now; proxy_pass http://@backend@; }
+        location /added/plain/ { add_before_body /ends; add_after_body /ends; proxy_pass http://@backend@; }
+        location /added/esi/ { larder_esi on; add_before_body /ends; add_after_body /ends; proxy_pass http://@backend@; }
+        location /added-later/ { larder_esi auto; add_after_body /ends; proxy_pass http://@backend@; }
+        location = /ends { larder off; proxy_pass http://@backend@; }
         location /twice/ { proxy_cache own; proxy_cache_valid 1m; proxy_cache_key $uri; proxy_pass http://@backend@; }
         location /if/ { set $kind plain; if ($http_x_shop) { set $kind shop; } add_header X-Kind $kind; proxy_pass http://@backend@; }
     }
@@ -102,6 +106,10 @@ is_deeply bodies(twice('/ssi/page')), ['a[1]b', 'a[1]b'], 'SSI in the page, frag
 $backend->set('/esi/page' => {body => 'render <esi:include src="/esi/part"/>'}, '/esi/part' => {body => 'render'});
 is_deeply bodies(twice('/esi/page')), ['RENDER RENDER', 'RENDER RENDER'], 'sub_filter over a page of fragments';
 is_deeply [map { $get->('/esi/page', 'X-Now' => $_)->header('X-Now') } 1, 2], [1, 2], 'add_header on one';
+$backend->set('/ends' => {body => '|'}, '/added/*' => {body => 'page'}, '/added-later/*' => {body => 'page'}, '/added/esi/parts' => {body => 'a<esi:include src="/part"/>b'}, '/part' => {body => '+'});
+is_deeply bodies(twice("/added/$_/page")), ['|page|', '|page|'], "add_before_body and add_after_body, $_: once" for qw(plain esi);
+is_deeply bodies(twice('/added/esi/parts')), ['|a+b|', '|a+b|'], '... over a page of fragments';
+is_deeply bodies(twice('/added-later/page')), ['page|', 'page|'], '... over what may be one';
 is_deeply larders(twice('/twice/page')), ['MISS', 'HIT'], 'proxy_cache in the same location lies behind';
 
 done_testing;

@@ -861,6 +861,11 @@ ngx_int_t fill_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
         consume(in);
         return NGX_OK;
     }
+    if (fill.complete) {  // a filter behind us has more to say, such as add_after_body
+        if (ctx->role == Role::client && !fill.client_gone) return next_body_filter(r, in);
+        consume(in);
+        return NGX_OK;
+    }
     if (fill.decoder == nullptr) return take_body(r, ctx, in);
     ngx_int_t rc = NGX_OK;
     for (ngx_chain_t* link = in; link != nullptr && !fill.broken && (rc == NGX_OK || rc == NGX_AGAIN);
