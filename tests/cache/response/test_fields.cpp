@@ -255,4 +255,15 @@ TEST(names_and_white_space) {
 
 }  // namespace
 
+TEST(retry_after_is_a_time_or_a_date_and_at_most_an_hour) {
+    constexpr std::string_view now = "Sun, 06 Nov 1994 08:49:37 GMT";
+    assert_int_equal(retry_after_s("120", now, 0), 120);
+    assert_int_equal(retry_after_s(" 120 ", {}, 0), 120);
+    assert_int_equal(retry_after_s("86400", now, 0), 3600);
+    assert_int_equal(retry_after_s("Sun, 06 Nov 1994 08:50:37 GMT", now, 0), 60);
+    assert_int_equal(retry_after_s("Sun, 06 Nov 1994 08:50:37 GMT", {}, *parse_http_date(now)), 60);
+    assert_int_equal(retry_after_s("Sun, 06 Nov 1994 08:48:37 GMT", now, 0), 0);
+    for (std::string_view nonsense : {"", "soon", "-1", "1.5"}) assert_int_equal(retry_after_s(nonsense, now, 0), 0);
+}
+
 TEST_MAIN("cache fields")
