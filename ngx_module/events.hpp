@@ -22,7 +22,7 @@ void event_handler(ngx_event_t* event) noexcept {
     try {
         (object->*method)();
     } catch (...) {
-        log_exception(log, Object::name);
+        log_exception(log, Object::event_name);
         object->failed();
     }
 }
@@ -43,6 +43,7 @@ public:
     }
     void post() { ngx_post_event(&event_, &ngx_posted_events); }  // as often as you like: it runs once
     void post_next() { ngx_post_event(&event_, &ngx_posted_next_events); }  // ... of the next turn, unless it is posted already
+    bool timer_runs() const { return event_.timer_set; }
     void start_timer(ngx_msec_t ms) { ngx_add_timer(&event_, ms); }
     void cancel() {
         if (event_.timer_set) ngx_del_timer(&event_);

@@ -122,21 +122,27 @@ ngx_int_t add_variables(ngx_conf_t* cf) {
         // Not cacheable: what a condition sees early is not what the log wants to see at the end.
         ngx_http_variable_t* added = ngx_http_add_variable(cf, &definition.name, NGX_HTTP_VAR_NOCACHEABLE);
         if (added == nullptr) return NGX_ERROR;
-        added->get_handler = definition.get;
+        added->get_handler = definition.get;  // guarded
     }
     return NGX_OK;
 }
 
-ngx_int_t log_handler(ngx_http_request_t* r) {
+static void count_request(ngx_http_request_t* r) {
     Ctx* ctx = ctx_of(r);
-    if (ctx == nullptr || ctx->role == Role::refresh) return NGX_OK;
+    if (ctx == nullptr || ctx->role == Role::refresh) return;
     if (ctx->fill != nullptr) restore_request(r, ctx);
-    if (ctx->status == Status::none) return NGX_OK;
+    if (ctx->status == Status::none) return;
     if (ctx->status == Status::miss && r->headers_out.status >= NGX_HTTP_INTERNAL_SERVER_ERROR)
         ctx->status = Status::error;
     count(counter_of(ctx->status));
     record_latency(r, ctx->status);
-    return NGX_OK;
+}
+
+ngx_int_t log_handler(ngx_http_request_t* r) {
+    return guarded(r->connection->log, "log", static_cast<ngx_int_t>(NGX_OK), [r]() -> ngx_int_t {
+        count_request(r);
+        return NGX_OK;
+    });
 }
 
 }  // namespace larder::ngx

@@ -13,7 +13,7 @@ namespace {
 char* set_handler(ngx_conf_t* cf, ngx_http_handler_pt handler) {
     auto* core =
         static_cast<ngx_http_core_loc_conf_t*>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
-    core->handler = handler;
+    core->handler = handler;  // guarded
     return NGX_CONF_OK;
 }
 

@@ -85,7 +85,7 @@ void start_wakeups(ngx_cycle_t* cycle) {
     woken_position = zone().woken_position();
     own = ngx_get_connection(wakeup_fds[number], cycle->log);
     if (own == nullptr) throw std::bad_alloc();
-    own->read->handler = on_wakeup;
+    own->read->handler = on_wakeup;  // guarded
     own->read->log = own->write->log = cycle->log;
     own->read->channel = 1;  // not a client's: nginx leaves it open while it shuts down
     if (ngx_handle_read_event(own->read, 0) != NGX_OK) {

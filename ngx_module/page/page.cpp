@@ -53,7 +53,7 @@ struct Fetch {
     std::optional<near_cache::Zone::Part>
         part;  // a fresh entry of the near cache, the same for all who share the page
 
-    static constexpr const char* name = "timer of a fragment";
+    static constexpr const char* event_name = "timer of a fragment";
     void on_timeout();
     void failed() noexcept;
 };
@@ -236,7 +236,7 @@ public:
 
     void reported(const esi::Report& report) override { log_report(request_, report); }
 
-    static constexpr const char* name = "page assembly";
+    static constexpr const char* event_name = "page assembly";
     void failed() noexcept {
         if (over_) return;  // nginx has it back
         ngx_connection_t* c = request_->connection;
@@ -407,7 +407,7 @@ private:
     static void wait_for_client(ngx_http_request_t* r) {
         ngx_connection_t* c = r->connection;
         if (r != c->data) return;  // another part of the answer is being sent
-        r->write_event_handler = on_writable;
+        r->write_event_handler = on_writable;  // never throws
         if (c->write->delayed) return;  // by limit_rate
         if (!c->buffered) {
             if (c->write->timer_set) ngx_del_timer(c->write);

@@ -24,7 +24,7 @@ std::uint64_t next_slice() {
 void end_slice(std::uint64_t work) {
     left -= std::min(work, left);
     if (next_turn.posted) return;
-    next_turn.handler = [](ngx_event_t*) { left = turn_work; };
+    next_turn.handler = [](ngx_event_t*) { left = turn_work; };  // never throws
     next_turn.log = ngx_cycle->log;
     ngx_post_event(&next_turn, &ngx_posted_next_events);
 }

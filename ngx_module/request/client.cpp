@@ -41,13 +41,13 @@ void look_away_from_client(ngx_http_request_t* r, Ctx* ctx) {
     bool has_client = ctx->role == Role::client && r == r->main;
     if (!has_client || r->content_handler == nullptr || r->content_handler == ask_whatever_the_client_does) return;
     ctx->content_handler = r->content_handler;
-    r->content_handler = ask_whatever_the_client_does;
+    r->content_handler = ask_whatever_the_client_does;  // never throws
 }
 
 void look_at_client_again(ngx_http_request_t* r, Ctx* ctx) {
     ngx_http_event_handler_pt handler = std::exchange(ctx->on_client_read, nullptr);
     if (handler == nullptr || r->read_event_handler != on_client_event || !has_running_upstream(r)) return;
-    r->read_event_handler = handler;
+    r->read_event_handler = handler;  // never throws: it is nginx's
     ngx_post_event(r->connection->read, &ngx_posted_events);  // it may have left before
 }
 

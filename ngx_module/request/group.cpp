@@ -69,25 +69,13 @@ ngx_int_t lookup_ended(ngx_http_request_t* r, Group& group, ngx_int_t rc) {
     OwnAnswer answer = own_answer(r, ctx_of(r), rc);
     if (group.state != Group::State::pending) return NGX_OK;  // it took too long
     settle(group, r, answer);
-    if (group.timer.timer_set) ngx_del_timer(&group.timer);
+    group.timer.cancel();
     return resume_soon(group.asker);
 }
 
 ngx_int_t on_end(ngx_http_request_t* r, void* data, ngx_int_t rc) {
     return guarded(r->connection->log, "end of a group's lookup", static_cast<ngx_int_t>(NGX_ERROR),
                    [&] { return lookup_ended(r, *static_cast<Group*>(data), rc); });
-}
-
-void on_timeout(ngx_event_t* event) {
-    auto* group = static_cast<Group*>(event->data);
-    ngx_log_error(NGX_LOG_WARN, event->log, 0,
-                  "larder: \"%s\" took too long to tell a group: the request passes by the cache",
-                  group->rule->uri.c_str());
-    group->state = Group::State::failed;
-    guarded(event->log, "group", 0, [group] {
-        resume(group->asker);
-        return 0;
-    });
 }
 
 bool ask(ngx_http_request_t* r, Ctx* ctx) {
@@ -99,10 +87,8 @@ bool ask(ngx_http_request_t* r, Ctx* ctx) {
         return false;
     }
     lookup->asked_group = &group;
-    group.timer.handler = on_timeout;
-    group.timer.data = &group;
-    group.timer.log = r->connection->log;
-    ngx_add_timer(&group.timer, group.rule->timeout);
+    group.timer.bind<&Group::on_timeout>(&group, r->connection->log);
+    group.timer.start_timer(group.rule->timeout);
     return true;
 }
 
@@ -120,8 +106,15 @@ bool sets_cookie(ngx_http_request_t* r, const GroupRule& rule) {
 
 }  // namespace
 
-Group::~Group() {
-    if (timer.timer_set) ngx_del_timer(&timer);
+void Group::on_timeout() {
+    ngx_log_error(NGX_LOG_WARN, asker->request->connection->log, 0,
+                  "larder: \"%s\" took too long to tell a group: the request passes by the cache", rule->uri.c_str());
+    state = State::failed;
+    resume(asker);
+}
+
+void Group::failed() noexcept {
+    asker->failed();
 }
 
 bool find_group(ngx_http_request_t* r, Ctx* ctx) {

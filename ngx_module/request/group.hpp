@@ -20,9 +20,11 @@ struct Group {
     std::string name;  // known: empty if the session is of no group
     std::string tag;   // that what is stored of the session's answer carries
     Ctx* asker = nullptr;
-    ngx_event_t timer{};
+    Event timer;
 
-    ~Group();
+    static constexpr const char* event_name = "group";
+    void on_timeout();
+    void failed() noexcept;
 };
 
 // Sets ctx->group if the location wants to know it and the request has a session; asks for it, unless another request of the

@@ -39,26 +39,16 @@ bool claim(Ctx* ctx) {
     return false;
 }
 
-void on_again(ngx_event_t* event) {
-    auto* ctx = static_cast<Ctx*>(event->data);
-    guarded(event->log, "wait for a lease", 0, [ctx] {
-        if (stop_waiting(ctx)) resume(ctx);
-        return 0;
-    });
-}
-
 void wait_for_news(Ctx* ctx) {
     begin_waiting(ctx);
-    ctx->again.handler = on_again;
-    ctx->again.data = ctx;
-    ctx->again.log = ctx->request->connection->log;
-    ngx_add_timer(&ctx->again, ctx->lease_again_ms);
+    ctx->again.bind<&Ctx::end_wait>(ctx, ctx->request->connection->log);
+    ctx->again.start_timer(ctx->lease_again_ms);
 }
 
 }  // namespace
 
 near_cache::Fill may_fill(Ctx* ctx) {
-    if (ctx->again.timer_set) ngx_del_timer(&ctx->again);
+    ctx->again.cancel();
     if (ctx->lease == Lease::ours || ctx->lease == Lease::not_needed) return near_cache::Fill::mine;
     Lease lease = std::exchange(ctx->lease, Lease::not_asked);
     if (lease == Lease::passes) {

@@ -122,8 +122,8 @@ void set_up(ngx_connection_t* c, const OwnRequest& wanted) {
     c->send = ngx_send;
     c->recv_chain = ngx_recv_chain;
     c->send_chain = ngx_send_chain;
-    c->read->handler = on_connection_event;
-    c->write->handler = [](ngx_event_t*) {};
+    c->read->handler = on_connection_event;  // never throws
+    c->write->handler = [](ngx_event_t*) {};  // never throws
     c->write->ready = 1;
     auto* http = zeroed<ngx_http_connection_t>(pool);
     http->conf_ctx = wanted.server != nullptr ? wanted.server : wanted.address->default_server->ctx;

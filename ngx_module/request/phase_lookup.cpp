@@ -32,7 +32,7 @@ ngx_int_t not_cached(Ctx* ctx) {
 
 ngx_int_t go_past(ngx_http_request_t* r, Ctx* ctx, Status status) {
     unclaim(ctx);
-    if (ctx->timer.timer_set) ngx_del_timer(&ctx->timer);
+    ctx->timer.cancel();
     if (ctx->cached_only()) return not_cached(ctx);
     ctx->status = status;
     // A fragment's answer, and one with ESI, is captured even when nothing is cached.
@@ -94,15 +94,6 @@ void answer_from_store(Ctx* ctx, StoreAnswer answer) {
         }
     }
     resume(ctx);
-}
-
-void wait_over(ngx_event_t* event) {
-    auto* ctx = static_cast<Ctx*>(event->data);
-    guarded(event->log, "end of a wait", 0, [ctx] {
-        // Woken before, it may be asking the store by now: that will resume it.
-        if (stop_waiting(ctx)) resume(ctx);
-        return 0;
-    });
 }
 
 ngx_int_t wait_for_fill(ngx_http_request_t* r, Ctx* ctx) {
@@ -174,7 +165,7 @@ ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
         ctx->detail = "forecast";
         return go_past(r, ctx, Status::pass);
     }
-    bool deadline_passed = ctx->waited && !ctx->timer.timer_set;
+    bool deadline_passed = ctx->waited && !ctx->timer.timer_runs();
     if (deadline_passed) ctx->detail = "lock-timeout";
     // Each request for a page that has to be validated each time asks for itself: another's answer would not do.
     bool each_asks =
@@ -193,7 +184,7 @@ ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
         near_cache::Fill fill = may_fill(ctx);
         if (fill == near_cache::Fill::wait) return suspend(r, ctx);
         if (fill == near_cache::Fill::pass) return go_past(r, ctx, Status::pass);
-        if (ctx->timer.timer_set) ngx_del_timer(&ctx->timer);
+        ctx->timer.cancel();
     }
     ctx->status = Status::miss;
     ngx_int_t rc = start_fill(r, ctx);
@@ -272,10 +263,7 @@ ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx) {
                   EntryView::trusted(ctx->entry).kind() != EntryKind::open_part;
     if (!ctx->entry.empty() && !hidden) {
         if (ctx->verdict == Verdict::fresh || ctx->verdict == Verdict::stale_while) unclaim(ctx);
-        if (ctx->timer.timer_set &&
-            (ctx->verdict == Verdict::fresh || ctx->verdict == Verdict::stale_while)) {
-            ngx_del_timer(&ctx->timer);
-        }
+        if (ctx->verdict == Verdict::fresh || ctx->verdict == Verdict::stale_while) ctx->timer.cancel();
         if (ctx->verdict == Verdict::fresh)
             return serve_entry(r, ctx, ctx->waited ? Status::coalesced : Status::hit);
         if (ctx->verdict == Verdict::stale_while && (ctx->part || !is_to_be_made_by_visitor(ctx))) {
@@ -430,10 +418,8 @@ bool ask_store(Ctx* ctx) {
 
 void begin_waiting(Ctx* ctx) {
     if (!ctx->waited) {  // one deadline, however often it is woken for nothing
-        ctx->timer.handler = wait_over;
-        ctx->timer.data = ctx;
-        ctx->timer.log = ctx->request->connection->log;
-        ngx_add_timer(&ctx->timer, ctx->conf->lock.value());
+        ctx->timer.bind<&Ctx::end_wait>(ctx, ctx->request->connection->log);
+        ctx->timer.start_timer(ctx->conf->lock.value());
     }
     ctx->waited = true;
     start_waiting(ctx);
@@ -505,10 +491,15 @@ void Ctx::put_entry_back(AtHand aside) {
     purged = aside.purged;
 }
 
+void Ctx::end_wait() {
+    // Woken before, it may be asking the store by now: that will resume it.
+    if (stop_waiting(this)) resume(this);
+}
+
 void Ctx::end_waits() {
     *alive = false;
-    if (timer.timer_set) ngx_del_timer(&timer);
-    if (again.timer_set) ngx_del_timer(&again);
+    timer.cancel();
+    again.cancel();
     stop_waiting(this);
     unclaim(this);
     substitution.cancel();
@@ -584,7 +575,10 @@ ngx_int_t lookup_handler(ngx_http_request_t* r) {
 // subrequests, of which fragments of injected markup must make no use.
 ngx_int_t access_handler(ngx_http_request_t* r) {
     Ctx* ctx = ctx_of(r);
-    if (ctx != nullptr && ctx->role == Role::fragment && is_out_of_reach(r, ctx)) return NGX_HTTP_FORBIDDEN;
+    if (ctx != nullptr && ctx->role == Role::fragment) {
+        bool refused = guarded(r->connection->log, "reach of a fragment", true, [&] { return is_out_of_reach(r, ctx); });
+        if (refused) return NGX_HTTP_FORBIDDEN;
+    }
     if (ctx == nullptr || ctx->role != Role::refresh) return NGX_DECLINED;
     auto* core =
         static_cast<ngx_http_core_main_conf_t*>(ngx_http_get_module_main_conf(r, ngx_http_core_module));

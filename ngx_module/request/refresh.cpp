@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "cache/request/variant.hpp"
+#include "ngx_module/events.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/own_request.hpp"
@@ -39,7 +40,6 @@ struct Refresh {
 
 std::deque<Refresh> queue;
 unsigned running;
-ngx_event_t start_event;
 
 // Pages that no request of ours can make: their visitors do. Whether that has changed is tried again now and then.
 class Misled {
@@ -90,13 +90,25 @@ std::string looked_at_beyond(ngx_http_request_t* r, const Variant& variant) {
     return text;
 }
 
+void run_queue();
+
+// Refreshes begin in an event of their own.
+struct Start {
+    static constexpr const char* event_name = "refresh";
+    void go() { run_queue(); }
+    void failed() noexcept {}
+    Event event;
+};
+Start start_of_queue;
+
 void schedule() {
     if (ngx_exiting) {  // a worker that has to end leaves them to the others
         for (const Refresh& refresh : queue) zone().postpone_refresh(refresh.key, now_ms());
         return queue.clear();
     }
     if (running < max_running && !queue.empty()) {
-        ngx_post_event(&start_event, &ngx_posted_events);
+        start_of_queue.event.bind<&Start::go>(&start_of_queue, ngx_cycle->log);
+        start_of_queue.event.post();
     }
 }
 
@@ -154,14 +166,16 @@ void run(const Refresh& refresh) {
     start(r);
 }
 
-void on_start(ngx_event_t* event) {
+// One that can't begin is tried again by whoever finds the page stale next.
+void run_queue() {
     while (running < max_running && !queue.empty()) {
         Refresh next = std::move(queue.front());
         queue.pop_front();
-        guarded(event->log, "refresh", 0, [&next] {
+        bool begun = guarded(ngx_cycle->log, "refresh", false, [&next] {
             run(next);
-            return 0;
+            return true;
         });
+        if (!begun) zone().postpone_refresh(next.key, now_ms() + refresh_retry_ms);
     }
 }
 
@@ -170,8 +184,6 @@ void enqueue_here(Refresh refresh) {
         zone().postpone_refresh(refresh.key, now_ms() + refresh_retry_ms);
         return;
     }
-    start_event.handler = on_start;
-    start_event.log = ngx_cycle->log;
     queue.push_back(std::move(refresh));
     schedule();
 }
@@ -258,10 +270,15 @@ void request_refresh(ngx_http_request_t* r, Ctx* ctx) {
     bool by_daemon = mode == RefreshMode::daemon && has_daemon() && !ctx->personal &&
                      ctx->conf->where.value().store != nullptr;
     if (!zone().claim_refresh(ctx->key, now_ms(), by_daemon ? daemon_lease_ms : worker_lease_ms)) return;
-    if (by_daemon)
-        ask_daemon(describe(r, ctx));
-    else
-        enqueue_here(describe(r, ctx));
+    try {
+        if (by_daemon)
+            ask_daemon(describe(r, ctx));
+        else
+            enqueue_here(describe(r, ctx));
+    } catch (...) {
+        zone().postpone_refresh(ctx->key, now_ms() + refresh_retry_ms);  // nobody is at it
+        throw;
+    }
 }
 
 void stop_refreshes() {

@@ -190,8 +190,8 @@ struct Ctx {
     Group* asked_group = nullptr;      // ... or the session whose group it is to tell
     Detached* detached = nullptr;      // once there is one
     Group* group = nullptr;            // of the visitor; null: not wanted, or there is no session
-    ngx_event_t timer{};               // while waiting
-    ngx_event_t again{};               // while another machine fills
+    Event timer;                       // while waiting
+    Event again;                       // while another machine fills
     ngx_http_request_t* request = nullptr;
     std::shared_ptr<bool> alive =
         std::make_shared<bool>(true);  // false once the request is gone: for late answers
@@ -213,8 +213,10 @@ struct Ctx {
     AtHand set_entry_aside();
     void put_entry_back(AtHand aside);
 
-    static constexpr const char* name = "request";
+    static constexpr const char* event_name = "request";
     void begin_substitute();
+    // The time for a wait is over: another fill took too long, or another machine's is to be looked for again.
+    void end_wait();
     // Nothing that it waits for finds it any more.
     void end_waits();
     void let_others_pass();

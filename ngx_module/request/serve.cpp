@@ -175,8 +175,9 @@ ngx_int_t send_entry_body(ngx_http_request_t* r, Ctx* ctx) {
 
 void clear_response_headers(ngx_http_request_t* r) {
     r->headers_out = ngx_http_headers_out_t{};
-    ngx_list_init(&r->headers_out.headers, r->pool, 20, sizeof(ngx_table_elt_t));
-    ngx_list_init(&r->headers_out.trailers, r->pool, 4, sizeof(ngx_table_elt_t));
+    if (ngx_list_init(&r->headers_out.headers, r->pool, 20, sizeof(ngx_table_elt_t)) != NGX_OK ||
+        ngx_list_init(&r->headers_out.trailers, r->pool, 4, sizeof(ngx_table_elt_t)) != NGX_OK)
+        throw std::bad_alloc();
     r->headers_out.content_length_n = -1;
     r->headers_out.last_modified_time = -1;
     r->allow_ranges = 0;

@@ -24,7 +24,7 @@ Ctx* ask_location(ngx_http_request_t* r, const std::string& target, ngx_http_pos
     auto* after =
         static_cast<ngx_http_post_subrequest_t*>(ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t)));
     if (after == nullptr) throw std::bad_alloc();
-    after->handler = ended;
+    after->handler = ended;  // guarded
     after->data = data;
     // All that can fail is done before nginx has the subrequest: it never runs as a copy of the client's request.
     Ctx* asker = ctx_of(r);

@@ -65,7 +65,7 @@ Follower::Follower(const StoreConf& store, const Link::Greeting& greeting, Link&
     timer_.data = this;
     timer_.log = log;
     timer_.cancelable = 1;
-    timer_.handler = [](ngx_event_t* event) {
+    timer_.handler = [](ngx_event_t* event) {  // guarded
         auto* follower = static_cast<Follower*>(event->data);
         guarded(event->log, "purge log", 0, [follower] {
             follower->poll();
