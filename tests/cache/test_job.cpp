@@ -74,7 +74,7 @@ TEST(a_flipped_bit_is_refused_or_is_another_job) {
 
 TEST(the_reason_of_a_refusal_is_named) {
     std::string bytes = encode_job(sample_job());
-    for (char version : {0, 3}) {
+    for (char version : {'\0', '\3'}) {
         bytes[0] = version;
         assert_text_equal(why_refused(bytes), "job has an unknown version");
     }
