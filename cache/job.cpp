@@ -8,7 +8,7 @@
 namespace larder {
 
 namespace {
-constexpr std::uint8_t job_version = 2;
+constexpr std::uint8_t job_version = 3;
 }
 
 const char* to_string(JobReason reason) {
@@ -39,6 +39,8 @@ std::string encode_job(const Job& job) {
     out.text16(job.position);
     out.text16(job.store);
     out.integer(job.store_identity);
+    out.text16(job.nginx);
+    out.integer(static_cast<std::uint8_t>(job.policy_of_nginx));
     write_policy(out, job.policy);
     out.text16(job.variant);
     return bytes;
@@ -65,11 +67,18 @@ std::optional<Job> decode_job(std::string_view bytes, const char** why) {
     job.position = in.text16();
     job.store = in.text16();
     if (version >= 2) job.store_identity = in.integer<std::uint64_t>();
+    std::uint8_t policy_of_nginx = 1;
+    if (version >= 3) {
+        job.nginx = in.text16();
+        policy_of_nginx = in.integer<std::uint8_t>();
+    }
+    job.policy_of_nginx = policy_of_nginx == 1;
     auto policy = read_policy(in);
     if (!policy) return refuse("job has an invalid policy or is truncated");
     job.policy = *policy;
     job.variant = in.text16();
     if (!in.at_end()) return refuse("job is truncated or has trailing bytes");
+    if (policy_of_nginx > 1) return refuse("job has an invalid policy or is truncated");
     if (!is_instant(job.enqueued_ms) || !is_instant(job.deadline_ms))
         return refuse("job has impossible times");
     if (!Variant::parse(job.variant, why)) return std::nullopt;

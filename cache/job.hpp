@@ -1,9 +1,9 @@
 // The job: "regenerate this variant". The one message from nginx to the daemon, by Redis or by unix socket.
 //
-// Encoded form (version 2), little-endian, at most max_job_bytes:
+// Encoded form (version 3), little-endian, at most max_job_bytes:
 //   u8 version | u8 reason | u32 heat | i64 enqueued_ms | i64 deadline_ms | u64 fence
-//   | text16 position | text16 store | u64 store_identity | policy | text16 variant
-// Version 1 had no store_identity; it is understood.
+//   | text16 position | text16 store | u64 store_identity | text16 nginx | u8 policy_of_nginx | policy | text16 variant
+// Version 1 had no store_identity, version 2 neither nginx nor policy_of_nginx; both are understood.
 // Rule: nothing that identifies a person is ever in a job; a variant that holds a private cookie is not enqueued.
 #pragma once
 
@@ -31,6 +31,9 @@ struct Job {
         position;       // database commit position that the render must have seen (daemon/replicas/decide/position.hpp); empty: none
     std::string store;  // name of the store (larder_store NAME, [[store]] name)
     std::uint64_t store_identity = 0;  // what that store calls itself (cache/wire/store_identity.hpp); 0: unknown
+    // Who can make the page: the nginx that asked, as "http://ADDRESS:PORT", "https://..." or "unix:/PATH". Empty: not said.
+    std::string nginx;
+    bool policy_of_nginx = true;  // the policy is of a location of nginx, or of an include; else of larderd's settings
     Policy policy;
     std::string variant;  // encoded
 

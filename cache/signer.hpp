@@ -15,6 +15,7 @@ namespace larder {
 inline constexpr std::string_view route_salt = "larder.route";
 inline constexpr std::string_view pin_salt = "larder.pin";
 inline constexpr std::string_view cookie_salt = "larder.cookie";
+inline constexpr std::string_view render_salt = "larder.render";
 inline constexpr std::size_t min_signing_key_bytes = 16;
 inline constexpr std::int64_t signed_cookie_age_s =
     14 * 86400;  // how old one may be, if nothing else is said

@@ -5,6 +5,7 @@
 #include "ngx_module/directives/sites.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/pool.hpp"
+#include "ngx_module/request/render_call.hpp"
 #include "ngx_module/request/request.hpp"
 #include "ngx_module/variables.hpp"
 #include "ngx_module/worker.hpp"
@@ -62,7 +63,8 @@ ngx_int_t postconfigure(ngx_conf_t* cf) {
     if (!named) return NGX_ERROR;
     install_header_filter();
     // Precontent runs for subrequests too (access does not), and after auth_request and limit_req.
-    bool ok = add_handler(cf, NGX_HTTP_PREACCESS_PHASE, access_handler) &&
+    bool ok = (conf->render_signer == nullptr || add_handler(cf, NGX_HTTP_POST_READ_PHASE, render_call_handler)) &&
+              add_handler(cf, NGX_HTTP_PREACCESS_PHASE, access_handler) &&
               add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, lookup_handler) &&
               add_handler(cf, NGX_HTTP_LOG_PHASE, log_handler);
     ngx_str_t scheme = ngx_string("scheme"), https = ngx_string("https"), method = ngx_string("request_method");

@@ -20,4 +20,16 @@ inline in_port_t named_port(const ngx_http_request_t*) {
 inline void set_named_port(ngx_http_request_t*, in_port_t) {}
 #endif
 
+// Whether what comes in there is encrypted.
+inline bool is_tls([[maybe_unused]] const ngx_http_addr_conf_t& address) {
+    bool tls = false;
+#if (NGX_HTTP_SSL)
+    tls = address.ssl != 0;
+#endif
+#if (NGX_HTTP_V3)
+    tls = tls || address.quic != 0;
+#endif
+    return tls;
+}
+
 }  // namespace larder::ngx

@@ -44,7 +44,7 @@ for my $page ("$root/README.md", "$root/django/README.md", sort glob "$root/docs
             is $code, 0, "$name: $first" or diag $said, configuration($example);
         } else {
             $larderd++;
-            $example = $t->read_file("$root/conf/larderd-minimal.toml") . qq{[signing]\nkey = "0123456789abcdef"\n$example}
+            $example = $t->read_file("$root/conf/larderd-minimal.toml") . $example
                 unless $example =~ /^\[queue\]/m;
             my ($code, $said) = $t->run_command([$t->larderd_path, '--check', '-c', $t->file('larderd.toml', $example)]);
             is $code, 0, "$name: $first" or diag $said;

@@ -37,7 +37,7 @@ my $nginx = $t->nginx(<<'CONF', workers => 2);
         location = /larder_status { larder_status; }
     }
 CONF
-my $d = Larder::Test::Daemon->start($t);
+my $d = Larder::Test::Daemon->start($t, more => qq([signing]\nkey = "0123456789abcdef0123456789abcdef"\n));
 my $commands = $t->dir . '/redis-commands';    # all that was ever sent to Redis
 defined(my $monitor = fork) or die "fork: $!";
 if (!$monitor) {

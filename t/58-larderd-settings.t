@@ -33,8 +33,8 @@ is_deeply \@in_sample, \@expected, 'conf/larderd.toml has each setting with its 
 my ($code, $said) = $check->($t->file('bad.toml', "[queue]\nlease = \"5 s\"\n[[backends]]\nurl = 1\n"));
 is $code, 1, 'larderd --check refuses what is wrong';
 is $said, join('', map { $t->dir . "/bad.toml$_\n" } ':2: queue.lease: \'5 s\' is not legal; legal: a duration, "2s" to "10m"',
-    ':3: unknown section "backends"; legal: api, signing, queue, store, purge, backend, render, database, warm, prerender, log',
-    ': there is no [[store]]; legal: at least one', ': there is no [[backend]]; legal: at least one'),
+    ':3: unknown section "backends"; legal: api, signing, queue, store, purge, nginx, backend, render, database, warm, prerender, log',
+    ': there is no [[store]]; legal: at least one', ': there is neither a [[backend]] nor a key under [signing], with which nginx is asked for pages; legal: one of them'),
     '... all of it, with line, value, and what would be legal';
 is(($check->($t->dir . '/missing.toml'))[0], 1, 'a file that is missing is an error');
 is(($t->run_command([$t->larderd_path, '--no-such-option']))[0], 2, 'wrong usage is exit code 2');

@@ -60,7 +60,7 @@ $d->ask('purge', '--tag', '/other');
 $renders->('/other', 2);
 is $backend->count('/page'), 6, 'one that lost nothing gets no purge again';
 
-my $second = $t->file('second.toml', Larder::Test::Daemon->toml(name => 'second', more => $purge));
+my $second = $t->file('second.toml', Larder::Test::Daemon->toml(backend => '', name => 'second', more => $purge));
 my ($code, $said) = $t->run_command([$t->larderd_path, '-c', $second]);
 is $code, 1, 'a second larderd with the same directory does not start';
 like $said, qr{purge\.directory: \S+/purges: another larderd uses it}, '... and says why';

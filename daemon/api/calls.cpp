@@ -40,7 +40,7 @@ std::size_t refresh(const ApiParts& parts, const PageAddress& page) {
             auto entry = read_entry_start(in, key);
             auto policy = entry ? in.policy(key) : std::nullopt;
             if (policy &&
-                is_taken(enqueue_new(parts.queue, JobReason::manual, store_name, *policy, entry->variant)))
+                is_taken(enqueue_new(parts.queue, JobReason::manual, store_name, policy, *policy, entry->variant)))
                 queued++;
         });
     }
@@ -51,9 +51,8 @@ bool warm(const ApiParts& parts, const Settings& settings, const PageAddress& pa
     std::string variant = plain_variant(page);
     if (variant.empty()) throw BadBody("urls: a URL is too long; legal: at most 16 KiB");
     const std::string& name = settings.warm.store.empty() ? parts.stores.first_name() : settings.warm.store;
-    Policy policy =
-        parts.stores.find(name)->policy(key_of(variant).text()).value_or(policy_from(settings.warm));
-    return is_taken(enqueue_new(parts.queue, JobReason::warm, name, policy, variant));
+    auto known = parts.stores.find(name)->policy(key_of(variant).text());
+    return is_taken(enqueue_new(parts.queue, JobReason::warm, name, known, policy_from(settings.warm), variant));
 }
 
 ApiHandler checked(ApiHandler handler) {

@@ -8,6 +8,7 @@
 #include "calls.hpp"
 #include "daemon/api/query.hpp"
 #include "daemon/queue/new_job.hpp"
+#include "daemon/render/by_nginx.hpp"
 #include "daemon/render/request.hpp"
 #include "daemon/stores/stored_entry.hpp"
 
@@ -111,7 +112,7 @@ ApiAnswer explain_call(const ApiParts& parts, const ApiRequest& request) {
     }
     const BackendSettings* backend = backend_for(*parts.settings.get(), page->host);
     json body{{"url", *url}, {"key", plain_key}, {"variant", explain_variant(plain)}, {"entries", entries}};
-    body["backend"] = backend == nullptr ? json(nullptr) : json(backend->name);
+    body["backend"] = backend == nullptr ? nginx_name : backend->name;
     return {200, body.dump(2) + "\n"};
 }
 

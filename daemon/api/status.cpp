@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "calls.hpp"
+#include "daemon/render/by_nginx.hpp"
 
 namespace larder::daemon {
 
@@ -33,6 +34,11 @@ json store_status(Store& store) {
 json backend_status(const ApiParts& parts, const Settings& settings) {
     auto load = parts.gate.load();
     json out = json::object();
+    Gate::Load at_nginx = load[nginx_name];
+    out[nginx_name] = {{"in_flight", at_nginx.inside},
+                       {"waiting", at_nginx.waiting},
+                       {"concurrency", settings.nginx.concurrency},
+                       {"url", settings.nginx.urls}};
     for (const BackendSettings& backend : settings.backends) {
         Gate::Load now = load[backend.name];
         out[backend.name] = {{"in_flight", now.inside},

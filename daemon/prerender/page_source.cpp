@@ -42,7 +42,7 @@ void PageSource::request(const PageAddress& page, const Policy& policy, UnixMs s
     std::string key = key_of(variant).text();
     auto start = read_entry_start(store_, key);
     if (start && start->head.created_ms >= since_ms) return;
-    enqueue_new(queue_, JobReason::prerender, store_name_, store_.policy(key).value_or(policy), variant);
+    enqueue_new(queue_, JobReason::prerender, store_name_, store_.policy(key), policy, variant);
 }
 
 std::optional<std::string> PageSource::await(const PageAddress& page, UnixMs since_ms, UnixMs deadline_ms,

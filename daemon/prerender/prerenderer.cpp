@@ -179,12 +179,12 @@ void Prerenderer::render_pages(const Settings& settings, const PrerenderSettings
     std::size_t requested = 0;
     for (std::size_t i = 0; i < pages.size() && !stopping_; i++) {
         const BackendSettings* backend = backend_for(settings, pages[i].host);
-        std::size_t ahead =
-            requested_ahead * (backend == nullptr ? 1 : static_cast<std::size_t>(backend->concurrency));
+        std::size_t ahead = requested_ahead * static_cast<std::size_t>(backend == nullptr ? settings.nginx.concurrency
+                                                                                          : backend->concurrency);
         for (; requested < std::min(pages.size(), i + ahead); requested++)
             source.request(pages[requested], policy, since_ms);
         // Time for one render and its fragments, and for what waits before it in the queue.
-        UnixMs patience = 3 * (backend == nullptr ? 0 : backend->timeout.count()) + 5000;
+        UnixMs patience = 3 * (backend == nullptr ? settings.nginx.timeout : backend->timeout).count() + 5000;
         bool written = render_page(source, store, set, pages[i], since_ms, unix_ms() + patience);
         if (!stopping_) metrics_.prerendered(set.name, written);
     }
@@ -358,8 +358,15 @@ std::string Prerenderer::fetch_sitemap(const Settings& settings, std::string url
 BackendAnswer Prerenderer::fetch(const Settings& settings, const std::string& url) {
     auto page = parse_page_url(url);
     if (!page) throw std::runtime_error("\"" + url + "\" is not an absolute URL");
+    BackendSettings nginx;
+    nginx.timeout = settings.nginx.timeout;
     const BackendSettings* backend = backend_for(settings, page->host);
-    if (backend == nullptr) throw std::runtime_error("no [[backend]] renders the host of " + url);
+    if (backend == nullptr) {  // as a visitor would ask for it
+        if (settings.nginx.urls.empty())
+            throw std::runtime_error("no [[backend]] renders the host of " + url + ", and [nginx] names no urls");
+        nginx.url = settings.nginx.urls.front();
+        backend = &nginx;
+    }
     Variant variant{.method = "GET",
                     .scheme = page->scheme,
                     .host = page->host,

@@ -18,13 +18,14 @@ std::string plain_variant(const PageAddress& page) {
     return size > max_variant_bytes ? std::string() : variant.encode();
 }
 
-Enqueued enqueue_new(Queue& queue, JobReason reason, const std::string& store, const Policy& policy,
-                     const std::string& variant) {
+Enqueued enqueue_new(Queue& queue, JobReason reason, const std::string& store, std::optional<Policy> known,
+                     const Policy& otherwise, const std::string& variant) {
     Job job;
     job.reason = reason;
     job.enqueued_ms = unix_ms();
     job.store = store;
-    job.policy = policy;
+    job.policy_of_nginx = known.has_value();
+    job.policy = known.value_or(otherwise);
     job.variant = variant;
     return queue.enqueue(key_of(variant).text(), encode_job(job), delay_of(reason), job.urgent());
 }

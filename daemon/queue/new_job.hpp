@@ -29,8 +29,9 @@ Policy policy_from(const Section& section) {
     return policy;
 }
 
-// Enqueues now, in the place that the reason deserves.
-Enqueued enqueue_new(Queue& queue, JobReason reason, const std::string& store, const Policy& policy,
-                     const std::string& variant);
+// Enqueues now, in the place that the reason deserves. `known`: the policy by which nginx stored the page, if it did; `otherwise`:
+// that of our settings.
+Enqueued enqueue_new(Queue& queue, JobReason reason, const std::string& store, std::optional<Policy> known,
+                     const Policy& otherwise, const std::string& variant);
 
 }  // namespace larder::daemon

@@ -33,7 +33,7 @@ struct BackendClient::Transfer {
     bool head_is_complete = false;
     const char* refused = nullptr;  // why we stopped reading
     char error[CURL_ERROR_SIZE] = "";
-    std::unique_ptr<curl_slist, FreeList> fields;
+    std::unique_ptr<curl_slist, FreeList> fields, connect_to;
     std::unique_ptr<CURL, FreeEasy> easy;
 
     void prepare();
@@ -69,6 +69,14 @@ void BackendClient::Transfer::prepare() {
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, fields.get());
     curl_easy_setopt(e, CURLOPT_URL, (request.origin + "/").c_str());
     curl_easy_setopt(e, CURLOPT_REQUEST_TARGET, request.target.c_str());
+    if (!request.connect_to.empty()) {
+        connect_to.reset(curl_slist_append(nullptr, request.connect_to.c_str()));
+        curl_easy_setopt(e, CURLOPT_CONNECT_TO, connect_to.get());
+    }
+    if (!request.body.empty()) {
+        curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+        curl_easy_setopt(e, CURLOPT_POSTFIELDS, request.body.data());
+    }
     if (!request.socket_path.empty())
         curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, request.socket_path.c_str());
     curl_easy_setopt(e, CURLOPT_PROXY, "");  // whatever http_proxy says in the environment

@@ -30,6 +30,8 @@ constexpr auto busy_delay =
     200ms;  // plus as much at random: how long a job waits for a backend whose line is full
 
 constexpr std::chrono::milliseconds longest_outage_wait = 30s;
+constexpr std::chrono::milliseconds first_visit_copy_time = 10min;
+constexpr std::uint32_t longest_retry_after_s = 3600;
 
 // How long the site asks us to leave it alone.
 std::chrono::milliseconds retry_after(const BackendAnswer& answer) {
@@ -39,6 +41,11 @@ std::chrono::milliseconds retry_after(const BackendAnswer& answer) {
         if (equals_ignore_case(name, "Date")) date = value;
     }
     return std::chrono::seconds(retry_after_s(text, date, answer.response_ms / 1000));
+}
+
+// It is for a URL, and nothing is known yet of how nginx keys the page.
+bool is_of_first_visit(const Job& job) {
+    return (job.reason == JobReason::warm || job.reason == JobReason::prerender) && !job.policy_of_nginx;
 }
 
 std::string encoded(const Policy& policy) {
@@ -60,7 +67,8 @@ struct Regenerator::Render {
     Job job;
     Variant variant;  // of views into job
     Store* store = nullptr;
-    const BackendSettings* backend = nullptr;
+    const BackendSettings* backend = nullptr;  // null: nginx makes it
+    std::vector<std::string> nginx;            // ... the first of these, or else the next
     BackendRequest request;
     Gate::Ticket place;                 // at the backend
     std::shared_ptr<void> route_token;  // of the database server
@@ -76,6 +84,8 @@ struct Regenerator::Render {
         return claim.age +
                std::chrono::floor<std::chrono::milliseconds>(std::chrono::steady_clock::now() - claimed_at);
     }
+
+    std::string name() const { return backend != nullptr ? backend->name : nginx_name; }
 
     // Lets others ask the backend; also called before anything slow that does not need it.
     void leave() {
@@ -125,19 +135,38 @@ void Regenerator::prepare(const Shared& render) {
                                   ": another server, database or prefix");
     }
     render->backend = backend_for(*render->settings, render->variant.host);
-    if (render->backend == nullptr) return refuse(render, "no [[backend]] renders its host");
-    auto request = backend_request(render->variant, render->job.policy, *render->backend,
-                                   render->settings->signing, unix_ms() / 1000, &why);
-    if (!request) return refuse(render, why);
-    render->request = std::move(*request);
-    render->request.max_body = std::min<std::size_t>(
-        render->request.max_body, static_cast<std::size_t>(render->settings->render.max_body.bytes));
+    if (!prepare_request(render)) return;
     if (render->job.deadline_ms != 0 && unix_ms() >= render->job.deadline_ms)
         return end(render, Outcome::expired, "its deadline has passed");
     read_stored(*render);
     if (!is_wanted(*render)) return end(render, Outcome::skipped, "what is stored is new enough");
     add_condition(*render);
     enter_gate(render);
+}
+
+// False: there is nobody to ask, and the job has ended.
+bool Regenerator::prepare_request(const Shared& render) {
+    const char* why = nullptr;
+    if (render->backend != nullptr) {
+        auto request = backend_request(render->variant, render->job.policy, *render->backend,
+                                       render->settings->signing, unix_ms() / 1000, &why);
+        if (request) {
+            render->request = std::move(*request);
+            render->request.max_body = std::min<std::size_t>(
+                render->request.max_body, static_cast<std::size_t>(render->settings->render.max_body.bytes));
+        }
+    } else if (render->settings->signing.key.empty()) {
+        why = "no [[backend]] renders its host, and without a key under [signing] nginx can't be asked";
+    } else if (render->variant.is_personal()) {
+        why = "the variant is one person's";
+    } else {
+        render->nginx = nginx_servers_.for_job(render->job.nginx, render->settings->nginx);
+        if (render->nginx.empty())
+            why = "no [[backend]] renders its host, and no nginx is known: [nginx] urls, or a visitor's stale hit with larder_signing_key";
+        render->request.timeout = render->settings->nginx.timeout;
+    }
+    if (why != nullptr) refuse(render, why);
+    return why == nullptr;
 }
 
 // What the store holds of it, and what that is worth. Nothing that was purged for good counts.
@@ -158,7 +187,7 @@ bool Regenerator::is_wanted(const Render& render) {
 
 // Asks only whether it has changed. An operator who asks for a page by hand wants all of it.
 void Regenerator::add_condition(Render& render) {
-    if (render.stored.empty() || render.job.policy.keep_s == 0 || render.job.reason == JobReason::manual)
+    if (render.backend == nullptr || render.stored.empty() || render.job.policy.keep_s == 0 || render.job.reason == JobReason::manual)
         return;
     Condition condition = condition_of(EntryView::trusted(render.stored), render.purged);
     if (!condition.if_none_match.empty())
@@ -168,7 +197,8 @@ void Regenerator::add_condition(Render& render) {
 }
 
 void Regenerator::enter_gate(const Shared& render) {
-    auto limit = static_cast<std::size_t>(render->backend->concurrency);
+    auto limit = static_cast<std::size_t>(render->backend != nullptr ? render->backend->concurrency
+                                                                     : render->settings->nginx.concurrency);
     auto go = [this, render](Gate::Ticket place) {
         render->place = std::move(place);
         parts_.workers.post([this, render] { guarded(render, &Regenerator::call); });
@@ -176,7 +206,7 @@ void Regenerator::enter_gate(const Shared& render) {
     auto turn = render->claim.overdue >= -visited_delay      ? Gate::Turn::visited
                 : render->claim.overdue >= -few_purged_delay ? Gate::Turn::few
                                                              : Gate::Turn::usual;
-    if (parts_.gate.enter(render->backend->name, limit, turn, go)) return;
+    if (parts_.gate.enter(render->name(), limit, turn, go)) return;
     postpone(render, busy_delay + std::chrono::milliseconds(static_cast<int>(random_fraction() * 200)),
              "the backend is busy");
 }
@@ -196,6 +226,7 @@ void Regenerator::call(const Shared& render) {
     render->request.timeout = std::chrono::milliseconds(deadline - now);
     // The job is younger than the purges it knows of, and so is its render.
     render->fence = std::max(render->store->newest_purge(), render->job.fence);
+    RenderCall by_nginx;
     if (parts_.router) {
         // The new entry will be fenced after those purges, so this render must read a replica that has caught up with the
         // writes behind them.
@@ -205,7 +236,21 @@ void Regenerator::call(const Shared& render) {
         for (const auto& [position, by] : route.replaced) render->store->replace_position(position, by);
         if (route.hold) return postpone(render, route.retry_after, route.reason);
         render->route_token = route.token;
-        if (!route.header.empty()) render->request.fields.emplace_back("Larder-Route", route.header);
+        by_nginx.route = route.header;
+        if (!route.header.empty() && render->backend != nullptr)
+            render->request.fields.emplace_back("Larder-Route", route.header);
+    }
+    if (render->backend == nullptr) {
+        by_nginx.unconditional = render->job.reason == JobReason::manual;
+        by_nginx.as_visitor = is_of_first_visit(render->job);
+        by_nginx.fence = render->fence;
+        if (render->job.policy_of_nginx) by_nginx.policy = render->job.policy;
+        by_nginx.variant = render->job.variant;
+        const char* why = nullptr;
+        auto request = nginx_request(render->nginx.front(), by_nginx, render->variant, *render->settings, now / 1000, &why);
+        if (!request) return refuse(render, why);
+        request->timeout = render->request.timeout;
+        render->request = std::move(*request);
     }
     parts_.client.call(render->request, [this, render](BackendAnswer answer) {
         render->answer = std::move(answer);
@@ -217,15 +262,17 @@ void Regenerator::call(const Shared& render) {
 void Regenerator::commit(const Shared& render) {
     const BackendAnswer& got = render->answer;
     if (!got.error.empty()) {
-        parts_.metrics.backend_error(render->backend->name);
+        parts_.metrics.backend_error(render->name());
+        if (got.unreachable && render->nginx.size() > 1) return ask_next_nginx(render);
         return fail(render, got.error, got.unreachable ? Attempt::free : Attempt::counts);
     }
-    parts_.metrics.render(render->backend->name, got.took_ms);
+    parts_.metrics.render(render->name(), got.took_ms);
+    if (render->backend == nullptr) return commit_by_nginx(render);
     const Failures& failures = render->job.policy.failures;
     bool over_good_page =
         !render->stored.empty() && !failures.has(EntryView::trusted(render->stored).head().status, true);
     if (got.status >= 500 || (failures.has(got.status, true) && over_good_page)) {
-        parts_.metrics.backend_error(render->backend->name);
+        parts_.metrics.backend_error(render->name());
         return fail(render, "status " + std::to_string(got.status), Attempt::counts, retry_after(got));
     }
     Answer answer;
@@ -270,6 +317,55 @@ void Regenerator::commit(const Shared& render) {
     for (const NamedPart& part : named_parts(parts, storability, render->job.policy))
         store_part(*render, part);
     store_entry(render, build_entry(parts));
+}
+
+void Regenerator::ask_next_nginx(const Shared& render) {
+    spdlog::warn("nginx at {} can't be reached: asking {}", render->nginx[0], render->nginx[1]);
+    render->nginx.erase(render->nginx.begin());
+    render->answer = {};
+    enter_gate(render);
+}
+
+void Regenerator::commit_by_nginx(const Shared& render) {
+    const BackendAnswer& got = render->answer;
+    auto report = got.status == 200 ? decode_report(got.body) : std::nullopt;
+    if (!report)
+        return refuse(render, "nginx at " + render->nginx.front() + " does not take render calls (status " +
+                                  std::to_string(got.status) +
+                                  "): are larder_signing_key and [signing] key the same, and the clocks right?");
+    switch (report->result) {
+        case RenderResult::stored:
+            return end_stored_by_nginx(render, report->key);
+        case RenderResult::unstorable:
+            return withdraw(render, report->detail);
+        case RenderResult::failed:
+            parts_.metrics.backend_error(nginx_name);
+            return fail(render, report->detail, report->status == 0 ? Attempt::free : Attempt::counts,
+                        std::chrono::seconds(std::min(report->retry_after_s, longest_retry_after_s)));
+        case RenderResult::near:
+        case RenderResult::misled:
+            return refuse(render, report->detail);
+    }
+}
+
+void Regenerator::end_stored_by_nginx(const Shared& render, const std::string& key) {
+    auto entry = read_stored_entry(*render->store, key);
+    if (!entry)
+        return refuse(render, "nginx has stored it elsewhere: are larder_store and [[store]] " + render->job.store + " the same?");
+    if (entry->purged) {
+        Job again = render->job;
+        again.reason = JobReason::purge;
+        again.fence = std::max(again.fence, render->store->newest_purge());
+        parts_.queue.run_again(render->claim.lease, encode_job(again));
+    }
+    EntryView page = EntryView::trusted(entry->bytes);
+    if (key != render->claim.lease.key) {
+        // The prerenderer looks for the page by the key of its URL alone, which no visitor's request has.
+        std::chrono::milliseconds lifetime(page.head().life.dead_at_ms() - unix_ms());
+        render->store->put(render->claim.lease.key, entry->bytes, std::min(lifetime, first_visit_copy_time));
+    }
+    enqueue_fragments(*render, page);
+    end(render, Outcome::stored, "");
 }
 
 // Puts in the place of the body what its coding stands for.

@@ -1,8 +1,9 @@
 // From a claimed job to a stored entry.
 //
 //   prepare (worker)   decode, is it still wanted?, fence, which replica
-//   call (curl)        the backend, when the gate lets it in
-//   commit (worker)    may it be stored?, plan, index -> put -> purges since the fence, end the job
+//   call (curl)        nginx, or the backend if a [[backend]] has the host, when the gate lets it in
+//   commit (worker)    by nginx: it has stored the page, or says why not. By a backend: may it be stored?, plan, index -> put ->
+//                      purges since the fence. Then the job ends
 //
 // An answer that failed never replaces a good entry; the job is tried again. One that may not be stored ends the job.
 #pragma once
@@ -17,6 +18,7 @@
 #include "daemon/metrics.hpp"
 #include "daemon/queue/queue.hpp"
 #include "daemon/render/backend_client.hpp"
+#include "daemon/render/by_nginx.hpp"
 #include "daemon/render/gate.hpp"
 #include "daemon/render/plan.hpp"
 #include "daemon/render/route.hpp"
@@ -56,6 +58,10 @@ private:
     void enter_gate(const Shared& render);
     void call(const Shared& render);
     void commit(const Shared& render);
+    void commit_by_nginx(const Shared& render);
+    void end_stored_by_nginx(const Shared& render, const std::string& key);
+    void ask_next_nginx(const Shared& render);
+    bool prepare_request(const Shared& render);
     bool decode(Render& render, Storability& storability);
     void revalidate(const Shared& render, const Answer& answer);
     static void stamp(const Render& render, EntryParts& parts);
@@ -71,6 +77,7 @@ private:
     void report(const Shared& render, Outcome outcome, const std::string& why);
 
     Parts parts_;
+    NginxServers nginx_servers_;
 };
 
 }  // namespace larder::daemon

@@ -103,7 +103,10 @@ std::optional<BackendRequest> backend_request(const Variant& variant, const Poli
     if (!has_agent) add("User-Agent", "larderd");
     add("X-Forwarded-Proto", variant.scheme);
     if (policy.esi != EsiMode::off) add("Surrogate-Capability", "larder=\"ESI/1.0\"");
-    for (const auto& [name, value] : backend.headers) add(name, value);
+    for (const auto& [name, value] : backend.headers) {  // the operator's word goes before ours
+        std::erase_if(request.fields, [&name](const auto& field) { return equals_ignore_case(field.first, name); });
+        add(name, value);
+    }
     return request;
 }
 

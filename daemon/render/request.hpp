@@ -16,6 +16,8 @@ namespace larder::daemon {
 struct BackendRequest {
     std::string origin;                                       // "http://host:port"
     std::string socket_path;                                  // instead of TCP, unless empty
+    std::string connect_to;                                   // "::ADDRESS:PORT" in the origin's place, unless empty
+    std::string body;                                         // of a POST; empty: it is a GET
     std::string target;                                       // request target as on the wire
     std::vector<std::pair<std::string, std::string>> fields;  // in order; every field there is, Host included
     std::chrono::milliseconds timeout{0};

@@ -126,6 +126,13 @@ Legal<Text> backend_url() {
             [](const Text& t) { return parse_backend_url(t).has_value(); }};
 }
 
+Legal<Texts> backend_urls() {
+    return {"a list of http://HOST[:PORT], https://HOST[:PORT] or unix:/PATH", [](const Texts& list) {
+                return std::all_of(list.begin(), list.end(),
+                                   [](const Text& t) { return parse_backend_url(t).has_value(); });
+            }};
+}
+
 Legal<Text> absolute_url_or_empty() {
     return {"http://HOST/PATH or https://HOST/PATH, or empty",
             [](const Text& t) { return t.empty() || parse_page_url(t).has_value(); }};

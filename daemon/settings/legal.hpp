@@ -34,6 +34,7 @@ Legal<Text> listen_address();
 Legal<Text> queue_url();
 Legal<Text> store_url();
 Legal<Text> backend_url();
+Legal<Texts> backend_urls();
 Legal<Text> absolute_url_or_empty();
 Legal<Text> absolute_path_or_empty();
 Legal<Text> secret_or_empty();

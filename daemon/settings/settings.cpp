@@ -249,7 +249,10 @@ void check_databases(const Settings& settings, Problems& problems) {
 // What one setting alone cannot tell.
 void check_together(const Settings& settings, Problems& problems) {
     if (settings.stores.empty()) problems.add(0, "there is no [[store]]; legal: at least one");
-    if (settings.backends.empty()) problems.add(0, "there is no [[backend]]; legal: at least one");
+    if (settings.backends.empty() && settings.signing.key.empty())
+        problems.add(0, "there is neither a [[backend]] nor a key under [signing], with which nginx is asked for pages; legal: one of them");
+    for (const BackendSettings& backend : settings.backends)
+        if (backend.name == "nginx") problems.add(backend.line, "backend name = \"nginx\"; that is nginx itself; legal: any other");
     check_unique(settings.stores, "store", problems);
     check_unique(settings.backends, "backend", problems);
     check_unique(settings.prerenders, "prerender", problems);

@@ -67,7 +67,8 @@ struct MainConf {
     std::deque<StoreConf> stores;  // locations point at them
     std::optional<Endpoint> daemon;
     std::vector<std::string> signing_keys;                        // the first signs, all are accepted
-    std::shared_ptr<const Signer> cookie_signer;                  // null: no keys
+    std::shared_ptr<const Signer> cookie_signer, render_signer;   // null: no keys
+    std::string render_url;                                       // where larderd reaches this nginx; empty: where visitors do
     bool used = false;                                            // some location caches
     // Of the variables.
     ngx_int_t scheme_index = NGX_ERROR, https_index = NGX_ERROR, request_method_index = NGX_ERROR;

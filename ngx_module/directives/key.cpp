@@ -193,6 +193,7 @@ char* set_signing_key(ngx_conf_t* cf, ngx_command_t*, void* conf) {
         main->signing_keys.emplace_back(key);
     }
     main->cookie_signer = std::make_shared<Signer>(main->signing_keys, cookie_salt);
+    main->render_signer = std::make_shared<Signer>(main->signing_keys, render_salt);
     return NGX_CONF_OK;
 }
 

@@ -88,6 +88,16 @@ char* parse_endpoint_options(ngx_conf_t* cf, const std::vector<std::string_view>
     return NGX_CONF_OK;
 }
 
+bool is_render_url(std::string_view url) {
+    if (url.substr(0, 6) == "unix:/") return true;
+    std::string_view rest;
+    for (std::string_view scheme : {"http://", "https://"})
+        if (url.substr(0, scheme.size()) == scheme) rest = url.substr(scheme.size());
+    return !rest.empty() && rest.size() <= 255 && std::all_of(rest.begin(), rest.end(), [](char c) {
+               return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '-' || c == ':' || c == '[' || c == ']';
+           });
+}
+
 }  // namespace
 
 char* set_zone(ngx_conf_t* cf, ngx_command_t*, void* conf) {
@@ -123,6 +133,13 @@ char* set_daemon(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     if (main->daemon) return duplicate();
     auto args = arguments(cf);
     Endpoint endpoint;
+    auto render = std::find_if(args.begin() + 1, args.end(), [](std::string_view a) { return named(a, "render").has_value(); });
+    if (render != args.end()) {
+        main->render_url = *named(*render, "render");
+        if (!is_render_url(main->render_url))
+            return refuse(cf, "invalid parameter " + quoted(*render) + ": render=http://ADDRESS[:PORT], render=https://ADDRESS[:PORT] or render=unix:/PATH");
+        args.erase(render);
+    }
     if (char* bad = parse_endpoint(cf, args[0], true, endpoint); bad != NGX_CONF_OK) return bad;
     if (char* bad = parse_endpoint_options(cf, args, 1, endpoint); bad != NGX_CONF_OK) return bad;
     main->daemon = std::move(endpoint);

@@ -177,7 +177,7 @@ const char* counter_name(Counter counter) {
     static constexpr const char* names[] = {
         "hit",         "stale",        "miss", "revalidated",        "coalesced",   "bypass",         "pass", "error_stale",
         "error",       "store_hit",    "store_miss",  "store_error", "store_skipped", "store_refused",  "stored",      "unstorable",  "jobs_queued",
-        "jobs_duplicate", "jobs_failed", "inline_refreshes", "purges", "bad_entries", "evictions", "recoveries", "purges_forgotten"};
+        "jobs_duplicate", "jobs_failed", "inline_refreshes", "render_calls", "purges", "bad_entries", "evictions", "recoveries", "purges_forgotten"};
     static_assert(std::size(names) == static_cast<std::size_t>(Counter::count));
     return names[static_cast<unsigned>(counter)];
 }

@@ -53,7 +53,7 @@ public:
 enum class Counter : unsigned {
     hit, stale, miss, revalidated, coalesced, bypass, pass, error_stale, error,
     store_hit, store_miss, store_error, store_skipped, store_refused,
-    stored, unstorable, jobs_queued, jobs_duplicate, jobs_failed, inline_refreshes, purges, bad_entries, evictions, recoveries,
+    stored, unstorable, jobs_queued, jobs_duplicate, jobs_failed, inline_refreshes, render_calls, purges, bad_entries, evictions, recoveries,
     purges_forgotten,
     count
 };

@@ -14,6 +14,7 @@
 #include "ngx_module/request/group.hpp"
 #include "ngx_module/request/headers.hpp"
 #include "ngx_module/request/refresh.hpp"
+#include "ngx_module/request/render_call.hpp"
 #include "ngx_module/request/request.hpp"
 #include "ngx_module/stores/stores.hpp"
 #include "ngx_module/text.hpp"
@@ -227,7 +228,10 @@ void fill_for_everybody(ngx_http_request_t* r, Ctx* ctx) {
     if (!is_kept && !found.pass) request_refresh(r, ctx);
 }
 
+// Nothing of this answer is kept: why is in ctx->detail.
 void end_with_pass(Ctx* ctx) {
+    if (ctx->renewal != nullptr)
+        ctx->renewal->report = {RenderResult::unstorable, ctx->fill->status, 0, {}, ctx->detail != nullptr ? ctx->detail : ""};
     wake_workers(zone().pass(ctx->key, now_ms(), pass_ms));
     ctx->fill->locked = false;
     end_lease_with_pass(ctx, ctx->key);
@@ -260,6 +264,15 @@ std::int64_t asked_for_rest_ms(ngx_http_request_t* r) {
         if (equals_ignore_case(name, "Date")) date = value;
     });
     return retry_after_s(said, date, now_ms() / 1000) * 1000;
+}
+
+// What a render call is told unless the answer proves good.
+RenderReport failure_report(ngx_http_request_t* r) {
+    RenderReport report;
+    report.status = static_cast<std::uint16_t>(r->headers_out.status);
+    report.retry_after_s = static_cast<std::uint32_t>(asked_for_rest_ms(r) / 1000);
+    report.detail = "status " + std::to_string(report.status) + ", or an answer that broke off";
+    return report;
 }
 
 // The backend failed, and something servable is at hand.
@@ -450,19 +463,31 @@ std::string store(Ctx* ctx, EntryParts& parts) {
     if (ctx->asked_group != nullptr) bind_to_session(*ctx->asked_group, parts);
     std::string prefix = entry_prefix(parts);
     const Where& where = ctx->conf->where.value();
-    auto put = [&](std::function<void()> handler) {
+    auto put = [&](std::function<void(bool)> handler) {
+        if (ctx->renewal != nullptr) {
+            RenderReport& report = ctx->renewal->report;
+            bool is_here_alone = where.store == nullptr || is_available(*where.store);
+            report = {is_here_alone ? RenderResult::near : RenderResult::failed, 0, 0, ctx->key.text(),
+                      is_here_alone ? "the page is too large for the store, or nginx uses none" : "nginx does not reach the store"};
+            handler = [handler = std::move(handler), renewal = ctx->renewal](bool stored) {
+                RenderReport& end = renewal->report;
+                end.result = stored ? RenderResult::stored : RenderResult::failed;
+                if (!stored) end.detail = "the store did not take the page";
+                handler(stored);
+            };
+        }
         return where.store != nullptr && !ctx->near_only &&
                put_entry(*where.store, ctx->key, prefix, parts.body, ctx->policy(), std::move(handler));
     };
     fill.locked = false;
     if (ctx->uses_near()) {
         wake_workers(zone().insert(ctx->key, where.domain(), prefix, parts.body, now_ms(), &ctx->stored));
-        ctx->stored = put([] {}) || ctx->stored;
+        ctx->stored = put([](bool) {}) || ctx->stored;
     } else {  // the others look for it in the store, so once it is there
         zone().postpone_refresh(ctx->key, 0);
-        auto end_fill = [key = ctx->key] { wake_workers(zone().abandon(key)); };
+        auto end_fill = [key = ctx->key](bool) { wake_workers(zone().abandon(key)); };
         ctx->stored = put(end_fill);
-        if (!ctx->stored) end_fill();
+        if (!ctx->stored) end_fill(false);
     }
     end_lease(ctx, ctx->key);
     count(near_cache::Counter::stored);
@@ -484,7 +509,7 @@ void store_named_parts(ngx_http_request_t* r, Ctx* ctx, const EntryParts& page) 
         Key key = key_of(variant);
         if (ctx->uses_near()) wake_workers(zone().insert(key, where.domain(), prefix, body, now_ms()));
         if (where.store != nullptr && !ctx->near_only)
-            put_entry(*where.store, key, prefix, body, ctx->policy(), [] {});
+            put_entry(*where.store, key, prefix, body, ctx->policy(), [](bool) {});
     }
 }
 
@@ -622,6 +647,7 @@ ngx_int_t start_fill(ngx_http_request_t* r, Ctx* ctx) {
     Fill& fill = *ctx->fill;
     if (ctx->eligible && ctx->status == Status::miss && r->method != NGX_HTTP_HEAD) {
         fill.fence = fence_now(ctx->conf->where.value().store);
+        if (ctx->renewal != nullptr) fill.fence = std::max(fill.fence, ctx->renewal->fence);
         reduce_request(r, ctx);
         look_away_from_client(r, ctx);
     }
@@ -678,6 +704,7 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
     }
     fill.status = static_cast<std::uint16_t>(r->headers_out.status);
     fill.failed = ctx->policy().failures.has(fill.status, ctx->role == Role::refresh);
+    if (ctx->renewal != nullptr) ctx->renewal->report = failure_report(r);
     if (!is_fills_answer(r, fill)) return other_answer(r, ctx, reduced);
     if (fill.failed) ctx->retry_ms = std::max(refresh_retry_ms, asked_for_rest_ms(r));
     if (reduced && fill.failed && can_fall_back(ctx)) return fall_back(r, ctx);

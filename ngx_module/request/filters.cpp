@@ -2,6 +2,7 @@
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/group.hpp"
 #include "ngx_module/request/invalidate.hpp"
+#include "ngx_module/request/refresh.hpp"
 #include "ngx_module/request/request.hpp"
 #include "ngx_module/text.hpp"
 
@@ -24,6 +25,10 @@ ngx_int_t filter_header(ngx_http_request_t* r) {
     if (r == r->main) forget_group_after(r, ctx);
     if (ctx == nullptr || ctx->served) return next_header_filter(r);
     if (ctx->substitute) return NGX_OK;
+    if (ctx->role == Role::refresh && ctx->fill == nullptr) {
+        if (!ctx->begun) note_misled(r, ctx);
+        return NGX_ERROR;
+    }
     if (ctx->role == Role::fragment && ctx->fill == nullptr) capture_early_answer(r, ctx);
     if (ctx->conf != nullptr && ctx->role == Role::client && r == r->main) invalidate_after(r, ctx);
     if (ctx->fill != nullptr) return fill_header(r, ctx);

@@ -5,12 +5,16 @@
 #include <utility>
 #include <vector>
 
+#include "ngx_module/nginx_versions.hpp"
 #include "ngx_module/ngx.hpp"
+#include "ngx_module/request/own_request.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {
 
+// A request of our own has no connection to a client: it is what comes in where it stands for one.
 inline bool is_https(const ngx_http_request_t* r) {
+    if (is_own(r)) return is_tls(*r->main->http_connection->addr_conf);
 #if (NGX_HTTP_SSL)
     return r->connection->ssl != nullptr;
 #else

@@ -195,7 +195,7 @@ bool fill_in(ngx_http_request_t* r, const OwnRequest& wanted) {
     }
     set_named_port(r, wanted.port);
     MainConf* main = main_conf(r);
-    if (wanted.https) {
+    if (is_https(r)) {
         set_variable(r, main->scheme_index, "https");
         set_variable(r, main->https_index, "on");
     }
@@ -242,6 +242,10 @@ ngx_http_request_t* open_request(const OwnRequest& wanted) {
         ngx_http_finalize_request(r, NGX_ERROR);
         throw;
     }
+}
+
+bool is_own(const ngx_http_request_t* r) {
+    return r->connection->read->handler == on_connection_event;
 }
 
 void start(ngx_http_request_t* r) {

@@ -21,7 +21,6 @@ struct OwnRequest {
     std::string target;
     std::vector<std::pair<std::string, std::string>> fields;  // in order; one of them is Host
     in_port_t port = 0;                                       // as the client named it
-    bool https = false;
 };
 
 // What a request that makes r's page anew has of r, which may be gone before it begins: where it came in, and the fields that the
@@ -30,6 +29,8 @@ OwnRequest resembling(ngx_http_request_t* r);
 
 // The request, ready for a context and start(). Null, and it is logged, when nginx can't make one.
 ngx_http_request_t* open_request(const OwnRequest& wanted);
+
+bool is_own(const ngx_http_request_t* r);
 
 // nginx runs it from here on; it may have ended when this returns.
 void start(ngx_http_request_t* r);

@@ -13,6 +13,7 @@
 #include "ngx_module/request/group.hpp"
 #include "ngx_module/request/headers.hpp"
 #include "ngx_module/request/refresh.hpp"
+#include "ngx_module/request/render_call.hpp"
 #include "ngx_module/request/request.hpp"
 #include "ngx_module/stores/stores.hpp"
 #include "ngx_module/text.hpp"
@@ -335,9 +336,22 @@ ngx_int_t begin(ngx_http_request_t* r, Ctx* ctx) {
     return look(r, ctx);
 }
 
+// Which page it is that the request makes. False: none, which is noted.
+bool find_own_page(ngx_http_request_t* r, Ctx* ctx) {
+    if (ctx->renewal == nullptr || !ctx->renewal->as_visitor) return is_at_its_place(r, ctx);
+    ctx->conf = loc_conf(r);
+    if (!ctx->conf->enabled()) {
+        note_misled(r, ctx);
+        return false;
+    }
+    if (build_variant(r, ctx)) return true;
+    ctx->renewal->report.detail = ctx->detail;
+    return false;
+}
+
 // A request of ours that makes a page anew. What is kept of the page is asked about, or stays when the backend fails.
 ngx_int_t renew(ngx_http_request_t* r, Ctx* ctx) {
-    if (!ctx->begun && !is_at_its_place(r, ctx)) return NGX_ERROR;
+    if (!ctx->begun && !find_own_page(r, ctx)) return NGX_ERROR;
     ctx->begun = true;
     const StoreConf* store = ctx->conf->where.value().store;
     if (ctx->entry.empty()) ctx->take(zone().find(ctx->key, now_ms()));

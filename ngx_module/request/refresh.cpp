@@ -10,6 +10,7 @@
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/own_request.hpp"
+#include "ngx_module/request/render_call.hpp"
 #include "ngx_module/request/headers.hpp"
 #include "ngx_module/request/request.hpp"
 #include "ngx_module/request/target.hpp"
@@ -35,6 +36,7 @@ struct Refresh {
     std::optional<Policy> own_policy;
     OwnRequest request;
     std::string cookies;  // for the backend
+    std::string asked_at;  // where larderd reaches this nginx; empty: nowhere
     bool personal, near_only;
 };
 
@@ -112,6 +114,21 @@ void schedule() {
     }
 }
 
+// The URL of this nginx for larderd: empty where it could not sign, or nothing is known.
+std::string own_url(ngx_http_request_t* r, const OwnRequest& request) {
+    const MainConf* main = main_conf(r);
+    if (main->render_signer == nullptr || !main->render_url.empty() || request.local.empty())
+        return main->render_signer == nullptr ? std::string() : main->render_url;
+    sockaddr_storage address{};
+    ngx_memcpy(&address, request.local.data(), std::min(request.local.size(), sizeof address));
+    u_char text[NGX_SOCKADDR_STRLEN];
+    std::size_t size = ngx_sock_ntop(reinterpret_cast<sockaddr*>(&address), static_cast<socklen_t>(request.local.size()),
+                                     text, sizeof text, 1);
+    std::string_view shown(reinterpret_cast<char*>(text), size);
+    if (shown.substr(0, 5) == "unix:") return std::string(shown);
+    return (is_https(r) ? "https://" : "http://") + std::string(shown);
+}
+
 Refresh describe(ngx_http_request_t* r, Ctx* ctx) {
     const char* why;
     auto variant = Variant::parse(view(ctx->variant), &why);
@@ -124,8 +141,8 @@ Refresh describe(ngx_http_request_t* r, Ctx* ctx) {
     refresh.request = resembling(r);
     // Rewrites happen again, so they must get what the client sent.
     refresh.request.target = r == r->main ? std::string(view(r->unparsed_uri)) : variant->target();
-    refresh.request.https = is_https(r);  // as $scheme was for the visitor
     refresh.cookies = backend_cookies(r, ctx);
+    refresh.asked_at = own_url(r, refresh.request);
     refresh.personal = ctx->personal;
     refresh.near_only = ctx->near_only;
     return refresh;
@@ -196,6 +213,7 @@ Job make_job(const Refresh& refresh) {
     job.fence = fence_now(where.store);
     job.store = where.store->name;
     job.store_identity = zone().store_identity(where.store->domain);
+    job.nginx = refresh.asked_at;
     job.policy = refresh.own_policy.value_or(refresh.conf->policy);
     job.variant = refresh.variant;
     return job;
@@ -247,16 +265,26 @@ bool is_at_its_place(ngx_http_request_t* r, Ctx* ctx) {
     if (!variant) throw std::runtime_error(why);
     std::string led;
     bool same = here == ctx->conf && here->enabled() && led_to(r, variant->path, here->query.value(), led) == variant->led;
-    if (same) return true;
+    if (!same) note_misled(r, ctx);
+    return same;
+}
+
+void note_misled(ngx_http_request_t* r, const Ctx* ctx) {
+    const char* why;
+    auto variant = Variant::parse(view(ctx->variant), &why);
+    if (!variant) throw std::runtime_error(why);
     std::string looked_at = looked_at_beyond(r, *variant);
-    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                  "larder: a request to make %s anew was led to \"%V\", not to where its visitors are: nothing is kept of it. %s%s",
-                  ctx->key.text().c_str(), &r->uri,
-                  looked_at.empty() ? "The configuration looks at something that no directive names"
-                                    : "The configuration looks at what the key doesn't hold: ",
-                  looked_at.c_str());
-    misled.remember(ctx->key);
-    return false;
+    std::string text = "it was led to \"" + std::string(view(r->uri)) + "\", not to where its visitors are: nothing is kept of it. ";
+    if (looked_at.empty())
+        text += "The configuration looks at something that no directive names";
+    else
+        text += "The configuration looks at what the key doesn't hold: " + looked_at;
+    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0, "larder: a request to make %s anew: %s",
+                  variant->url().c_str(), text.c_str());
+    if (ctx->renewal != nullptr)  // nginx, asked instead, has what a visitor sent
+        ctx->renewal->report = {RenderResult::misled, 0, 0, {}, text};
+    else
+        misled.remember(ctx->key);
 }
 
 bool is_to_be_made_by_visitor(const Ctx* ctx) {

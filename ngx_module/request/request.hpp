@@ -26,6 +26,7 @@ namespace larder::ngx {
 
 struct Fetch;
 struct Group;
+class Renewal;
 
 enum class Role : std::uint8_t {
     client,    // a request from outside, or another module's subrequest
@@ -164,6 +165,7 @@ struct Ctx {
     bool guessed = false;     // the request goes in full because of it
     bool session = false;     // the visitor has a session, of which the variant holds nothing
     std::string cookies;      // refresh: the Cookie field to send
+    std::shared_ptr<Renewal> renewal;  // ... that somebody waits for
     std::string csrf_secret;  // of the cookie that the visitor gets with this answer
     near_cache::Hold hold = 0;
     std::uint64_t version = 0;  // of the held entry in the near cache

@@ -15,6 +15,7 @@
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/group.hpp"
 #include "ngx_module/request/headers.hpp"
+#include "ngx_module/request/render_call.hpp"
 #include "ngx_module/request/request.hpp"
 #include "ngx_module/request/target.hpp"
 #include "ngx_module/text.hpp"
@@ -422,7 +423,10 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
 #endif
     }
     if (!has_scheme) push_header(r, &reduced.headers, "X-Forwarded-Proto", variant->scheme);
-    if (ctx->policy().keep_s != 0 && !ctx->entry.empty()) {
+    if (ctx->renewal != nullptr && !ctx->renewal->route.empty())
+        push_header(r, &reduced.headers, "Larder-Route", ctx->renewal->route);
+    bool may_ask = ctx->renewal == nullptr || !ctx->renewal->unconditional;
+    if (may_ask && ctx->policy().keep_s != 0 && !ctx->entry.empty()) {
         Condition condition = condition_of(EntryView::trusted(ctx->entry), ctx->purged);
         fill.conditional = !condition.empty();
         if (!condition.if_none_match.empty())

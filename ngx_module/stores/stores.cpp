@@ -182,13 +182,15 @@ bool get_entry(const StoreConf& store, const Key& key, std::function<void(StoreA
 }
 
 bool put_entry(const StoreConf& store, const Key& key, std::string_view prefix, std::string_view body,
-               const Policy& policy, std::function<void()> handler) {
+               const Policy& policy, std::function<void(bool)> handler) {
     Link* link = link_to(store);
     if (link == nullptr || !link->available()) return false;
     EntryView head = EntryView::trusted(prefix);
     std::int64_t ttl_ms = head.head().life.dead_at_ms() - now_ms();
     if (ttl_ms <= 0) return false;
-    auto answered = [handler = std::move(handler)](const Reply*) { handler(); };
+    auto answered = [handler = std::move(handler)](const Reply* reply) {
+        handler(reply != nullptr && reply->kind != Reply::Kind::error);
+    };
     if (store.endpoint.kind == StoreKind::redis) {
         put_redis(*link, store, key, head, prefix, body, ttl_ms, policy, std::move(answered));
         return true;

@@ -26,10 +26,10 @@ bool is_available(const StoreConf& store);
 // False (and no call) when the store is down.
 bool get_entry(const StoreConf& store, const Key& key, std::function<void(StoreAnswer)> handler);
 
-// Indexes and stores; best effort. `prefix` and `body` together are the entry. The handler is told when the store has answered, or
-// failed. False (and no call) when nothing was sent.
+// Indexes and stores; best effort. `prefix` and `body` together are the entry. The handler is told whether the store has
+// it. False (and no call) when nothing was sent.
 bool put_entry(const StoreConf& store, const Key& key, std::string_view prefix, std::string_view body, const Policy& policy,
-               std::function<void()> handler);
+               std::function<void(bool stored)> handler);
 void forget_entry(const StoreConf& store, const Key& key);
 
 // The right to fill this key, among all machines that share the store.

@@ -49,6 +49,8 @@ inline Job sample_job() {
     job.position = "default/1/16B3748";
     job.store = "main";
     job.store_identity = 0x123456789abcdef0;
+    job.nginx = "https://192.0.2.7:8443";
+    job.policy_of_nginx = false;
     job.policy.valid = {{200, 60}, {404, 5}, {1, 0}};
     job.policy.while_s = 30;
     job.variant = sample_variant().encode();

@@ -28,6 +28,8 @@ TEST(what_is_encoded_is_read_back) {
     assert_text_equal(got->position, job.position);
     assert_text_equal(got->store, job.store);
     assert_true(got->store_identity == job.store_identity && job.store_identity != 0);
+    assert_text_equal(got->nginx, job.nginx);
+    assert_true(got->policy_of_nginx == job.policy_of_nginx);
     assert_true(got->policy == job.policy);
     assert_text_equal(got->variant, job.variant);
 }
@@ -37,7 +39,7 @@ TEST(a_job_of_an_nginx_before_store_identities_is_understood) {
     std::string bytes = encode_job(job);
     std::size_t at = 1 + 1 + 4 + 8 + 8 + 8 + 2 + job.position.size() + 2 + job.store.size();
     bytes.erase(at, sizeof job.store_identity);
-    bytes[0] = 1;
+    bytes[0] = 4;
     const char* why = nullptr;
     auto got = decode_job(bytes, &why);
     assert_true(got && got->store_identity == 0 && got->store == job.store && got->variant == job.variant);
@@ -74,7 +76,7 @@ TEST(a_flipped_bit_is_refused_or_is_another_job) {
 
 TEST(the_reason_of_a_refusal_is_named) {
     std::string bytes = encode_job(sample_job());
-    for (char version : {'\0', '\3'}) {
+    for (char version : {'\0', '\4'}) {
         bytes[0] = version;
         assert_text_equal(why_refused(bytes), "job has an unknown version");
     }

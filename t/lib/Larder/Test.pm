@@ -153,8 +153,12 @@ sub nginx {
     return $server;
 }
 
+# Shared by nginx and larderd, which asks nginx for pages by it.
+our $signing_key = 'a-signing-key-for-tests';
+
 sub _nginx_config {
     my ($self, $name, $http, %o) = @_;
+    $http = "    larder_signing_key $signing_key;\n$http" if $http =~ /larder_daemon/ && $http !~ /larder_signing_key/;
     my $dir     = $self->dir . "/$name";
     my $user    = $> == 0 ? 'user ' . ($o{user} || 'nobody nogroup') . ';' : '';
     my $workers = $o{workers} || 1;

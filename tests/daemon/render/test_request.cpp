@@ -87,6 +87,15 @@ TEST(the_backends_settings_apply) {
                       "https\nSurrogate-Capability: larder=\"ESI/1.0\"\nX-Key: 1\n");
 }
 
+TEST(a_backends_field_goes_before_ours) {
+    BackendSettings settings = backend();
+    settings.headers = {{"x-forwarded-proto", "https"}, {"User-Agent", "the site's"}};
+    Variant variant = page();
+    variant.scheme = "http";
+    assert_text_equal(text(variant, settings),
+                      "/a/../b?x=1\nHost: example.com\nx-forwarded-proto: https\nUser-Agent: the site's\n");
+}
+
 TEST(a_hostile_variant_is_refused) {
     Variant variant = page();
     variant.method = "POST";

@@ -1,12 +1,12 @@
 # larderd in a system test: a usual configuration that a test adds to, and the API by larderctl.
 #
-#   my $d = Larder::Test::Daemon->start($t, more => '[render] ...');   # queue and store "main" in @redis@, all hosts at @backend@
+#   my $d = Larder::Test::Daemon->start($t, more => '[render] ...');   # queue and store "main" in @redis@, pages by nginx
 #   $d->ctl('warm', $d->url('/page'));          # (exit code, output)
 #   $d->status->{jobs}{stored}                  # /v1/status
 #   $d->await_jobs(stored => 1)                 # until so many jobs ended so
 #
-# Options: queue, store, backend: what goes below [queue], [[store]], [[backend]] in place of the usual; more: further text;
-# name: of the server (larderd).
+# Options: queue, store: what goes below [queue], [[store]] in place of the usual; backend: all hosts are rendered by @backend@
+# directly, with this below [[backend]] (may be '', which is the usual in tests without nginx); more: further text; name: of the server (larderd).
 package Larder::Test::Daemon;
 use strict;
 use warnings;
@@ -19,8 +19,16 @@ sub toml {
     my $name    = $o{name}    || 'larderd';
     my $queue   = $o{queue}   || 'url = "redis://@redis@/0"';
     my $store   = $o{store}   || 'url = "redis://@redis@/0"';
-    my $backend = $o{backend} || '';
-    return <<"TOML" . ($o{more} || '');
+    my $more = $o{more} || '';
+    my $signing = $more =~ /^\[signing\]/m ? '' : qq([signing]\nkey = "$Larder::Test::signing_key"\n);
+    my $renders = defined $o{backend} ? <<"BACKEND" : $signing . qq([nginx]\nurls = ["http://\@nginx\@"]\n);
+[[backend]]
+name = "site"
+hosts = ["*"]
+url = "http://\@backend\@"
+$o{backend}
+BACKEND
+    return <<"TOML" . $renders . $more;
 [api]
 listen = "\@$name\@"
 token = "$token"
@@ -33,17 +41,13 @@ $queue
 [[store]]
 name = "main"
 $store
-[[backend]]
-name = "site"
-hosts = ["*"]
-url = "http://\@backend\@"
-$backend
 TOML
 }
 
 sub start {
     my ($class, $t, %o) = @_;
     my $name = $o{name} || 'larderd';
+    $o{backend} //= '' unless $t->{nginx};
     my $server = $t->larderd($class->toml(%o), name => $name, %{$o{server} || {}});
     return bless {t => $t, server => $server, name => $name}, $class;
 }
@@ -70,9 +74,10 @@ sub ask {
 sub status { $_[0]->ask('status') }
 
 # The entry that a visitor without cookies would get, as explain tells it.
-sub entry {
-    my ($self, $path) = @_;
-    my ($entry) = grep { $_->{plain} } @{$self->ask('explain', $self->url($path))->{entries}};
+sub entry { $_[0]->entry_of($_[0]->url($_[1])) }
+sub entry_of {
+    my ($self, $url) = @_;
+    my ($entry) = grep { $_->{plain} } @{$self->ask('explain', $url)->{entries}};
     return $entry;
 }
 
