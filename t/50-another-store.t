@@ -27,9 +27,11 @@ CONF
     ok $t->await(sub { $t->get('/page')->body >= 2 }, 'renewal', 30), "$what: the page is renewed";
     if ($same) {
         is $daemon->status->{jobs}{refused}, 0, '... by larderd';
+        $t->finish;
         next;
     }
     ok $t->await(sub { $daemon->log =~ /larder_store main is not \[\[store\]\] main/ }, 'larderd says so'), '... larderd says why it had no part in it';
     ok $t->await(sub { $t->get('/page'); $nginx->error_log =~ /larderd refused the job to renew \S+ of store "main"/ }, 'nginx says so', 30), '... and so does nginx';
+    $t->finish;
 }
 done_testing;
