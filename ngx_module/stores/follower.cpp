@@ -181,7 +181,10 @@ void Follower::take_memcached_log(const Reply* reply) {
         if (reply->kind != Reply::Kind::nil) return;
         // It was evicted, or memcached is new. All that we know was purged: what is older than that counts as purged.
         memcached_store(command, "add", name, 0, purge_log_floor(store_));
-        link_.send(command, 1, [](const Reply*) {});
+        // Read at once, as what is filled before we know the floor counts as purged.
+        link_.send(command, 1, [this, alive = alive_](const Reply* added) {
+            if (*alive && added != nullptr) poll();
+        });
         return;
     }
     std::string_view text = reply->text;
