@@ -394,7 +394,7 @@ void prepare_capture(ngx_http_request_t* r, Ctx* ctx) {
 // it ends with its client. If it ends before, it is stored all the same.
 void limit_waiting(Ctx* ctx) {
     Fill& fill = *ctx->fill;
-    if (!fill.locked || !fill.for_store || fill.expected >= 0) return;
+    if (ctx->role != Role::client || !fill.for_store || fill.expected >= 0) return;
     fill.overdue.bind<&Ctx::let_others_pass>(ctx, ctx->request->connection->log);
     fill.overdue.start_timer(ctx->conf->lock.value());
 }
@@ -682,8 +682,8 @@ static void forget_template(ngx_http_request_t* r) {
 }
 
 void Ctx::let_others_pass() {
-    if (fill == nullptr || !fill->locked) return;
-    end_with_pass(this);
+    if (fill == nullptr) return;
+    if (fill->locked) end_with_pass(this);
     look_at_client_again(request, this);
 }
 
