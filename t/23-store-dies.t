@@ -43,7 +43,9 @@ for my $kind (sort keys %stores) {
     }
     my @answers = $load->stop;
     is scalar(grep { $_->{status} != 200 || !$_->{complete} } @answers), 0, "$kind: every visitor got the page";
-    is scalar(grep { $_->{path} !~ /only/ && $_->{larder} ne 'HIT' } @answers), 0, "$kind: what the near cache held stayed a hit";
+    # memcached has lost its log of purges with all else, so each page may have been purged: it is made anew, once.
+    my $at_once = $kind eq 'memcached' ? qr/^(HIT|STALE)$/ : qr/^HIT$/;
+    is scalar(grep { $_->{path} !~ /only/ && $_->{larder} !~ $at_once } @answers), 0, "$kind: what the near cache held was served at once";
 }
 
 done_testing;

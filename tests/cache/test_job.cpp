@@ -38,11 +38,11 @@ TEST(a_job_of_an_nginx_before_store_identities_is_understood) {
     Job job = sample_job();
     std::string bytes = encode_job(job);
     std::size_t at = 1 + 1 + 4 + 8 + 8 + 8 + 2 + job.position.size() + 2 + job.store.size();
-    bytes.erase(at, sizeof job.store_identity);
-    bytes[0] = 4;
+    bytes.erase(at, sizeof job.store_identity + 2 + job.nginx.size() + 1);
+    bytes[0] = 1;
     const char* why = nullptr;
     auto got = decode_job(bytes, &why);
-    assert_true(got && got->store_identity == 0 && got->store == job.store && got->variant == job.variant);
+    assert_true(got && got->store_identity == 0 && got->nginx.empty() && got->policy_of_nginx && got->store == job.store && got->variant == job.variant);
 }
 
 TEST(each_reason_is_read_back_and_has_a_name) {

@@ -158,7 +158,7 @@ our $signing_key = 'a-signing-key-for-tests';
 
 sub _nginx_config {
     my ($self, $name, $http, %o) = @_;
-    $http = "    larder_signing_key $signing_key;\n$http" if $http =~ /larder_daemon/ && $http !~ /larder_signing_key/;
+    $http = "larder_signing_key $signing_key; $http" if $http =~ /larder_daemon/ && $http !~ /larder_signing_key/;
     my $dir     = $self->dir . "/$name";
     my $user    = $> == 0 ? 'user ' . ($o{user} || 'nobody nogroup') . ';' : '';
     my $workers = $o{workers} || 1;

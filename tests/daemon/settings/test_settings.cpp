@@ -73,7 +73,7 @@ TEST(unknown_names_are_errors) {
                       "f:9: unknown setting \"levle\" in [log]; legal: level, file");
     assert_true(
         wrong("[logs]\n")
-            .starts_with("f:8: unknown section \"logs\"; legal: api, signing, queue, store, purge, backend,"));
+            .starts_with("f:8: unknown section \"logs\"; legal: api, signing, queue, store, purge, nginx, backend,"));
     assert_true(
         wrong("log = 1\n").starts_with("f:8: unknown setting \"log\" in [backend]; legal: name, hosts,"));
     assert_text_equal(wrong("[[log]]\n"), "f:8: \"log\" is not a section; legal: [log]");
@@ -111,7 +111,8 @@ TEST(missing_and_contradicting_settings_are_errors) {
     } catch (const SettingsError& error) {
         assert_text_equal(
             error.what(),
-            "f: there is no [[store]]; legal: at least one\nf: there is no [[backend]]; legal: at least one");
+            "f: there is no [[store]]; legal: at least one\nf: there is neither a [[backend]] nor a key under "
+            "[signing], with which nginx is asked for pages; legal: one of them");
     }
 }
 
