@@ -33,8 +33,7 @@ ok $t->await(sub { ($backend->stats->{paths}{'/slow'} || {active => 0})->{active
 my $late = $d->ask('purge', '--tag', 'slow')->{sequence};
 ok $t->await(sub { $redis->cli('LLEN', 'larder:{purge}pending') == 0 }, 'purge walked'), '... a purge of its tag finds nothing to mark';
 my $rule = {headers => [['Cache-Control', 'max-age=600'], ['Surrogate-Key', 'all slow']]};
-$backend->release;
-$backend->set('/slow' => {%$rule, hold => 1});
+$backend->proceed;
 ok $t->await(sub { $backend->count('/slow') == 2 }, 'second render'), '... yet the page is rendered once more';
 like $d->entry('/slow')->{verdict}, qr/^stale, servable while/, '... and what the first render made is stale meanwhile';
 $backend->release;

@@ -544,6 +544,7 @@ sub control {
 sub set     { my ($self, %rules) = @_; $self->control(rules => JSON::PP::encode_json(\%rules)) }
 sub mode    { $_[0]->control(mode => $_[1]) }
 sub release { $_[0]->control('release') }
+sub proceed { $_[0]->control('proceed') }
 sub reset   { $_[0]->control('reset') }
 sub stats   { $_[0]->control('stats') }
 sub log     { @{$_[0]->stats->{log}} }
