@@ -195,6 +195,8 @@ void BackendClient::finish(CURL* easy, CURLcode result) {
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     answer.status = static_cast<std::uint16_t>(status);
     answer.unreachable = result == CURLE_COULDNT_CONNECT || result == CURLE_COULDNT_RESOLVE_HOST;
+    answer.no_answer = result == CURLE_PEER_FAILED_VERIFICATION || result == CURLE_SSL_CONNECT_ERROR ||
+                       result == CURLE_GOT_NOTHING || result == CURLE_WEIRD_SERVER_REPLY;
     if (transfer->refused != nullptr) {
         answer.error = transfer->refused;
     } else if (result != CURLE_OK) {

@@ -19,6 +19,7 @@ namespace larder::daemon {
 struct BackendAnswer {
     std::string error;                                         // why there is no answer; empty: there is one
     bool unreachable = false;                                  // the error: nobody took the request
+    bool no_answer = false;                                    // ... who did proved another, or spoke no HTTP
     std::uint16_t status = 0;                                  // of the final response
     std::vector<std::pair<std::string, std::string>> headers;  // field lines in order, values trimmed
     std::string body;

@@ -263,7 +263,11 @@ void Regenerator::commit(const Shared& render) {
     const BackendAnswer& got = render->answer;
     if (!got.error.empty()) {
         parts_.metrics.backend_error(render->name());
-        if (got.unreachable && render->nginx.size() > 1) return ask_next_nginx(render);
+        bool is_none = got.unreachable || got.no_answer;
+        if (is_none && render->nginx.size() > 1) return ask_next_nginx(render);
+        if (got.no_answer && render->backend == nullptr)
+            return refuse(render, "nginx at " + render->nginx.front() + ": " + got.error +
+                                      "; [nginx] urls or render= of larder_daemon name another address");
         return fail(render, got.error, got.unreachable ? Attempt::free : Attempt::counts);
     }
     parts_.metrics.render(render->name(), got.took_ms);
@@ -320,7 +324,7 @@ void Regenerator::commit(const Shared& render) {
 }
 
 void Regenerator::ask_next_nginx(const Shared& render) {
-    spdlog::warn("nginx at {} can't be reached: asking {}", render->nginx[0], render->nginx[1]);
+    spdlog::warn("nginx at {}: {}: asking {}", render->nginx[0], render->answer.error, render->nginx[1]);
     render->nginx.erase(render->nginx.begin());
     render->answer = {};
     enter_gate(render);
