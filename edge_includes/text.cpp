@@ -1,6 +1,7 @@
 // Text helpers of the ESI engine.
 #include "edge_includes/text.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <vector>
@@ -45,8 +46,7 @@ bool is_line_separator(std::string_view rest) {
 }
 
 char* append(char* out, std::string_view text) {
-    std::memcpy(out, text.data(), text.size());
-    return out + text.size();
+    return std::copy(text.begin(), text.end(), out);
 }
 
 char* append_u_escape(char* out, unsigned code) {
@@ -239,6 +239,7 @@ std::size_t search(std::size_t size, At at, std::size_t part_size, Of of) {
 std::size_t find_text(std::string_view text, std::string_view part, std::size_t from) {
     if (from > text.size()) return std::string_view::npos;
     if (part.empty()) return from;
+    if (part.size() > text.size() - from) return std::string_view::npos;  // an empty text may be nowhere in memory
     const void* found = memmem(text.data() + from, text.size() - from, part.data(), part.size());
     return found == nullptr ? std::string_view::npos
                             : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());

@@ -71,7 +71,7 @@ char* Evaluator::allocate(std::size_t size, std::size_t alignment) {
 Value Evaluator::make_text(std::string_view text, Escape safe_for) {
     char* copy = allocate(text.size());
     if (copy == nullptr) return {};
-    std::memcpy(copy, text.data(), text.size());
+    std::copy(text.begin(), text.end(), copy);
     return text_value({copy, text.size()}, safe_for);
 }
 

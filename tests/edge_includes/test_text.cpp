@@ -70,4 +70,12 @@ TEST(names_compare_without_case) {
     assert_text_equal(trim(" \t\r\n a b \n"), "a b");
 }
 
+TEST(an_empty_text_holds_the_empty_text_alone) {
+    assert_true(find_text({}, "a", 0) == std::string_view::npos);
+    assert_true(find_text({}, {}, 0) == 0);
+    assert_true(find_text("ab", "b", 1) == 1);
+    assert_true(find_text("ab", "b", 2) == std::string_view::npos);
+    assert_true(find_text("ab", "b", 3) == std::string_view::npos);
+}
+
 TEST_MAIN("text")
