@@ -145,12 +145,13 @@ void begin(Caller& caller, const RenderCall& call) {
     start(own);
 }
 
-// Whatever goes wrong, the end of the renewal tells the caller.
+// Whatever goes wrong, the caller is told.
 void begin_guarded(Caller& caller, const RenderCall& call) {
-    guarded(caller.request->connection->log, Caller::event_name, 0, [&] {
+    bool begun = guarded(caller.request->connection->log, Caller::event_name, false, [&] {
         begin(caller, call);
-        return 0;
+        return true;
     });
+    if (!begun) caller.end.post();
 }
 
 std::string body_of(ngx_http_request_t* r) {
