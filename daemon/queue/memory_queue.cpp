@@ -12,7 +12,7 @@ constexpr std::size_t most_given_up = 1000;
 }
 
 MemoryQueue::MemoryQueue(QueueLimits limits, std::size_t most_jobs, UnixClock clock)
-    : limits_(limits), most_jobs_(most_jobs), clock_(std::move(clock)) {}
+    : most_jobs_(most_jobs), clock_(std::move(clock)), limits_(limits) {}
 
 void MemoryQueue::move(Items::iterator item, State state, UnixMs at) {
     times_of(item->second.state).erase({item->second.at, item->first});

@@ -73,10 +73,10 @@ TEST(an_older_entry_is_never_better) {
 
 // The clock that timed the purge is ahead of ours: the page is stale all the same.
 TEST(a_soft_purge_is_never_in_the_future) {
-    Lifetime life{.base_ms = 0, .fresh_ms = 1000, .while_ms = 500};
-    assert_true(judge(life, {PurgeMode::soft, 900}, 100) == Verdict::stale_while);
-    assert_true(judge(life, {PurgeMode::soft, 900}, 1399) == Verdict::stale_while);
-    assert_true(judge(life, {PurgeMode::soft, 900}, 1400) == Verdict::dead);
+    Lifetime short_life{.base_ms = 0, .fresh_ms = 1000, .while_ms = 500};
+    assert_true(judge(short_life, {PurgeMode::soft, 900}, 100) == Verdict::stale_while);
+    assert_true(judge(short_life, {PurgeMode::soft, 900}, 1399) == Verdict::stale_while);
+    assert_true(judge(short_life, {PurgeMode::soft, 900}, 1400) == Verdict::dead);
 }
 
 TEST_MAIN("cache verdict")

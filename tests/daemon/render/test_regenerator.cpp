@@ -131,13 +131,13 @@ struct Rig {
         std::condition_variable changed;
         std::string outcome = "NONE";
         bool over = false;
-        std::shared_ptr<void> hold(nullptr, [&](void*) {
+        std::shared_ptr<void> in_hand(nullptr, [&](void*) {
             std::lock_guard lock(mutex);
             over = true;
             changed.notify_all();
         });
         regenerator.start(claim,
-                          [&outcome, hold = std::move(hold)](Outcome how) { outcome = to_string(how); });
+                          [&outcome, in_hand = std::move(in_hand)](Outcome how) { outcome = to_string(how); });
         std::unique_lock lock(mutex);
         changed.wait_for(lock, 10s, [&] { return over; });
         return outcome;
@@ -222,7 +222,7 @@ TEST(an_outage_counts_no_attempt_and_a_failure_does) {
 }
 
 TEST(a_failure_never_replaces_a_good_page) {
-    for (std::uint16_t status : {403, 429, 500, 503, 599}) {
+    for (std::uint16_t status : std::initializer_list<std::uint16_t>{403, 429, 500, 503, 599}) {
         Rig rig;
         rig.backend.answer = answer(200);
         rig.run();
