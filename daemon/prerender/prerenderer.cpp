@@ -144,11 +144,16 @@ void Prerenderer::look() {
             bool complete = schedule.run.get();
             if (!complete) schedule.next_ms = std::min(schedule.next_ms, unix_ms() + retry_pause.count());
         }
-        if (stopping_ || unix_ms() < schedule.next_ms) continue;
-        schedule.next_ms = unix_ms() + set.every.count();
+        bool due = unix_ms() >= schedule.next_ms;
+        std::vector<PageAddress> removed = std::exchange(removed_[set.directory], {});
+        if (stopping_ || (!due && removed.empty())) continue;
+        if (due) schedule.next_ms = unix_ms() + set.every.count();
         try {
-            schedule.run =
-                std::async(std::launch::async, [this, settings, set] { return run(*settings, set); });
+            schedule.run = std::async(std::launch::async, [this, settings, set, due, removed = std::move(removed)] {
+                if (due) return run(*settings, set);
+                render_pages(*settings, set, removed, unix_ms());
+                return true;
+            });
         } catch (const std::exception& error) {
             spdlog::error("prerender {}: {}", set.name, error.what());
         }
@@ -252,6 +257,7 @@ void Prerenderer::remove_purged() {
             try {
                 remove_page(known.first.first, file.page);
                 spdlog::info("{} was purged: its files are removed", url_of(file.page));
+                removed_[known.first.first].push_back(file.page);
             } catch (const std::exception& error) {
                 spdlog::error("{} was purged, but its files can't be removed: {}", url_of(file.page), error.what());
             }

@@ -56,6 +56,7 @@ private:
     };
     // Of the ticker's thread alone:
     std::map<std::string, Schedule> schedules_;              // by set
+    std::map<std::string, std::vector<PageAddress>> removed_;  // by directory: purged, to be written anew at once
     std::map<const Store*, std::uint64_t> purges_looked_at_;  // up to which sequence
 
     // What was put into a file, for purges to find it.
