@@ -150,9 +150,14 @@ void Prerenderer::look() {
         if (due) schedule.next_ms = unix_ms() + set.every.count();
         try {
             schedule.run = std::async(std::launch::async, [this, settings, set, due, removed = std::move(removed)] {
-                if (due) return run(*settings, set);
-                render_pages(*settings, set, removed, unix_ms());
-                return true;
+                try {
+                    if (due) return run(*settings, set);
+                    render_pages(*settings, set, removed, unix_ms());
+                    return true;
+                } catch (const std::exception& error) {
+                    spdlog::error("prerender {}: {}", set.name, error.what());
+                    return false;
+                }
             });
         } catch (const std::exception& error) {
             spdlog::error("prerender {}: {}", set.name, error.what());
@@ -161,18 +166,13 @@ void Prerenderer::look() {
 }
 
 bool Prerenderer::run(const Settings& settings, const PrerenderSettings& set) {
-    try {
-        UnixMs since = begin_of_run(set);
-        bool complete = true;
-        std::vector<PageAddress> pages = pages_of(settings, set, complete);
-        spdlog::debug("prerender {}: {} pages", set.name, pages.size());
-        render_pages(settings, set, pages, since);
-        if (!stopping_) end_run(set);
-        return complete;
-    } catch (const std::exception& error) {
-        spdlog::error("prerender {}: {}", set.name, error.what());
-        return false;
-    }
+    UnixMs since = begin_of_run(set);
+    bool complete = true;
+    std::vector<PageAddress> pages = pages_of(settings, set, complete);
+    spdlog::debug("prerender {}: {} pages", set.name, pages.size());
+    render_pages(settings, set, pages, since);
+    if (!stopping_) end_run(set);
+    return complete;
 }
 
 void Prerenderer::render_pages(const Settings& settings, const PrerenderSettings& set,
