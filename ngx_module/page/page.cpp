@@ -413,8 +413,7 @@ private:
             if (c->write->timer_set) ngx_del_timer(c->write);
             return;
         }
-        auto* core =
-            static_cast<ngx_http_core_loc_conf_t*>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
+        const ngx_http_core_loc_conf_t* core = core_location(r);
         ngx_add_timer(c->write, core->send_timeout);
         if (ngx_handle_write_event(c->write, core->send_lowat) != NGX_OK)
             ngx_http_finalize_request(r, NGX_ERROR);

@@ -120,10 +120,6 @@ bool is_not_http(ngx_http_request_t* r) {
     return r->upstream != nullptr && r->http_version == NGX_HTTP_VERSION_9 && r->http_protocol.len != 0;
 }
 
-const ngx_http_core_loc_conf_t* core_location(ngx_http_request_t* r) {
-    return static_cast<ngx_http_core_loc_conf_t*>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
-}
-
 // What r asks for from here on is asked where it is now.
 void note_place(ngx_http_request_t* r, Fill& fill) {
     fill.uri_changes = r->uri_changes;

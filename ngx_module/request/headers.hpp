@@ -22,6 +22,11 @@ inline bool is_https(const ngx_http_request_t* r) {
 #endif
 }
 
+// The location where r is now, as nginx's core module has it.
+inline const ngx_http_core_loc_conf_t* core_location(ngx_http_request_t* r) {
+    return static_cast<ngx_http_core_loc_conf_t*>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
+}
+
 // f(element) returns whether to go on.
 template <typename F>
 void each_request_header(const ngx_http_headers_in_t& headers, F&& f) {

@@ -133,10 +133,8 @@ bool will_not_be_kept(ngx_http_request_t* r, Ctx* ctx) {
     const char* why;
     auto variant = Variant::parse(view(ctx->variant), &why);
     if (!variant) return false;
-    auto* location =
-        static_cast<ngx_http_core_loc_conf_t*>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
     ctx->kinds =
-        near_cache::kinds_of(variant->host, variant->path, variant->query, view(location->name));
+        near_cache::kinds_of(variant->host, variant->path, variant->query, view(core_location(r)->name));
     ctx->guessed = forecast().passes(*ctx->kinds, ctx->key);
     return ctx->guessed;
 }

@@ -117,8 +117,8 @@ void schedule() {
 // The URL of this nginx for larderd: empty where it could not sign, or nothing is known.
 std::string own_url(ngx_http_request_t* r, const OwnRequest& request) {
     const MainConf* main = main_conf(r);
-    if (main->render_signer == nullptr || !main->render_url.empty() || request.local.empty())
-        return main->render_signer == nullptr ? std::string() : main->render_url;
+    if (main->render_signer == nullptr) return {};
+    if (!main->render_url.empty() || request.local.empty()) return main->render_url;
     sockaddr_storage address{};
     ngx_memcpy(&address, request.local.data(), std::min(request.local.size(), sizeof address));
     u_char text[NGX_SOCKADDR_STRLEN];

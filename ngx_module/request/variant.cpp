@@ -11,6 +11,7 @@
 #include "cache/request/variant.hpp"
 #include "cache/response/fields.hpp"
 #include "cache/response/revalidate.hpp"
+#include "ngx_module/directives/arguments.hpp"
 #include "ngx_module/nginx_versions.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/group.hpp"
@@ -196,9 +197,7 @@ Withheld withheld_from(ngx_http_request_t* r, const Variant& variant, const std:
         "te",     "content-length"};
     Withheld withheld = Withheld::nothing;
     each_request_header(r->headers_in, [&](const ngx_table_elt_t& header) {
-        std::string name(view(header.key));
-        std::transform(name.begin(), name.end(), name.begin(),
-                       [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+        std::string name = lower_case(view(header.key));
         bool held = std::any_of(variant.headers.begin(), variant.headers.end(),
                                 [&](const NamedValue& kept) { return kept.name == name; });
         // To take anything is what a request without Accept says as well (RFC 9110 section 12.5.1).
@@ -511,9 +510,7 @@ std::vector<std::pair<std::string, std::string>> fields_of_visitor(ngx_http_requ
     std::vector<std::pair<std::string, std::string>> fields;
     auto is_connections = of_connection(r);
     each_request_header(r->headers_in, [&](const ngx_table_elt_t& header) {
-        std::string name(view(header.key));
-        std::transform(name.begin(), name.end(), name.begin(),
-                       [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+        std::string name = lower_case(view(header.key));
         bool is_coding = name == "accept-encoding";  // what the configuration may choose by, though subrequests have none
         if (!is_connections(name) && (is_coding || !describes_request(as_cgi_reads(name))))
             fields.emplace_back(std::move(name), view(header.value));
