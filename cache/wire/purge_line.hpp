@@ -34,4 +34,18 @@ inline std::optional<PurgeLine> parse_purge_line(std::string_view text) {
     return line.hash ? std::optional(line) : std::nullopt;
 }
 
+// Calls take(line, sequence) for each line of `text`, in order. `text` follows a line of sequence `last` (0: it is the log's
+// beginning); `last` becomes that of its last line. Returns the bytes of whole lines: what is behind them is still being written.
+template <class Take>
+std::size_t each_purge_line(std::string_view text, std::uint64_t& last, Take&& take) {
+    std::size_t at = 0;
+    for (std::size_t end; (end = text.find('\n', at)) != std::string_view::npos; at = end + 1) {
+        auto line = parse_purge_line(text.substr(at, end - at));
+        if (!line) continue;
+        last = line->sequence(last);
+        take(*line, last);
+    }
+    return at;
+}
+
 }  // namespace larder

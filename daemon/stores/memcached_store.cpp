@@ -77,17 +77,16 @@ bool MemcachedStore::knows_more_than(std::string_view text, const std::vector<Re
     return !known && records.back().sequence < last_sequence_;
 }
 
-std::vector<MemcachedStore::Record> MemcachedStore::parse_log(std::string_view rest) {
+std::vector<MemcachedStore::Record> MemcachedStore::parse_log(std::string_view text) {
     std::vector<Record> records;
-    for (std::size_t end; (end = rest.find('\n')) != std::string_view::npos; rest.remove_prefix(end + 1)) {
-        auto line = parse_purge_line(rest.substr(0, end));
-        if (!line) continue;
-        records.push_back({.sequence = line->sequence(records.empty() ? 0 : records.back().sequence),
-                           .drawn = line->drawn,
-                           .hash = line->hash.value_or(0),
-                           .floor = !line->hash,
-                           .mode = line->hard ? PurgeMode::hard : PurgeMode::soft});
-    }
+    std::uint64_t last = 0;
+    each_purge_line(text, last, [&records](const PurgeLine& line, std::uint64_t sequence) {
+        records.push_back({.sequence = sequence,
+                           .drawn = line.drawn,
+                           .hash = line.hash.value_or(0),
+                           .floor = !line.hash,
+                           .mode = line.hard ? PurgeMode::hard : PurgeMode::soft});
+    });
     return records;
 }
 

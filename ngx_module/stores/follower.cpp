@@ -50,12 +50,6 @@ void apply(unsigned domain, std::string_view member, std::uint64_t sequence) {
     zone().purge(domain, *hash, member[17] == 'h' ? PurgeMode::hard : PurgeMode::soft, sequence, now_ms());
 }
 
-// A floor above all purges that we know of, and above one that is appended while we start the log anew.
-std::string purge_log_floor(const StoreConf& store) {
-    std::uint64_t now_us = static_cast<std::uint64_t>(now_ms()) * 1000;
-    return std::to_string(std::max(zone().last_purge(store.domain), now_us) + 1'000'000) + " floor s\n";
-}
-
 }  // namespace
 
 Follower::Follower(const StoreConf& store, const Link::Greeting& greeting, Link& link, ngx_log_t* log)
@@ -165,14 +159,6 @@ void Follower::take_time(const Reply* reply, std::int64_t asked_ms) {
     zone().set_clock(store_.domain, store_ms - (asked_ms + now_ms()) / 2);
 }
 
-void Follower::take_line(std::string_view text) {
-    auto line = parse_purge_line(text);
-    if (!line) return;
-    log_sequence_ = line->sequence(log_sequence_);
-    if (!line->hash) return zone().raise_floor(store_.domain, log_sequence_);
-    zone().purge(store_.domain, *line->hash, line->hard ? PurgeMode::hard : PurgeMode::soft, log_sequence_, now_ms());
-}
-
 void Follower::take_memcached_log(const Reply* reply) {
     const std::string name = store_.endpoint.prefix + "purges";
     std::string command;
@@ -180,7 +166,7 @@ void Follower::take_memcached_log(const Reply* reply) {
         log_first_line_.clear();
         if (reply->kind != Reply::Kind::nil) return;
         // It was evicted, or memcached is new. All that we know was purged: what is older than that counts as purged.
-        memcached_store(command, "add", name, 0, purge_log_floor(store_));
+        memcached_store(command, "add", name, 0, purge_log_floor(store_.domain));
         // Read at once, as what is filled before we know the floor counts as purged.
         link_.send(command, 1, [this, alive = alive_](const Reply* added) {
             if (*alive && added != nullptr) poll();
@@ -197,19 +183,16 @@ void Follower::take_memcached_log(const Reply* reply) {
     const bool from_the_start = log_bytes_seen_ == 0;
     const std::uint64_t known = zone().last_purge(store_.domain);
     std::string_view fresh = text.substr(log_bytes_seen_);
-    for (std::size_t at = 0; at < fresh.size();) {
-        auto end = fresh.find('\n', at);
-        if (end == std::string_view::npos) break;
-        take_line(fresh.substr(at, end - at));
-        at = end + 1;
-        log_bytes_seen_ = text.size() - fresh.size() + at;
-    }
+    log_bytes_seen_ += each_purge_line(fresh, log_sequence_, [this](const PurgeLine& line, std::uint64_t sequence) {
+        if (!line.hash) return zone().raise_floor(store_.domain, sequence);
+        zone().purge(store_.domain, *line.hash, line.hard ? PurgeMode::hard : PurgeMode::soft, sequence, now_ms());
+    });
     if (from_the_start && log_sequence_ < known) {
         // Whoever started it knew less than we do, so nothing in it is above our entries' fences.
-        memcached_store(command, "append", name, 0, purge_log_floor(store_));
+        memcached_store(command, "append", name, 0, purge_log_floor(store_.domain));
         link_.send(command, 1, [](const Reply*) {});
     } else if (text.size() > max_purge_log_bytes) {
-        memcached_store(command, "set", name, 0, purge_log_floor(store_));
+        memcached_store(command, "set", name, 0, purge_log_floor(store_.domain));
         link_.send(command, 1, [](const Reply*) {});
     }
 }

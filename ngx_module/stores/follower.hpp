@@ -35,7 +35,6 @@ private:
     void began();
     void refused(const char* command, const Reply* reply);
     bool told(const Reply* message);
-    void take_line(std::string_view line);
     void take_time(const Reply* reply, std::int64_t asked_ms);
 
     const StoreConf& store_;

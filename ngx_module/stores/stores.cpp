@@ -14,6 +14,7 @@
 #include "cache/priority.hpp"
 #include "cache/wire/memcached_names.hpp"
 #include "cache/wire/memcached_wire.hpp"
+#include "cache/wire/purge_line.hpp"
 #include "cache/wire/redis_scripts.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/stores/follower.hpp"
@@ -135,22 +136,46 @@ void purge_redis(Link& link, const StoreConf& store, const PurgeRequest& purge,
     });
 }
 
-std::string purge_line(std::uint64_t sequence, const std::string& hash, PurgeMode mode) {
-    return std::to_string(sequence) + " " + hash + (mode == PurgeMode::hard ? " h\n" : " s\n");
+// A purge of a memcached store on its way: it is made once its lines are in the log. Another machine may replace the log by a floor
+// between our commands, and memcached may evict it.
+struct MemcachedPurge {
+    const StoreConf& store;
+    PurgeRequest purge;
+    std::function<void(std::optional<std::uint64_t>)> handler;
+    unsigned attempts_left = 3;
+};
+
+// The sequence of the last line of `log` that purges one of `hashes` under a number of at least `drawn`. Nothing if there is none.
+std::optional<std::uint64_t> sequence_in(std::string_view log, const std::vector<std::uint64_t>& hashes, std::uint64_t drawn) {
+    std::optional<std::uint64_t> found;
+    std::uint64_t last = 0;
+    each_purge_line(log, last, [&](const PurgeLine& line, std::uint64_t sequence) {
+        if (line.hash && line.drawn >= drawn && std::find(hashes.begin(), hashes.end(), *line.hash) != hashes.end())
+            found = sequence;
+    });
+    return found;
 }
 
-// add fails where the log is, append where it is not: one of the two writes the lines.
-void purge_memcached(Link& link, const StoreConf& store, const PurgeRequest& purge,
-                     std::function<void(std::optional<std::uint64_t>)> handler) {
-    std::uint64_t last = zone().last_purge(store.domain);
-    std::uint64_t sequence = std::max(last + 1, static_cast<std::uint64_t>(now_ms()) * 1000);
+// add fails where the log is, append where it is not: one of the two writes the log's beginning. The log is then read, as it alone
+// says which sequence the purge has got: it may begin with a floor, or have lines of a clock that is ahead, of which this machine
+// has not heard.
+void purge_memcached(Link& link, std::shared_ptr<MemcachedPurge> making) {
+    const StoreConf& store = making->store;
+    const std::uint64_t first = std::max(zone().last_purge(store.domain) + 1, static_cast<std::uint64_t>(now_ms()) * 1000);
     std::string lines, command, name = store.endpoint.prefix + "purges";
-    memcached_store(command, "add", name, 0, purge_line(sequence, "floor", PurgeMode::soft));
-    for (std::uint64_t hash : purge.hashes) lines += purge_line(++sequence, hash_text(hash), purge.mode);
+    std::uint64_t sequence = first;
+    for (std::uint64_t hash : making->purge.hashes)
+        lines += std::to_string(sequence++) + " " + hash_text(hash) +
+                 (making->purge.mode == PurgeMode::hard ? " h\n" : " s\n");
+    memcached_store(command, "add", name, 0, purge_log_floor(store.domain));
     memcached_store(command, "append", name, 0, lines);
-    link.send(command, 2, [sequence, handler = std::move(handler)](const Reply* reply) {
-        handler(reply != nullptr && reply->kind == Reply::Kind::status ? std::optional(sequence)
-                                                                       : std::nullopt);
+    memcached_get(command, name);
+    making->attempts_left--;
+    link.send(command, 3, [&link, making, first](const Reply* reply) {
+        if (reply == nullptr) return making->handler(std::nullopt);
+        auto made = reply->kind == Reply::Kind::bytes ? sequence_in(reply->text, making->purge.hashes, first) : std::nullopt;
+        if (!made && making->attempts_left > 0) return purge_memcached(link, making);
+        making->handler(made);
     });
 }
 
@@ -284,7 +309,12 @@ void purge_store(const StoreConf& store, const PurgeRequest& purge,
     Link* link = link_to(store);
     if (link == nullptr || !link->available()) return handler(std::nullopt);
     if (store.endpoint.kind == StoreKind::redis) return purge_redis(*link, store, purge, std::move(handler));
-    purge_memcached(*link, store, purge, std::move(handler));
+    purge_memcached(*link, std::make_shared<MemcachedPurge>(store, purge, std::move(handler)));
+}
+
+std::string purge_log_floor(unsigned domain) {
+    std::uint64_t now_us = static_cast<std::uint64_t>(now_ms()) * 1000;
+    return std::to_string(std::max(zone().last_purge(domain), now_us) + 1'000'000) + " floor s\n";
 }
 
 bool has_daemon() {

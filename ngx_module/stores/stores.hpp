@@ -56,6 +56,10 @@ struct PurgeRequest {
 void purge_store(const StoreConf& store, const PurgeRequest& purge,
                  std::function<void(std::optional<std::uint64_t>)> handler);
 
+// The line that memcached's purge log begins with: a floor above all purges that we know of, and above one that is appended while
+// we start the log anew.
+std::string purge_log_floor(unsigned domain);
+
 // nobody: no daemon took it; refused: one took it lately, and could not do it.
 enum class Enqueued : std::uint8_t { queued, duplicate, nobody, refused };
 void enqueue_job(const Key& key, const Job& job, std::function<void(Enqueued)> handler);
