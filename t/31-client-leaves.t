@@ -35,20 +35,19 @@ sub begin { my ($path, @headers) = @_; my $s = Larder::Test::listens($t->address
 sub frame { my ($type, $flags, $stream, $payload) = @_; return substr(pack('N', length $payload), 1) . pack('CCN', $type, $flags, $stream) . $payload }
 sub h2_headers { my ($stream, $path) = @_; return frame(1, 5, $stream, "\x82\x86\x04" . chr(length $path) . "$path\x01\x01h") }
 sub begin_h2 { my ($path) = @_; my $s = Larder::Test::listens($t->address('h2')); print $s "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", frame(4, 0, 0, ''), h2_headers(1, $path); $s->flush; return $s }
-# What has come of a client's connection so far.
-my %came;
-sub came { my ($s) = @_; $s->blocking(0); 1 while sysread $s, $came{$s}, 1 << 16, length($came{$s} // ''); return length($came{$s} // '') }
+# What has come of a client's connection so far, kept in the socket itself: another may get its address later.
+sub came { my ($s) = @_; my $came = \(${*$s}{came} //= ''); $s->blocking(0); 1 while sysread $s, $$came, 1 << 16, length $$came; return $$came }
 # The bodies of streams, when stream $of has ended: nothing if what came is not made of frames.
 sub h2_bodies {
     my ($s, $of) = @_;
     my $ended = $t->await(sub {
-        came($s);
+        my $came = came($s);
         my ($at, %body) = (0);
-        while (length($came{$s}) >= $at + 9) {
-            my ($length, $type, $flags, $stream) = (unpack('N', "\0" . substr $came{$s}, $at, 3), unpack 'x3CCN', substr $came{$s}, $at, 9);
+        while (length($came) >= $at + 9) {
+            my ($length, $type, $flags, $stream) = (unpack('N', "\0" . substr $came, $at, 3), unpack 'x3CCN', substr $came, $at, 9);
             return {} if $type > 10;
-            last if length($came{$s}) < $at + 9 + $length;
-            $body{$stream} .= substr $came{$s}, $at + 9, $length if $type == 0;
+            last if length($came) < $at + 9 + $length;
+            $body{$stream} .= substr $came, $at + 9, $length if $type == 0;
             return \%body if $stream == $of && $type < 2 && $flags & 1;
             $at += 9 + $length;
         }
@@ -90,7 +89,7 @@ for my $way (sort keys %ways) {
         my @coding = $place =~ /zipped/ ? ('Accept-Encoding: gzip') : ();
         $backend->set($path => {size => $size, pace => 50_000, chunked => $place eq '/long'});
         my ($socket, $leave) = $ways{$way}->($path);
-        ok $t->await(sub { came($socket) > 300 }), "$path: a client takes the beginning";
+        ok $t->await(sub { length came($socket) > 300 }), "$path: a client takes the beginning";
         $leave->();
         ok $t->await(sub { $t->get($path, headers => [Host => 'h'])->larder eq 'HIT' }, 'a hit', 30), '... and leaves: the rest is kept';
         is length $t->get($path, headers => [Host => 'h'])->body, $size, '... all of it';
@@ -130,7 +129,7 @@ $backend->set('/stream' => {stream => 1, type => 'text/event-stream', headers =>
 for my $path (qw(/stream /own /small)) {
     for my $way (qw(closes h2_closes)) {
         my ($socket, $leave) = $ways{$way}->($path);
-        ok $t->await(sub { $backend->stats->{paths}{$path}{active} && came($socket) > 80 }), "$path, $way: a client takes the beginning of what is not kept";
+        ok $t->await(sub { $backend->stats->{paths}{$path}{active} && length came($socket) > 80 }), "$path, $way: a client takes the beginning of what is not kept";
         $leave->();
         ok $t->await(sub { $backend->stats->{paths}{$path}{active} == 0 }), '... and leaves: the backend is told';
     }
