@@ -12,7 +12,7 @@ async def serve(reader, writer):
             size = int((await reader.readline())[1:])
             words.append((await reader.readexactly(size + 2))[:-2])
         if words[0] == b"GET":
-            print("asked", flush=True)
+            print(words[1].decode(), flush=True)
             while os.path.exists(sys.argv[2]):
                 await asyncio.sleep(0.02)
         writer.write({b"GET": b"$-1\r\n", b"ZRANGEBYSCORE": b"*0\r\n"}.get(words[0], b":1\r\n"))
@@ -35,17 +35,21 @@ my $visitor = sub {
     $socket->flush;
     return $socket;
 };
-my $asked = sub { my $n = () = $t->read_file($t->dir . '/store.out') =~ /asked/g; return $n };
+# How often nginx asked the store for pages.
+my $asked = sub { my $n = () = $t->read_file($t->dir . '/store.out') =~ /^larder:e:/gm; return $n };
+my $tries = 0;
+ok $t->await(sub { $nginx->get('/try' . $tries++); $asked->() }), 'nginx has found the store';
+my $before = $asked->();
 
 $backend->set('/page' => {hold => 1, fault => 'close'});
 my $first = $visitor->();
 ok $t->await(sub { ($backend->stats->{paths}{'/page'}{active} // 0) == 1 }), 'one visitor fetches';
 $backend->set('/page' => {delay => 2});
 my $second = $visitor->();
-ok $t->await(sub { $asked->() == 2 }), 'another finds nothing in the store';
+ok $t->await(sub { $asked->() == $before + 2 }), 'another finds nothing in the store';
 $t->file('thinks', '');
 $backend->release;
-ok $t->await(sub { $asked->() == 3 }), 'the first gets nothing, the other asks the store again';
+ok $t->await(sub { $asked->() == $before + 3 }), 'the first gets nothing, the other asks the store again';
 sleep 2;    # larder_lock passes
 unlink $thinks;
 my $answer = do { local $/; <$second> };
