@@ -83,6 +83,7 @@ my @mistakes = (
     ['targeted field', "server { location / {\nlarder_targeted CDN;\n", qr/"CDN".*CDN-Cache-Control/],
     ['status that is no error', "server { location / {\nlarder_error_status 5xx 304;\n", qr/"304".*400 to 599/],
     ['class of errors', "server { location / {\nlarder_error_status render=4xx;\n", qr/"render=4xx".*5xx/],
+    ['authorization', "server { location / {\nlarder_authorization on;\n", qr/"on".*bypass or shared/],
     ['csp nonce', "server { location / {\nlarder_csp_nonce allow;\n", qr/"allow".*refuse or keep/],
     ['invalidate', "server { location / {\nlarder_invalidate hard;\n", qr/"hard".*soft/],
     ['lock of the store', "server { location / {\nlarder_lock 1s store=maybe;\n", qr/"store=maybe".*store=off/],

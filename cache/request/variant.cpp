@@ -129,9 +129,11 @@ std::string Variant::led_target() const {
     return led.empty() ? target() : std::string(led);
 }
 
-bool Variant::is_personal() const {
+bool Variant::needs_visitor() const {
     return std::any_of(cookies.begin(), cookies.end(),
-                       [](const KeptCookie& cookie) { return cookie.kind == CookieKind::digest; });
+                       [](const KeptCookie& cookie) { return cookie.kind == CookieKind::digest; }) ||
+           std::any_of(headers.begin(), headers.end(),
+                       [](const NamedValue& header) { return header.name == authorization_field; });
 }
 
 std::string Variant::cookie_field(const std::function<std::string(std::string_view)>& sign) const {

@@ -26,6 +26,9 @@ inline constexpr std::uint8_t variant_version = 3;
 // A kept header that no client may send: the group of a session, as the site itself says it.
 inline constexpr std::string_view group_field = "larder-group";
 
+// A kept header that is always empty here: the request had credentials, which no key holds (larder_authorization).
+inline constexpr std::string_view authorization_field = "authorization";
+
 struct NamedValue {
     std::string_view name;
     std::string_view value;
@@ -75,8 +78,8 @@ struct Variant {
     std::string target() const;
     // ... where the configuration's own way to the backend is not gone: the URI that nginx ended at
     std::string led_target() const;
-    // One person's: it holds a digest, so nobody but nginx with that person's request at hand can ask the backend for it.
-    bool is_personal() const;
+    // Only nginx with a visitor's request at hand can ask the backend for it: it holds a digest, or says that there were credentials.
+    bool needs_visitor() const;
     // The Cookie field to send (RFC 6265 section 5.4), "a=1; b=2"; empty when no cookie is kept. `sign` makes the text of
     // a verified cookie from its value. Precondition: not personal.
     std::string cookie_field(const std::function<std::string(std::string_view)>& sign) const;

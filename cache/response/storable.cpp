@@ -214,6 +214,7 @@ struct Freshness {
     bool by_answer = false;     // which says for how long
     bool by_operator = false;   // what the answer says of its age does not shorten it
     bool from_receipt = false;  // it begins now, however old the answer is
+    bool targeted = false;      // by a field that RFC 9213 puts in the place of Cache-Control
     std::int64_t seconds = 0;
     CacheDirectives directives;  // of the deciding field
 };
@@ -251,6 +252,7 @@ Freshness freshness(const Policy& policy, const Answer& answer, const Steering& 
         f.directives = s.surrogate;
     } else if (auto targeted = targeted_directives(s.targeted)) {
         f.directives = *targeted;
+        f.targeted = true;
     } else if (!s.accel_expires.empty()) {
         f.directives = accel_directives(s.accel_expires, answer.response_ms);
         f.from_receipt = true;
@@ -315,8 +317,9 @@ std::vector<std::string> unheld(const Answer& answer, const Steering& s) {
     std::vector<std::string> names;
     for (std::string_view name : s.vary) {
         std::string lower = lower_case(name);
+        // Of credentials a variant holds no more than that there were some.
         bool held = lower == "cookie" || lower == "accept-encoding" ||
-                    (answer.variant_holds && answer.variant_holds(lower));
+                    (lower != authorization_field && answer.variant_holds && answer.variant_holds(lower));
         if (!held) names.push_back(std::move(lower));
     }
     std::sort(names.begin(), names.end());
@@ -351,6 +354,17 @@ bool may_decode(const Answer& answer, const Steering& s) {
     return answer.decodable && !s.cache_control.no_transform;  // RFC 9111 section 5.2.2.6
 }
 
+// What the answer says of those whose credentials were others (RFC 9111 section 3.5). Cache-Control counts beside fields for surrogates
+// alone, which have no words for that.
+bool is_public(const Steering& s, const Freshness& f) {
+    return f.directives.is_public || (!f.targeted && s.cache_control.is_public);
+}
+
+bool is_for_all_credentials(const Steering& s, const Freshness& f) {
+    auto asks_again = [](const CacheDirectives& d) { return d.s_maxage.has_value() || d.must_revalidate; };
+    return is_public(s, f) || asks_again(f.directives) || (!f.targeted && asks_again(s.cache_control));
+}
+
 const char* refusal(const Policy& policy, const Answer& answer, const Steering& s, const Freshness& f) {
     if (answer.status > 599) return "status";
     if (answer.status < 200 || answer.status == 206 || answer.status == 304 || s.content_range)
@@ -366,7 +380,7 @@ const char* refusal(const Policy& policy, const Answer& answer, const Steering& 
     bool can_validate = keep_s(policy, answer, s) > 0;
     if (f.directives.no_cache && !can_validate) return "no-cache";
     const CacheDirectives& d = f.directives;
-    if (answer.authorized && !d.is_public && !d.s_maxage && !d.must_revalidate) return "authorization";
+    if (answer.authorized && !is_for_all_credentials(s, f)) return "authorization";
     if (const char* refused = vary_refusal(answer, s)) return refused;
     if (!s.coding.empty() && !may_decode(answer, s) && !is_same_coding(s.coding, answer.accepts))
         return "content-encoding";
@@ -387,6 +401,8 @@ Lifetime lifetime(const Policy& policy, const Answer& answer, const Steering& s,
     // A failure that is kept spares a site in trouble for a while. Past its time it is no better than to ask again.
     if (policy.failures.has(answer.status, true)) return life;
     if (policy.never_stale || f.directives.must_revalidate || f.directives.proxy_revalidate) return life;
+    // What is shared because it says s-maxage or must-revalidate has to be asked about past its time (RFC 9111 section 3.5).
+    if (answer.authorized && !is_public(s, f)) return life;
     // Expired from the start: not to be served without asking, unless the answer itself says so.
     std::int64_t usual_while_s = f.seconds > 0 ? policy.while_s : 0;
     life.while_ms = span_ms(f.directives.stale_while_revalidate.value_or(usual_while_s));

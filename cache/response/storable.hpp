@@ -24,10 +24,10 @@ struct Answer {
     std::int64_t request_ms = 0;      // Unix time the request was sent
     std::int64_t response_ms = 0;     // Unix time the header section was received
     bool authorized = false;          // the request carried Authorization
-    bool personal = false;            // the variant is one person's (Variant::is_personal)
+    bool personal = false;            // the variant is one person's
     bool decodable = false;           // who asks can undo its content coding (decoder.hpp)
     std::string_view accepts;         // the content coding that the backend was asked for; empty: none
-    // Whether the variant holds this request header (lower-case name). Cookie and Accept-Encoding need not be named here.
+    // Whether the variant holds this request header (lower-case name). Cookie, Accept-Encoding and Authorization are not asked about.
     std::function<bool(std::string_view)> variant_holds;
 };
 

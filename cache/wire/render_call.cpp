@@ -80,7 +80,7 @@ std::optional<RenderCall> decode_render_call(std::string_view bytes, const char*
     auto variant = Variant::parse(call.variant, why);
     if (!variant) return std::nullopt;
     if (variant->method != "GET") return refuse("render call is not for a page");
-    if (variant->is_personal()) return refuse("render call is for one person's page");
+    if (variant->needs_visitor()) return refuse("render call is for a page that can't be asked for without its visitor");
     return call;
 }
 

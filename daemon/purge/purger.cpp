@@ -67,8 +67,8 @@ bool Purger::regenerate(const std::string& name, Store& store, const std::string
     if (entry->head.fence >= purge.sequence) return true;
     const char* why = nullptr;
     auto variant = Variant::parse(entry->variant, &why);
-    // One person's page, and a part that is made with its page, are for nginx to make anew.
-    if (!variant || variant->is_personal() || variant->method != "GET") return true;
+    // A page that needs its visitor, and a part that is made with its page, are for nginx to make anew.
+    if (!variant || variant->needs_visitor() || variant->method != "GET") return true;
     auto policy = store.policy(key);
     if (!policy) return true;  // stored by someone who doesn't want it made without a visitor
     Job job;

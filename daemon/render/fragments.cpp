@@ -46,7 +46,7 @@ bool all_in(const std::vector<Pair>& part, const std::vector<Pair>& whole) {
 
 bool goes_with(const Variant& fragment, const Variant& page, std::string_view target) {
     return fragment.scheme == page.scheme && fragment.host == page.host && fragment.site == page.site &&
-           fragment.target() == target && !fragment.is_personal() && all_in(fragment.cookies, page.cookies) &&
+           fragment.target() == target && !fragment.needs_visitor() && all_in(fragment.cookies, page.cookies) &&
            all_in(fragment.headers, page.headers);
 }
 

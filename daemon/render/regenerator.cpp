@@ -157,8 +157,8 @@ bool Regenerator::prepare_request(const Shared& render) {
         }
     } else if (render->settings->signing.key.empty()) {
         why = "no [[backend]] renders its host, and without a key under [signing] nginx can't be asked";
-    } else if (render->variant.is_personal()) {
-        why = "the variant is one person's";
+    } else if (render->variant.needs_visitor()) {
+        why = "the variant can't be asked for without its visitor";
     } else {
         render->nginx = nginx_servers_.for_job(render->job.nginx, render->settings->nginx);
         if (render->nginx.empty())

@@ -61,8 +61,8 @@ std::optional<BackendRequest> backend_request(const Variant& variant, const Poli
                                               const BackendSettings& backend, const SigningSettings& signing,
                                               std::int64_t now_s, const char** why) {
     *why = nullptr;
-    if (variant.is_personal()) {
-        *why = "the variant is one person's";
+    if (variant.needs_visitor()) {
+        *why = "the variant can't be asked for without its visitor";
         return std::nullopt;
     }
     bool signs = std::any_of(variant.cookies.begin(), variant.cookies.end(),

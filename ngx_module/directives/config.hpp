@@ -45,6 +45,7 @@ struct HeaderRule {
     std::vector<std::string> languages;             // accept-language: negotiated to one of these
     std::vector<std::string> codings;               // accept-encoding: the same
     bool is_group = false;                          // the group of the visitor's session
+    bool is_authorization = false;                  // whether there are credentials
 };
 
 // larder_group. Kept headers point at it, and requests.
@@ -110,6 +111,7 @@ struct LocConf {
     Setting<unsigned>
         vary_most;  // new variants of a URL in an hour by other headers; 0: such answers are not kept
     Setting<std::shared_ptr<const GroupRule>> group;  // null: none
+    Setting<bool> authorized;         // of larder_authorization: requests with credentials are looked up
     Setting<QueryRule> query;
     Setting<std::vector<ValidRule>> valid;
     Setting<bool> valid_overrides;
@@ -164,7 +166,7 @@ struct LocConf {
 
     Policy policy;  // the above, as the cache library wants it
     std::vector<HeaderRule>
-        kept_headers;  // `headers`, `languages`, `codings`, `group`, in byte order of names
+        kept_headers;  // `headers`, `languages`, `codings`, `group`, `authorized`, in byte order of names
     std::vector<CookieRule> kept_cookies;  // `cookies` less those of sessions that make no difference here
 
     bool enabled() const { return where.own && where.own->on; }

@@ -57,6 +57,14 @@ void add_group(std::vector<HeaderRule>& rules, const GroupRule* group) {
     add_rule(rules, std::move(rule));
 }
 
+void add_authorization(std::vector<HeaderRule>& rules, bool shared) {
+    if (!shared) return;
+    HeaderRule rule;
+    rule.name = rule.text = authorization_field;
+    rule.is_authorization = true;
+    add_rule(rules, std::move(rule));
+}
+
 std::vector<CookieRule> kept_cookies(const LocConf& conf) {
     std::vector<CookieRule> rules = conf.cookies.value();
     const GroupRule* group = conf.group.value().get();
@@ -76,6 +84,7 @@ std::vector<HeaderRule> kept_headers(const LocConf& conf) {
     add_negotiated(rules, "accept-language", &HeaderRule::languages, conf.languages.value());
     add_negotiated(rules, "accept-encoding", &HeaderRule::codings, conf.codings.value());
     add_group(rules, conf.group.value().get());
+    add_authorization(rules, conf.authorized.value());
     return rules;
 }
 
@@ -91,6 +100,7 @@ char* merge_loc(ngx_conf_t* cf, void* parent, void* child) {
         own.codings.merge(outer.codings, {});
         own.vary_most.merge(outer.vary_most, 0);
         own.group.merge(outer.group, nullptr);
+        own.authorized.merge(outer.authorized, false);
         own.query.merge(outer.query, {});
         if (own.valid.own && !own.valid_overrides.own) own.valid_overrides.own = false;
         own.valid.merge(outer.valid, {});
@@ -197,6 +207,7 @@ ngx_command_t directives[] = {
     at<set_encoding>(everywhere, ngx_string("larder_encoding"), NGX_CONF_1MORE),
     at<set_group>(everywhere, ngx_string("larder_group"), NGX_CONF_1MORE),
     at<set_vary>(everywhere, ngx_string("larder_vary"), NGX_CONF_TAKE12),
+    at<set_authorization>(everywhere, ngx_string("larder_authorization"), NGX_CONF_TAKE1),
     at<set_query>(everywhere, ngx_string("larder_query"), NGX_CONF_1MORE),
     at<set_valid>(everywhere, ngx_string("larder_valid"), NGX_CONF_1MORE),
     at<set_stale>(everywhere, ngx_string("larder_stale"), NGX_CONF_1MORE),

@@ -235,6 +235,16 @@ char* set_csp_nonce(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     return NGX_CONF_OK;
 }
 
+char* set_authorization(ngx_conf_t* cf, ngx_command_t*, void* conf) {
+    auto* loc = static_cast<LocConf*>(conf);
+    if (loc->authorized.own) return duplicate();
+    auto text = arguments(cf)[0];
+    if (text != "bypass" && text != "shared")
+        return refuse(cf, "invalid value " + quoted(text) + ": bypass or shared");
+    loc->authorized.own = text == "shared";
+    return NGX_CONF_OK;
+}
+
 char* set_invalidate(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     auto* loc = static_cast<LocConf*>(conf);
     if (loc->invalidate.own) return duplicate();

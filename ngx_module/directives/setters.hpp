@@ -14,7 +14,7 @@ Setter set_signing_key, set_cookie, set_cookie_preset, set_header, set_language,
     set_vary, set_group, set_audience;
 // lifetime.cpp: what is stored, for how long, and who makes it anew
 Setter set_valid, set_stale, set_bypass, set_no_store, set_refresh, set_lock, set_max_size, set_revalidate,
-    set_heuristic, set_strip_set_cookie, set_invalidate, set_targeted, set_request_control, set_csp_nonce, set_error_status;
+    set_heuristic, set_strip_set_cookie, set_invalidate, set_targeted, set_request_control, set_csp_nonce, set_authorization, set_error_status;
 // esi.cpp: pages of fragments
 Setter set_esi, set_esi_include, set_esi_cookie, set_esi_set_cookie, set_csrf;
 // endpoints.cpp

@@ -109,6 +109,7 @@ Answer gather_answer(ngx_http_request_t* r, const Ctx* ctx) {
                (variant && std::any_of(variant->headers.begin(), variant->headers.end(), is));
     };
     answer.personal = ctx->personal;
+    answer.authorized = ctx->authorized;
     if (const ngx_table_elt_t* coding = r->headers_out.content_encoding)
         answer.decodable = Decoder::make(view(coding->value), 0) != nullptr;
     answer.accepts = asked_coding(r, ctx);
@@ -395,9 +396,15 @@ void limit_waiting(Ctx* ctx) {
     fill.overdue.start_timer(ctx->conf->lock.value());
 }
 
+// The answer says something of the credentials that were sent, and nothing of the page that others get by theirs.
+bool is_about_credentials(const Ctx* ctx) {
+    return ctx->authorized && ctx->fill->status >= NGX_HTTP_SPECIAL_RESPONSE;
+}
+
 void not_stored(ngx_http_request_t* r, Ctx* ctx) {
     count(near_cache::Counter::unstorable);
-    if (ctx->fill->failed) {
+    if (is_about_credentials(ctx)) zone().postpone_refresh(ctx->key, now_ms());  // for the next who has some
+    if (ctx->fill->failed || is_about_credentials(ctx)) {
         end_fill_lock(ctx);
         return;
     }

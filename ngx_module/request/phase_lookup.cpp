@@ -133,8 +133,9 @@ bool will_not_be_kept(ngx_http_request_t* r, Ctx* ctx) {
     const char* why;
     auto variant = Variant::parse(view(ctx->variant), &why);
     if (!variant) return false;
-    ctx->kinds =
-        near_cache::kinds_of(variant->host, variant->path, variant->query, view(core_location(r)->name));
+    std::string place(view(core_location(r)->name));
+    if (ctx->authorized) place += " with credentials";
+    ctx->kinds = near_cache::kinds_of(variant->host, variant->path, variant->query, place);
     ctx->guessed = forecast().passes(*ctx->kinds, ctx->key);
     return ctx->guessed;
 }
@@ -169,7 +170,10 @@ ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
     // Each request for a page that has to be validated each time asks for itself: another's answer would not do.
     bool each_asks =
         ctx->verdict == Verdict::validate && EntryView::trusted(ctx->entry).head().life.fresh_ms == 0;
-    if (ctx->conf->lock.value() != 0 && !deadline_passed && !each_asks && !ctx->no_store) {
+    // A fill by credentials that the site refuses is nobody's: those who have waited for one ask at once, each for itself.
+    bool waited_once = ctx->authorized && ctx->waited;
+    if (waited_once) ctx->timer.cancel();
+    if (ctx->conf->lock.value() != 0 && !deadline_passed && !waited_once && !each_asks && !ctx->no_store) {
         if (!ctx->claimed) {
             switch (zone().claim_fill(ctx->key, static_cast<unsigned>(ngx_worker), now_ms(), fill_lease_ms)) {
                 case near_cache::Fill::wait:

@@ -288,12 +288,12 @@ void note_misled(ngx_http_request_t* r, const Ctx* ctx) {
 }
 
 bool is_to_be_made_by_visitor(const Ctx* ctx) {
-    return misled.has(ctx->key) && zone().claim_refresh(ctx->key, now_ms(), worker_lease_ms);
+    return (ctx->authorized || misled.has(ctx->key)) && zone().claim_refresh(ctx->key, now_ms(), worker_lease_ms);
 }
 
 void request_refresh(ngx_http_request_t* r, Ctx* ctx) {
     RefreshMode mode = ctx->conf->refresh.value();
-    if (mode == RefreshMode::off) return;
+    if (mode == RefreshMode::off || ctx->authorized) return;  // credentials are asked with by whoever has them
     // The daemon can write to stores, not into near caches; and a person's cookies are nobody's business but this worker's.
     bool by_daemon = mode == RefreshMode::daemon && has_daemon() && !ctx->personal &&
                      ctx->conf->where.value().store != nullptr;

@@ -164,6 +164,7 @@ struct Ctx {
     std::optional<near_cache::Kinds> kinds;  // of the page, once the forecast was asked
     bool guessed = false;     // the request goes in full because of it
     bool session = false;     // the visitor has a session, of which the variant holds nothing
+    bool authorized = false;  // ... or credentials, of which it holds no more than that
     std::string cookies;      // refresh: the Cookie field to send
     std::shared_ptr<Renewal> renewal;  // ... that somebody waits for
     std::string csrf_secret;  // of the cookie that the visitor gets with this answer

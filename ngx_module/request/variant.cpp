@@ -60,6 +60,7 @@ std::optional<std::string_view> kept_value(ngx_http_request_t* r, const Ctx* ctx
         bool has_one = ctx->group != nullptr && !ctx->group->name.empty();
         return has_one ? std::optional<std::string_view>(ctx->group->name) : std::nullopt;
     }
+    if (rule.is_authorization) return ctx->authorized ? std::optional<std::string_view>("") : std::nullopt;
     ngx_str_t computed;
     std::optional<std::string_view> sent;
     if (!rule.value)
@@ -303,9 +304,9 @@ bool build_variant(ngx_http_request_t* r, Ctx* ctx) {
     if (!(r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD))) return refuse("method");
     if (has_body(r)) return refuse("request-body");
     if (r->headers_in.upgrade != nullptr) return refuse("upgrade");
-    if (r->headers_in.authorization != nullptr) return refuse("authorization");
-
     const LocConf& conf = *ctx->conf;
+    ctx->authorized = r->headers_in.authorization != nullptr;
+    if (ctx->authorized && !conf.authorized.value()) return refuse("authorization");
     const KeptCookies& cookies = collect_cookies(r->headers_in, cookie_rules(ctx));
     if (cookies.bypass()) return refuse("bypass-cookie");
     std::string host_storage, target_storage, path_storage, query_storage, led_storage;
@@ -415,7 +416,10 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
     }
     bool has_scheme = false;
     for (const NamedValue& header : variant->headers) {
-        ngx_table_elt_t* pushed = push_header(r, &reduced.headers, header.name, header.value);
+        const bool is_authorization = header.name == authorization_field;
+        std::string_view value = is_authorization ? view(r->headers_in.authorization->value) : header.value;
+        ngx_table_elt_t* pushed = push_header(r, &reduced.headers, header.name, value);
+        if (is_authorization) reduced.authorization = pushed;
         has_scheme = has_scheme || header.name == "x-forwarded-proto";
 #if (NGX_HTTP_GZIP || NGX_HTTP_HEADERS)
         if (header.name == "accept-encoding") reduced.accept_encoding = pushed;  // gzip_static looks here

@@ -105,11 +105,19 @@ TEST(a_cookie_that_is_absent_and_one_that_is_empty_differ) {
 TEST(a_cookie_and_its_digest_differ) {
     Variant v = sample_variant();
     v.cookies[0].kind = CookieKind::digest;
-    assert_true(v.is_personal());
-    assert_false(sample_variant().is_personal());
+    assert_true(v.needs_visitor());
+    assert_false(sample_variant().needs_visitor());
     assert_true(v.encode() != sample_variant().encode());
     assert_true(parses(v.encode()));
     assert_false(parses_with([](Variant& changed) { changed.cookies[0].kind = static_cast<CookieKind>(3); }));
+}
+
+TEST(a_page_for_those_with_credentials_needs_one_of_them) {
+    Variant v = sample_variant();
+    v.headers = {{authorization_field, ""}};
+    assert_true(v.needs_visitor());
+    assert_true(parses(v.encode()));
+    assert_true(v.encode() != sample_variant().encode());
 }
 
 TEST(a_named_part_is_no_page) {

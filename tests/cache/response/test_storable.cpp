@@ -497,6 +497,32 @@ TEST(authorization) {
         assert_text_equal(authorized(value), "stored");
 }
 
+TEST(what_credentials_got_is_shared_by_the_word_of_the_field_that_counts) {
+    auto authorized = [](std::vector<NamedValue> fields) {
+        Case c = sent(std::move(fields));
+        c.answer.authorized = true;
+        c.answer.variant_holds = [](std::string_view) { return true; };
+        return refusal(c);
+    };
+    assert_text_equal(authorized({{"Surrogate-Control", "max-age=60"}, {"Cache-Control", "public"}}), "stored");
+    assert_text_equal(authorized({{"X-Accel-Expires", "60"}, {"Cache-Control", "s-maxage=1"}}), "stored");
+    assert_text_equal(authorized({{"Surrogate-Control", "max-age=60"}, {"Cache-Control", "max-age=60"}}), "authorization");
+    assert_text_equal(authorized({{"CDN-Cache-Control", "max-age=60"}, {"Cache-Control", "public"}}), "authorization");
+    assert_text_equal(authorized({{"CDN-Cache-Control", "max-age=60, public"}, {"Cache-Control", "private"}}), "stored");
+    assert_text_equal(authorized({{"Cache-Control", "max-age=60, public"}, {"Vary", "Authorization"}}), "vary");
+}
+
+TEST(what_credentials_got_is_stale_for_others_only_where_it_is_public) {
+    auto window = [](std::string_view value) {
+        Case c = sent({{"Cache-Control", value}});
+        c.answer.authorized = true;
+        return c.judge().life.while_ms;
+    };
+    assert_int_equal(window("max-age=60, public, stale-while-revalidate=9"), 9000);
+    assert_int_equal(window("s-maxage=60, stale-while-revalidate=9"), 0);
+    assert_int_equal(window("max-age=60, must-revalidate, stale-while-revalidate=9"), 0);
+}
+
 TEST(vary) {
     auto varying = [](std::string_view value) { return refusal_with({{"Vary", value}}); };
     for (std::string_view value : {"", "Cookie", "cookie, Accept-Encoding", "  COOKIE ,\tX-Kept ",

@@ -59,7 +59,7 @@ TEST(no_ones_own_page_and_no_field_that_ends_early) {
     own.cookies.push_back({"user", "digest", CookieKind::digest});
     call.variant = own.encode();
     assert_false(decode_render_call(encode_render_call(call), &why).has_value());
-    assert_text_equal(why, "render call is for one person's page");
+    assert_text_equal(why, "render call is for a page that can't be asked for without its visitor");
     call = sample_call();
     call.route = "a\r\nHost: b";
     assert_false(decode_render_call(encode_render_call(call), &why).has_value());

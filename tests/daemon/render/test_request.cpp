@@ -65,7 +65,13 @@ TEST(the_group_of_a_session_is_sent) {
 TEST(a_persons_page_is_no_business_of_ours) {
     Variant variant = page();
     variant.cookies = {{"sessionid", "0123456789abcdef", CookieKind::digest}};
-    assert_text_equal(text(variant), "refused: the variant is one person's");
+    assert_text_equal(text(variant), "refused: the variant can't be asked for without its visitor");
+}
+
+TEST(a_page_for_those_with_credentials_is_asked_for_by_one_of_them) {
+    Variant variant = page();
+    variant.headers = {{authorization_field, ""}};
+    assert_text_equal(text(variant), "refused: the variant can't be asked for without its visitor");
 }
 
 TEST(a_verified_cookie_is_signed_anew) {
