@@ -286,7 +286,8 @@ sub uwsgi {
     );
 }
 
-# PHP for fastcgi_pass, with sessions as php.ini has them by default: the file `site` of tests/fakes. Options: name (php), env.
+# PHP for fastcgi_pass, with sessions as php.ini has them by default: the file `site` of tests/fakes. Options: name (php), env,
+# ini (Debian's php.ini and extensions, which frameworks need).
 sub php {
     my ($self, $site, %o) = @_;
     my $name = $o{name} || 'php';
@@ -295,7 +296,7 @@ sub php {
     $self->file("$name/$site", $self->read_file("$root/tests/fakes/$site"));
     return $self->_start(
         'Larder::Test::Server', $name,
-        command => ['php-cgi', '-n', '-b', $self->address($name), '-d', "session.save_path=$dir/sessions"],
+        command => ['php-cgi', ($o{ini} ? () : '-n'), '-b', $self->address($name), '-d', "session.save_path=$dir/sessions"],
         env     => {LARDER_SEEN => "$dir/seen", %{$o{env} || {}}},
     );
 }
