@@ -369,6 +369,8 @@ const char* refusal(const Policy& policy, const Answer& answer, const Steering& 
     if (answer.status > 599) return "status";
     if (answer.status < 200 || answer.status == 206 || answer.status == 304 || s.content_range)
         return "partial";
+    // It is about how this request came, in TLS early data, of which no key holds anything (RFC 8470 section 5.2).
+    if (answer.status == 425) return "too-early";
     if (is_stream(s.content_type)) return "stream";
     // One that says itself how long it may be kept is meant to be kept, and has an end.
     if (may_be_stream(s) && !f.by_answer) return "stream";

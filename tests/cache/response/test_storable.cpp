@@ -473,6 +473,14 @@ TEST(partial_interim_and_impossible_answers_are_refused) {
     assert_text_equal(refusal_with({{"Content-Range", "bytes 0-1/2"}}), "partial");
 }
 
+TEST(an_answer_to_early_data_is_for_its_client_alone) {
+    Case c = sent({{"Cache-Control", "public, max-age=60"}}, 425);
+    assert_text_equal(refusal(c), "too-early");
+    c = sent({}, 425);
+    c.policy.valid.push_back({1, 60});
+    assert_text_equal(refusal(c), "too-early");
+}
+
 TEST(directives_that_forbid) {
     auto said = [](std::string_view value) { return refusal(sent({{"Cache-Control", value}})); };
     assert_text_equal(said("max-age=60, no-store"), "no-store");
