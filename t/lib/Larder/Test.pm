@@ -16,6 +16,7 @@
 # $t->expect_log.
 #
 # Environment: LARDER_BUILD (build directory; default build/release), LARDER_MODULE, LARDERD, LARDERCTL (single parts of it),
+# LARDER_NGINX (the nginx that the module was built for; default nginx),
 # LARDER_TEST_LOG (level of nginx's error log), LARDER_TEST_KEEP (keep the directory and say where it is).
 package Larder::Test;
 use strict;
@@ -35,7 +36,13 @@ use Larder::Test::Process;
 our $root = Cwd::abs_path(dirname(__FILE__) . '/../../..');
 my $build = $ENV{LARDER_BUILD} || "$root/build/release";
 my $module = $ENV{LARDER_MODULE} || "$build/ngx_module/ngx_http_larder_module.so";
+our $nginx_program = $ENV{LARDER_NGINX} || 'nginx';
 my @live;
+
+# What this nginx is: its version as nginx_version has it (1029003 is 1.29.3), and whether ./configure was given an option.
+my $nginx_says = sub { our $said //= qx{'$nginx_program' -V 2>&1} };
+sub nginx_version { return $nginx_says->() =~ m{^nginx version: \S+?/(\d+)\.(\d+)\.(\d+)} ? $1 * 1_000_000 + $2 * 1000 + $3 : die "$nginx_program: no version" }
+sub nginx_has { return index($nginx_says->() . ' ', " $_[0] ") >= 0 }
 
 sub import {
     strict->import;
@@ -143,7 +150,7 @@ sub nginx {
     my $config = $self->_nginx_config($name, $http, %o);
     my $server = $self->_start(
         'Larder::Test::Nginx', $name,
-        command     => ['nginx', '-p', $self->dir . "/$name", '-c', $config, '-e', $self->dir . "/$name/error.log"],
+        command     => [$nginx_program, '-p', $self->dir . "/$name", '-c', $config, '-e', $self->dir . "/$name/error.log"],
         env         => {%{$self->_sanitizer_env($name)}, %{$o{env} || {}}},
         stop_signal => 'QUIT',
         error_log   => $self->dir . "/$name/error.log",
@@ -191,7 +198,7 @@ sub nginx_test {
     my ($self, $http, %o) = @_;
     my $config = $self->_nginx_config('nginx_test', $http, %o);
     my ($code, $said) = $self->run_command(
-        ['nginx', '-t', '-q', '-p', $self->dir . '/nginx_test', '-c', $config, '-e', 'stderr'], $self->_sanitizer_env('nginx_test'));
+        [$nginx_program, '-t', '-q', '-p', $self->dir . '/nginx_test', '-c', $config, '-e', 'stderr'], $self->_sanitizer_env('nginx_test'));
     my $offset = () = substr($self->read_file($config), 0, index($self->read_file($config), '#line 1 of')) =~ /\n/g;
     $said =~ s{\Q$config\E:(\d+)}{'conf:' . ($1 - $offset - 1)}ge;
     return wantarray ? ($code, $said) : $said;
@@ -348,6 +355,27 @@ sub run_command {
 for my $method (qw(get head post request many raw load counters purge)) {
     no strict 'refs';
     *$method = sub { my $self = shift; $self->{nginx}->$method(@_) };
+}
+
+# Asks the server of that name ("listen @NAME@ quic;") over HTTP/3 for these URLs, all at once on one connection; the answers, in
+# order. {length} counts the body's bytes; the body itself is there if no other of the URLs has the same last component. The client is Debian's
+# ngtcp2-client, which sends :authority as the URL has it, no Host, and no fields of its own. Further options are its.
+sub http3 {
+    my ($self, $name, $urls, @options) = @_;
+    my $bodies = $self->dir . '/http3';
+    mkdir $bodies;
+    unlink glob "$bodies/*";
+    my ($code, $said) = $self->run_command(['gtlsclient', '--exit-on-all-streams-close', '--no-quic-dump',
+        "--download=$bodies", @options, '127.0.0.1', $self->port($name), @$urls]);
+    my @answers = map { bless {headers => [], length => 0, body => $self->read_file("$bodies/" . s{.*/}{}r)}, 'Larder::Test::Response' } @$urls;
+    for (split /\n/, $said) {
+        my ($stream, $what) = /^http: stream 0x([0-9a-f]+) (.*)/ or next;
+        my $answer = $answers[hex($stream) / 4];    # a client's streams are 0, 4, 8 ...
+        if    ($what =~ /^\[:status: (\d+)\]$/) { $answer->{status} = $1; }
+        elsif ($what =~ /^\[([^:]+): (.*)\]$/)   { push @{$answer->{headers}}, [$1, $2]; }
+        elsif ($what =~ /^body (\d+) bytes$/)    { $answer->{length} += $1; }
+    }
+    return @answers;
 }
 
 # --- waiting and judging -------------------------------------------------------------------------------------------------
