@@ -52,6 +52,17 @@ bool read_pairs(ByteReader& in, std::vector<Pair>& pairs) {
     return true;
 }
 
+// The part of `led` before the URI.
+std::string_view place_of(std::string_view led) {
+    return led.substr(0, led.find('/'));
+}
+
+bool is_led(std::string_view text) {
+    std::string_view place = place_of(text);
+    return is_printable_token(text) && place.size() < text.size() &&
+           (place.empty() || place[0] == '@' || place[0] == '#');
+}
+
 }  // namespace
 
 std::optional<Variant> Variant::parse(std::string_view bytes, const char** why) {
@@ -80,7 +91,7 @@ std::optional<Variant> Variant::parse(std::string_view bytes, const char** why) 
     if (!is_printable_token(v.method) || (v.scheme != "http" && v.scheme != "https") ||
         !is_printable_token(v.host) || !is_printable_token(v.path) || v.path[0] != '/' ||
         (!v.query.empty() && !is_printable_token(v.query)) ||
-        (!v.led.empty() && (!is_printable_token(v.led) || v.led[0] != '/')) ||
+        (!v.led.empty() && !is_led(v.led)) ||
         (!v.site.empty() && !is_printable_token(v.site))) {
         *why = "variant has an invalid method, scheme, host, path, query, URI or site";
         return std::nullopt;
@@ -126,7 +137,11 @@ std::string Variant::target() const {
 }
 
 std::string Variant::led_target() const {
-    return led.empty() ? target() : std::string(led);
+    return led.empty() ? target() : std::string(led.substr(place_of(led).size()));
+}
+
+bool Variant::led_by_condition() const {
+    return place_of(led).find('#') != std::string_view::npos;
 }
 
 bool Variant::needs_visitor() const {

@@ -58,7 +58,8 @@ struct Variant {
     std::string_view path;    // as the client sent it, normalised (url.hpp)
     std::string_view query;   // the same, by larder_query; without '?'; empty when there is none
     // Where the configuration led the request before the lookup (rewrite, try_files, index, error_page): "/path" or "/path?query".
-    // Empty: where the path by itself leads.
+    // Empty: where the path by itself leads. In front of it, what of the configuration the URI does not tell: "@NAME", escaped,
+    // for a named location; "#N" for the Nth block of the location that a condition chooses (if, limit_except).
     std::string_view led = {};
     // Which of several sites of the same name it is, where the name does not tell: nginx's server blocks on other ports or
     // addresses. Empty where the host tells it all. Not a part of the URL: a purge of the URL means the pages of all.
@@ -78,6 +79,8 @@ struct Variant {
     std::string target() const;
     // ... where the configuration's own way to the backend is not gone: the URI that nginx ended at
     std::string led_target() const;
+    // Whether a condition of the configuration chose the place: only nginx, with the request at hand, can tell what for.
+    bool led_by_condition() const;
     // Only nginx with a visitor's request at hand can ask the backend for it: it holds a digest, or says that there were credentials.
     bool needs_visitor() const;
     // The Cookie field to send (RFC 6265 section 5.4), "a=1; b=2"; empty when no cookie is kept. `sign` makes the text of

@@ -75,6 +75,10 @@ std::optional<BackendRequest> backend_request(const Variant& variant, const Poli
         *why = "the variant's method is not GET";
         return std::nullopt;
     }
+    if (variant.led_by_condition()) {
+        *why = "an if of nginx's configuration led its visitors, which a backend that is asked directly knows nothing of";
+        return std::nullopt;
+    }
     auto address = *parse_backend_url(backend.url);
     BackendRequest request;
     request.origin = address.origin;

@@ -168,6 +168,8 @@ struct LocConf {
     std::vector<HeaderRule>
         kept_headers;  // `headers`, `languages`, `codings`, `group`, `authorized`, in byte order of names
     std::vector<CookieRule> kept_cookies;  // `cookies` less those of sessions that make no difference here
+    std::string place;    // what a request's URI does not tell of where it is: the beginning of Variant::led
+    unsigned blocks = 0;  // of this location, that conditions choose; counted while the configuration is read
 
     bool enabled() const { return where.own && where.own->on; }
 };

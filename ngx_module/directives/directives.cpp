@@ -88,6 +88,17 @@ std::vector<HeaderRule> kept_headers(const LocConf& conf) {
     return rules;
 }
 
+// Counts: nginx merges locations in the order in which the configuration has them.
+std::string place_of(const ngx_http_core_loc_conf_t& core, LocConf& outer) {
+    if (core.noname) return outer.place + "#" + std::to_string(++outer.blocks);
+    if (!core.named) return {};
+    uintptr_t extra = ngx_escape_uri(nullptr, core.name.data + 1, core.name.len - 1, NGX_ESCAPE_URI_COMPONENT);
+    std::string place(core.name.len + 2 * extra, '@');
+    ngx_escape_uri(reinterpret_cast<u_char*>(place.data()) + 1, core.name.data + 1, core.name.len - 1,
+                   NGX_ESCAPE_URI_COMPONENT);
+    return place;
+}
+
 char* merge_loc(ngx_conf_t* cf, void* parent, void* child) {
     return guarded(cf->log, "configuration", static_cast<char*>(NGX_CONF_ERROR), [&]() -> char* {
         auto& outer = *static_cast<LocConf*>(parent);
@@ -129,6 +140,9 @@ char* merge_loc(ngx_conf_t* cf, void* parent, void* child) {
         if (own.enabled())
             static_cast<SrvConf*>(ngx_http_conf_get_module_srv_conf(cf, ngx_http_larder_module))->caches =
                 true;
+        auto* core =
+            static_cast<ngx_http_core_loc_conf_t*>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+        own.place = place_of(*core, outer);
         own.kept_headers = kept_headers(own);
         own.kept_cookies = kept_cookies(own);
         Policy& policy = own.policy;

@@ -1,6 +1,7 @@
 #include "ngx_module/request/target.hpp"
 
 #include "cache/response/fields.hpp"
+#include "ngx_module/directives/config.hpp"
 #include "ngx_module/request/headers.hpp"
 #include "ngx_module/request/request.hpp"
 #include "ngx_module/text.hpp"
@@ -78,8 +79,9 @@ std::string_view led_to(ngx_http_request_t* r, std::string_view path, const Quer
                         std::string& storage) {
     std::string target;
     bool new_query = view(r->args) != split_target(sent_target(r, target)).query;
-    if (!new_query && leads_there(r, path)) return {};
-    storage = encoded_uri(r->uri);
+    const std::string& place = loc_conf(r)->place;
+    if (place.empty() && !new_query && leads_there(r, path)) return {};
+    storage = place + encoded_uri(r->uri);
     std::string query;
     if (new_query) storage.append("?").append(normalise_query(rule, view(r->args), query));
     return storage;

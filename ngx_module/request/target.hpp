@@ -22,8 +22,8 @@ std::string_view request_authority(ngx_http_request_t* r, std::string& storage);
 // it is now, in `storage`.
 std::string_view sent_target(ngx_http_request_t* r, std::string& storage);
 
-// Variant::led: the request's URI, and its query by this rule if the configuration changed that. Empty if a request for `path`,
-// the target's normalised path, is at this URI anyway.
+// Variant::led: the request's place and URI, and its query by this rule if the configuration changed that. Empty if a request for
+// `path`, the target's normalised path, is there anyway.
 std::string_view led_to(ngx_http_request_t* r, std::string_view path, const QueryRule& rule,
                         std::string& storage);
 

@@ -52,6 +52,23 @@ TEST(what_the_backend_is_sent) {
     assert_text_equal(v.cookie_field(sign), "");
 }
 
+TEST(a_place_that_the_uri_does_not_tell) {
+    for (const char* place : {"", "@app", "@a%2Fb", "#1", "@app#12"}) {
+        Variant v = sample_variant();
+        std::string led = std::string(place) + "/index.php?page=2";
+        v.led = led;
+        std::string bytes = v.encode();
+        const char* why;
+        auto parsed = Variant::parse(bytes, &why);
+        assert_true(parsed.has_value());
+        assert_text_equal(parsed->led, led);
+        assert_text_equal(parsed->led_target(), "/index.php?page=2");
+        assert_true(parsed->led_by_condition() == (led.find('#') != std::string::npos));
+    }
+    for (const char* bad : {"@app", "#1", "app/x", "?/x", "@a b/x"})
+        assert_false(parses_with([bad](Variant& v) { v.led = bad; }));
+}
+
 static void write_pairs(VariantWriter& out, const Variant& v) {
     out.start_pairs();
     for (const KeptCookie& cookie : v.cookies) out.cookie(cookie);

@@ -106,6 +106,10 @@ TEST(a_hostile_variant_is_refused) {
     Variant variant = page();
     variant.method = "POST";
     assert_text_equal(text(variant), "refused: the variant's method is not GET");
+    variant = page();
+    variant.led = "@app#1/x";
+    assert_text_equal(text(variant), "refused: an if of nginx's configuration led its visitors, which a backend that is asked "
+                                     "directly knows nothing of");
     for (const char* name : {"host", "cookie", "content-length", "transfer-encoding", "connection", "upgrade",
                              "larder-route"}) {
         variant = page();
