@@ -80,6 +80,13 @@ is $t->get("/kept/then-$_")->body, "/kept/then-$_ render 1\n", '... leaves no ha
 $backend->set('/next/page' => {status => 500});
 is_deeply [map { $_->larder . $_->status } twice('/next/page')], ['MISS200', 'HIT200'], 'proxy_next_upstream: what the next server says is kept';
 $backend->set('/hints' => {early => [['Link', '</a.css>; rel=preload'], ['Set-Cookie', 'a=b']], body => 'page'});
-isnt $t->get('/hints')->larder, 'HIT', 'an interim answer' for 1 .. 2;
+my ($first, $second) = twice('/hints');
+if (Larder::Test::nginx_version() < 1_029_000) {    # takes it for the answer
+    isnt $_->larder, 'HIT', 'an interim answer is not kept' for $first, $second;
+}
+else {
+    is_deeply [map { $_->larder, $_->body } $first, $second], ['MISS', 'page', 'HIT', 'page'], 'an answer after an interim one is kept';
+    is_deeply [map { $second->header($_) } qw(Link Set-Cookie)], [], '... without what that one said';
+}
 
 done_testing;

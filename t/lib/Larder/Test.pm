@@ -41,7 +41,7 @@ my @live;
 
 # What this nginx is: its version as nginx_version has it (1029003 is 1.29.3), and whether ./configure was given an option.
 my $nginx_says = sub { our $said //= qx{'$nginx_program' -V 2>&1} };
-sub nginx_version { return $nginx_says->() =~ m{^nginx version: \S+?/(\d+)\.(\d+)\.(\d+)} ? $1 * 1_000_000 + $2 * 1000 + $3 : die "$nginx_program: no version" }
+sub nginx_version { return $nginx_says->() =~ m{^nginx version: \S+?/(\d+)\.(\d+)\.(\d+)}m ? $1 * 1_000_000 + $2 * 1000 + $3 : die "$nginx_program: no version" }
 sub nginx_has { return index($nginx_says->() . ' ', " $_[0] ") >= 0 }
 
 sub import {
