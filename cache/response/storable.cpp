@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "cache/request/coding.hpp"
 #include "cache/response/fields.hpp"
 
 namespace larder {
@@ -59,7 +60,7 @@ struct Steering {
     bool set_cookie = false, content_range = false, content_length = false, unbuffered = false,
          nonce = false;
     std::optional<bool> everybody;  // what all lines of Larder-Audience say
-    std::string_view coding;  // empty: none
+    std::string coding;  // content_coding()
     std::vector<std::string_view> vary, connection, tags;
 };
 
@@ -97,6 +98,7 @@ std::optional<CacheDirectives> targeted_directives(const std::vector<std::string
 
 Steering gather(const Policy& policy, const Answer& answer) {
     Steering s;
+    s.coding = content_coding(answer.headers);
     s.targeted.resize(policy.targeted.size());
     for (const NamedValue& field : answer.headers) {
         auto target = find_targeted(policy, field.name);
@@ -124,10 +126,6 @@ Steering gather(const Policy& policy, const Answer& answer) {
             if (s.age.empty()) s.age = trim_ows(field.value.substr(0, field.value.find(',')));
         } else if (is("Content-Type")) {
             s.content_type = field.value;
-        } else if (is("Content-Encoding")) {
-            // Two field lines are two codings: nothing that anybody asked for.
-            std::string_view coding = trim_ows(field.value);
-            if (!equals_ignore_case(coding, "identity")) s.coding = s.coding.empty() ? coding : "several";
         } else if (is("Content-Range")) {
             s.content_range = true;
         } else if (is("Content-Length")) {
@@ -343,13 +341,6 @@ const char* vary_refusal(const Answer& answer, const Steering& s) {
     return good ? nullptr : "vary";
 }
 
-bool is_same_coding(std::string_view a, std::string_view b) {
-    auto name = [](std::string_view coding) {  // RFC 9110 section 8.4.1.3
-        return equals_ignore_case(coding, "x-gzip") ? std::string_view("gzip") : coding;
-    };
-    return equals_ignore_case(name(a), name(b));
-}
-
 bool may_decode(const Answer& answer, const Steering& s) {
     return answer.decodable && !s.cache_control.no_transform;  // RFC 9111 section 5.2.2.6
 }
@@ -364,6 +355,8 @@ bool is_for_all_credentials(const Steering& s, const Freshness& f) {
     auto asks_again = [](const CacheDirectives& d) { return d.s_maxage.has_value() || d.must_revalidate; };
     return is_public(s, f) || asks_again(f.directives) || (!f.targeted && asks_again(s.cache_control));
 }
+
+constexpr char unasked_coding[] = "content-encoding";
 
 const char* refusal(const Policy& policy, const Answer& answer, const Steering& s, const Freshness& f) {
     if (answer.status > 599) return "status";
@@ -384,11 +377,10 @@ const char* refusal(const Policy& policy, const Answer& answer, const Steering& 
     const CacheDirectives& d = f.directives;
     if (answer.authorized && !is_for_all_credentials(s, f)) return "authorization";
     if (const char* refused = vary_refusal(answer, s)) return refused;
-    if (!s.coding.empty() && !may_decode(answer, s) && !is_same_coding(s.coding, answer.accepts))
-        return "content-encoding";
     if (!f.known) return "no-lifetime";
     bool has_window = d.stale_while_revalidate.value_or(0) != 0 || d.stale_if_error.value_or(0) != 0;
     if (f.seconds == 0 && !has_window && !can_validate) return "not-fresh";
+    if (!s.coding.empty() && !may_decode(answer, s) && !takes_codings(answer.accepts, s.coding)) return unasked_coding;
     return nullptr;
 }
 
@@ -441,6 +433,17 @@ bool may_be_keyed(std::string_view name) {
            name.substr(0, 7) != "larder-";
 }
 
+std::string content_coding(const std::vector<NamedValue>& headers) {
+    std::string list;
+    for (const NamedValue& field : headers) {
+        if (!equals_ignore_case(field.name, "Content-Encoding")) continue;
+        each_list_element(field.value, [&list](std::string_view coding) {
+            if (!equals_ignore_case(coding, "identity")) list.append(list.empty() ? "" : ", ").append(coding);
+        });
+    }
+    return list;
+}
+
 bool is_stripped_cookie(const Policy& policy, std::string_view set_cookie) {
     std::string_view name = trim_ows(set_cookie.substr(0, set_cookie.find_first_of("=;")));
     return std::any_of(policy.strip_cookies.begin(), policy.strip_cookies.end(),
@@ -469,9 +472,11 @@ Storability storability(const Policy& policy, const Answer& answer) {
     bool is_page = is_textual(s.content_type) && !may_be_stream(s);
     result.esi = !result.stream && (policy.esi == EsiMode::on ? is_page || s.surrogate.esi
                                                               : policy.esi == EsiMode::automatic && s.surrogate.esi);
-    bool as_asked = !s.coding.empty() && is_same_coding(s.coding, answer.accepts);
+    bool as_asked = takes_codings(answer.accepts, s.coding);
     result.decode = !s.coding.empty() && may_decode(answer, s) && (!as_asked || result.esi);
-    result.esi = result.esi && (s.coding.empty() || result.decode);
+    result.opaque = result.esi && !s.coding.empty() && !result.decode;
+    result.esi = result.esi && !result.opaque;
+    result.coding = s.coding;
     for (const NamedValue& field : answer.headers) {
         bool goes = result.decode &&
                     (equals_ignore_case(field.name, "Content-Encoding") || is_digest_field(field.name));
@@ -489,6 +494,7 @@ Storability storability(const Policy& policy, const Answer& answer) {
     if (refused == nullptr) refused = excess(result.headers, s.tags);
     if (refused != nullptr) {
         result.reason = refused;
+        result.unasked = refused == unasked_coding;
         return result;
     }
     result.life = lifetime(policy, answer, s, f);

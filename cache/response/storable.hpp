@@ -26,7 +26,7 @@ struct Answer {
     bool authorized = false;          // the request carried Authorization
     bool personal = false;            // the variant is one person's
     bool decodable = false;           // who asks can undo its content coding (decoder.hpp)
-    std::string_view accepts;         // the content coding that the backend was asked for; empty: none
+    std::string_view accepts;         // the content codings that the backend was asked for, as a list; empty: none
     // Whether the variant holds this request header (lower-case name). Cookie, Accept-Encoding and Authorization are not asked about.
     std::function<bool(std::string_view)> variant_holds;
 };
@@ -38,8 +38,10 @@ struct Storability {
     Audience audience = Audience::without_session;  // as the answer says, stored or not
     bool esi = false;         // compile the body as ESI, stored or not
     bool stream = false;      // it has no end, so that nothing can be made of it but to pass it on
-    bool decode =
-        false;  // undo the content coding first: nobody asked for it, or a page's fragments are in it
+    std::string coding;   // the content codings that it came in, as a list; empty: none
+    bool decode = false;  // ... are to be undone first: nobody asked for them, or a page's fragments are in it
+    bool unasked = false;  // ... refuse it, and nothing else does: they can't be undone, and nobody asked for them
+    bool opaque = false;   // ... hide whatever ESI it has, as they can't be undone
     std::vector<NamedValue>
         headers;  // to store and to send: hop-by-hop, surrogate and Larder-* fields removed
     std::vector<std::string>
@@ -58,6 +60,9 @@ struct Storability {
 
 // Views in the result point into `answer`.
 Storability storability(const Policy& policy, const Answer& answer);
+
+// All content codings of an answer, in the order of their use, as a list; empty: none.
+std::string content_coding(const std::vector<NamedValue>& headers);
 
 // Whether a request header may be in a key at all; name in lower case. Those that frame, route or authorise a message, or are
 // about one answer and not the page, may not.

@@ -290,10 +290,7 @@ void Regenerator::commit(const Shared& render) {
                            [name](const NamedValue& header) { return header.name == name; });
     };
     answer.authorized = answer.variant_holds("authorization");
-    for (const auto& [name, value] : got.headers) {
-        if (equals_ignore_case(name, "Content-Encoding"))
-            answer.decodable = Decoder::make(value, 0) != nullptr;
-    }
+    answer.decodable = Decoder::make(content_coding(answer.headers), 0) != nullptr;
     for (const NamedValue& header : render->variant.headers) {
         if (header.name == "accept-encoding") answer.accepts = header.value;
     }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "cache/request/coding.hpp"
 #include "cache/response/fields.hpp"
 #include "cache/response/revalidate.hpp"
 #include "edge_includes/plan/plan.hpp"
@@ -23,14 +24,13 @@ namespace larder::ngx {
 
 namespace {
 
-// The content coding that the backend was asked for: in a reduced request what the variant holds, else what the client takes.
-std::string_view asked_coding(ngx_http_request_t* r, const Ctx* ctx) {
+// The content codings that the backend was asked for: in a reduced request what the variant holds, else whatever came.
+std::string_view asked_coding(ngx_http_request_t* r, const Ctx* ctx, const std::string& came) {
     const char* why;
     auto variant = ctx->status == Status::pass ? std::nullopt : Variant::parse(view(ctx->variant), &why);
     if (!variant) {
         bool for_page = ctx->role == Role::fragment;  // goes into a page, as it is
-        const ngx_table_elt_t* coding = r->headers_out.content_encoding;
-        return coding != nullptr && !for_page ? view(coding->value) : std::string_view();
+        return for_page ? std::string_view() : view(copy(r->pool, came));
     }
     for (const NamedValue& header : variant->headers) {
         if (header.name == "accept-encoding") return header.value;
@@ -110,9 +110,9 @@ Answer gather_answer(ngx_http_request_t* r, const Ctx* ctx) {
     };
     answer.personal = ctx->personal;
     answer.authorized = ctx->authorized;
-    if (const ngx_table_elt_t* coding = r->headers_out.content_encoding)
-        answer.decodable = Decoder::make(view(coding->value), 0) != nullptr;
-    answer.accepts = asked_coding(r, ctx);
+    std::string coding = content_coding(answer.headers);
+    answer.decodable = !coding.empty() && Decoder::make(coding, 0) != nullptr;
+    answer.accepts = asked_coding(r, ctx, coding);
     return answer;
 }
 
@@ -320,14 +320,27 @@ std::string_view bytes_of(const ngx_buf_t* buffer) {
     return {reinterpret_cast<char*>(buffer->pos), static_cast<std::size_t>(buffer->last - buffer->pos)};
 }
 
+// Of a fragment that came in a coding that can't be undone no page can be made.
+bool is_unreadable(ngx_http_request_t* r, const Ctx* ctx, const Storability& decision) {
+    bool has_body = r->headers_out.status < NGX_HTTP_SPECIAL_RESPONSE && r->headers_out.status != NGX_HTTP_NO_CONTENT;
+    return ctx->role == Role::fragment && has_body && !decision.coding.empty() && !decision.decode;
+}
+
+// Whether the client takes each of these content codings.
+bool takes_codings(ngx_http_request_t* r, const std::string& codings) {
+    return larder::takes_codings(client_codings(r), codings);
+}
+
 // From here on the answer is what its coding stood for.
-void start_decoding(ngx_http_request_t* r, Ctx* ctx) {
+void start_decoding(ngx_http_request_t* r, Ctx* ctx, std::string_view coding) {
     constexpr std::size_t most_growth = 16;  // of what may be stored: enough for text, too little for a bomb
     Fill& fill = *ctx->fill;
     std::size_t most =
         most_growth * std::max<std::size_t>(ctx->policy().max_body, ctx->conf->esi.value().size);
-    fill.decoder = Decoder::make(view(r->headers_out.content_encoding->value), most);
-    r->headers_out.content_encoding->hash = 0;
+    fill.decoder = Decoder::make(coding, most);
+    each_response_header(r, [](ngx_table_elt_t& header) {
+        if (equals_ignore_case(view(header.key), "Content-Encoding")) header.hash = 0;
+    });
     r->headers_out.content_encoding = nullptr;
     ngx_http_clear_content_length(r);
     ngx_http_clear_accept_ranges(r);
@@ -394,27 +407,6 @@ void limit_waiting(Ctx* ctx) {
     if (ctx->role != Role::client || !fill.for_store || fill.expected >= 0) return;
     fill.overdue.bind<&Ctx::let_others_pass>(ctx, ctx->request->connection->log);
     fill.overdue.start_timer(ctx->conf->lock.value());
-}
-
-// The answer says something of the credentials that were sent, and nothing of the page that others get by theirs.
-bool is_about_credentials(const Ctx* ctx) {
-    return ctx->authorized && ctx->fill->status >= NGX_HTTP_SPECIAL_RESPONSE;
-}
-
-void not_stored(ngx_http_request_t* r, Ctx* ctx) {
-    count(near_cache::Counter::unstorable);
-    if (is_about_credentials(ctx)) zone().postpone_refresh(ctx->key, now_ms());  // for the next who has some
-    if (ctx->fill->failed || is_about_credentials(ctx)) {
-        end_fill_lock(ctx);
-        return;
-    }
-    // What we hold of it the backend no longer stands by.
-    zone().forget(ctx->key);
-    if (const StoreConf* store = ctx->conf->where.value().store; store != nullptr && !ctx->near_only)
-        forget_entry(*store, ctx->key);
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0, "larder: not stored \"%V\": %s", &r->uri,
-                   ctx->detail);
-    end_with_pass(ctx);
 }
 
 ngx_int_t send_header(ngx_http_request_t* r, Ctx* ctx) {
@@ -555,22 +547,55 @@ ngx_int_t revalidate(ngx_http_request_t* r, Ctx* ctx) {
     return answer_from_entry(r, ctx, Status::revalidated);
 }
 
-// The answer varies on headers that this client sent and the backend did not see. Notes that for those who come, and asks for
-// this client's own variant; or, where such variants are not kept, with all that it sent.
-ngx_int_t ask_with_varying_headers(ngx_http_request_t* r, Ctx* ctx) {
+// Notes for those who come that what is here under this key varies on more headers.
+void store_marker(Ctx* ctx, std::string_view variant, const std::vector<std::string>& names) {
     constexpr std::int64_t day_ms = 86'400'000;  // as long as nothing else is known of the URL
-    const std::vector<std::string> names = ctx->fill->decision.vary;
     EntryParts marker;
-    std::string variant(view(ctx->variant));
-    Key own = ctx->key;
-    bool is_keyed = ctx->conf->vary_most.value() != 0 && extend_variant(r, ctx, names);
-    std::swap(own, ctx->key);
     marker.kind = EntryKind::marker;
     marker.variant = variant;
     marker.vary = names;
     marker.tags = ctx->fill->decision.tags;
-    marker.life = {now_ms(), day_ms, 0, 0, 0};
-    if (ctx->entry.empty()) store(ctx, marker);
+    marker.life = {now_ms(), day_ms, day_ms, 0, 0};  // a soft purge is about pages
+    auto renewal = std::exchange(ctx->renewal, nullptr);  // which waits for a page
+    store(ctx, marker);
+    ctx->renewal = std::move(renewal);
+}
+
+// The answer says something of the credentials that were sent, and nothing of the page that others get by theirs.
+bool is_about_credentials(const Ctx* ctx) {
+    return ctx->authorized && ctx->fill->status >= NGX_HTTP_SPECIAL_RESPONSE;
+}
+
+void not_stored(ngx_http_request_t* r, Ctx* ctx) {
+    count(near_cache::Counter::unstorable);
+    if (is_about_credentials(ctx)) zone().postpone_refresh(ctx->key, now_ms());  // for the next who has some
+    if (ctx->fill->failed || is_about_credentials(ctx)) {
+        end_fill_lock(ctx);
+        return;
+    }
+    if (ctx->fill->decision.unasked) {
+        // There may be one for clients that take its coding.
+        store_marker(ctx, view(ctx->variant), {"accept-encoding"});
+    } else {
+        // What we hold of it the backend no longer stands by.
+        zone().forget(ctx->key);
+        if (const StoreConf* store = ctx->conf->where.value().store; store != nullptr && !ctx->near_only)
+            forget_entry(*store, ctx->key);
+    }
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0, "larder: not stored \"%V\": %s", &r->uri,
+                   ctx->detail);
+    end_with_pass(ctx);
+}
+
+// The answer varies on headers that this client sent and the backend did not see. Notes that for those who come, and asks for
+// this client's own variant; or, where such variants are not kept, with all that it sent. Variants by content coding always are.
+ngx_int_t ask_with_varying_headers(ngx_http_request_t* r, Ctx* ctx, const std::vector<std::string> names) {
+    std::string variant(view(ctx->variant));
+    Key own = ctx->key;
+    bool may_key = ctx->conf->vary_most.value() != 0 || ctx->fill->decision.unasked;
+    bool is_keyed = may_key && extend_variant(r, ctx, names);
+    std::swap(own, ctx->key);
+    if (ctx->entry.empty()) store_marker(ctx, variant, names);
     end_fill_lock(ctx);
     std::swap(own, ctx->key);
     ctx->drop_entry();
@@ -578,7 +603,7 @@ ngx_int_t ask_with_varying_headers(ngx_http_request_t* r, Ctx* ctx) {
         ctx->detail = varies_detail(r, names);
         return retry_in_full(r, ctx);
     }
-    zone().admit_variant(ctx->base, ctx->key, now_ms(), ctx->conf->vary_most.value());  // it counts
+    zone().admit_variant(ctx->base, ctx->key, now_ms(), most_variants(ctx));  // it counts
     start_fill(r, ctx);
     auto claimed = zone().claim_fill(ctx->key, static_cast<unsigned>(ngx_worker), now_ms(), fill_lease_ms);
     ctx->fill->locked = claimed == near_cache::Fill::mine;
@@ -669,8 +694,11 @@ static ngx_int_t other_answer(ngx_http_request_t* r, Ctx* ctx, bool reduced) {
     }
     end_fill_lock(ctx);
     fill.for_page = ctx->role == Role::fragment;
-    bool decode = fill.for_page && storability(ctx->policy(), gather_answer(r, ctx)).decode;
-    if (decode) start_decoding(r, ctx);
+    if (fill.for_page) {
+        Storability decision = storability(ctx->policy(), gather_answer(r, ctx));
+        if (is_unreadable(r, ctx, decision)) return give_up(r, ctx);
+        if (decision.decode) start_decoding(r, ctx, decision.coding);
+    }
     prepare_capture(r, ctx);
     return pass_header(r, ctx);
 }
@@ -728,7 +756,9 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
                          !any_true(r, ctx->conf->no_store.value());
         if (fill.for_store && ctx->role != Role::refresh && can_ask_again(r) &&
             sends_one_of(r, ctx, fill.decision.vary))
-            return ask_with_varying_headers(r, ctx);
+            return ask_with_varying_headers(r, ctx, fill.decision.vary);
+        if (fill.decision.unasked && ctx->role == Role::client && can_ask_again(r) && takes_codings(r, fill.decision.coding))
+            return ask_with_varying_headers(r, ctx, {"accept-encoding"});
         if (fill.for_store) strip_cookies(r, ctx->policy());
         learn_from_reduced(ctx);
         fill.purged = was_purged_meanwhile(ctx);
@@ -753,7 +783,12 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
     }
     // A page of fragments and a refresh want all of it, and would wait for ever.
     if (fill.decision.stream && ctx->role != Role::client) return NGX_HTTP_BAD_GATEWAY;
-    if (fill.decision.decode && (reduced || fill.for_page)) start_decoding(r, ctx);
+    if (is_unreadable(r, ctx, fill.decision)) return give_up(r, ctx);
+    if (fill.decision.decode && (reduced || fill.for_page)) start_decoding(r, ctx, fill.decision.coding);
+    if (fill.decision.opaque && ctx->role == Role::client)
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "larder: \"%V\" is in the content coding \"%s\", which can't be undone: sent with its ESI markup", &r->uri,
+                      fill.decision.coding.c_str());
     prepare_capture(r, ctx);
     limit_waiting(ctx);
     if (!fill.for_store) look_at_client_again(r, ctx);

@@ -157,7 +157,7 @@ ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
         ctx->status = Status::miss;
         return ctx->policy().esi != EsiMode::off && r == r->main ? start_fill(r, ctx) : NGX_DECLINED;
     }
-    if (ctx->varied && !zone().admit_variant(ctx->base, ctx->key, now_ms(), ctx->conf->vary_most.value())) {
+    if (ctx->varied && !zone().admit_variant(ctx->base, ctx->key, now_ms(), most_variants(ctx))) {
         ctx->detail = "vary-limit";
         return go_past(r, ctx, Status::pass);
     }

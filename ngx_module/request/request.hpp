@@ -152,6 +152,7 @@ struct Ctx {
     Key key;
     Key base;  // varied: the key without the headers that the answer turned out to vary on
     bool varied = false;
+    bool by_coding = false;  // ... one of them is Accept-Encoding
     bool part = false;  // looking for a named part of another page, by its key
     bool part_tried = false;
     bool passes = false;  // part: answers to the request itself are known to be unstorable
@@ -251,10 +252,14 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx);
 void restore_request(ngx_http_request_t* r, Ctx* ctx);
 // Whether the request has one of these headers, beyond those of its variant.
 bool sends_one_of(ngx_http_request_t* r, const Ctx* ctx, const std::vector<std::string>& names);
+// The content codings that the client takes, as a list in one spelling.
+std::string client_codings(ngx_http_request_t* r);
+// How many variants of one URL may begin within an hour.
+unsigned most_variants(const Ctx* ctx);
 // For Cache-Status: "vary", and the names on which the answer varies.
 const char* varies_detail(ngx_http_request_t* r, const std::vector<std::string>& names);
-// If the request has one of the headers that the entry at hand varies on: makes the variant, and key, with them. False: it has
-// none, so that entry is its own.
+// If the request has one of the headers that the entry at hand varies on: makes the variant, and key, with them, of Accept-Encoding
+// with the codings that it takes. False: it has none, so that entry is its own.
 bool extend_variant(ngx_http_request_t* r, Ctx* ctx, const std::vector<std::string>& names);
 // The Cookie field that the backend gets to see of the client's request.
 std::string backend_cookies(ngx_http_request_t* r, const Ctx* ctx);

@@ -190,7 +190,7 @@ void remove_digests(ngx_http_request_t* r) {
 }
 
 bool add_vary(ngx_http_request_t* r, const Ctx* ctx) {
-    return ctx->conf->codings.value().empty() ||
+    return (ctx->conf->codings.value().empty() && !ctx->by_coding) ||
            add_response_header(r, ngx_string("Vary"), ngx_string("Accept-Encoding")) != nullptr;
 }
 
@@ -250,7 +250,8 @@ bool add_cache_status(ngx_http_request_t* r, Ctx* ctx) {
             if (fill != nullptr && fill->status != 0)
                 at = ngx_slprintf(at, end, "; fwd-status=%ui", static_cast<ngx_uint_t>(fill->status));
             if (fill != nullptr && fill->for_store)
-                at = ngx_slprintf(at, end, "%s", is_stored(ctx) ? "; stored" : "");
+                at = ngx_slprintf(at, end, "%s%s", is_stored(ctx) ? "; stored" : "",
+                                  fill->decision.opaque ? "; detail=esi-coded" : "");
             else if (ctx->detail != nullptr)
                 at = ngx_slprintf(at, end, "; detail=%s", ctx->detail);
             break;

@@ -336,10 +336,21 @@ bool sends_one_of(ngx_http_request_t* r, const Ctx* ctx, const std::vector<std::
     auto variant = Variant::parse(view(ctx->variant), &why);
     if (!variant) throw std::runtime_error(why);
     return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+        if (name == "accept-encoding") return false;  // variants by it are kept wherever they are needed
         bool held = std::any_of(variant->headers.begin(), variant->headers.end(),
                                 [&name](const NamedValue& header) { return header.name == name; });
         return !held && find_header(r, name);
     });
+}
+
+std::string client_codings(ngx_http_request_t* r) {
+    return accepted_codings(find_header(r, "accept-encoding").value_or(std::string_view()));
+}
+
+unsigned most_variants(const Ctx* ctx) {
+    constexpr unsigned most_by_coding = 8;  // browsers and tools send fewer
+    unsigned most = ctx->conf->vary_most.value();
+    return most != 0 ? most : most_by_coding;
 }
 
 const char* varies_detail(ngx_http_request_t* r, const std::vector<std::string>& names) {
@@ -362,14 +373,24 @@ bool extend_variant(ngx_http_request_t* r, Ctx* ctx, const std::vector<std::stri
     auto variant = Variant::parse(view(ctx->variant), &why);
     if (!variant) throw std::runtime_error(why);
     bool any = false;
+    std::string codings;
     for (const std::string& name : names) {
+        const bool is_coding = name == "accept-encoding";
         auto place =
             std::lower_bound(variant->headers.begin(), variant->headers.end(), name,
                              [](const NamedValue& header, std::string_view n) { return header.name < n; });
-        std::optional<std::string_view> value = find_header(r, name);
-        if (!value || (place != variant->headers.end() && place->name == name)) continue;
-        variant->headers.insert(place, {name, trim_ows(*value)});
+        std::optional<std::string_view> value;
+        if (!is_coding) value = find_header(r, name);
+        // What goes into a page is asked for as it is.
+        if (is_coding && ctx->role == Role::client && !(codings = client_codings(r)).empty()) value = codings;
+        bool held = place != variant->headers.end() && place->name == name;
+        if (!value || (held && (!is_coding || place->value == *value))) continue;
+        if (held)
+            place->value = *value;
+        else
+            variant->headers.insert(place, {name, trim_ows(*value)});
         any = true;
+        ctx->by_coding = ctx->by_coding || is_coding;
     }
     std::string encoded = any ? variant->encode() : std::string();
     if (!any || !Variant::parse(encoded, &why)) return false;

@@ -21,4 +21,18 @@ TEST(the_operators_order_decides_among_what_is_accepted) {
         assert_text_equal(chosen(field), "");
 }
 
+TEST(which_codings_a_client_takes) {
+    assert_text_equal(accepted_codings("gzip, br;q=0.1, ODD"), "br, gzip, odd");
+    assert_text_equal(accepted_codings("x-gzip, gzip, *, identity, br;q=0"), "gzip");
+    for (const char* field : {"", "*", "identity", "gzip;q=0", "g z, (odd), a/b"}) assert_text_equal(accepted_codings(field), "");
+    std::string many;
+    for (char c = 'a'; c < 'a' + 13; c++) many.append(1, c).append(",");
+    assert_text_equal(accepted_codings(many), "");
+    assert_true(takes_codings("br, gzip", "X-GZIP"));
+    assert_true(takes_codings("br, gzip", "gzip, br"));
+    assert_false(takes_codings("br, gzip", "gzip, odd"));
+    assert_false(takes_codings("br, gzip", ""));
+    assert_false(takes_codings("", "gzip"));
+}
+
 TEST_MAIN("coding")

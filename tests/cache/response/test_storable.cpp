@@ -555,6 +555,24 @@ TEST(a_coded_body_is_refused) {
     assert_text_equal(refusal_with({{"Content-Encoding", " Identity "}}), "stored");
 }
 
+TEST(a_coding_that_cannot_be_undone_is_for_those_who_name_it) {
+    auto coded = [](std::string_view accepts, Headers codings, std::string_view control = "max-age=60") {
+        codings.push_back({"Cache-Control", control});
+        codings.push_back({"Content-Type", "text/html"});
+        Case c = sent(std::move(codings));
+        c.answer.accepts = accepts;
+        c.policy.esi = EsiMode::on;
+        return c.judge();
+    };
+    Headers odd{{"Content-Encoding", "odd"}}, list{{"Content-Encoding", "gzip, odd"}},
+        lines{{"Content-Encoding", "gzip"}, {"content-encoding", "odd"}};
+    assert_true(coded("br, odd", odd).store && coded("br, odd", odd).opaque && !coded("br, odd", odd).esi);
+    assert_true(coded("gzip, odd", list).store && coded("gzip, odd", lines).store);
+    assert_text_equal(coded("gzip, odd", lines).coding, "gzip, odd");
+    assert_true(coded("br", odd).unasked && coded("odd", list).unasked && coded("gzip", lines).unasked);
+    assert_false(coded("br", odd, "private").unasked);  // not kept anyway
+}
+
 TEST(what_may_not_be_transformed_is_not_decoded) {
     auto coded = [](std::string_view control) {
         Case c = sent({{"Cache-Control", control}, {"Content-Encoding", "gzip"}});
