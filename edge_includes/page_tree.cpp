@@ -14,7 +14,7 @@ constexpr std::uint32_t nothing = 0xffffffff;
 // Units of work (budget.hpp).
 constexpr std::uint64_t fetch_work = 200;    // a request of its own
 constexpr std::uint64_t document_work = 20;
-constexpr std::size_t bytes_per_unit = 1024;  // of output
+constexpr std::size_t bytes_per_unit = 32;  // of output, which nginx copies into the kernel
 
 struct Piece {
     std::string_view text;

@@ -84,6 +84,8 @@ ngx_int_t status(ngx_http_request_t* r) {
     gauge(out, "larder_near_entries", "Entries in the near cache.", usage.entries);
     gauge(out, "larder_near_keys", "Keys that the near cache knows something about.", usage.nodes);
     gauge(out, "larder_near_holds", "Entries being sent.", usage.holds);
+    gauge(out, "larder_turn_work_max", "Most work of our own in one turn of a worker's event loop, in units of up to 100 ns.",
+          stats.most_turn_work.load(std::memory_order_relaxed));
     histograms(out, stats);
     return respond(r, NGX_HTTP_OK, "text/plain; version=0.0.4", out);
 }

@@ -160,35 +160,39 @@ std::unique_ptr<Decoder> Decoder::make(std::string_view coding, std::size_t most
     return nullptr;
 }
 
-bool Decoder::feed(std::string_view coded, const std::function<bool(std::string_view)>& take) {
-    char piece[16384];
-    State state = State::full;
+Decoder::Made Decoder::next(std::string_view& coded, Room& room, std::string_view& piece) {
+    // What a call takes is bounded by its input, too: there are codings that say little at length.
+    constexpr std::size_t most_coded = 4096;
+    piece = {};
     begun_ = begun_ || !coded.empty();
-    while (state != State::more || !coded.empty()) {
-        if (ended_) {
-            if (!coded.empty() && !begin_again(coded)) return false;
-            if (coded.empty()) return true;
-        }
-        char* at = piece;
-        std::size_t given =
-            std::min(sizeof piece, left_ + 1);  // one more than allowed, to see whether it says more
-        std::size_t room = given;
-        state = step(coded, at, room);
-        std::size_t made = given - room;
-        if (state == State::bad || made > left_) return false;
-        left_ -= made;
-        ended_ = state == State::ended;
-        if (made != 0 && !take({piece, made})) return false;
-        if (made == 0 && !ended_ && coded.empty()) break;
+    if (state_ != State::full && coded.empty()) return Made::nothing;
+    if (ended_) {
+        if (!begin_again(coded)) return Made::bad;
+        if (coded.empty()) return Made::nothing;
     }
-    return true;
+    std::string_view some = coded.substr(0, most_coded);
+    const std::size_t given = some.size();
+    char* at = room.bytes;
+    std::size_t left = std::min(sizeof room.bytes, left_ + 1);  // one more than allowed, to see whether it says more
+    const std::size_t most = left;
+    state_ = step(some, at, left);
+    coded.remove_prefix(given - some.size());
+    std::size_t made = most - left;
+    if (state_ == State::bad || made > left_) return Made::bad;
+    left_ -= made;
+    ended_ = state_ == State::ended;
+    piece = {room.bytes, made};
+    return Made::text;
 }
 
 bool Decoder::feed(std::string_view coded, std::string& out) {
-    return feed(coded, [&out](std::string_view piece) {
+    Room room;
+    std::string_view piece;
+    for (;;) {
+        Made made = next(coded, room, piece);
+        if (made != Made::text) return made == Made::nothing;
         out.append(piece);
-        return true;
-    });
+    }
 }
 
 }  // namespace larder

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -17,10 +16,17 @@ public:
     static std::unique_ptr<Decoder> make(std::string_view coding, std::size_t most);
 
     virtual ~Decoder() = default;
-    // Hands what `coded` says to `take`, in pieces of at most 16 KiB that are good until it returns. False when it is malformed,
-    // goes on after its end with what may not follow, or says too much, or when `take` returned false: then all is over.
-    bool feed(std::string_view coded, const std::function<bool(std::string_view)>& take);
-    // The same, appended to `out`.
+
+    enum class Made : unsigned char { text, nothing, bad };
+    static constexpr std::size_t piece_size = 16384;
+    struct Room {
+        char bytes[piece_size];
+    };
+    // Decodes one piece of `coded`, and takes off what that was made from. text: `piece`, in `room`, which may be empty; call again.
+    // nothing: more of it is wanted. bad: it is malformed, goes on after its end with what may not follow, or says too much; all is
+    // over. A call takes a bounded time, however much `coded` stands for.
+    Made next(std::string_view& coded, Room& room, std::string_view& piece);
+    // All that `coded` says, appended to `out`. False: it is bad.
     bool feed(std::string_view coded, std::string& out);
     // Whether all of it was there. Nothing at all is whole, too: answers without a body may name a coding (RFC 9110 section 8.4).
     bool complete() const { return ended_ || !begun_; }
@@ -37,6 +43,7 @@ protected:
 
 private:
     std::size_t left_;
+    State state_ = State::more;
     bool begun_ = false;
     bool ended_ = false;
 };

@@ -88,47 +88,77 @@ Value Evaluator::make_list(std::span<const Value> items) {
 
 namespace {
 
-std::string literal_text(const Value& value, unsigned depth);
+// Lists and dictionaries as they are written in expressions, cut off where they get long or the budget is spent.
+class LiteralWriter {
+public:
+    explicit LiteralWriter(Budget& budget) : budget_(budget) {}
 
-std::string quoted_item(const Value& value, unsigned depth) {
-    if (value.kind != Value::Kind::text) return literal_text(value, depth);
-    std::string out = "'";
-    for (char c : value.text) {
-        if (c == '\'' || c == '\\') out += '\\';
-        out += c;
+    void write(const Value& value, unsigned depth = 8) {
+        if (depth == 0) return append("...");
+        switch (value.kind) {
+            case Value::Kind::undefined:
+                break;
+            case Value::Kind::boolean:
+                append(value.integer != 0 ? "true" : "false");
+                break;
+            case Value::Kind::integer:
+                append(std::to_string(value.integer));
+                break;
+            case Value::Kind::text:
+                append(value.text);
+                break;
+            case Value::Kind::list:
+                append("[");
+                for (std::size_t i = 0; i < value.items.size() && has_room(); ++i) {
+                    if (i != 0) append(", ");
+                    write_item(value.items[i], depth - 1);
+                }
+                append("]");
+                break;
+            case Value::Kind::dictionary:
+                append("{");
+                for (std::size_t i = 0; i < value.pairs.size() && has_room(); ++i) {
+                    if (i != 0) append(", ");
+                    write_quoted(value.pairs[i].key);
+                    append(": ");
+                    write_item(value.pairs[i].value, depth - 1);
+                }
+                append("}");
+                break;
+        }
     }
-    return out + "'";
-}
+    const std::string& text() const { return text_; }
 
-std::string literal_text(const Value& value, unsigned depth) {
-    constexpr std::size_t longest = 1 << 16;
-    std::string out;
-    if (depth == 0) return "...";
-    switch (value.kind) {
-        case Value::Kind::undefined:
-            break;
-        case Value::Kind::boolean:
-            return value.integer != 0 ? "true" : "false";
-        case Value::Kind::integer:
-            return std::to_string(value.integer);
-        case Value::Kind::text:
-            return std::string(value.text);
-        case Value::Kind::list:
-            for (const Value& item : value.items) {
-                if (out.size() > longest) break;
-                out += (out.empty() ? "[" : ", ") + quoted_item(item, depth - 1);
-            }
-            return out.empty() ? "[]" : out + "]";
-        case Value::Kind::dictionary:
-            for (const Pair& pair : value.pairs) {
-                if (out.size() > longest) break;
-                out += (out.empty() ? "{" : ", ") + quoted_item(text_value(pair.key), 1) + ": " +
-                       quoted_item(pair.value, depth - 1);
-            }
-            return out.empty() ? "{}" : out + "}";
+private:
+    bool has_room() const { return text_.size() <= longest && !budget_.out_of_work() && budget_.expression_left() != 0; }
+
+    void append(std::string_view text) {
+        budget_.spend(1 + text.size() / 32);
+        text_.append(text);
     }
-    return out;
-}
+
+    void write_item(const Value& value, unsigned depth) {
+        if (value.kind == Value::Kind::text)
+            write_quoted(value.text);
+        else
+            write(value, depth);
+    }
+
+    void write_quoted(std::string_view text) {
+        budget_.spend(1 + text.size() / 32);
+        text_ += '\'';
+        for (char c : text) {
+            if (c == '\'' || c == '\\') text_ += '\\';
+            text_ += c;
+        }
+        text_ += '\'';
+    }
+
+    static constexpr std::size_t longest = 1 << 16;
+
+    Budget& budget_;
+    std::string text_;
+};
 
 }  // namespace
 
@@ -136,9 +166,10 @@ std::string_view Evaluator::text(const Value& value) {
     if (value.kind == Value::Kind::text) return value.text;
     if (value.kind == Value::Kind::undefined) return {};
     if (value.kind == Value::Kind::boolean) return value.integer != 0 ? "true" : "false";
-    std::string written = literal_text(value, 8);
-    if (!spend_on(written)) return {};
-    return make_text(written).text;
+    LiteralWriter writer(budget_);
+    writer.write(value);
+    if (budget_.out_of_work() || budget_.expression_left() == 0) return {};
+    return make_text(writer.text()).text;
 }
 
 // One evaluation. Every node costs work, so time is bounded; depth is bounded by valid_expression().

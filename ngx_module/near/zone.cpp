@@ -17,7 +17,7 @@ namespace larder::near_cache {
 
 namespace {
 
-constexpr std::uint64_t zone_magic = 0x33656e6f5a72644c;
+constexpr std::uint64_t zone_magic = 0x34656e6f5a72644c;
 constexpr std::int64_t clock_tolerance_ms = 10'000;  // between the store's clock and what we take for it
 constexpr std::int64_t touch_interval_ms = 1000;  // how exact "least recently used" is
 constexpr std::size_t min_piece_bytes = 1024;     // of an entry, unless it ends there

@@ -67,6 +67,7 @@ struct Stats {
     std::atomic<std::uint64_t> counters[static_cast<unsigned>(Counter::count)];
     std::atomic<std::uint64_t> latency[static_cast<unsigned>(LatencyClass::count)][latency_buckets];
     std::atomic<std::uint64_t> latency_sum_us[static_cast<unsigned>(LatencyClass::count)];
+    std::atomic<std::uint64_t> most_turn_work;  // of any worker (turn.hpp)
 };
 
 struct Usage {

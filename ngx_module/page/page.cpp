@@ -23,11 +23,11 @@
 #include "ngx_module/page/output.hpp"
 #include "ngx_module/page/page_header.hpp"
 #include "ngx_module/page/reach.hpp"
-#include "ngx_module/page/turn.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/headers.hpp"
 #include "ngx_module/request/subrequest.hpp"
 #include "ngx_module/text.hpp"
+#include "ngx_module/turn.hpp"
 
 namespace larder::ngx {
 
@@ -79,7 +79,7 @@ public:
           reader_(tree_),
           output_(r, tree_.budget().memory()) {
         if (!plan.empty() && esi::PlanView::trusted(plan).reads() != esi::Reads{}) personal_ = true;
-        event_.bind<&Page::work>(this, r->connection->log);
+        place_.bind<&Page::work>(this, r->connection->log);
         total_.bind<&Page::on_total>(this, r->connection->log);
     }
     Page(const Page&) = delete;
@@ -91,7 +91,7 @@ public:
         bool more = !run(slice);
         ngx_int_t rc = NGX_OK;
         if (!more && fetches_.empty()) rc = send();
-        end_slice(slice - tree_.budget().slice_left());
+        spend_turn(slice - tree_.budget().slice_left());
         if (whole_ || rc == NGX_ERROR || rc > NGX_OK) {
             end();
             return rc;
@@ -99,11 +99,7 @@ public:
         request_->write_event_handler = ngx_http_request_empty_handler;
         if (request_ == request_->main && ctx_->fill == nullptr)
             request_->read_event_handler = ngx_http_test_reading;
-        if (more || paused_) {
-            event_.post_next();
-        } else {
-            wake();
-        }
+        wake();
         total_.start_timer(ctx_->conf->esi.value().total);
         return NGX_DONE;
     }
@@ -111,7 +107,7 @@ public:
     // A page ends once. Whatever still runs for it, or was to run, finds it over.
     void end() {
         over_ = true;
-        event_.cancel();
+        place_.leave();
         total_.cancel();
         each_fetch([this](Fetch& fetch) {
             fetch.timer.cancel();
@@ -247,7 +243,7 @@ public:
 private:
     // Looks at the page once more, after all of this turn.
     void wake() {
-        if (!over_) event_.post();
+        if (!over_) place_.enter();
     }
 
     // Gives the request back to nginx: `this` may be gone then.
@@ -391,12 +387,12 @@ private:
         follow();
         bool more = !run(slice);
         ngx_int_t rc = send();
-        end_slice(slice - tree_.budget().slice_left());
+        spend_turn(slice - tree_.budget().slice_left());
         if (whole_) keep();
         if (whole_ || rc == NGX_ERROR || rc > NGX_OK) {
             finish(rc);
         } else {
-            if (more || paused_) event_.post_next();
+            if (more || paused_) wake();
             wait_for_client(request_);
         }
         ngx_http_run_posted_requests(c);
@@ -454,7 +450,8 @@ private:
     esi::PageTree tree_;
     esi::PageTree::Reader reader_;
     PageOutput output_;
-    Event event_, total_;
+    TurnPlace place_;
+    Event total_;
     std::size_t sent_ = 0;  // bytes
     static constexpr ngx_uint_t most_logged = 16;  // of each kind, by page
     ngx_uint_t refused_ = 0, left_out_ = 0;

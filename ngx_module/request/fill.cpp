@@ -17,6 +17,7 @@
 #include "ngx_module/request/refresh.hpp"
 #include "ngx_module/request/render_call.hpp"
 #include "ngx_module/request/request.hpp"
+#include "ngx_module/request/subrequest.hpp"
 #include "ngx_module/stores/stores.hpp"
 #include "ngx_module/text.hpp"
 
@@ -331,13 +332,16 @@ bool takes_codings(ngx_http_request_t* r, const std::string& codings) {
     return larder::takes_codings(client_codings(r), codings);
 }
 
+// Bytes that a coded body may stand for.
+std::size_t most_decoded(const Ctx* ctx) {
+    constexpr std::size_t most_growth = 16;  // of what may be stored: enough for text, too little for a bomb
+    return most_growth * std::max<std::size_t>(ctx->policy().max_body, ctx->conf->esi.value().size);
+}
+
 // From here on the answer is what its coding stood for.
 void start_decoding(ngx_http_request_t* r, Ctx* ctx, std::string_view coding) {
-    constexpr std::size_t most_growth = 16;  // of what may be stored: enough for text, too little for a bomb
     Fill& fill = *ctx->fill;
-    std::size_t most =
-        most_growth * std::max<std::size_t>(ctx->policy().max_body, ctx->conf->esi.value().size);
-    fill.decoder = Decoder::make(coding, most);
+    fill.decoder = Decoder::make(coding, most_decoded(ctx));
     each_response_header(r, [](ngx_table_elt_t& header) {
         if (equals_ignore_case(view(header.key), "Content-Encoding")) header.hash = 0;
     });
@@ -489,8 +493,8 @@ std::string store(Ctx* ctx, EntryParts& parts) {
     return prefix;
 }
 
-// <esi:inline>: parts of the page that others include by their names.
-void store_named_parts(ngx_http_request_t* r, Ctx* ctx, const EntryParts& page) {
+// <esi:inline>: parts of the page that others include by their names, with their plans.
+void store_named_parts(Ctx* ctx, const EntryParts& page, const std::vector<std::string>& plans) {
     esi::PlanView plan = esi::PlanView::trusted(page.plan);
     const Where& where = ctx->conf->where.value();
     for (std::uint32_t i = 0; i < plan.inline_count(); i++) {
@@ -498,8 +502,7 @@ void store_named_parts(ngx_http_request_t* r, Ctx* ctx, const EntryParts& page) 
         std::string variant = part_variant(page.variant, named.name);
         if (variant.empty()) continue;
         std::string_view body = page.body.substr(named.offset, named.length);
-        std::string part_plan = compile_document(r, *ctx->conf, body);
-        EntryParts part = part_of(page, variant, part_plan, body, named.fetchable);
+        EntryParts part = part_of(page, variant, plans[i], body, named.fetchable);
         std::string prefix = entry_prefix(part);
         Key key = key_of(variant);
         if (ctx->uses_near()) wake_workers(zone().insert(key, where.domain(), prefix, body, now_ms()));
@@ -508,7 +511,7 @@ void store_named_parts(ngx_http_request_t* r, Ctx* ctx, const EntryParts& page) 
     }
 }
 
-void store_answer(ngx_http_request_t* r, Ctx* ctx) {
+void store_answer(Ctx* ctx) {
     Fill& fill = *ctx->fill;
     EntryParts parts;
     parts.status = fill.status;
@@ -519,10 +522,10 @@ void store_answer(ngx_http_request_t* r, Ctx* ctx) {
     parts.steering = fill.decision.steering;
     parts.vary = fill.decision.vary;
     parts.audience = fill.decision.audience;
-    parts.plan = fill.plan;
+    if (fill.compiler != nullptr) parts.plan = fill.compiler->plan();
     parts.body = fill.body;
     store(ctx, parts);
-    if (!fill.plan.empty()) store_named_parts(r, ctx, parts);
+    if (!parts.plan.empty()) store_named_parts(ctx, parts, fill.compiler->part_plans());
 }
 
 // The backend says that the entry is still good: it is stored anew, and is the answer.
@@ -535,7 +538,9 @@ ngx_int_t revalidate(ngx_http_request_t* r, Ctx* ctx) {
     if (!parts->plan.empty()) {
         // Its named parts live as long as the page. They are compiled as what the page is.
         r->headers_out.content_type = str(EntryView::trusted(ctx->entry).header("Content-Type"));
-        store_named_parts(r, ctx, *parts);
+        AnswerCompiler named(r, *ctx->conf, parts->body, std::string(parts->plan));
+        named.run_to_end();
+        store_named_parts(ctx, *parts, named.part_plans());
     }
     bytes.append(parts->body);
     ctx->drop_entry();
@@ -610,17 +615,59 @@ ngx_int_t ask_with_varying_headers(ngx_http_request_t* r, Ctx* ctx, const std::v
     return ask_again(r);
 }
 
-// All of the body is here.
-void finish(ngx_http_request_t* r, Ctx* ctx) {
+// All of the body is here. False: there is more to do than this turn has room for.
+bool finish(ngx_http_request_t* r, Ctx* ctx) {
+    constexpr std::uint64_t store_work = 300;
+    constexpr std::size_t stored_bytes_per_unit = 256;
     Fill& fill = *ctx->fill;
     fill.complete = fill.expected < 0 || fill.expected == static_cast<std::int64_t>(fill.body.size());
     if (!fill.complete) {
         ctx->detail = "incomplete";
         end_fill_lock(ctx);
-        return;
+        return true;
     }
-    if (fill.decision.esi) fill.plan = compile_document(r, *ctx->conf, fill.body);
-    if (fill.for_store) store_answer(r, ctx);
+    if (fill.decision.esi && fill.compiler == nullptr)
+        fill.compiler = std::make_unique<AnswerCompiler>(r, *ctx->conf, fill.body);
+    if (fill.compiler != nullptr && fill.client_gone) fill.compiler->run_to_end();  // nginx keeps no request without a client
+    if (fill.compiler != nullptr && !fill.compiler->run()) return false;
+    // One page is stored as it comes. The many fragments of a page may come in one turn.
+    if (ctx->role == Role::fragment && turn_is_over()) return false;
+    if (fill.for_store) {
+        spend_turn(store_work + fill.body.size() / stored_bytes_per_unit);
+        store_answer(ctx);
+    }
+    return true;
+}
+
+// Where nothing is left to do but to assemble the page. NGX_DONE: the page, or what takes its place, ends the request.
+ngx_int_t begin_page(ngx_http_request_t* r, Ctx* ctx) {
+    Fill& fill = *ctx->fill;
+    if (!fill.complete && fill.header_held) {
+        give_up(r, ctx);
+        return NGX_DONE;
+    }
+    ngx_int_t rc = start_page(r, ctx, fill.body, fill.plan());
+    if (rc == NGX_DONE) r->buffered |= larder_buffered;  // nginx keeps the request until the page is whole
+    return rc;
+}
+
+// The rest of what came is taken in another turn. nginx keeps the request meanwhile; where it has ended a subrequest, the end counts
+// once all is taken (subrequest.cpp).
+void go_on_later(ngx_http_request_t* r, Ctx* ctx) {
+    Fill& fill = *ctx->fill;
+    if (!fill.at_work && ctx->role == Role::refresh) r->main->count++;
+    if (ctx->role == Role::client) r->buffered |= larder_buffered;
+    fill.at_work = true;
+    ctx->place.bind<&Ctx::go_on_filling>(ctx, r->connection->log);
+    ctx->place.enter();
+}
+
+// Nobody wants the rest of what comes for a request of ours, however long it is. A backend that is faster than we are would keep
+// nginx reading it for all of this turn.
+void end_soon(ngx_http_request_t* r, Ctx* ctx) {
+    ctx->fill->broken = true;
+    if (r->upstream != nullptr && r->upstream->peer.connection != nullptr) r->upstream->peer.connection->read->ready = 0;
+    go_on_later(r, ctx);
 }
 
 }  // namespace
@@ -667,6 +714,7 @@ bool is_for_failure(const ngx_http_request_t* r, const Fill& fill) {
 
 void retire_fill(Ctx* ctx) {
     end_fill_lock(ctx);
+    ctx->place.leave();
     ctx->retired = std::move(ctx->fill);
 }
 
@@ -679,6 +727,8 @@ ngx_int_t start_fill(ngx_http_request_t* r, Ctx* ctx) {
         reduce_request(r, ctx);
         look_away_from_client(r, ctx);
     }
+    constexpr std::uint64_t asking_work = 2'000;  // nginx opens a connection, most of the time
+    if (ctx->role == Role::fragment) spend_turn(asking_work);
     return NGX_DECLINED;
 }
 
@@ -858,16 +908,17 @@ static ngx_int_t take_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
         }
         if (!fill.for_store && !fill.for_page) fill.body = {};
     }
+    fill.has_ended = last;
     if (fill.client_gone && !fill.for_store) return NGX_ERROR;  // nobody wants the rest
+    if (ctx->role != Role::client && !fill.for_store && !fill.for_page && !last) end_soon(r, ctx);
     if (fill.swallow) consume(in);
     if (last && (fill.for_store || fill.for_page)) {
-        finish(r, ctx);
-        if (fill.for_page && ctx->role == Role::client) {
-            if (!fill.complete && fill.header_held) return give_up(r, ctx);
-            ngx_int_t rc = start_page(r, ctx, fill.body, fill.plan);
-            if (rc != NGX_DONE) return rc;
-            r->buffered |= larder_buffered;  // nginx keeps the request until the page is whole
-            return NGX_OK;
+        bool is_page = fill.for_page && ctx->role == Role::client;
+        if (!finish(r, ctx)) {
+            go_on_later(r, ctx);
+            if (is_page) return NGX_DONE;
+        } else if (is_page) {
+            return begin_page(r, ctx);
         }
     }
     if (fill.header_held && !fill.for_page) {
@@ -885,38 +936,116 @@ static ngx_int_t take_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
     return NGX_OK;
 }
 
-// What it stands for goes on piece by piece; what was sent of it is let go.
-static ngx_int_t take_coded(ngx_http_request_t* r, Ctx* ctx, const ngx_buf_t* coded) {
+// What a coding stands for goes on piece by piece; what was sent of it is let go.
+static ngx_int_t take_piece(ngx_http_request_t* r, Ctx* ctx, std::string_view text, const CodedRest* end) {
     Fill& fill = *ctx->fill;
-    ngx_int_t rc = NGX_OK;
-    auto pass = [&](std::string_view text, const ngx_buf_t* flags) {
-        fill.decoded.remove_if([](const Decoded& sent) { return ngx_buf_size(sent.buffer) == 0; });
-        Decoded& piece = fill.decoded.emplace_back(std::string(text));
-        piece.buffer = memory_buffer(r->pool, piece.text);
-        if (piece.buffer == nullptr) throw std::bad_alloc();
-        if (flags != nullptr) {
-            piece.buffer->last_buf = flags->last_buf;
-            piece.buffer->last_in_chain = flags->last_in_chain;
-            piece.buffer->flush = flags->flush;
-        }
-        ngx_chain_t chain{piece.buffer, nullptr};
-        rc = take_body(r, ctx, &chain);
-        return rc == NGX_OK || rc == NGX_AGAIN;
-    };
-    bool good =
-        fill.decoder->feed(bytes_of(coded), [&](std::string_view text) { return pass(text, nullptr); });
-    if (rc != NGX_OK && rc != NGX_AGAIN) return rc;
-    if (good && (!is_last(r, coded) || fill.decoder->complete())) {
-        bool says_more = coded->last_buf || coded->last_in_chain || coded->flush;
-        if (says_more) pass({}, coded);
-        return rc;
+    fill.decoded.remove_if([](const Decoded& sent) { return ngx_buf_size(sent.buffer) == 0; });
+    Decoded& piece = fill.decoded.emplace_back(std::string(text));
+    piece.buffer = memory_buffer(r->pool, piece.text);
+    if (piece.buffer == nullptr) throw std::bad_alloc();
+    if (end != nullptr) {
+        piece.buffer->last_buf = end->last_buf;
+        piece.buffer->last_in_chain = end->last_in_chain;
+        piece.buffer->flush = end->flush;
     }
-    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                  "larder: \"%V\" is not what its Content-Encoding says, or too long", &r->uri);
+    ngx_chain_t chain{piece.buffer, nullptr};
+    return take_body(r, ctx, &chain);
+}
+
+static ngx_int_t refuse_coded(ngx_http_request_t* r, Ctx* ctx) {
+    Fill& fill = *ctx->fill;
+    fill.coded = {};
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "larder: \"%V\" is not what its Content-Encoding says, or too long",
+                  &r->uri);
     // A fragment fails alone, and its page takes what its include says for that.
     if (fill.header_held || ctx->role != Role::client) return give_up(r, ctx);
     end_fill_lock(ctx);
     return NGX_ERROR;
+}
+
+// Decodes for as long as this turn has room; what is left then stays in fill.coded.
+static ngx_int_t decode(ngx_http_request_t* r, Ctx* ctx) {
+    constexpr std::size_t bytes_per_unit = 32;  // read or written
+    Fill& fill = *ctx->fill;
+    CodedRest& coded = fill.coded;
+    std::string_view rest = std::string_view(coded.bytes).substr(coded.taken);
+    ngx_int_t rc = NGX_OK;
+    Decoder::Room room;
+    std::string_view piece;
+    while (rc == NGX_OK || rc == NGX_AGAIN) {
+        if (turn_is_over()) {
+            coded.taken = coded.bytes.size() - rest.size();
+            go_on_later(r, ctx);
+            return rc;
+        }
+        const std::size_t before = rest.size();
+        Decoder::Made made = fill.decoder->next(rest, room, piece);
+        spend_turn(2 + (before - rest.size() + piece.size()) / bytes_per_unit);
+        if (made == Decoder::Made::bad) return refuse_coded(r, ctx);
+        if (made == Decoder::Made::nothing) break;
+        if (!piece.empty()) rc = take_piece(r, ctx, piece, nullptr);
+    }
+    if (rc != NGX_OK && rc != NGX_AGAIN) return rc;
+    CodedRest end = std::exchange(coded, {});
+    if (end.is_last && !fill.decoder->complete()) return refuse_coded(r, ctx);
+    bool says_more = end.last_buf || end.last_in_chain || end.flush;
+    return says_more ? take_piece(r, ctx, {}, &end) : rc;
+}
+
+static ngx_int_t take_coded(ngx_http_request_t* r, Ctx* ctx, const ngx_buf_t* buffer) {
+    Fill& fill = *ctx->fill;
+    // As much as it may stand for: beyond that it is too long in any case.
+    if (fill.coded.bytes.size() + bytes_of(buffer).size() > most_decoded(ctx)) return refuse_coded(r, ctx);
+    fill.coded.add(bytes_of(buffer), *buffer, is_last(r, buffer));
+    return fill.at_work ? NGX_OK : decode(r, ctx);
+}
+
+// The end of what had to wait for other turns.
+static void end_work(ngx_http_request_t* r, Ctx* ctx, ngx_int_t rc) {
+    ctx->fill->at_work = false;
+    bool is_running = r->upstream != nullptr && r->upstream->cleanup != nullptr;
+    if (ctx->role != Role::client && ctx->fill->broken && is_running) {
+        end_upstream(r);
+        return ngx_http_finalize_request(r, NGX_HTTP_CLIENT_CLOSED_REQUEST);
+    }
+    switch (ctx->role) {
+        case Role::refresh:
+            ngx_http_finalize_request(r, NGX_DONE);  // what go_on_later() took
+            break;
+        case Role::fragment:
+            end_late(ctx);
+            break;
+        case Role::client:
+            if (rc == NGX_DONE) break;
+            r->buffered &= 0xf & ~larder_buffered;
+            if (ctx->substitute) {
+                r->buffered |= larder_buffered;
+            } else if (ctx->fill->has_ended || (rc != NGX_OK && rc != NGX_AGAIN)) {
+                ngx_http_finalize_request(r, rc);
+            }
+            break;
+    }
+}
+
+// More of it, for as long as this turn has room. NGX_DONE: the page, or what takes its place, ends the request.
+static ngx_int_t go_on(ngx_http_request_t* r, Ctx* ctx) {
+    Fill& fill = *ctx->fill;
+    if (fill.broken) return NGX_OK;
+    if (!fill.complete) return decode(r, ctx);
+    if (!finish(r, ctx)) return go_on_later(r, ctx), NGX_OK;
+    return fill.for_page && ctx->role == Role::client ? begin_page(r, ctx) : NGX_OK;
+}
+
+void Ctx::go_on_filling() {
+    ngx_http_request_t* r = request;
+    ngx_connection_t* c = r->connection;
+    ngx_int_t rc = guarded(c->log, "fill", static_cast<ngx_int_t>(NGX_ERROR), [&] { return go_on(r, this); });
+    if (rc == NGX_ERROR) {
+        fill->broken = true;
+        end_fill_lock(this);
+    }
+    if (!place.waits()) end_work(r, this, rc);  // `this` may be gone then
+    ngx_http_run_posted_requests(c);
 }
 
 ngx_int_t fill_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
@@ -924,6 +1053,7 @@ ngx_int_t fill_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
     if (fill.header_held && upstream_broke_off(r, in)) return give_up(r, ctx);
     if (fill.broken) {
         consume(in);
+        if (ctx->role != Role::client) end_soon(r, ctx);
         return NGX_OK;
     }
     if (fill.complete) {  // a filter behind us has more to say, such as add_after_body
@@ -931,13 +1061,16 @@ ngx_int_t fill_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
         consume(in);
         return NGX_OK;
     }
-    if (fill.decoder == nullptr) return take_body(r, ctx, in);
     ngx_int_t rc = NGX_OK;
+    if (fill.decoder == nullptr) {
+        rc = take_body(r, ctx, in);
+        return rc == NGX_DONE ? NGX_OK : rc;
+    }
     for (ngx_chain_t* link = in; link != nullptr && !fill.broken && (rc == NGX_OK || rc == NGX_AGAIN);
          link = link->next)
         rc = take_coded(r, ctx, link->buf);
     consume(in);
-    return rc;
+    return rc == NGX_DONE ? NGX_OK : rc;
 }
 
 }  // namespace larder::ngx

@@ -377,6 +377,11 @@ ngx_int_t lookup(ngx_http_request_t* r) {
     if (ctx->fill != nullptr || ctx->served || went_on) return again(r, ctx);
     if (ctx->role == Role::refresh) return renew(r, ctx);
     if (ctx->conf == nullptr) {  // a fragment, in its location for the first time
+        if (!ctx->at_hand_only && turn_is_over()) {  // what is to be at hand has no later turn
+            ctx->place.bind<&Ctx::begin_in_turn>(ctx, r->connection->log);
+            ctx->place.enter();
+            return suspend(r, ctx);
+        }
         ctx->conf = loc_conf(r);
         if (ctx->asked_group != nullptr) apply_group(ctx);
         apply_include(ctx);
@@ -512,8 +517,14 @@ void Ctx::end_wait() {
     if (stop_waiting(this)) resume(this);
 }
 
+void Ctx::begin_in_turn() {
+    resume(this);
+}
+
 void Ctx::end_waits() {
     *alive = false;
+    place.leave();
+    if (fill != nullptr) fill->at_work = false;
     timer.cancel();
     again.cancel();
     stop_waiting(this);

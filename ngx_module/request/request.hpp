@@ -21,6 +21,8 @@
 #include "ngx_module/near/forecast.hpp"
 #include "ngx_module/near/zone.hpp"
 #include "ngx_module/ngx.hpp"
+#include "ngx_module/page/compile.hpp"
+#include "ngx_module/turn.hpp"
 
 namespace larder::ngx {
 
@@ -57,6 +59,25 @@ inline constexpr std::int64_t pass_ms = 60'000;
 struct Decoded {
     std::string text;
     ngx_buf_t* buffer = nullptr;
+};
+
+// What has come of a coded body and is not decoded yet, and how the last of its buffers ends.
+struct CodedRest {
+    std::string bytes;
+    std::size_t taken = 0;  // of these
+    bool is_last = false, last_buf = false, last_in_chain = false, flush = false;
+
+    void add(std::string_view more, const ngx_buf_t& buffer, bool ends) {
+        if (taken > bytes.size() / 2) {
+            bytes.erase(0, taken);
+            taken = 0;
+        }
+        bytes.append(more);
+        is_last = is_last || ends;
+        last_buf = last_buf || buffer.last_buf;
+        last_in_chain = last_in_chain || buffer.last_in_chain;
+        flush = flush || buffer.flush;
+    }
 };
 
 // What the client sent about itself that a reduced request holds nothing of.
@@ -97,10 +118,15 @@ struct Fill {
     std::int64_t expected = -1;  // bytes of body, if the backend said
     Event overdue;
     std::unique_ptr<Decoder> decoder;
+    CodedRest coded;
     std::list<Decoded> decoded;  // nodes stay where they are
+    bool at_work = false;        // what has come is more than one turn has room for
+    bool has_ended = false;      // ... and nothing comes after it
     Storability decision;
     std::string body;
-    std::string plan;
+    std::unique_ptr<AnswerCompiler> compiler;
+
+    std::string_view plan() const { return compiler != nullptr ? std::string_view(compiler->plan()) : std::string_view(); }
 };
 
 // What subrequests of ours have in the place of the client's request: made for the first one, in the pool, for all of them.
@@ -196,6 +222,8 @@ struct Ctx {
     Group* group = nullptr;            // of the visitor; null: not wanted, or there is no session
     Event timer;                       // while waiting
     Event again;                       // while another machine fills
+    TurnPlace place;                   // while there is more to do than one turn has room for
+    struct LateEnd* late_end = nullptr;  // of a subrequest of ours (subrequest.cpp)
     ngx_http_request_t* request = nullptr;
     std::shared_ptr<bool> alive =
         std::make_shared<bool>(true);  // false once the request is gone: for late answers
@@ -224,6 +252,9 @@ struct Ctx {
     // Nothing that it waits for finds it any more.
     void end_waits();
     void let_others_pass();
+    // A fragment's turn has come.
+    void begin_in_turn();
+    void go_on_filling();
     void failed() noexcept;
 };
 

@@ -14,6 +14,9 @@ namespace larder::ngx {
 Ctx* ask_location(ngx_http_request_t* r, const std::string& target, ngx_http_post_subrequest_pt ended,
                   void* data);
 
+// Calls `ended` of a subrequest that nginx has ended before all of its answer was taken, which now it is.
+void end_late(Ctx* ctx);
+
 // What came of it: the entry that it was served from, or what was captured, or a stale entry that we had.
 struct OwnAnswer {
     std::uint16_t status = 0;     // 0: none came

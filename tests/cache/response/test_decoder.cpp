@@ -144,6 +144,24 @@ TEST(deflate_without_its_wrapper) {
     }
 }
 
+TEST(a_piece_is_bounded_whatever_it_stands_for) {
+    std::string zeros(4u << 20, '\0'), nothings;
+    for (int i = 0; i < 5000; i++) nothings += coded("", "gzip");
+    for (const char* coding : codings) {
+        for (const std::string& bytes : {coded(zeros, coding), coding == std::string("gzip") ? nothings : coded("x", coding)}) {
+            auto decoder = Decoder::make(coding, zeros.size());
+            Decoder::Room room;
+            std::string_view rest = bytes, piece;
+            std::size_t before = rest.size();
+            while (decoder->next(rest, room, piece) == Decoder::Made::text) {
+                assert_true(piece.size() <= Decoder::piece_size && before - rest.size() <= 4096);
+                before = rest.size();
+            }
+            assert_true(rest.empty() && decoder->complete());
+        }
+    }
+}
+
 TEST(a_bomb_ends_at_the_bound) {
     std::string zeros(8u << 20, '0');
     for (const char* coding : codings) {

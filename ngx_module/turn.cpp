@@ -1,0 +1,107 @@
+// nginx has no word for a turn: an event posted for the next one says that this one is over. It runs after the sockets of that
+// turn, so a turn takes up to twice as much: what the one before has left, and its own.
+#include "ngx_module/turn.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include "ngx_module/near/shared_zone.hpp"
+
+namespace larder::ngx {
+
+namespace {
+
+constexpr std::uint64_t turn_work = 20'000;  // about 2 ms
+constexpr std::uint64_t least_slice = 500;
+
+std::uint64_t left = turn_work;
+std::uint64_t done = 0;
+ngx_event_t next_turn{};
+
+void begin_turn() noexcept {
+    if (has_zone()) {
+        std::atomic<std::uint64_t>& most = zone().stats().most_turn_work;
+        std::uint64_t known = most.load(std::memory_order_relaxed);
+        while (done > known && !most.compare_exchange_weak(known, done, std::memory_order_relaxed)) {
+        }
+    }
+    left = turn_work;
+    done = 0;
+}
+
+}  // namespace
+
+struct TurnQueue {
+    static TurnQueue& get() {
+        static TurnQueue queue;
+        return queue;
+    }
+
+    void add(TurnPlace& place) {
+        ngx_queue_insert_tail(&places, &place.link_);
+        ++size;
+        if (run_event.posted == 0) {
+            ngx_post_event(&run_event, &ngx_posted_events);
+        }
+    }
+
+    TurnPlace& take_first() {
+        TurnPlace& place = *ngx_queue_data(ngx_queue_head(&places), TurnPlace, link_);
+        remove(place);
+        return place;
+    }
+
+    void remove(TurnPlace& place) {
+        ngx_queue_remove(&place.link_);
+        place.waits_ = false;
+        --size;
+    }
+
+    void run() {
+        while (size != 0 && left != 0) {
+            spend_turn(1);  // so that this loop ends, whatever they do
+            ngx_event_t& event = take_first().event_;
+            event.handler(&event);  // the place may be gone then
+        }
+        if (size != 0) {
+            ngx_post_event(&run_event, &ngx_posted_next_events);
+        }
+    }
+
+    std::uint64_t size = 0;
+
+private:
+    TurnQueue() {
+        ngx_queue_init(&places);
+        run_event.handler = [](ngx_event_t*) { get().run(); };  // what it calls never throws
+        run_event.log = ngx_cycle->log;
+    }
+
+    ngx_queue_t places{};
+    ngx_event_t run_event{};
+};
+
+void TurnPlace::enter() {
+    if (std::exchange(waits_, true)) return;
+    TurnQueue::get().add(*this);
+}
+
+void TurnPlace::leave() {
+    if (waits_) TurnQueue::get().remove(*this);
+}
+
+std::uint64_t next_slice() {
+    return std::min(left, std::max(left / (TurnQueue::get().size + 1), least_slice));
+}
+
+void spend_turn(std::uint64_t work) {
+    left -= std::min(work, left);
+    done += work;
+    if (next_turn.posted) return;
+    next_turn.handler = [](ngx_event_t*) { begin_turn(); };  // never throws
+    next_turn.log = ngx_cycle->log;
+    ngx_post_event(&next_turn, &ngx_posted_next_events);
+}
+
+}  // namespace larder::ngx
