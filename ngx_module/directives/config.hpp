@@ -103,24 +103,19 @@ struct Where {
 };
 
 struct LocConf {
-    Setting<Where> where;
-    Setting<std::vector<CookieRule>> cookies;  // in their order
-    Setting<bool> everybody;                   // pages here are the same with and without a session
-    Setting<std::vector<HeaderRule>> headers;  // in byte order of names
-    Setting<std::vector<std::string>> languages, codings;
-    Setting<unsigned>
-        vary_most;  // new variants of a URL in an hour by other headers; 0: such answers are not kept
-    Setting<std::shared_ptr<const GroupRule>> group;  // null: none
-    Setting<bool> authorized;         // of larder_authorization: requests with credentials are looked up
-    Setting<QueryRule> query;
-    Setting<std::vector<ValidRule>> valid;
-    Setting<bool> valid_overrides;
     struct Stale {
         std::uint32_t while_s = 86400, error_s = 86400;
         std::uint32_t purged_s = 0;  // how long caches behind us may keep what left stale because of a purge
         bool never = false;
     };
-    Setting<Stale> stale;
+    struct RequestControlRule {
+        std::uint8_t honoured = 0;                          // RequestDirective bits
+        std::optional<ngx_http_complex_value_t> condition;  // for whom; none: for everybody
+    };
+    struct Heuristic {
+        std::uint8_t percent = 0;
+        std::uint32_t max_s = 86400;
+    };
     struct Esi {
         EsiMode mode = EsiMode::off;
         std::uint8_t depth = 5;
@@ -132,39 +127,22 @@ struct LocConf {
         std::size_t memory = 64u << 20;  // bytes that a page may need while it is made
         bool remote_addr = false;        // pages may know their visitor's address
     };
-    Setting<Esi> esi;
-    Setting<std::vector<std::string>> esi_cookies, esi_set_cookies, esi_includes;
     struct Csrf {  // the cookie behind $csrf_token(), as Django sets it
         bool on = false;
         std::string cookie = "csrftoken", domain, path = "/", same_site = "Lax";
         CookieSecure secure = CookieSecure::automatic;  // automatic: if the page was asked for by https
         std::uint32_t age_s = 364 * 86400;              // 0: until the browser is closed
     };
-    Setting<Csrf> csrf;
-    Setting<std::vector<ngx_http_complex_value_t>> bypass, no_store;
-    struct RequestControlRule {
-        std::uint8_t honoured = 0;                          // RequestDirective bits
-        std::optional<ngx_http_complex_value_t> condition;  // for whom; none: for everybody
-    };
-    Setting<RequestControlRule> request_control;
-    Setting<RefreshMode> refresh;
-    Setting<std::uint32_t> keep_s;  // of larder_revalidate; 0: off
-    struct Heuristic {
-        std::uint8_t percent = 0;
-        std::uint32_t max_s = 86400;
-    };
-    Setting<Heuristic> heuristic;
-    Setting<std::vector<std::string>> strip_cookies, targeted;
-    Setting<Failures> failures;       // of larder_error_status
-    Setting<bool> keep_nonces;        // of larder_csp_nonce
-    Setting<PurgeMode> invalidate;    // what an unsafe request does to its URLs
-    Setting<ngx_msec_t> lock;         // how long a miss waits for another's fill; 0: not at all
-    Setting<bool> lock_store;         // ... and for one of another machine
-    Setting<std::uint32_t> max_size;  // bytes of a body
+
+#define DIRECTIVE(name, conf, contexts, arguments, setter)
+#define SETTING(type, name, fallback) Setting<type> name;
+#include "ngx_module/directives/directives.def"
+#undef SETTING
+#undef DIRECTIVE
     bool purge_endpoint = false;      // not inherited
     ngx_str_t purge_token{};          // empty: none asked
 
-    Policy policy;  // the above, as the cache library wants it
+    Policy policy;  // the settings, as the cache library wants it
     std::vector<HeaderRule>
         kept_headers;  // `headers`, `languages`, `codings`, `group`, `authorized`, in byte order of names
     std::vector<CookieRule> kept_cookies;  // `cookies` less those of sessions that make no difference here

@@ -103,39 +103,12 @@ char* merge_loc(ngx_conf_t* cf, void* parent, void* child) {
     return guarded(cf->log, "configuration", static_cast<char*>(NGX_CONF_ERROR), [&]() -> char* {
         auto& outer = *static_cast<LocConf*>(parent);
         auto& own = *static_cast<LocConf*>(child);
-        own.where.merge(outer.where, {});
-        own.cookies.merge(outer.cookies, {});
-        own.everybody.merge(outer.everybody, false);
-        own.headers.merge(outer.headers, {});
-        own.languages.merge(outer.languages, {});
-        own.codings.merge(outer.codings, {});
-        own.vary_most.merge(outer.vary_most, 0);
-        own.group.merge(outer.group, nullptr);
-        own.authorized.merge(outer.authorized, false);
-        own.query.merge(outer.query, {});
         if (own.valid.own && !own.valid_overrides.own) own.valid_overrides.own = false;
-        own.valid.merge(outer.valid, {});
-        own.valid_overrides.merge(outer.valid_overrides, false);
-        own.stale.merge(outer.stale, {});
-        own.esi.merge(outer.esi, {});
-        own.esi_cookies.merge(outer.esi_cookies, {});
-        own.esi_set_cookies.merge(outer.esi_set_cookies, {});
-        own.esi_includes.merge(outer.esi_includes, {});
-        own.csrf.merge(outer.csrf, {});
-        own.bypass.merge(outer.bypass, {});
-        own.no_store.merge(outer.no_store, {});
-        own.request_control.merge(outer.request_control, {});
-        own.refresh.merge(outer.refresh, RefreshMode::daemon);
-        own.keep_s.merge(outer.keep_s, 86400);
-        own.heuristic.merge(outer.heuristic, {});
-        own.strip_cookies.merge(outer.strip_cookies, {});
-        own.targeted.merge(outer.targeted, Policy().targeted);
-        own.failures.merge(outer.failures, Failures::usual());
-        own.keep_nonces.merge(outer.keep_nonces, false);
-        own.invalidate.merge(outer.invalidate, PurgeMode::hard);
-        own.lock.merge(outer.lock, 5000);
-        own.lock_store.merge(outer.lock_store, true);
-        own.max_size.merge(outer.max_size, 1u << 20);
+#define DIRECTIVE(name, conf, contexts, arguments, setter)
+#define SETTING(type, name, fallback) own.name.merge(outer.name, fallback);
+#include "ngx_module/directives/directives.def"
+#undef SETTING
+#undef DIRECTIVE
 
         if (own.enabled())
             static_cast<SrvConf*>(ngx_http_conf_get_module_srv_conf(cf, ngx_http_larder_module))->caches =
@@ -183,17 +156,9 @@ char* command(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
                    [&] { return setter(cf, cmd, conf); });
 }
 
+constexpr ngx_uint_t at_http = NGX_HTTP_MAIN_CONF;
 constexpr ngx_uint_t everywhere = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF;
-
-template <Setter setter>
-constexpr ngx_command_t at_http(ngx_str_t name, ngx_uint_t takes) {
-    return {name, NGX_HTTP_MAIN_CONF | takes, command<setter>, NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr};
-}
-
-template <Setter setter>
-constexpr ngx_command_t at(ngx_uint_t contexts, ngx_str_t name, ngx_uint_t takes) {
-    return {name, contexts | takes, command<setter>, NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr};
-}
+constexpr ngx_uint_t main_offset = NGX_HTTP_MAIN_CONF_OFFSET, loc_offset = NGX_HTTP_LOC_CONF_OFFSET;
 
 }  // namespace
 
@@ -208,43 +173,12 @@ std::uint64_t StoreConf::identity() const {
 }
 
 ngx_command_t directives[] = {
-    at_http<set_zone>(ngx_string("larder_zone"), NGX_CONF_TAKE1),
-    at_http<set_store>(ngx_string("larder_store"), NGX_CONF_2MORE),
-    at_http<set_daemon>(ngx_string("larder_daemon"), NGX_CONF_1MORE),
-    at<set_larder>(everywhere, ngx_string("larder"), NGX_CONF_TAKE12),
-    at_http<set_signing_key>(ngx_string("larder_signing_key"), NGX_CONF_1MORE),
-    at<set_cookie>(everywhere, ngx_string("larder_cookie"), NGX_CONF_2MORE),
-    at<set_cookie_preset>(everywhere, ngx_string("larder_cookie_preset"), NGX_CONF_1MORE),
-    at<set_audience>(everywhere, ngx_string("larder_audience"), NGX_CONF_TAKE1),
-    at<set_header>(everywhere, ngx_string("larder_header"), NGX_CONF_1MORE),
-    at<set_language>(everywhere, ngx_string("larder_language"), NGX_CONF_1MORE),
-    at<set_encoding>(everywhere, ngx_string("larder_encoding"), NGX_CONF_1MORE),
-    at<set_group>(everywhere, ngx_string("larder_group"), NGX_CONF_1MORE),
-    at<set_vary>(everywhere, ngx_string("larder_vary"), NGX_CONF_TAKE12),
-    at<set_authorization>(everywhere, ngx_string("larder_authorization"), NGX_CONF_TAKE1),
-    at<set_query>(everywhere, ngx_string("larder_query"), NGX_CONF_1MORE),
-    at<set_valid>(everywhere, ngx_string("larder_valid"), NGX_CONF_1MORE),
-    at<set_stale>(everywhere, ngx_string("larder_stale"), NGX_CONF_1MORE),
-    at<set_esi>(everywhere, ngx_string("larder_esi"), NGX_CONF_1MORE),
-    at<set_esi_include>(everywhere, ngx_string("larder_esi_include"), NGX_CONF_1MORE),
-    at<set_esi_cookie>(everywhere, ngx_string("larder_esi_cookie"), NGX_CONF_1MORE),
-    at<set_esi_set_cookie>(everywhere, ngx_string("larder_esi_set_cookie"), NGX_CONF_1MORE),
-    at<set_csrf>(everywhere, ngx_string("larder_csrf"), NGX_CONF_1MORE),
-    at<set_bypass>(everywhere, ngx_string("larder_bypass"), NGX_CONF_1MORE),
-    at<set_no_store>(everywhere, ngx_string("larder_no_store"), NGX_CONF_1MORE),
-    at<set_request_control>(everywhere, ngx_string("larder_request_control"), NGX_CONF_1MORE),
-    at<set_refresh>(everywhere, ngx_string("larder_refresh"), NGX_CONF_TAKE1),
-    at<set_revalidate>(everywhere, ngx_string("larder_revalidate"), NGX_CONF_TAKE12),
-    at<set_heuristic>(everywhere, ngx_string("larder_heuristic"), NGX_CONF_TAKE12),
-    at<set_strip_set_cookie>(everywhere, ngx_string("larder_strip_set_cookie"), NGX_CONF_1MORE),
-    at<set_targeted>(everywhere, ngx_string("larder_targeted"), NGX_CONF_1MORE),
-    at<set_error_status>(everywhere, ngx_string("larder_error_status"), NGX_CONF_1MORE),
-    at<set_csp_nonce>(everywhere, ngx_string("larder_csp_nonce"), NGX_CONF_TAKE1),
-    at<set_invalidate>(everywhere, ngx_string("larder_invalidate"), NGX_CONF_TAKE1),
-    at<set_lock>(everywhere, ngx_string("larder_lock"), NGX_CONF_TAKE12),
-    at<set_max_size>(everywhere, ngx_string("larder_max_size"), NGX_CONF_TAKE1),
-    at<set_status_endpoint>(NGX_HTTP_LOC_CONF, ngx_string("larder_status"), NGX_CONF_NOARGS),
-    at<set_purge_endpoint>(NGX_HTTP_LOC_CONF, ngx_string("larder_purge"), NGX_CONF_NOARGS | NGX_CONF_TAKE1),
+#define DIRECTIVE(name, conf, contexts, arguments, setter) \
+    {ngx_string(#name), (contexts) | (arguments), command<setter>, conf##_offset, 0, nullptr},
+#define SETTING(type, name, fallback)
+#include "ngx_module/directives/directives.def"
+#undef SETTING
+#undef DIRECTIVE
     ngx_null_command,
 };
 
