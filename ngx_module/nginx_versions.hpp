@@ -1,9 +1,59 @@
-// What differs between nginx's versions, as far as more than one file has to know.
+// What differs between nginx's versions: all of it, each with the version that changed it.
 #pragma once
 
 #include "ngx_module/ngx.hpp"
 
 namespace larder::ngx {
+
+// 1.23.0: the fields of one name are linked, each to the next; before, an array pointed to them. At NULL or a zeroed array there are none.
+#if nginx_version >= 1023000
+using SameFields = ngx_table_elt_t*;
+
+template <typename F>
+void each_of(const SameFields& fields, F&& f) {
+    for (ngx_table_elt_t* field = fields; field != nullptr; field = field->next) f(*field);
+}
+inline bool add_to(SameFields& fields, ngx_pool_t*, ngx_table_elt_t* field) {
+    field->next = fields;
+    fields = field;
+    return true;
+}
+inline void forget(SameFields& fields) {
+    fields = nullptr;
+}
+inline SameFields& cookie_fields(ngx_http_headers_in_t& headers) {
+    return headers.cookie;
+}
+inline const SameFields& cookie_fields(const ngx_http_headers_in_t& headers) {
+    return headers.cookie;
+}
+#else
+using SameFields = ngx_array_t;
+
+template <typename F>
+void each_of(const SameFields& fields, F&& f) {
+    auto** field = static_cast<ngx_table_elt_t**>(fields.elts);
+    for (ngx_uint_t i = 0; i < fields.nelts; i++) f(*field[i]);
+}
+// False: no memory.
+inline bool add_to(SameFields& fields, ngx_pool_t* pool, ngx_table_elt_t* field) {
+    if (fields.elts == nullptr && ngx_array_init(&fields, pool, 2, sizeof(ngx_table_elt_t*)) != NGX_OK)
+        return false;
+    auto** place = static_cast<ngx_table_elt_t**>(ngx_array_push(&fields));
+    if (place == nullptr) return false;
+    *place = field;
+    return true;
+}
+inline void forget(SameFields& fields) {
+    fields.nelts = 0;
+}
+inline SameFields& cookie_fields(ngx_http_headers_in_t& headers) {
+    return headers.cookies;
+}
+inline const SameFields& cookie_fields(const ngx_http_headers_in_t& headers) {
+    return headers.cookies;
+}
+#endif
 
 // 1.29.3: the port that the client named is kept, for $request_port and $is_request_port.
 #if nginx_version >= 1029003
@@ -18,6 +68,25 @@ inline in_port_t named_port(const ngx_http_request_t*) {
     return 0;
 }
 inline void set_named_port(ngx_http_request_t*, in_port_t) {}
+#endif
+
+// 1.25.0: HTTP/3. Each stream has a connection of its own.
+#if (NGX_HTTP_V3)
+inline bool is_quic_stream(const ngx_connection_t* c) {
+    return c->quic != nullptr;
+}
+// Whether nginx wants the stream's request to end because its QUIC connection has ended: not when worker_shutdown_timeout has passed,
+// which is an error of the connection.
+inline bool ends_with_quic_connection(const ngx_connection_t* c) {
+    return c->close && !c->quic->parent->error;
+}
+#else
+inline bool is_quic_stream(const ngx_connection_t*) {
+    return false;
+}
+inline bool ends_with_quic_connection(const ngx_connection_t*) {
+    return false;
+}
 #endif
 
 // Whether what comes in there is encrypted.

@@ -1,4 +1,5 @@
-# HTTP/3 clients get what others get: sites of one name apart by port, hits, waits, pages of fragments, stale pages.
+# HTTP/3 clients get what others get: sites of one name apart by port, hits, waits, pages of fragments, stale pages; a fill
+# goes on when they leave.
 use Larder::Test;
 
 plan skip_all => 'this nginx was built without HTTP/3' unless Larder::Test::nginx_has('--with-http_v3_module');
@@ -78,6 +79,29 @@ is_deeply [$stale->larder, $stale->body], ['STALE', 'render 1 for localhost:8080
 ok $t->await(sub { $page{a}->count('/stale') == 2 }), '... is made anew';
 ok $t->await(sub { $one->('a', 'https://localhost:8080/stale')->body eq 'render 2 for localhost:8080' }), '... for the same host';
 
+# A client that leaves says so to the server: before the answer, or in the midst of it.
+sub leaves {
+    my ($path, $when, $then) = @_;
+    defined(my $pid = fork) or die "fork: $!";
+    if (!$pid) {
+        open STDOUT, '>', '/dev/null';
+        open STDERR, '>', $t->dir . '/leaver.out';
+        exec 'gtlsclient', '127.0.0.1', $port{a}, "https://localhost$path" or POSIX::_exit(127);
+    }
+    ok $t->await($when), "a client asks for $path";
+    kill INT => $pid;
+    waitpid $pid, 0;
+    $t->http3('a', ['https://localhost/ping']);    # by now nginx has seen it
+    is $page{a}->stats->{paths}{$path}{active}, 1, '... and leaves: the backend goes on';
+    $page{a}->release;
+    ok $t->await(sub { $one->('a', "https://localhost$path")->larder eq 'HIT' }, 'a hit', 30), '... the page is kept';
+    is $one->('a', "https://localhost$path")->{length}, 400_000, '... all of it';
+    is $page{a}->count($path), 1, '... of one render';
+}
+my @kept = (size => 400_000, headers => [['Cache-Control', 'max-age=60']]);
+$page{a}->set('/left' => {@kept, hold => JSON::PP::true}, '/left-midway' => {@kept, pace => 4_000});
+leaves('/left', sub { $page{a}->count('/left') == 1 });
+leaves('/left-midway', sub { $t->read_file($t->dir . '/leaver.out') =~ /body \d+ bytes/ });
 my $form = $t->file('form', 'a=1');
 my $posted = $one->('a', 'https://localhost/form', '--http-method=POST', "--data=$form");
 is_deeply [$posted->status, $posted->larder], [200, 'BYPASS'], 'a form';

@@ -6,6 +6,7 @@
 #include "cache/response/fields.hpp"
 #include "edge_includes/plan/plan.hpp"
 #include "ngx_module/near/shared_zone.hpp"
+#include "ngx_module/nginx_versions.hpp"
 #include "ngx_module/page/form_token.hpp"
 #include "ngx_module/request/headers.hpp"
 #include "ngx_module/text.hpp"
@@ -40,11 +41,7 @@ void remove_lifetime(ngx_http_request_t* r) {
         if (is_lifetime_field(view(header.key))) header.hash = 0;
     });
     r->headers_out.expires = nullptr;
-#if nginx_version >= 1023000
-    r->headers_out.cache_control = nullptr;
-#else
-    r->headers_out.cache_control.nelts = 0;
-#endif
+    forget(r->headers_out.cache_control);
 }
 
 void replace_lifetime(ngx_http_request_t* r, const std::string& control) {

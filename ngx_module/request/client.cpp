@@ -2,6 +2,7 @@
 // to its end, as with proxy_cache. What turns out to be for this client alone ends with it.
 #include <utility>
 
+#include "ngx_module/nginx_versions.hpp"
 #include "ngx_module/request/request.hpp"
 
 namespace larder::ngx {
@@ -20,6 +21,22 @@ void on_client_event(ngx_http_request_t* r) {
         ngx_http_block_reading(r);
 }
 
+// In the place of nginx's handler for reading on a stream of HTTP/3. When a QUIC connection ends, nginx has the requests of all its
+// streams ended, again and again until the last stream is closed. One that fills a page goes on as after any other error of its
+// client's connection: QUIC waits for it.
+void on_quic_event(ngx_event_t* event) {
+    auto* c = static_cast<ngx_connection_t*>(event->data);
+    ngx_http_request_t* r = static_cast<ngx_http_request_t*>(c->data)->main;
+    if (const Ctx* ctx = ctx_of(r); ends_with_quic_connection(c) && ctx != nullptr && ctx->fill != nullptr) {
+        bool undecided = ctx->on_client_read != nullptr;
+        if (has_running_upstream(r) && (undecided || ctx->fill->for_store)) {
+            c->close = 0;
+            c->error = 1;
+        }
+    }
+    c->write->handler(event);  // nginx has one for both; it asks the event which it is
+}
+
 // The location's content handler. nginx's upstream module has the client looked at, and gives up the backend's answer when the
 // client leaves. It sets the handlers for that when it begins, so they are replaced as soon as it has begun; as with
 // proxy_ignore_client_abort, nobody then looks.
@@ -31,6 +48,7 @@ ngx_int_t ask_whatever_the_client_does(ngx_http_request_t* r) {
     if (waits && ctx->fill != nullptr && ctx->fill->reduced) {  // the header section of the answer is still to come
         ctx->on_client_read = std::exchange(r->read_event_handler, on_client_event);
         r->write_event_handler = ngx_http_request_empty_handler;
+        if (is_quic_stream(r->connection)) r->connection->read->handler = on_quic_event;  // never throws
     }
     return rc;
 }

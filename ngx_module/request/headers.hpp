@@ -41,13 +41,7 @@ void each_request_header(const ngx_http_headers_in_t& headers, F&& f) {
 // f(the value of a Cookie field)
 template <typename F>
 void each_cookie_field(const ngx_http_headers_in_t& headers, F&& f) {
-#if nginx_version >= 1023000
-    for (ngx_table_elt_t* field = headers.cookie; field != nullptr; field = field->next)
-        f(view(field->value));
-#else
-    auto** fields = static_cast<ngx_table_elt_t**>(headers.cookies.elts);
-    for (ngx_uint_t i = 0; i < headers.cookies.nelts; i++) f(view(fields[i]->value));
-#endif
+    each_of(cookie_fields(headers), [&f](ngx_table_elt_t& field) { f(view(field.value)); });
 }
 
 // f(element)

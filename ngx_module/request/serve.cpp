@@ -4,7 +4,7 @@
 #include "cache/response/fields.hpp"
 #include "cache/response/revalidate.hpp"
 #include "ngx_module/near/shared_zone.hpp"
-#include "ngx_module/near/shared_zone.hpp"
+#include "ngx_module/nginx_versions.hpp"
 #include "ngx_module/page/page.hpp"
 #include "ngx_module/page/page_header.hpp"
 #include "ngx_module/request/headers.hpp"
@@ -24,19 +24,7 @@ ngx_table_elt_t* add_response_header(ngx_http_request_t* r, ngx_str_t name, ngx_
 }
 
 bool note_cache_control(ngx_http_request_t* r, ngx_table_elt_t* header) {
-#if nginx_version >= 1023000
-    header->next = r->headers_out.cache_control;
-    r->headers_out.cache_control = header;
-    return true;
-#else
-    ngx_array_t& fields = r->headers_out.cache_control;
-    if (fields.elts == nullptr && ngx_array_init(&fields, r->pool, 2, sizeof(ngx_table_elt_t*)) != NGX_OK)
-        return false;
-    auto** slot = static_cast<ngx_table_elt_t**>(ngx_array_push(&fields));
-    if (slot == nullptr) return false;
-    *slot = header;
-    return true;
-#endif
+    return add_to(r->headers_out.cache_control, r->pool, header);
 }
 
 namespace {

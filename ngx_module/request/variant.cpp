@@ -30,7 +30,7 @@ char variant_buffer[max_variant_bytes];
 
 // One per worker, as for the variant above.
 KeptCookies kept_cookies;
-std::vector<std::string_view> cookie_fields;
+std::vector<std::string_view> sent_cookies;
 
 void write_cookies(VariantWriter& writer, const KeptCookies& cookies) {
     writer.start_pairs();
@@ -289,10 +289,10 @@ ngx_table_elt_t* push_header(ngx_http_request_t* r, ngx_list_t* list, std::strin
 
 const KeptCookies& collect_cookies(const ngx_http_headers_in_t& headers,
                                    const std::vector<CookieRule>& rules) {
-    cookie_fields.clear();
+    sent_cookies.clear();
     if (!rules.empty())
-        each_cookie_field(headers, [](std::string_view field) { cookie_fields.push_back(field); });
-    kept_cookies.collect(cookie_fields, rules, ngx_time());
+        each_cookie_field(headers, [](std::string_view field) { sent_cookies.push_back(field); });
+    kept_cookies.collect(sent_cookies, rules, ngx_time());
     return kept_cookies;
 }
 
@@ -427,13 +427,7 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
     reduced.host = push_header(r, &reduced.headers, "Host", variant->host);
     if (!cookies.empty()) {
         ngx_table_elt_t* cookie = push_header(r, &reduced.headers, "Cookie", cookies);
-#if nginx_version >= 1023000
-        reduced.cookie = cookie;
-#else
-        if (ngx_array_init(&reduced.cookies, r->pool, 1, sizeof(ngx_table_elt_t*)) != NGX_OK)
-            throw std::bad_alloc();
-        *static_cast<ngx_table_elt_t**>(ngx_array_push(&reduced.cookies)) = cookie;
-#endif
+        if (!add_to(cookie_fields(reduced), r->pool, cookie)) throw std::bad_alloc();
     }
     bool has_scheme = false;
     for (const NamedValue& header : variant->headers) {
