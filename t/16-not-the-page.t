@@ -12,7 +12,7 @@ print $file 'prerendered';
 close $file;
 my $http = <<'CONF';
     larder_zone 8m;
-    larder_store main redis://@redis@;
+    larder_store main redis://@redis@ timeout=5s;
     server {
         listen @nginx@;
         root ROOT;

@@ -10,8 +10,8 @@ my $memcached = $t->memcached;
 my $nginx = $t->nginx(<<'CONF', workers => 2);
     larder_signing_key 0123456789abcdef0123456789abcdef;
     larder_zone 8m;
-    larder_store main redis://@redis@;
-    larder_store second memcached://@memcached@;
+    larder_store main redis://@redis@ timeout=5s;
+    larder_store second memcached://@memcached@ timeout=5s;
     larder_daemon redis://@redis@;
     log_format keys '$larder_key $larder_status $larder_group $uri';
     server {

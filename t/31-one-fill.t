@@ -6,7 +6,7 @@ my $backend = $t->backend;
 $t->redis;
 $t->nginx(<<'CONF', workers => 2);
     larder_zone 8m;
-    larder_store main redis://@redis@;
+    larder_store main redis://@redis@ timeout=5s;
     larder_valid 1m;
     server {
         listen @nginx@;

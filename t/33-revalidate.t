@@ -6,7 +6,7 @@ my $backend = $t->backend;
 my $redis   = $t->redis;
 $t->nginx(<<'CONF');
     larder_zone 8m;
-    larder_store main redis://@redis@;
+    larder_store main redis://@redis@ timeout=5s;
     larder_daemon redis://@redis@;
     server {
         listen @nginx@;

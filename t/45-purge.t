@@ -7,8 +7,8 @@ $t->redis;
 $t->memcached;
 my $http = <<'CONF';
     larder_zone 8m;
-    larder_store redis redis://@redis@;
-    larder_store memcached memcached://@memcached@;
+    larder_store redis redis://@redis@ timeout=5s;
+    larder_store memcached memcached://@memcached@ timeout=5s;
     larder_valid 1h;
     larder_cookie lang value;
     server {

@@ -6,7 +6,7 @@ my $backend = $t->backend;
 my $redis   = $t->redis;
 $t->nginx(<<'CONF');
     larder_zone 8m;
-    larder_store store redis://@redis@;
+    larder_store store redis://@redis@ timeout=5s;
     server {
         listen @nginx@;
         server_name site;

@@ -7,7 +7,7 @@ my $backend = $t->backend;
 $t->redis;
 my $d = Larder::Test::Daemon->start($t);
 $t->nginx(<<'CONF');
-    larder_zone 8m; larder_store main redis://@redis@; larder_daemon redis://@redis@;
+    larder_zone 8m; larder_store main redis://@redis@ timeout=5s; larder_daemon redis://@redis@;
     server { listen @nginx@; larder main;
         location / { proxy_set_header Host $http_host; proxy_pass http://@backend@; }
         location = /purge { larder_purge; } }

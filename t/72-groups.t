@@ -10,7 +10,7 @@ my $conf = sub {
     return <<"CONF";
     larder_signing_key $key;
     larder_zone 8m;
-    larder_store main redis://\@redis\@;
+    larder_store main redis://\@redis\@ timeout=5s;
     larder_daemon redis://\@redis\@;
     log_format groups '\$uri [\$larder_group] \$larder_status';
     server {
