@@ -19,7 +19,8 @@ constexpr std::chrono::milliseconds look_pause{10};
 PageSource::PageSource(Queue& queue, Store& store, std::string store_name, const std::atomic<bool>& stopping)
     : queue_(queue), store_(store), store_name_(std::move(store_name)), stopping_(stopping) {}
 
-// What was rendered since is as new as it gets, however short its freshness.
+// What was rendered since is as new as it gets, however short its freshness. An older one that is fresh yet may be of a visitor whom
+// nginx let in, where it refused us.
 std::optional<std::string> PageSource::good_entry(const std::string& key, UnixMs since_ms) {
     auto bytes = store_.get(key);
     const char* why = nullptr;
@@ -27,9 +28,7 @@ std::optional<std::string> PageSource::good_entry(const std::string& key, UnixMs
     if (!entry) return std::nullopt;
     PurgeSeen purge = store_.purges_since(entry->head().fence, purge_hashes(*entry));
     if (purge.mode != PurgeMode::none) return std::nullopt;
-    bool good = entry->head().created_ms >= since_ms ||
-                judge(entry->head().life, purge.mark(), unix_ms()) == Verdict::fresh;
-    if (!good) return std::nullopt;
+    if (entry->head().created_ms < since_ms) return std::nullopt;
     std::uint64_t fence = entry->head().fence;
     given_.fence = given_.hashes.empty() ? fence : std::min(given_.fence, fence);
     for (std::uint64_t hash : purge_hashes(*entry)) given_.hashes.push_back(hash);

@@ -43,9 +43,10 @@ std::chrono::milliseconds retry_after(const BackendAnswer& answer) {
     return std::chrono::seconds(retry_after_s(text, date, answer.response_ms / 1000));
 }
 
-// It is for a URL, and nothing is known yet of how nginx keys the page.
-bool is_of_first_visit(const Job& job) {
-    return (job.reason == JobReason::warm || job.reason == JobReason::prerender) && !job.policy_of_nginx;
+// It is for a URL, and nothing is known yet of how nginx keys the page. What becomes a file is always asked for as by nobody in
+// particular: nginx must not renew it as a page that only those see whom it lets in.
+bool is_of_visitor(const Job& job) {
+    return job.reason == JobReason::prerender || (job.reason == JobReason::warm && !job.policy_of_nginx);
 }
 
 std::string encoded(const Policy& policy) {
@@ -242,7 +243,7 @@ void Regenerator::call(const Shared& render) {
     }
     if (render->backend == nullptr) {
         by_nginx.unconditional = render->job.reason == JobReason::manual;
-        by_nginx.as_visitor = is_of_first_visit(render->job);
+        by_nginx.as_visitor = is_of_visitor(render->job);
         by_nginx.fence = render->fence;
         if (render->job.policy_of_nginx) by_nginx.policy = render->job.policy;
         by_nginx.variant = render->job.variant;

@@ -26,7 +26,7 @@ ngx_int_t filter_header(ngx_http_request_t* r) {
     if (ctx == nullptr || ctx->served) return next_header_filter(r);
     if (ctx->substitute) return NGX_OK;
     if (ctx->role == Role::refresh && ctx->fill == nullptr) {
-        if (!ctx->begun) note_misled(r, ctx);
+        if (!ctx->begun) note_answered_before(r, ctx);
         return NGX_ERROR;
     }
     if (ctx->role == Role::fragment && ctx->fill == nullptr) capture_early_answer(r, ctx);

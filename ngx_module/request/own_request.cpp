@@ -179,6 +179,7 @@ bool fill_in(ngx_http_request_t* r, const OwnRequest& wanted) {
     r->logged = 1;  // no line in the access log
     r->internal = 1;
     r->discard_body = 1;
+    r->limit_req_status = r->limit_conn_status = 1;  // passed: those limits are of visitors
     r->read_event_handler = ngx_http_block_reading;
     r->headers_in.content_length_n = -1;
     r->headers_in.keep_alive_n = -1;

@@ -16,7 +16,7 @@ struct OwnRequest {
     ngx_http_addr_conf_t* address = nullptr;
     ngx_http_conf_ctx_t* server = nullptr;  // null: the one of `address` that the Host field names
     std::string local;                      // sockaddr that the client connected to; empty: the one listened on
-    std::string client, client_text;        // sockaddr and text of who asks; empty: nobody
+    std::string client, client_text;        // sockaddr and text of who asks; empty: somebody at a Unix socket
     std::string server_name;                // as nginx took it from the client's request; with `server`
     std::string target;
     std::vector<std::pair<std::string, std::string>> fields;  // in order; one of them is Host

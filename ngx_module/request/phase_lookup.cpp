@@ -346,13 +346,18 @@ bool find_own_page(ngx_http_request_t* r, Ctx* ctx) {
         note_misled(r, ctx);
         return false;
     }
-    if (build_variant(r, ctx)) return true;
+    if (build_variant(r, ctx)) {
+        ctx->cookies = backend_cookies(r, ctx);
+        return true;
+    }
     ctx->renewal->report.detail = ctx->detail;
     return false;
 }
 
 // A request of ours that makes a page anew. What is kept of the page is asked about, or stays when the backend fails.
 ngx_int_t renew(ngx_http_request_t* r, Ctx* ctx) {
+    // Nothing is cached here, and nothing answers here but try_files or a file: the page's visitors go on to where it is, too.
+    if (!ctx->begun && !loc_conf(r)->enabled() && r->content_handler == nullptr) return NGX_DECLINED;
     if (!ctx->begun && !find_own_page(r, ctx)) return NGX_ERROR;
     ctx->begun = true;
     const StoreConf* store = ctx->conf->where.value().store;
@@ -598,8 +603,9 @@ ngx_int_t lookup_handler(ngx_http_request_t* r) {
                    [r] { return lookup(r); });
 }
 
-// A refresh of ours has no client to authenticate or to limit: it skips preaccess and access. nginx itself skips access for
-// subrequests, of which fragments of injected markup must make no use.
+// A page that is kept is given to those alone whom nginx lets in, so a request of ours that makes it anew need not be let in itself: it
+// skips preaccess and access. One for a URL alone does not: its page may become a file that everybody can read. nginx itself skips
+// access for subrequests, of which fragments of injected markup must make no use.
 ngx_int_t access_handler(ngx_http_request_t* r) {
     Ctx* ctx = ctx_of(r);
     if (ctx != nullptr && ctx->role == Role::fragment) {
@@ -607,6 +613,7 @@ ngx_int_t access_handler(ngx_http_request_t* r) {
         if (refused) return NGX_HTTP_FORBIDDEN;
     }
     if (ctx == nullptr || ctx->role != Role::refresh) return NGX_DECLINED;
+    if (ctx->renewal != nullptr && ctx->renewal->as_visitor) return NGX_DECLINED;
     auto* core =
         static_cast<ngx_http_core_main_conf_t*>(ngx_http_get_module_main_conf(r, ngx_http_core_module));
     ngx_http_phase_handler_t* handlers = core->phase_engine.handlers;

@@ -92,6 +92,24 @@ std::string looked_at_beyond(ngx_http_request_t* r, const Variant& variant) {
     return text;
 }
 
+// No request of ours can make the page. The log says so, with what the configuration looked at.
+void give_up(ngx_http_request_t* r, const Ctx* ctx, std::string text) {
+    const char* why;
+    auto variant = Variant::parse(view(ctx->variant), &why);
+    if (!variant) throw std::runtime_error(why);
+    std::string looked_at = looked_at_beyond(r, *variant);
+    if (looked_at.empty())
+        text += "The configuration looks at something that no directive names";
+    else
+        text += "The configuration looks at what the key doesn't hold: " + looked_at;
+    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0, "larder: a request to make %s anew: %s",
+                  variant->url().c_str(), text.c_str());
+    if (ctx->renewal != nullptr)  // nginx, asked instead, has what a visitor sent
+        ctx->renewal->report = {RenderResult::misled, 0, 0, {}, text};
+    else
+        misled.remember(ctx->key);
+}
+
 void run_queue();
 
 // Refreshes begin in an event of their own.
@@ -270,21 +288,12 @@ bool is_at_its_place(ngx_http_request_t* r, Ctx* ctx) {
 }
 
 void note_misled(ngx_http_request_t* r, const Ctx* ctx) {
-    const char* why;
-    auto variant = Variant::parse(view(ctx->variant), &why);
-    if (!variant) throw std::runtime_error(why);
-    std::string looked_at = looked_at_beyond(r, *variant);
-    std::string text = "it was led to \"" + std::string(view(r->uri)) + "\", not to where its visitors are: nothing is kept of it. ";
-    if (looked_at.empty())
-        text += "The configuration looks at something that no directive names";
-    else
-        text += "The configuration looks at what the key doesn't hold: " + looked_at;
-    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0, "larder: a request to make %s anew: %s",
-                  variant->url().c_str(), text.c_str());
-    if (ctx->renewal != nullptr)  // nginx, asked instead, has what a visitor sent
-        ctx->renewal->report = {RenderResult::misled, 0, 0, {}, text};
-    else
-        misled.remember(ctx->key);
+    give_up(r, ctx, "it was led to \"" + std::string(view(r->uri)) + "\", not to where its visitors are: nothing is kept of it. ");
+}
+
+void note_answered_before(ngx_http_request_t* r, const Ctx* ctx) {
+    give_up(r, ctx, "it was answered before it came to the page, with status " + std::to_string(r->headers_out.status) +
+                        ": nothing is kept of it. ");
 }
 
 bool is_to_be_made_by_visitor(const Ctx* ctx) {

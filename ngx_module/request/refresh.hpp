@@ -12,8 +12,10 @@ struct Ctx;
 // The entry of ctx is stale: has it regenerated, unless somebody is at it already.
 void request_refresh(ngx_http_request_t* r, Ctx* ctx);
 
-// A request that makes a page anew was led elsewhere, or answered before the lookup.
+// A request that makes a page anew was led elsewhere.
 void note_misled(ngx_http_request_t* r, const Ctx* ctx);
+// ... was answered before the lookup: by an access rule, or return.
+void note_answered_before(ngx_http_request_t* r, const Ctx* ctx);
 
 // Whether a request that makes a page anew is, at the lookup, where that page's visitors are. If the configuration led it elsewhere,
 // by a header that the key doesn't hold, it would make another page; that is logged, and remembered for a while.

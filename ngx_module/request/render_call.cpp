@@ -1,8 +1,10 @@
 // The page is made by a request of our own, in the server block that the variant names, while the caller's request waits.
 #include "ngx_module/request/render_call.hpp"
 
+#include <algorithm>
 #include <vector>
 
+#include "cache/request/url.hpp"
 #include "cache/request/variant.hpp"
 #include "ngx_module/endpoints.hpp"
 #include "ngx_module/events.hpp"
@@ -54,30 +56,76 @@ void add_places(ngx_listening_t* listening, ngx_http_port_t* port, std::vector<P
     for (ngx_uint_t i = 0; i < port->naddrs; i++) places.push_back({listening, &addresses[i].conf});
 }
 
-// All of them; first the one where the call came in, then those of the variant's scheme.
-std::vector<Place> places_for(ngx_http_request_t* r, bool tls) {
-    std::vector<Place> places{{r->connection->listening, r->http_connection->addr_conf}}, others;
+std::vector<Place> all_places(ngx_http_request_t* r) {
+    std::vector<Place> places{{r->connection->listening, r->http_connection->addr_conf}};
     auto* listening = static_cast<ngx_listening_t*>(ngx_cycle->listening.elts);
     for (ngx_uint_t i = 0; i < ngx_cycle->listening.nelts; i++) {
         if (listening[i].handler != places[0].listening->handler || listening[i].servers == nullptr) continue;
         auto* port = static_cast<ngx_http_port_t*>(listening[i].servers);
-        std::vector<Place> here;
 #if (NGX_HAVE_INET6)
         if (listening[i].sockaddr->sa_family == AF_INET6)
-            add_places<ngx_http_in6_addr_t>(&listening[i], port, here);
+            add_places<ngx_http_in6_addr_t>(&listening[i], port, places);
         else
 #endif
-            add_places<ngx_http_in_addr_t>(&listening[i], port, here);
-        for (const Place& place : here) (is_tls(*place.address) == tls ? places : others).push_back(place);
+            add_places<ngx_http_in_addr_t>(&listening[i], port, places);
     }
-    places.insert(places.end(), others.begin(), others.end());
     return places;
 }
 
-OwnRequest request_for(const Place& place, const Variant& variant, const MainConf& main) {
+std::string_view port_of_url(const Variant& variant) {
+    std::string_view port = port_of(variant.host);
+    return !port.empty() ? port : variant.scheme == "https" ? "443" : "80";
+}
+
+// The likelier ones first. A page that visitors have found stale is theirs who come in where the call does. Of a page that is known by
+// its URL alone, the URL has the port.
+std::vector<Place> places_for(ngx_http_request_t* r, const Variant& variant, bool by_url) {
+    std::vector<Place> places = all_places(r);
+    const ngx_http_addr_conf_t* own = places[0].address;
+    bool tls = variant.scheme == "https";
+    std::string_view port = port_of_url(variant);
+    auto rank = [&](const Place& place) {
+        if (by_url && std::to_string(ngx_inet_get_port(place.listening->sockaddr)) == port) return 0;
+        return place.address == own ? 1 : is_tls(*place.address) == tls ? 2 : 3;
+    };
+    std::stable_sort(places.begin(), places.end(),
+                     [&rank](const Place& a, const Place& b) { return rank(a) < rank(b); });
+    return places;
+}
+
+std::string bytes_of(const sockaddr* address, socklen_t size) {
+    return {reinterpret_cast<const char*>(address), size};
+}
+
+// The address that a visitor of the place would have connected to: where the call came in, it is the call's; in a place of all
+// addresses, it is that of this machine.
+std::string local_address(ngx_http_request_t* r, const Place& place) {
+    ngx_connection_t* c = r->connection;
+    if (place.listening == c->listening && ngx_connection_local_sockaddr(c, nullptr, 0) == NGX_OK)
+        return bytes_of(c->local_sockaddr, c->local_socklen);
+    if (!place.listening->wildcard) return {};
+    sockaddr_in loopback{};
+    loopback.sin_family = AF_INET;
+    loopback.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    loopback.sin_port = htons(ngx_inet_get_port(place.listening->sockaddr));
+    return bytes_of(reinterpret_cast<sockaddr*>(&loopback), sizeof loopback);
+}
+
+// Nobody asks. But sites want an address, and many fail without: this one is IANA's for such a case, and it is nobody's (RFC 7600).
+void take_dummy_client(OwnRequest& own) {
+    sockaddr_in dummy{};
+    dummy.sin_family = AF_INET;
+    dummy.sin_addr.s_addr = htonl(0xc0000008);
+    own.client = bytes_of(reinterpret_cast<sockaddr*>(&dummy), sizeof dummy);
+    own.client_text = "192.0.0.8";
+}
+
+OwnRequest request_for(ngx_http_request_t* r, const Place& place, const Variant& variant, const MainConf& main) {
     OwnRequest own;
     own.listening = place.listening;
     own.address = place.address;
+    own.local = local_address(r, place);
+    if (place.listening->sockaddr->sa_family != AF_UNIX) take_dummy_client(own);
     own.target = variant.target();
     own.fields.emplace_back("host", variant.host);
     bool has_scheme = false;
@@ -100,8 +148,8 @@ bool is_of_site(ngx_http_request_t* r, const Place& place, const Variant& varian
 // The request, in the server block of the page's visitors; null when no block is that.
 ngx_http_request_t* open_for(ngx_http_request_t* r, const Variant& variant, bool any_site, std::string& cookies) {
     const MainConf& main = *main_conf(r);
-    for (const Place& place : places_for(r, variant.scheme == "https")) {
-        OwnRequest wanted = request_for(place, variant, main);
+    for (const Place& place : places_for(r, variant, any_site)) {
+        OwnRequest wanted = request_for(r, place, variant, main);
         ngx_http_request_t* own = open_request(wanted);
         if (own == nullptr) continue;
         if (is_of_site(own, place, variant, any_site)) {
