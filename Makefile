@@ -1,11 +1,12 @@
 # Verbs for people. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build test unit t asan soak demo check format tidy fuzz clean
+.PHONY: help bootstrap build install test unit t asan soak demo check format tidy fuzz clean
 
 JOBS ?= $(shell nproc)
 PRESET ?= release
 BASE ?=
 FUZZ_SECONDS ?= 60
+PREFIX ?= /usr/local
 SOURCES = $(shell git ls-files '*.cpp' '*.hpp' '*.c')
 
 help: ## list the verbs
@@ -17,6 +18,10 @@ bootstrap: ## install the Debian packages that build, tests and demo need (as ro
 build: ## build everything into build/$(PRESET); PRESET=dev: warnings are errors
 	@cmake --preset $(PRESET) --log-level=WARNING >/dev/null
 	@cmake --build build/$(PRESET) -j $(JOBS)
+
+install: build ## install module, larderd, larderctl and docs below PREFIX (/usr/local) and DESTDIR; nothing in /etc
+	@DESTDIR=$(DESTDIR) cmake --install build/$(PRESET) --prefix $(PREFIX) >/dev/null
+	@echo "In nginx.conf, at the top: load_module $(PREFIX)/lib/nginx/modules/ngx_http_larder_module.so;"
 
 test: bootstrap build ## all tests and checks, with one line for each at the end
 	@tools/test PRESET=$(PRESET) JOBS=$(JOBS)
