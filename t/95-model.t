@@ -35,7 +35,7 @@ sub drive {
     my $name = join ', ', map { "$_ $plan->{configuration}{$_}" } sort keys %{$plan->{configuration}};
     note "LARDER_TEST_SEED=$seed #$number: $result->{answers} answers, $result->{renders} renders, ", encode_json($result->{statuses});
     ok !@{$result->{wrong}}, "every answer is right: $name"
-        or diag "LARDER_TEST_SEED=$seed LARDER_MODEL_CONFIGURATIONS='#$number'", map { "\n$_->{what}\n    $_->{visit}\n    " . encode_json($_->{fields} || []) } @{$result->{wrong}};
+        or diag "LARDER_TEST_SEED=$seed LARDER_MODEL_CONFIGURATIONS='#$number'", map { "\n$_->{what}\n    $_->{visit}\n    " . encode_json($_->{fields} || []) . "\n    " . encode_json($_->{circumstances}) } @{$result->{wrong}};
     $t->expect_log(qr/exited on signal 9/, qr/shared memory zone "larder" was locked by/);
     $t->finish;
 }

@@ -236,8 +236,10 @@ class Site:
         elif framing == "close":
             fields.append(("Connection", "close"))
         head = f"HTTP/1.1 {status} X\r\n" + "".join(f"{n}: {v}\r\n" for n, v in fields) + "\r\n"
+        if method == "HEAD" or status == 304:
+            body = b""  # of which nothing can be cut off: a connection that ends now would be the next request's fault
         cut = render.fault == "cut" and framing != "close" and body
-        writer.write(head.encode() + (b"" if method == "HEAD" or status == 304 else body[:len(body) // 2] if cut else body))
+        writer.write(head.encode() + (body[:len(body) // 2] if cut else body))
         await writer.drain()
         return framing != "close" and not cut
 
