@@ -47,4 +47,16 @@ for my $path (qw(/page /waits /coalesced /total/page /nested /redirected /unstor
 like $t->get('/made/page')->body, qr/^AB$/, 'a fragment that is late';
 $backend->release;
 $t->await(sub { $t->get('/made/page')->body eq 'AlateB' }, 'it stands in a page that comes later');
+
+# However many of them there are, stale pages are renewed.
+$backend->set(
+    '/made/many'  => {body => join '', map { $include->("/made/never?$_") } 1 .. 20},
+    '/made/never' => {body => 'never', hold => \1},
+    '/made/old'   => {body => 'old {n}', headers => [['Cache-Control', 'max-age=0, stale-while-revalidate=600']]},
+);
+is $t->get('/made/old')->body, 'old 1', 'a page that is stale at once';
+ok $t->get('/made/many')->complete, 'a page without twenty fragments that never come';
+$t->await(sub { $backend->count('/made/never') > 20 }, 'one of them is asked for in the background');
+ok $t->await(sub { $t->get('/made/old')->body ne 'old 1' }, 'a new page', 30), '... while they are waited for, stale pages are renewed';
+$backend->release;
 done_testing;

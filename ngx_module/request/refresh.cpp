@@ -25,8 +25,6 @@ namespace {
 constexpr std::int64_t daemon_lease_ms = 2000;
 // The worker's own refresh ends this by itself; it is for a worker that dies.
 constexpr std::int64_t worker_lease_ms = 60'000;
-constexpr unsigned max_running = 4;  // a backend that just slowed down does not need more from each worker
-constexpr std::size_t max_queued = 4096;
 
 // All that is needed of the request that found the entry stale; it may be gone before the refresh begins.
 struct Refresh {
@@ -40,8 +38,21 @@ struct Refresh {
     bool personal, near_only;
 };
 
-std::deque<Refresh> queue;
-unsigned running;
+// Refreshes of one kind, which wait for each other alone.
+struct Line {
+    const unsigned most_running;
+    const std::size_t most_queued;
+    std::deque<Refresh> queue{};
+    unsigned running = 0;
+
+    bool may_run() const { return running < most_running && !queue.empty(); }
+};
+
+// A backend that just slowed down does not need more from each worker.
+Line of_stale_pages{4, 4096};
+// Fragments that their pages did not wait for are slow, and whoever writes a page's markup says how many there are.
+Line of_abandoned_fragments{1, 64};
+Line* const all_lines[] = {&of_stale_pages, &of_abandoned_fragments};
 
 // Pages that no request of ours can make: their visitors do. Whether that has changed is tried again now and then.
 class Misled {
@@ -110,12 +121,12 @@ void give_up(ngx_http_request_t* r, const Ctx* ctx, std::string text) {
         misled.remember(ctx->key);
 }
 
-void run_queue();
+void run_queues();
 
 // Refreshes begin in an event of their own.
 struct Start {
     static constexpr const char* event_name = "refresh";
-    void go() { run_queue(); }
+    void go() { run_queues(); }
     void failed() noexcept {}
     Event event;
 };
@@ -123,10 +134,13 @@ Start start_of_queue;
 
 void schedule() {
     if (ngx_exiting) {  // a worker that has to end leaves them to the others
-        for (const Refresh& refresh : queue) zone().postpone_refresh(refresh.key, now_ms());
-        return queue.clear();
+        for (Line* line : all_lines) {
+            for (const Refresh& refresh : line->queue) zone().postpone_refresh(refresh.key, now_ms());
+            line->queue.clear();
+        }
+        return;
     }
-    if (running < max_running && !queue.empty()) {
+    if (std::any_of(std::begin(all_lines), std::end(all_lines), [](const Line* line) { return line->may_run(); })) {
         start_of_queue.event.bind<&Start::go>(&start_of_queue, ngx_cycle->log);
         start_of_queue.event.post();
     }
@@ -168,24 +182,25 @@ Refresh describe(ngx_http_request_t* r, Ctx* ctx) {
 
 // Lives in the request's pool: its end is the refresh's end.
 struct Running {
+    Line& line;
     const Ctx* ctx;  // older than this in the pool, so that it ends later
 
-    explicit Running(const Ctx* c) : ctx(c) { running++; }
+    Running(Line& l, const Ctx* c) : line(l), ctx(c) { line.running++; }
     ~Running() {
-        running--;
+        line.running--;
         zone().postpone_refresh(ctx->key, now_ms() + ctx->retry_ms);
         schedule();
     }
 };
 
-void run(const Refresh& refresh) {
+void run(Line& line, const Refresh& refresh) {
     ngx_http_request_t* r = open_request(refresh.request);
     if (r == nullptr) return;
     Ctx* ctx;
     try {
         ctx = new_ctx(r, refresh.conf, Role::refresh);
         ctx->key = refresh.key;
-        make<Running>(r->pool, ctx);
+        make<Running>(r->pool, line, ctx);
         ctx->variant = copy(r->pool, refresh.variant);
         if (ctx->variant.data == nullptr) throw std::bad_alloc();
     } catch (...) {
@@ -202,24 +217,26 @@ void run(const Refresh& refresh) {
 }
 
 // One that can't begin is tried again by whoever finds the page stale next.
-void run_queue() {
-    while (running < max_running && !queue.empty()) {
-        Refresh next = std::move(queue.front());
-        queue.pop_front();
-        bool begun = guarded(ngx_cycle->log, "refresh", false, [&next] {
-            run(next);
-            return true;
-        });
-        if (!begun) zone().postpone_refresh(next.key, now_ms() + refresh_retry_ms);
+void run_queues() {
+    for (Line* line : all_lines) {
+        while (line->may_run()) {
+            Refresh next = std::move(line->queue.front());
+            line->queue.pop_front();
+            bool begun = guarded(ngx_cycle->log, "refresh", false, [&] {
+                run(*line, next);
+                return true;
+            });
+            if (!begun) zone().postpone_refresh(next.key, now_ms() + refresh_retry_ms);
+        }
     }
 }
 
-void enqueue_here(Refresh refresh) {
-    if (queue.size() >= max_queued) {
+void enqueue_here(Line& line, Refresh refresh) {
+    if (line.queue.size() >= line.most_queued) {
         zone().postpone_refresh(refresh.key, now_ms() + refresh_retry_ms);
         return;
     }
-    queue.push_back(std::move(refresh));
+    line.queue.push_back(std::move(refresh));
     schedule();
 }
 
@@ -250,10 +267,10 @@ void log_refused_job(const Refresh& refresh) {
                   "larderd's log says why", refresh.key.text().c_str(), refresh.conf->where.value().store->name.c_str());
 }
 
-void ask_daemon(Refresh refresh) {
+void ask_daemon(Line& line, Refresh refresh) {
     Job job = make_job(refresh);
     Key key = refresh.key;
-    enqueue_job(key, job, [refresh = std::move(refresh)](Enqueued result) {
+    enqueue_job(key, job, [&line, refresh = std::move(refresh)](Enqueued result) {
         switch (result) {
             case Enqueued::queued:
                 count(near_cache::Counter::jobs_queued);
@@ -267,7 +284,7 @@ void ask_daemon(Refresh refresh) {
             case Enqueued::nobody:
                 count(near_cache::Counter::jobs_failed);
                 zone().postpone_refresh(refresh.key, now_ms() + worker_lease_ms);
-                enqueue_here(refresh);
+                enqueue_here(line, refresh);
                 break;
         }
     });
@@ -300,7 +317,8 @@ bool is_to_be_made_by_visitor(const Ctx* ctx) {
     return (ctx->authorized || misled.has(ctx->key)) && zone().claim_refresh(ctx->key, now_ms(), worker_lease_ms);
 }
 
-void request_refresh(ngx_http_request_t* r, Ctx* ctx) {
+void request_refresh(ngx_http_request_t* r, Ctx* ctx, RefreshOf what) {
+    Line& line = what == RefreshOf::stale_page ? of_stale_pages : of_abandoned_fragments;
     RefreshMode mode = ctx->conf->refresh.value();
     if (mode == RefreshMode::off || ctx->authorized) return;  // credentials are asked with by whoever has them
     // The daemon can write to stores, not into near caches; and a person's cookies are nobody's business but this worker's.
@@ -309,9 +327,9 @@ void request_refresh(ngx_http_request_t* r, Ctx* ctx) {
     if (!zone().claim_refresh(ctx->key, now_ms(), by_daemon ? daemon_lease_ms : worker_lease_ms)) return;
     try {
         if (by_daemon)
-            ask_daemon(describe(r, ctx));
+            ask_daemon(line, describe(r, ctx));
         else
-            enqueue_here(describe(r, ctx));
+            enqueue_here(line, describe(r, ctx));
     } catch (...) {
         zone().postpone_refresh(ctx->key, now_ms() + refresh_retry_ms);  // nobody is at it
         throw;
@@ -319,7 +337,7 @@ void request_refresh(ngx_http_request_t* r, Ctx* ctx) {
 }
 
 void stop_refreshes() {
-    queue.clear();
+    for (Line* line : all_lines) line->queue.clear();
 }
 
 }  // namespace larder::ngx

@@ -9,8 +9,13 @@ namespace larder::ngx {
 
 struct Ctx;
 
-// The entry of ctx is stale: has it regenerated, unless somebody is at it already.
-void request_refresh(ngx_http_request_t* r, Ctx* ctx);
+enum class RefreshOf : std::uint8_t {
+    stale_page,
+    abandoned_fragment,  // its page went out without it; these wait for each other, and never hold up stale pages
+};
+
+// Has the page of ctx made in the background, unless somebody is at it already.
+void request_refresh(ngx_http_request_t* r, Ctx* ctx, RefreshOf what = RefreshOf::stale_page);
 
 // A request that makes a page anew was led elsewhere.
 void note_misled(ngx_http_request_t* r, const Ctx* ctx);

@@ -117,7 +117,7 @@ void abandon(Ctx* ctx) {
         ngx_http_finalize_request(r, NGX_HTTP_CLIENT_CLOSED_REQUEST);
     }
     // The memory of a subrequest is its page's.
-    if (was_filling) request_refresh(r, ctx);
+    if (was_filling) request_refresh(r, ctx, RefreshOf::abandoned_fragment);
 }
 
 }  // namespace larder::ngx
