@@ -137,7 +137,11 @@ void redis_command(std::string& out, std::initializer_list<std::string_view> wor
 }
 
 Link::Link(const Endpoint& endpoint, Greeting greeting, ngx_log_t* log)
-    : endpoint_(endpoint), greeting_(std::move(greeting)), log_(log) {
+    : endpoint_(endpoint),
+      greeting_(std::move(greeting)),
+      log_(log),
+      host_name_(endpoint, log, [this](std::vector<StoreAddress> addresses) { use(std::move(addresses)); }) {
+    for (const ngx_addr_t& known : endpoint.addresses) addresses_.emplace_back(known.sockaddr, known.socklen);
     flush_event_.handler = on_event<&Link::flush>;
     timer_event_.handler = on_event<&Link::on_timer>;
     for (ngx_event_t* event : {&flush_event_, &timer_event_}) {
@@ -159,6 +163,7 @@ void Link::connect() {
     if (state_ != LinkState::idle) return;
     enter(LinkEvent::wanted);
     open_first();
+    host_name_.ask();
 }
 
 void Link::disconnect(const char* why) {
@@ -172,9 +177,10 @@ void Link::open_first() {
 
 void Link::open() {
     peer_ = ngx_peer_connection_t{};
-    peer_.sockaddr = address().sockaddr;
-    peer_.socklen = address().socklen;
-    peer_.name = const_cast<ngx_str_t*>(&address().name);
+    peer_.sockaddr = reinterpret_cast<sockaddr*>(&address().socket);
+    peer_.socklen = address().size;
+    address_text_ = str(address().text);
+    peer_.name = &address_text_;
     peer_.get = ngx_event_get_peer;
     peer_.log = log_;
     peer_.log_error = NGX_ERROR_ERR;
@@ -232,12 +238,12 @@ void Link::drop_connection() {
 
 void Link::lost(std::string why) {
     bool was_available = available(), was_up = state_ == LinkState::up;
-    if (endpoint_.addresses.size() > 1) why = std::string(view(address().name)) + ": " + why;
+    if (addresses_.size() > 1) why = address().text + ": " + why;
     drop_connection();
     std::deque<Pending> failed = std::exchange(pending_, {});
-    if (!was_up && tried_ < endpoint_.addresses.size()) {
+    if (!was_up && tried_ < addresses_.size()) {
         ngx_log_error(NGX_LOG_NOTICE, log_, 0, "larder: %s: %s", endpoint_.url.c_str(), why.c_str());
-        address_ = (address_ + 1) % endpoint_.addresses.size();
+        address_ = (address_ + 1) % addresses_.size();
         open();
         return fail(failed);
     }
@@ -247,8 +253,23 @@ void Link::lost(std::string why) {
     if (timer_event_.timer_set) ngx_del_timer(&timer_event_);
     set_timer(std::min(longest_retry_ms, first_retry_ms << std::min(failures_++, 4u)));
     log_loss(was_available, why);
+    host_name_.ask();
     fail(failed);
     if (push_) tell([this](const Reply* none) { push_(none); }, nullptr);
+}
+
+// The name leads to these now. The address in use stays in use while it is one of them.
+void Link::use(std::vector<StoreAddress> addresses) {
+    auto known = std::find(addresses.begin(), addresses.end(), address());
+    const bool stays = known != addresses.end();
+    const auto index = static_cast<std::size_t>(stays ? known - addresses.begin() : 0);
+    const std::string was = address().text;
+    addresses_ = std::move(addresses);
+    address_ = index;
+    if (stays) return;
+    ngx_log_error(NGX_LOG_NOTICE, log_, 0, "larder: %s is at %s now, and no longer at %s", endpoint_.url.c_str(),
+                  address().text.c_str(), was.c_str());
+    disconnect("its name leads elsewhere now");
 }
 
 void Link::fail(const std::deque<Pending>& failed) {
@@ -356,7 +377,13 @@ void Link::flush() {
 }
 
 void Link::read() {
-    for (;;) {
+    // A server that sends faster than we read would have all of this turn.
+    constexpr unsigned most_chunks = 16;
+    for (unsigned chunks = 0;; chunks++) {
+        if (chunks == most_chunks) {
+            ngx_post_event(connection_->read, &ngx_posted_next_events);
+            return schedule_timer();
+        }
         ssize_t got =
             connection_->recv(connection_, reinterpret_cast<u_char*>(read_buffer), sizeof read_buffer);
         if (got == NGX_AGAIN) break;

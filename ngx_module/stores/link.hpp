@@ -5,7 +5,8 @@
 // what comes is not the protocol, nothing comes for `timeout` although a reply is due (the timeout is between reads, not for
 // a whole reply), or the server says that it can't serve us (cache/wire/refusals.hpp). Then everything outstanding fails at once
 // and the link is down; it tries again by itself, after a pause, and requests don't pay for finding out. Of a name with several
-// addresses each is tried, the one that served last first, before there is a pause.
+// addresses each is tried, the one that served last first, before there is a pause. The name is looked up again while the link is
+// up and when it is lost (host_name.hpp).
 //
 // A connection is used once its greeting was answered: login and choice of database without any error, and a probe. The probe is
 // repeated every second. Redis' probe is a write, so that a link does not stay with a server that was demoted to a replica.
@@ -19,6 +20,7 @@
 
 #include "ngx_module/directives/config.hpp"
 #include "ngx_module/ngx.hpp"
+#include "ngx_module/stores/host_name.hpp"
 #include "ngx_module/stores/link_state.hpp"
 
 struct redisReply;
@@ -97,7 +99,8 @@ private:
     };
 
     void enter(LinkEvent event);
-    const ngx_addr_t& address() const { return endpoint_.addresses[address_]; }
+    StoreAddress& address() { return addresses_[address_]; }
+    void use(std::vector<StoreAddress> addresses);
     void open_first();
     void open();
     void greet();
@@ -134,10 +137,13 @@ private:
     ngx_peer_connection_t peer_{};
     ngx_connection_t* connection_ = nullptr;
     LinkState state_ = LinkState::idle;
-    std::size_t address_ = 0;  // of the endpoint's: the one in use, or that served last
+    std::vector<StoreAddress> addresses_;  // at least one
+    ngx_str_t address_text_{};             // of the one in use
+    std::size_t address_ = 0;  // of these: the one in use, or that served last
     std::size_t tried_ = 0;    // how many of them, in this round
     std::uint64_t generation_ = 0;
     bool connected_ = false;  // TCP's handshake is over
+    HostName host_name_;
     std::unique_ptr<Wire> wire_;
     std::string out_;  // to be sent; in front of it what was sent already
     std::size_t out_sent_ = 0;

@@ -347,6 +347,7 @@ void enqueue_job(const Key& key, const Job& job, std::function<void(Enqueued)> h
 }
 
 void start_stores(ngx_cycle_t* cycle, MainConf& conf) {
+    use_resolver(cycle);
     links.resize(near_cache::max_domains);
     if (conf.daemon) {
         links[0] = std::make_unique<Link>(*conf.daemon, greeting_for(*conf.daemon), cycle->log);

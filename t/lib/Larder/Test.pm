@@ -225,10 +225,19 @@ sub redis {
     mkdir my $dir = $self->dir . "/$name";
     return $self->_start(
         'Larder::Test::Redis', $name,
-        command => ['redis-server', '--bind', '127.0.0.1', '--port', $self->port($name), '--dir', $dir,
+        command => ['redis-server', '--bind', $o{bind} || '127.0.0.1', '--port', $o{port} || $self->port($name), '--dir', $dir,
             '--save', '', '--appendonly', 'no', @{$o{options} || []}],
         env => $o{env} || {},
+        ($o{bind} ? (address => "$o{bind}:$o{port}") : ()),
     );
+}
+
+# tests/fakes/dns: what names lead to is in the file DIR/NAME.names, lines "NAME ADDRESS...".
+sub dns {
+    my ($self, %o) = @_;
+    my $name = $o{name} || 'dns';
+    $self->file("$name.names", $o{names} || '');
+    return $self->_start('Larder::Test::Server', $name, command => ["$root/tests/fakes/dns", $self->port($name), $self->dir . "/$name.names"]);
 }
 
 # The environment of a server whose wall clock is so many seconds off.
@@ -591,8 +600,8 @@ use parent -norequire, 'Larder::Test::Server';
 # The output of redis-cli for one command, without the last newline.
 sub cli {
     my ($self, @command) = @_;
-    my ($port) = $self->{address} =~ /(\d+)$/;
-    my (undef, $said) = $self->{test}->run_command(['redis-cli', '-p', $port, @command]);
+    my ($host, $port) = $self->{address} =~ /^(.*):(\d+)$/;
+    my (undef, $said) = $self->{test}->run_command(['redis-cli', '-h', $host, '-p', $port, @command]);
     chomp $said;
     return $said;
 }
