@@ -3,8 +3,10 @@
 
 #include <hiredis/hiredis.h>
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
+#include <utility>
 
 #include "cache/request/key.hpp"
 #include "cache/wire/memcached_names.hpp"
@@ -99,8 +101,8 @@ void Follower::poll() {
         memcached_get(command, store_.endpoint.prefix + "purges");
     } else {
         std::string after = "(" + std::to_string(zone().log_read(store_.domain));
-        redis_command(command,
-                      {"ZRANGEBYSCORE", store_.endpoint.prefix + "{purge}log", after, "+inf", "WITHSCORES"});
+        redis_command(command, {"ZRANGEBYSCORE", store_.endpoint.prefix + "{purge}log", after, "+inf", "WITHSCORES", "LIMIT", "0",
+                                std::to_string(batch_)});
     }
     if (store_.endpoint.kind == StoreKind::redis) {
         std::string time;
@@ -141,12 +143,20 @@ void Follower::ask_for_identity() {
 
 void Follower::take_redis_log(const Reply* reply) {
     if (reply->kind != Reply::Kind::array) return;
+    std::uint64_t newest = 0, before = 0;  // before: the newest but for those of the same purge
     for (std::size_t i = 0; i + 1 < reply->tree->elements; i += 2) {
         auto sequence = parse_number(text_of(reply->tree->element[i + 1]));
         if (!sequence) continue;
         apply(store_.domain, text_of(reply->tree->element[i]), *sequence);
-        zone().set_log_read(store_.domain, *sequence);  // they come in order
+        if (*sequence != newest) before = std::exchange(newest, *sequence);  // they come in order
     }
+    // The rest comes in another turn. Of the last purge there may be more, so it is read again, with more room if it is all there was.
+    const bool is_full = reply->tree->elements >= 2 * batch_;
+    const bool is_one = is_full && before == 0;
+    ask_again_ = ask_again_ || (is_full && (is_one ? batch_ < most_in_batch : before > zone().log_read(store_.domain)));
+    batch_ = is_one ? std::min(2 * batch_, most_in_batch) : first_batch;
+    std::uint64_t read = is_full ? before : newest;
+    if (read != 0) zone().set_log_read(store_.domain, read);
 }
 
 // Half the way of the answer is the error that remains.

@@ -44,6 +44,8 @@ private:
     ngx_event_t timer_{};
     std::uint64_t identified_ = 0;  // the generation of link_ that was asked for the store's identity ...
     ngx_msec_t identified_at_ = 0;  // ... then
+    static constexpr std::size_t first_batch = 2000, most_in_batch = 32'000;
+    std::size_t batch_ = first_batch;  // of Redis's log, to be read in one turn
     bool asking_ = false;
     bool ask_again_ = false;
     Telling telling_ = Telling::off;
