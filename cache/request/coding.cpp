@@ -50,10 +50,7 @@ std::string accepted_codings(std::string_view accept_encoding) {
     std::vector<std::string> codings;
     each_weighted(accept_encoding, [&](std::string_view coding, int quality) {
         if (quality == 0 || !is_name(coding) || equals_ignore_case(coding, "identity")) return;
-        std::string lower(plain_name(coding));
-        std::transform(lower.begin(), lower.end(), lower.begin(),
-                       [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-        codings.push_back(std::move(lower));
+        codings.push_back(lower_case(plain_name(coding)));
     });
     std::sort(codings.begin(), codings.end());
     codings.erase(std::unique(codings.begin(), codings.end()), codings.end());

@@ -340,6 +340,12 @@ CacheDirective split_directive(std::string_view element) {
     return {trim_ows(element.substr(0, equals)), unquote(trim_ows(element.substr(equals + 1))), true};
 }
 
+std::string lower_case(std::string_view text) {
+    std::string out(text);
+    std::transform(out.begin(), out.end(), out.begin(), lower);
+    return out;
+}
+
 std::string_view trim_ows(std::string_view text) {
     auto first = text.find_first_not_of(" \t");
     if (first == std::string_view::npos) return {};

@@ -10,6 +10,7 @@ namespace larder {
 
 bool equals_ignore_case(std::string_view a, std::string_view b);
 bool contains_ignore_case(std::string_view text, std::string_view part);
+std::string lower_case(std::string_view text);  // ASCII alone
 std::string_view trim_ows(std::string_view text);  // optional white space of RFC 9110 section 5.6.3
 
 // How many seconds a site asks to be left alone (Retry-After, RFC 9110 section 10.2.3); 0 when it doesn't say. A date is read against

@@ -303,13 +303,6 @@ std::int64_t keep_s(const Policy& policy, const Answer& answer, const Steering& 
     return answer.status == 200 && has_validator ? policy.keep_s : 0;
 }
 
-std::string lower_case(std::string_view text) {
-    std::string lower(text);
-    std::transform(lower.begin(), lower.end(), lower.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return lower;
-}
-
 // What the answer varies on beyond the variant. The backend saw neither cookies nor Accept-Encoding that the variant lacks.
 std::vector<std::string> unheld(const Answer& answer, const Steering& s) {
     std::vector<std::string> names;

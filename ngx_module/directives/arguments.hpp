@@ -32,6 +32,5 @@ bool compile_value(ngx_conf_t* cf, std::string_view text, ngx_http_complex_value
 
 // token of RFC 9110 section 5.6.2, up to 256 bytes: the name of a header or cookie.
 bool is_token(std::string_view text);
-std::string lower_case(std::string_view text);
 
 }  // namespace larder::ngx

@@ -3,6 +3,7 @@
 #include <cctype>
 #include <utility>
 
+#include "cache/response/fields.hpp"
 #include "cache/response/storable.hpp"
 #include "ngx_module/directives/arguments.hpp"
 #include "ngx_module/directives/config.hpp"

@@ -1,5 +1,6 @@
 // larder_valid, larder_stale and their kin: what is stored, for how long, and who makes it anew.
 #include "cache/request/request_control.hpp"
+#include "cache/response/fields.hpp"
 #include "ngx_module/directives/arguments.hpp"
 #include "ngx_module/directives/config.hpp"
 #include "ngx_module/directives/setters.hpp"

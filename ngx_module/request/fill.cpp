@@ -265,10 +265,10 @@ std::int64_t asked_for_rest_ms(ngx_http_request_t* r) {
 }
 
 // What a render call is told unless the answer proves good.
-RenderReport failure_report(ngx_http_request_t* r) {
+RenderReport failure_report(ngx_http_request_t* r, std::int64_t rest_ms) {
     RenderReport report;
     report.status = static_cast<std::uint16_t>(r->headers_out.status);
-    report.retry_after_s = static_cast<std::uint32_t>(asked_for_rest_ms(r) / 1000);
+    report.retry_after_s = static_cast<std::uint32_t>(rest_ms / 1000);
     report.detail = "status " + std::to_string(report.status) + ", or an answer that broke off";
     return report;
 }
@@ -785,9 +785,10 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
     }
     fill.status = static_cast<std::uint16_t>(r->headers_out.status);
     fill.failed = ctx->policy().failures.has(fill.status, ctx->role == Role::refresh);
-    if (ctx->renewal != nullptr) ctx->renewal->report = failure_report(r);
+    const std::int64_t rest_ms = fill.failed || ctx->renewal != nullptr ? asked_for_rest_ms(r) : 0;
+    if (ctx->renewal != nullptr) ctx->renewal->report = failure_report(r, rest_ms);
     if (!is_fills_answer(r, fill)) return other_answer(r, ctx, reduced);
-    if (fill.failed) ctx->retry_ms = std::max(refresh_retry_ms, asked_for_rest_ms(r));
+    if (fill.failed) ctx->retry_ms = std::max(refresh_retry_ms, rest_ms);
     if (reduced && fill.failed && can_fall_back(ctx)) return fall_back(r, ctx);
     if (fill.conditional && reduced && fill.status == NGX_HTTP_NOT_MODIFIED) return revalidate(r, ctx);
     if (ctx->role == Role::fragment) fill.for_page = true;

@@ -1,6 +1,7 @@
 // The scheme and the header fields of a request, and the fields of its response, one by one.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -58,6 +59,9 @@ template <typename F>
 void each_response_header(ngx_http_request_t* r, F&& f) {
     each_element(r->headers_out.headers, std::forward<F>(f));
 }
+
+// The field's value; of several lines, the list that they are together (RFC 9110 section 5.3). Throws std::bad_alloc.
+std::optional<std::string_view> find_header(ngx_http_request_t* r, std::string_view name);
 
 // A field at the end of the list, copied into r's pool. Throws std::bad_alloc.
 ngx_table_elt_t* push_header(ngx_http_request_t* r, ngx_list_t* list, std::string_view name,

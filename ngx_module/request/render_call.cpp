@@ -219,12 +219,7 @@ std::string body_of(ngx_http_request_t* r) {
 }
 
 std::string_view signature_of(ngx_http_request_t* r) {
-    std::string_view found;
-    each_request_header(r->headers_in, [&found](const ngx_table_elt_t& header) {
-        if (equals_ignore_case(view(header.key), render_field)) found = view(header.value);
-        return found.empty();
-    });
-    return found;
+    return find_header(r, render_field).value_or(std::string_view());
 }
 
 ngx_int_t refuse(ngx_http_request_t* r, ngx_uint_t status, const std::string& why) {

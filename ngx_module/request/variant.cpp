@@ -11,7 +11,6 @@
 #include "cache/request/variant.hpp"
 #include "cache/response/fields.hpp"
 #include "cache/response/revalidate.hpp"
-#include "ngx_module/directives/arguments.hpp"
 #include "ngx_module/nginx_versions.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/group.hpp"
@@ -35,23 +34,6 @@ std::vector<std::string_view> sent_cookies;
 void write_cookies(VariantWriter& writer, const KeptCookies& cookies) {
     writer.start_pairs();
     for (const KeptCookie& cookie : cookies.cookies()) writer.cookie(cookie);
-}
-
-// The header's value; of several lines, the list that they are together (RFC 9110 section 5.3).
-std::optional<std::string_view> find_header(ngx_http_request_t* r, std::string_view lower_name) {
-    std::optional<std::string_view> found;
-    std::string joined;
-    each_request_header(r->headers_in, [&](const ngx_table_elt_t& header) {
-        if (!equals(header.key, lower_name)) return true;
-        if (found) {
-            if (joined.empty()) joined = *found;
-            joined.append(", ").append(view(header.value));
-        } else {
-            found = view(header.value);
-        }
-        return true;
-    });
-    return joined.empty() ? found : view(copy(r->pool, joined));
 }
 
 // What is kept of the header; nothing: it counts as absent, which is not the same as empty.
@@ -272,6 +254,25 @@ const std::vector<CookieRule>& cookie_rules(const Ctx* ctx) {
 }
 
 }  // namespace
+
+std::optional<std::string_view> find_header(ngx_http_request_t* r, std::string_view name) {
+    std::optional<std::string_view> found;
+    std::string joined;
+    each_request_header(r->headers_in, [&](const ngx_table_elt_t& header) {
+        if (!equals_ignore_case(view(header.key), name)) return true;
+        if (found) {
+            if (joined.empty()) joined = *found;
+            joined.append(", ").append(view(header.value));
+        } else {
+            found = view(header.value);
+        }
+        return true;
+    });
+    if (joined.empty()) return found;
+    ngx_str_t list = copy(r->pool, joined);
+    if (list.data == nullptr) throw std::bad_alloc();
+    return view(list);
+}
 
 ngx_table_elt_t* push_header(ngx_http_request_t* r, ngx_list_t* list, std::string_view name,
                              std::string_view value) {
