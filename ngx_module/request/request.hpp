@@ -91,6 +91,7 @@ enum class Withheld : std::uint8_t {
 struct Fill {
     ngx_http_headers_in_t client_headers{};  // to be put back once the backend's answer is here
     ngx_http_request_body_t* client_body = nullptr;
+    const ngx_http_variable_value_t* client_variables = nullptr;
     ngx_str_t client_args{}, client_unparsed_uri{};
     bool client_valid_unparsed_uri = false;
     in_port_t client_port = 0;

@@ -139,13 +139,20 @@ void make_room_to_recompute(ngx_http_request_t* r) {
 }
 
 // What was remembered of the request as it was before must not be said of what it is now: neither may the backend see what the
-// variant does not hold, because an `if` looked at it, nor the access log lack what the client sent.
-void recompute_variables(ngx_http_request_t* r) {
+// variant does not hold, because an `if` looked at it, nor the access log lack what the client sent. Each of these variables becomes
+// what it was in `known`, if it was anything, or is computed when somebody asks for it.
+void recompute_variables(ngx_http_request_t* r, const ngx_http_variable_value_t* known = nullptr) {
+    auto reset = [&](ngx_uint_t i) {
+        if (known != nullptr)
+            r->variables[i] = known[i];
+        else
+            r->variables[i].valid = r->variables[i].not_found = 0;
+    };
     auto* core =
         static_cast<ngx_http_core_main_conf_t*>(ngx_http_get_module_main_conf(r, ngx_http_core_module));
     auto* definitions = static_cast<ngx_http_variable_t*>(core->variables.elts);
     for (ngx_uint_t i = 0; i < core->variables.nelts; i++) {
-        if (is_of_request(view(definitions[i].name))) r->variables[i].valid = r->variables[i].not_found = 0;
+        if (is_of_request(view(definitions[i].name))) reset(i);
     }
     // Then those that the configuration computes from others, such as a map. What it only sets (set, captures,
     // auth_request_set) can't be computed again: it has its index for data, or its handler finds nothing.
@@ -160,7 +167,7 @@ void recompute_variables(ngx_http_request_t* r) {
             (definition.get_handler(r, &value, definition.data) == NGX_OK && value.valid))
             computed.push_back(i);
     }
-    for (ngx_uint_t i : computed) r->variables[i].valid = r->variables[i].not_found = 0;
+    for (ngx_uint_t i : computed) reset(i);
 }
 
 // Whether gzip is accepted is another question for the reduced request than for the client's.
@@ -473,6 +480,7 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
         own_variables(r);
     }
     make_room_to_recompute(r);
+    fill.client_variables = copy_variables(r, r->variables);
     // Nothing fails from here on: a request is reduced as a whole, or not at all.
     fill.reduced = true;
     fill.client_body = std::exchange(r->request_body, body);
@@ -500,7 +508,9 @@ void restore_request(ngx_http_request_t* r, Ctx* ctx) {
     // After an internal redirect the target is no longer what the client asked for.
     r->valid_unparsed_uri = fill.client_valid_unparsed_uri && !r->internal;
     forget_gzip(r);
-    recompute_variables(r);
+    // What nginx remembered of the client's request it remembers on, as over an internal redirect without us: a map is not computed
+    // anew because the URI has changed.
+    recompute_variables(r, fill.client_variables);
 }
 
 void strip_larder_request_headers(ngx_http_request_t* r) {
