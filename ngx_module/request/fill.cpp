@@ -787,7 +787,9 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
     fill.failed = ctx->policy().failures.has(fill.status, ctx->role == Role::refresh);
     const std::int64_t rest_ms = fill.failed || ctx->renewal != nullptr ? asked_for_rest_ms(r) : 0;
     if (ctx->renewal != nullptr) ctx->renewal->report = failure_report(r, rest_ms);
-    if (!is_fills_answer(r, fill)) return other_answer(r, ctx, reduced);
+    // A header without a status is no answer of the backend's: SSI sends one before the stub of a subrequest that has failed.
+    bool is_stub = fill.status == 0;
+    if (is_stub || !is_fills_answer(r, fill)) return other_answer(r, ctx, reduced);
     if (fill.failed) ctx->retry_ms = std::max(refresh_retry_ms, rest_ms);
     if (reduced && fill.failed && can_fall_back(ctx)) return fall_back(r, ctx);
     if (fill.conditional && reduced && fill.status == NGX_HTTP_NOT_MODIFIED) return revalidate(r, ctx);
