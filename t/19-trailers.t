@@ -1,40 +1,64 @@
-# Trailers that nginx passes on (1.27.2, proxy_pass_trailers) reach the client that a page is made for; a hit has none, and says none.
+# Trailers are of one answer as it comes: what is kept, or made into a page, has none, neither for the client that it is made for nor for
+# those who come, and no Trailer field promises any. Of what passes by, nginx sends them on if it is told to (1.27.2,
+# proxy_pass_trailers). Those of add_trailer are made for each answer.
 use Larder::Test;
 
-plan skip_all => 'nginx before 1.27.2 passes no trailers on' if Larder::Test::nginx_version() < 1_027_002;
 my $t       = Larder::Test->new;
 my $backend = $t->backend;
-$t->nginx(<<'CONF');
+my $passes  = Larder::Test::nginx_version() >= 1_027_002;
+my $pass    = $passes ? 'proxy_pass_trailers on; proxy_set_header TE trailers; proxy_set_header Connection te;' : '';
+$t->nginx(<<"CONF");
     larder_zone 4m;
     larder_valid 1m;
     proxy_http_version 1.1;
-    proxy_set_header Connection te;
-    proxy_set_header TE trailers;
-    proxy_pass_trailers on;
     server {
-        listen @nginx@;
+        listen \@nginx\@;
+        listen \@h2\@ http2;
         larder near;
-        location / { proxy_pass http://@backend@; }
-        location /off/ { larder off; proxy_pass http://@backend@; }
-        location /esi/ { larder_esi on; proxy_pass http://@backend@; }
+        location / { $pass proxy_pass http://\@backend\@; }
+        location /silent/ { proxy_pass http://\@backend\@; }
+        location /esi/ { larder_esi on; $pass proxy_pass http://\@backend\@; }
+        location /added/ { add_trailer X-Added yes; $pass proxy_pass http://\@backend\@; }
     }
 CONF
 my @trailers = (chunked => JSON::PP::true, headers => [['Trailer', 'X-Sum']], trailers => [['X-Sum', '1']]);
-$backend->set(map { ($_ => {@trailers, body => 'the page'}) } '/page', '/off/page', '/part');
-$backend->set('/esi/page' => {@trailers, body => '[<esi:include src="/part"/>]'});
+my %own = (@trailers, headers => [['Trailer', 'X-Sum'], ['Cache-Control', 'private']]);
+$backend->set(map { ($_ => {@trailers, body => 'the page'}) } qw(/page /h2 /silent/page /added/page /esi/part));
+$backend->set('/esi/page' => {@trailers, body => '[<esi:include src="/esi/part"/>]'}, '/own' => {%own, body => 'own'}, '/silent/own' => {%own, body => 'own'});
 my $ask = sub { my ($path) = @_; return $t->raw("GET $path HTTP/1.1\r\nHost: h\r\nTE: trailers\r\nConnection: TE, close\r\n\r\n") };
 
-my $passed_on = qr/\r\nthe page\r\n0\r\nX-Sum: 1\r\n\r\n\z/;
-like $ask->('/off/page'), $passed_on, 'a page past the cache has its trailers';
-like $ask->('/page'), $passed_on, 'a miss has them';
-my $hit = $ask->('/page');
-like $hit, qr/X-Larder: HIT\r.*\r\n\r\nthe page\z/s, 'a hit is whole';
-unlike $hit, qr/X-Sum/, '... and promises nothing that it lacks';
-for my $what ('a page of fragments', '... from cache') {
-    my $page = $ask->('/esi/page');
-    my ($header, $body) = split /\r\n\r\n/, $page, 2;
-    like $body, qr/\[.*the page.*\]/s, $what;
-    unlike $header, qr/X-Sum: /, '... has no trailer in its header';
+for my $path (qw(/page /silent/page /esi/page)) {
+    my @answers = map { $ask->($path) } 1 .. 3;
+    like $answers[-1], qr/X-Larder: HIT\r/, "$path is kept";
+    unlike $_, qr/X-Sum|^Trailer:/mi, '... and neither has trailers nor promises any' for @answers;
+    like $_, qr/the page/, '... and is whole' for @answers;
+}
+for my $status (qw(MISS HIT)) {
+    my $answer = $ask->('/added/page');
+    like $answer, qr/X-Larder: $status\r.*\r\n0\r\nX-Added: yes\r\n\r\n\z/s, "add_trailer: on a $status";
+    unlike $answer, qr/X-Sum/, '... without those of the site';
+}
+for (1 .. 2) {
+    my $own = $ask->('/own');
+    like $own, $passes ? qr/^Trailer: X-Sum\r.*\r\n0\r\nX-Sum: 1\r\n\r\n\z/ms : qr/own/, 'what is not kept has them if nginx passes them on';
+    unlike $_, qr/X-Sum/, '... else it promises none' for $passes ? () : $own, $ask->('/silent/own');
 }
 
+# HTTP/2, by hand: no frame of the stream after the data that ends it, and no name of a trailer in any.
+sub frame { my ($type, $flags, $stream, $payload) = @_; return substr(pack('N', length $payload), 1) . pack('CCN', $type, $flags, $stream) . $payload }
+for my $status (qw(MISS HIT)) {
+    my $s = Larder::Test::listens($t->address('h2'));
+    print $s "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", frame(4, 0, 0, ''), frame(1, 5, 1, "\x82\x86\x04\x03/h2\x01\x01h");
+    $s->flush;
+    my ($came, @frames) = ('');
+    while (!@frames || !grep { $_->[0] < 2 && $_->[1] & 1 } @frames) {
+        last unless sysread $s, $came, 1 << 16, length $came;
+        (@frames, my $at) = ();
+        for ($at = 0; length($came) >= $at + 9; $at += 9 + $frames[-1][2]) {
+            push @frames, [(unpack 'x3CC', substr $came, $at, 9), unpack 'N', "\0" . substr $came, $at, 3];
+        }
+    }
+    is join(' ', map { $_->[0] } grep { $_->[0] < 2 } @frames), '1 0', "HTTP/2, $status: a header and data";
+    unlike $came, qr/x-sum/, '... no trailers';
+}
 done_testing;

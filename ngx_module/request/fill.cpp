@@ -226,6 +226,16 @@ void fill_for_everybody(ngx_http_request_t* r, Ctx* ctx) {
     if (!is_kept && !found.pass) request_refresh(r, ctx);
 }
 
+// Whether nginx sends the trailers of the backend's answer on. What is captured has none: neither the client that fills gets them, nor
+// those who come.
+bool passes_trailers(const ngx_http_request_t* r) {
+    return r->upstream != nullptr && r->upstream->conf->pass_trailers;
+}
+
+void drop_trailers(ngx_http_request_t* r) {
+    each_element(r->headers_out.trailers, [](ngx_table_elt_t& trailer) { trailer.hash = 0; });
+}
+
 // Nothing of this answer is kept: why is in ctx->detail.
 void end_with_pass(Ctx* ctx) {
     if (ctx->renewal != nullptr)
@@ -681,8 +691,12 @@ ngx_int_t send_page_header(ngx_http_request_t* r, Ctx* ctx, std::string_view pla
 
 void strip_larder_response_headers(ngx_http_request_t* r) {
     const Policy& policy = loc_conf(r)->policy;
-    each_response_header(r, [&policy](ngx_table_elt_t& header) {
-        if (is_larder_field(policy, view(header.key))) header.hash = 0;
+    const Ctx* ctx = ctx_of(r);
+    bool is_captured = ctx != nullptr && ctx->fill != nullptr && (ctx->fill->for_store || ctx->fill->for_page);
+    bool announces = !is_captured && passes_trailers(r);
+    each_response_header(r, [&](ngx_table_elt_t& header) {
+        bool is_vain = !announces && equals_ignore_case(view(header.key), "Trailer");
+        if (is_vain || is_larder_field(policy, view(header.key))) header.hash = 0;
     });
 }
 
@@ -916,6 +930,7 @@ static ngx_int_t take_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
     if (ctx->role != Role::client && !fill.for_store && !fill.for_page && !last) end_soon(r, ctx);
     if (fill.swallow) consume(in);
     if (last && (fill.for_store || fill.for_page)) {
+        drop_trailers(r);
         bool is_page = fill.for_page && ctx->role == Role::client;
         if (!finish(r, ctx)) {
             go_on_later(r, ctx);
