@@ -96,9 +96,9 @@ public:
             end();
             return rc;
         }
+        ctx_->page = this;
         request_->write_event_handler = ngx_http_request_empty_handler;
-        if (request_ == request_->main && ctx_->fill == nullptr)
-            request_->read_event_handler = ngx_http_test_reading;
+        if (has_client() && ctx_->fill == nullptr) request_->read_event_handler = on_readable;  // never throws
         wake();
         total_.start_timer(ctx_->conf->esi.value().total);
         return NGX_DONE;
@@ -119,6 +119,9 @@ public:
         });
     }
     bool over() const { return over_; }
+    bool left() const { return left_; }
+    // A fragment of it has ended after its client had left.
+    void ended_unseen() { wake(); }
     ngx_log_t* log() const { return request_->connection->log; }
 
     // What the fragment's answer means for the page's header.
@@ -383,13 +386,19 @@ private:
 
     void work() {
         ngx_connection_t* c = request_->connection;
+        if (left_) {
+            go_on_without_client();
+            return ngx_http_run_posted_requests(c);
+        }
         std::uint64_t slice = next_slice();
         follow();
         bool more = !run(slice);
         ngx_int_t rc = send();
         spend_turn(slice - tree_.budget().slice_left());
         if (whole_) keep();
-        if (whole_ || rc == NGX_ERROR || rc > NGX_OK) {
+        if (rc == NGX_ERROR && c->error && has_client()) {
+            client_left();
+        } else if (whole_ || rc == NGX_ERROR || rc > NGX_OK) {
             finish(rc);
         } else {
             if (more || paused_) wake();
@@ -398,10 +407,57 @@ private:
         ngx_http_run_posted_requests(c);
     }
 
+    // ---- a client that leaves
+
+    bool has_client() const { return ctx_->role == Role::client && request_ == request_->main; }
+
+    // Others may wait for what its fragments fill, and the next visitor wants that: so fills go on to their end, as they do for a page
+    // without fragments. Whatever is for this page alone ends. `this` may be gone then.
+    void client_left() {
+        left_ = true;
+        go_on_without_client();
+    }
+
+    static bool is_for_others(const Ctx* fragment) {
+        const Fill* fill = fragment->fill.get();
+        bool comes = fill != nullptr && !fragment->served && (!fill->complete || fill->at_work);
+        return comes && (fill->reduced || fill->for_store);
+    }
+
+    void go_on_without_client() {
+        ngx_connection_t* c = request_->connection;
+        // nginx ends a request whose connection is broken as soon as one of its subrequests ends.
+        c->error = 0;
+        if (c->write->timer_set) ngx_del_timer(c->write);
+        request_->read_event_handler = ngx_http_block_reading;
+        request_->write_event_handler = ngx_http_request_empty_handler;
+        bool any = false;
+        each_fetch([&any](Fetch& fetch) {
+            if (fetch.running != nullptr && !is_for_others(fetch.running)) abandon(fetch.running);
+            any = any || fetch.running != nullptr;
+        });
+        if (any) return;
+        c->error = 1;
+        finish(NGX_ERROR);
+    }
+
+    // The page of r, to be told that its client has left; a page in another's place has no client of its own.
+    static void leave(ngx_http_request_t* r, ngx_int_t rc) {
+        Page* page = ctx_of(r)->page;
+        if (!page->has_client()) return ngx_http_finalize_request(r, rc);
+        bool done = guarded(page->log(), event_name, false, [page] { return page->client_left(), true; });
+        if (!done) page->failed();
+    }
+
+    static void on_readable(ngx_http_request_t* r) {
+        if (client_has_left(r)) leave(r, NGX_HTTP_CLIENT_CLOSED_REQUEST);
+    }
+
     // Between two parts: what the client has not taken yet is its affair and has send_timeout, the fragments have times of
     // their own.
     static void wait_for_client(ngx_http_request_t* r) {
         ngx_connection_t* c = r->connection;
+        if (r == r->main) r->read_event_handler = on_readable;
         if (r != c->data) return;  // another part of the answer is being sent
         r->write_event_handler = on_writable;  // never throws
         if (c->write->delayed) return;  // by limit_rate
@@ -411,8 +467,7 @@ private:
         }
         const ngx_http_core_loc_conf_t* core = core_location(r);
         ngx_add_timer(c->write, core->send_timeout);
-        if (ngx_handle_write_event(c->write, core->send_lowat) != NGX_OK)
-            ngx_http_finalize_request(r, NGX_ERROR);
+        if (ngx_handle_write_event(c->write, core->send_lowat) != NGX_OK) leave(r, NGX_ERROR);
     }
 
     static void on_writable(ngx_http_request_t* r) {
@@ -420,10 +475,9 @@ private:
         if (c->write->timedout) {
             ngx_log_error(NGX_LOG_INFO, c->log, NGX_ETIMEDOUT, "client timed out");
             c->timedout = 1;
-            return ngx_http_finalize_request(r, NGX_HTTP_REQUEST_TIME_OUT);
+            return leave(r, NGX_HTTP_REQUEST_TIME_OUT);
         }
-        if (!c->write->delayed && ngx_http_output_filter(r, nullptr) == NGX_ERROR)
-            return ngx_http_finalize_request(r, NGX_ERROR);
+        if (!c->write->delayed && ngx_http_output_filter(r, nullptr) == NGX_ERROR) return leave(r, NGX_ERROR);
         wait_for_client(r);
     }
 
@@ -459,6 +513,7 @@ private:
     bool reads_visitor_ = false;  // a fragment does, not only the page itself
     std::vector<std::string> cookies_;
     bool over_ = false;
+    bool left_ = false;  // its client has; fills go on
     bool personal_ = false;  // not the same for all who share the page's key, or not as it should be
     bool whole_ = false;
     bool paused_ = false;  // more of it could be sent, but not in this turn
@@ -483,6 +538,7 @@ ngx_int_t Page::on_fragment_end(ngx_http_request_t* r, void* data, ngx_int_t rc)
     fetch->running = nullptr;
     OwnAnswer answer = own_answer(r, ctx, rc);
     if (fetch->page->over()) return NGX_OK;  // the page went out without it
+    if (fetch->page->left()) return fetch->page->ended_unseen(), NGX_OK;
     fetch->page->note(*fetch, r, ctx);
     std::string_view location = redirect_location(r, ctx, answer.status);
     if (!location.empty() && fetch->page->redirect(*fetch, location)) return NGX_OK;
@@ -547,6 +603,10 @@ void Fetch::on_timeout() {
 
 void Fetch::failed() noexcept {
     page->failed();
+}
+
+bool page_has_client(const Fetch& fetch) {
+    return !fetch.page->left();
 }
 
 bool page_has_room(Fetch& fetch, std::size_t size) {

@@ -17,6 +17,9 @@ ngx_int_t start_page(ngx_http_request_t* r, Ctx* ctx, std::string_view document,
 // Whether the page may hold `size` more bytes of a fragment's answer: they are counted, and given back when the page ends.
 bool page_has_room(Fetch& fetch, std::size_t size);
 
+// Whether the page's client is still there: without it, a fragment is of use to others alone.
+bool page_has_client(const Fetch& fetch);
+
 // What the include says of its fragment, once the fragment's location is known.
 void apply_include(Ctx* ctx);
 

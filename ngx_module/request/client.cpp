@@ -1,4 +1,4 @@
-// A client that leaves while a page is filled. Others may wait for that page, and the next visitor wants it: so the fill goes on
+// A client that leaves while a page is filled, or one of its fragments (page/page.cpp). Others may wait for that page, and the next visitor wants it: so the fill goes on
 // to its end, as with proxy_cache. What turns out to be for this client alone ends with it.
 #include <utility>
 
@@ -67,6 +67,25 @@ void look_at_client_again(ngx_http_request_t* r, Ctx* ctx) {
     if (handler == nullptr || r->read_event_handler != on_client_event || !has_running_upstream(r)) return;
     r->read_event_handler = handler;  // never throws: it is nginx's
     ngx_post_event(r->connection->read, &ngx_posted_events);  // it may have left before
+}
+
+// As ngx_http_test_reading() finds out, which ends the request at once.
+bool client_has_left(const ngx_http_request_t* r) {
+    ngx_connection_t* c = r->connection;
+    ngx_event_t* event = c->read;
+    if (c->error || event->pending_eof) return true;
+#if (NGX_HTTP_V2)
+    if (r->stream != nullptr) return false;
+#endif
+#if (NGX_HTTP_V3)
+    if (c->quic != nullptr) return event->error;
+#endif
+    char byte;
+    ssize_t size = recv(c->fd, &byte, 1, MSG_PEEK);
+    bool left = size == 0 || (size == -1 && ngx_socket_errno != NGX_EAGAIN);
+    // What it sends ahead is read in its turn; until then it is no news.
+    if (!left && (ngx_event_flags & NGX_USE_LEVEL_EVENT) != 0 && event->active) ngx_del_event(event, NGX_READ_EVENT, 0);
+    return left;
 }
 
 bool goes_on_without_client(ngx_http_request_t* r, Ctx* ctx, ngx_int_t rc) {

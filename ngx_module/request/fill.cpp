@@ -143,9 +143,15 @@ ngx_int_t ask_again(ngx_http_request_t* r) {
     return NGX_ERROR;  // for the upstream that was replaced: it finds itself finalized already
 }
 
+// Who asked for the answer has left: it is of use if others can have it, and else to nobody.
+bool asker_has_left(const Ctx* ctx) {
+    return ctx->fill->client_gone || (ctx->fetch != nullptr && !page_has_client(*ctx->fetch));
+}
+
 // The answer can't be shared, and the backend did not see all of the request: ask again with all of it. From here on the key
 // is known to be personal, so this happens once a minute at most.
 ngx_int_t retry_in_full(ngx_http_request_t* r, Ctx* ctx) {
+    if (asker_has_left(ctx)) return NGX_ERROR;
     begin_fill(r, ctx);
     ctx->status = Status::pass;
     if (ctx->policy().esi == EsiMode::on) strip_conditions(r);
@@ -858,6 +864,7 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
                       fill.decision.coding.c_str());
     prepare_capture(r, ctx);
     limit_waiting(ctx);
+    if (!fill.for_store && asker_has_left(ctx)) return NGX_ERROR;
     if (!fill.for_store) look_at_client_again(r, ctx);
     return pass_header(r, ctx);
 }
@@ -926,7 +933,7 @@ static ngx_int_t take_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
         if (!fill.for_store && !fill.for_page) fill.body = {};
     }
     fill.has_ended = last;
-    if (fill.client_gone && !fill.for_store) return NGX_ERROR;  // nobody wants the rest
+    if (!fill.for_store && asker_has_left(ctx)) return NGX_ERROR;  // nobody wants the rest
     if (ctx->role != Role::client && !fill.for_store && !fill.for_page && !last) end_soon(r, ctx);
     if (fill.swallow) consume(in);
     if (last && (fill.for_store || fill.for_page)) {

@@ -26,6 +26,7 @@
 
 namespace larder::ngx {
 
+class Page;
 struct Fetch;
 struct Group;
 class Renewal;
@@ -217,6 +218,7 @@ struct Ctx {
     ngx_http_handler_pt content_handler = nullptr;       // the location's, while ours stands in its place
     ngx_http_event_handler_pt on_client_read = nullptr;  // nginx's, while the client is not looked at
     const char* no_store = nullptr;    // why the answer is not to be kept, whatever it says
+    Page* page = nullptr;              // being assembled
     Fetch* fetch = nullptr;            // fragment: the include it is for
     Group* asked_group = nullptr;      // ... or the session whose group it is to tell
     Detached* detached = nullptr;      // once there is one
@@ -375,6 +377,8 @@ bool is_for_failure(const ngx_http_request_t* r, const Fill& fill);
 // to be of no use to others.
 void look_away_from_client(ngx_http_request_t* r, Ctx* ctx);
 void look_at_client_again(ngx_http_request_t* r, Ctx* ctx);
+// Whether the client has left, as far as nginx has been told: to be asked when its connection has an event.
+bool client_has_left(const ngx_http_request_t* r);
 // Whether what the next filter returned says no more than that the client has left, and the fill goes on without it.
 bool goes_on_without_client(ngx_http_request_t* r, Ctx* ctx, ngx_int_t rc);
 
