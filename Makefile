@@ -1,6 +1,6 @@
 # Verbs for people. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build install test unit t asan soak demo check format tidy fuzz clean
+.PHONY: help bootstrap build install test unit t matrix asan soak demo check format tidy fuzz clean
 
 JOBS ?= $(shell nproc)
 PRESET ?= release
@@ -31,6 +31,9 @@ unit: build ## unit tests alone
 
 t: build ## system tests alone: make t [T='t/10-*.t']
 	@tools/test PRESET=$(PRESET) JOBS=$(JOBS) system $(T)
+
+matrix: bootstrap build ## system tests on the nginx of several Debian releases, for docs/install.md; SOURCES="DIR...": and of these
+	@JOBS=$(JOBS) tools/matrix --write $(foreach source,$(SOURCES),--source $(source)) $(T)
 
 asan: ## unit and system tests under address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory build PRESET=asan-ubsan
