@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -36,8 +37,9 @@ std::string encode_render_call(const RenderCall& call);
 // Full check of hostile bytes, variant included. Nothing, and the reason in *why, unless they are exactly one call.
 std::optional<RenderCall> decode_render_call(std::string_view bytes, const char** why);
 
-// The value of the field Larder-Render for a body. `signer`: of render_salt.
-std::string sign_render_call(const Signer& signer, std::string_view body, std::int64_t now_s);
+// The value of the field Larder-Render for a body: a signature by each of the keys: while keys are changed, who checks may know only one of them.
+std::string sign_render_call(std::span<const std::string> keys, std::string_view body, std::int64_t now_s);
+// Whether one of them is by a key of `signer`, which is of render_salt.
 bool is_signed_render_call(const Signer& signer, std::string_view field, std::string_view body, std::int64_t now_s);
 
 enum class RenderResult : std::uint8_t {

@@ -41,10 +41,12 @@ std::optional<BackendRequest> nginx_request(const std::string& url, const Render
     request.timeout = settings.nginx.timeout;
     request.max_body = 65536;
     request.body = encode_render_call(call);
+    std::vector<std::string> keys{settings.signing.key};
+    keys.insert(keys.end(), settings.signing.fallback_keys.begin(), settings.signing.fallback_keys.end());
     request.fields = {
         {"Host", std::string(variant.host)},
         {std::string(render_field),
-         sign_render_call(Signer({settings.signing.key}, render_salt), request.body, now_s)},
+         sign_render_call(keys, request.body, now_s)},
         {"Content-Type", "application/octet-stream"},
         {"User-Agent", "larderd"},
     };

@@ -1,6 +1,8 @@
 // Render calls come from the network.
 #include "cache/wire/render_call.hpp"
 
+#include <array>
+
 #include "tests/cache/samples.hpp"
 
 using namespace larder;
@@ -68,7 +70,7 @@ TEST(no_ones_own_page_and_no_field_that_ends_early) {
 TEST(the_signature_is_of_this_body_this_key_and_this_minute) {
     Signer signer({"a key of sixteen or more"}, render_salt), other({"another of sixteen or more"}, render_salt);
     std::string body = encode_render_call(sample_call());
-    std::string field = sign_render_call(signer, body, 1700000000);
+    std::string field = sign_render_call(std::array{std::string("a key of sixteen or more")}, body, 1700000000);
     assert_true(is_signed_render_call(signer, field, body, 1700000000));
     assert_true(is_signed_render_call(signer, field, body, 1700000000 + render_call_age_s));
     assert_false(is_signed_render_call(signer, field, body, 1700000001 + render_call_age_s));
@@ -76,6 +78,23 @@ TEST(the_signature_is_of_this_body_this_key_and_this_minute) {
     assert_false(is_signed_render_call(other, field, body, 1700000000));
     assert_false(is_signed_render_call(signer, "", body, 1700000000));
     assert_false(is_signed_render_call(Signer({"a key of sixteen or more"}, route_salt), field, body, 1700000000));
+}
+
+TEST(while_keys_are_changed_one_that_both_know_will_do) {
+    const std::string former = "a key of sixteen or more", next = "the next of sixteen or more";
+    std::string body = encode_render_call(sample_call());
+    auto accepts = [&](std::vector<std::string> of_nginx, const std::vector<std::string>& of_larderd) {
+        return is_signed_render_call(Signer(std::move(of_nginx), render_salt), sign_render_call(of_larderd, body, 1700000000), body, 1700000000);
+    };
+    assert_true(accepts({next, former}, {former}));  // nginx was changed first
+    assert_true(accepts({former}, {next, former}));  // larderd was
+    assert_true(accepts({next, former}, {next, former}));
+    assert_true(accepts({next}, {next, former}));
+    assert_false(accepts({next}, {former}));
+    std::string many;
+    for (int i = 0; i < 100; i++) many += "x,";
+    assert_false(is_signed_render_call(Signer({next}, render_salt), many + sign_render_call(std::array{next}, body, 1700000000), body, 1700000000));
+    assert_false(is_signed_render_call(Signer({next}, render_salt), ",,,", body, 1700000000));
 }
 
 TEST(reports_are_read_back) {
