@@ -41,6 +41,9 @@ struct Job {
     bool urgent() const { return reason == JobReason::purge; }
 };
 
+// Where enqueued_ms stands in an encoded job: the queue's scripts in Redis set it (LARDER_LUA_JOB_TIME).
+inline constexpr std::size_t job_time_at = 6;
+
 std::string encode_job(const Job& job);
 // Full check of hostile bytes, variant included. Nothing, and the reason in *why, unless they are exactly one job.
 std::optional<Job> decode_job(std::string_view bytes, const char** why);

@@ -9,6 +9,8 @@
 //   PREFIX{purge}log         zset    score: sequence, member: "TAGHASH:s" or "TAGHASH:h" (soft, hard), or "floor"
 //   PREFIX{purge}pending     list    purges whose regeneration the daemon has yet to queue: "SEQUENCE TAGHASH POSITION",
 //                                    newest 10000: without a daemon nobody takes them
+//   PREFIX{purge}kept        string  sequence up to which a larderd has the log's purges on its disk; with a TTL, so that it exists
+//                                    while there is one that keeps them
 //   PREFIX{purge}positions   hash    database -> newest commit position that any purge came with, "NAME/SYSTEM/TIMELINE/LSN"
 //   PREFIX{queue}due         zset    score: due time in ms (lower for priority), member: KEY
 //   PREFIX{queue}jobs        hash    KEY -> encoded job
@@ -16,11 +18,20 @@
 //   PREFIX{queue}dirty       set     KEYs purged while running: to be rendered once more
 //   PREFIX{queue}attempts    hash    KEY -> failed attempts
 //   PREFIX{queue}dead        hash    KEY -> job given up (poison), newest 1000
-//   PREFIX{queue}alive       string  exists, with a TTL, while some daemon takes jobs
+//   PREFIX{queue}alive       zset    score: when its announcement ends, in ms, member: a daemon that takes jobs; with the last one's
+//                                    TTL, so that it exists while there is one
 // Purge sequences are microseconds of Redis's clock, made strictly increasing: they order purges and also say when.
 #pragma once
 
 namespace larder::redis_scripts {
+
+// Lua functions on the time in an encoded job (enqueued_ms, where job_time_at in cache/job.hpp says), as the eight bytes that it is.
+// A text that is too short to be a job has none.
+#define LARDER_LUA_JOB_TIME                                                                                   \
+    "local function job_time(job) if job and #job >= 14 then return job:sub(7, 14) end end\n"                \
+    "local function with_job_time(job, time)\n"                                                              \
+    "  return #job >= 14 and job:sub(1, 6) .. time .. job:sub(15) or job\n"                                  \
+    "end"
 
 // KEYS: sequence, log, pending, positions. ARGV: position, "1" to have the entries regenerated, mode "s" or "h", then TAGHASH...
 // Of two positions in the same log (cluster and timeline) the later one is kept, of others the one that came last: they don't
@@ -91,16 +102,13 @@ return 1
 // that time: it has waited since.
 // Returns "new", "dup" (queued already), "raised" (queued already, now due earlier), "running", "dirty" (running, and will
 // run once more); or, where nothing was queued, "nodaemon": nobody takes jobs, or "refused": a daemon could not do it lately.
-inline constexpr char enqueue[] = R"lua(
+inline constexpr char enqueue[] = LARDER_LUA_JOB_TIME R"lua(
 if redis.call('EXISTS', KEYS[5]) == 0 then return 'nodaemon' end
 local key = ARGV[1]
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local function put(old)
-  local since = old and #old >= 14 and old:sub(7, 14) or struct.pack('<i8', now)
-  local job = ARGV[3]
-  if #job >= 14 then job = job:sub(1, 6) .. since .. job:sub(15) end
-  redis.call('HSET', KEYS[4], key, job)
+  redis.call('HSET', KEYS[4], key, with_job_time(ARGV[3], job_time(old) or struct.pack('<i8', now)))
 end
 if redis.call('ZSCORE', KEYS[2], key) then
   local old = redis.call('HGET', KEYS[4], key)

@@ -150,12 +150,8 @@ std::size_t RedisQueue::reap() {
 }
 
 void RedisQueue::announce(std::chrono::milliseconds lifetime) {
-    static const RedisScript script(queue_scripts::withdraw);
-    if (lifetime.count() > 0) {
-        redis_->command({"SET", alive_, self_, "PX", ms(lifetime)});
-    } else {
-        redis_->eval(script, {alive_}, {self_});
-    }
+    static const RedisScript script(queue_scripts::announce);
+    redis_->eval(script, {alive_}, {self_, ms(lifetime)});
 }
 
 bool RedisQueue::pending(std::string_view key) {

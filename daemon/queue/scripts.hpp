@@ -6,11 +6,13 @@
 // Times are of Redis's clock, so that daemons whose clocks differ agree.
 #pragma once
 
+#include "cache/wire/redis_scripts.hpp"
+
 namespace larder::daemon::queue_scripts {
 
 // KEYS: due, running, jobs, owners, attempts. ARGV: at most, lease in ms, token.
 // Returns KEY, job, failed attempts, age in ms, how long it has been due in ms, KEY, ...
-inline constexpr char claim[] = R"lua(
+inline constexpr char claim[] = LARDER_LUA_JOB_TIME R"lua(
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local out = {}
@@ -25,7 +27,8 @@ for i = 1, #due, 2 do
     out[#out + 1] = key
     out[#out + 1] = job
     out[#out + 1] = redis.call('HGET', KEYS[5], key) or '0'
-    out[#out + 1] = #job >= 14 and math.max(now - struct.unpack('<i8', job, 7), 0) or 0
+    local since = job_time(job)
+    out[#out + 1] = since and math.max(now - struct.unpack('<i8', since), 0) or 0
     out[#out + 1] = now - tonumber(due[i + 1])
   end
 end
@@ -34,7 +37,7 @@ return out
 
 // KEYS: due, running, dirty, jobs, attempts, owners. ARGV: KEY, token, delay in ms for what is queued again: as new.
 // Returns "removed", "requeued" or "lost".
-inline constexpr char finish[] = R"lua(
+inline constexpr char finish[] = LARDER_LUA_JOB_TIME R"lua(
 local key = ARGV[1]
 if redis.call('HGET', KEYS[6], key) ~= ARGV[2] then return 'lost' end
 redis.call('HDEL', KEYS[6], key)
@@ -44,9 +47,7 @@ if redis.call('SREM', KEYS[3], key) == 1 then
   local t = redis.call('TIME')
   local now = t[1] * 1000 + math.floor(t[2] / 1000)
   local job = redis.call('HGET', KEYS[4], key)
-  if job and #job >= 14 then
-    redis.call('HSET', KEYS[4], key, job:sub(1, 6) .. struct.pack('<i8', now) .. job:sub(15))
-  end
+  if job then redis.call('HSET', KEYS[4], key, with_job_time(job, struct.pack('<i8', now))) end
   redis.call('ZADD', KEYS[1], now + ARGV[3], key)
   return 'requeued'
 end
@@ -164,10 +165,18 @@ end
 return crashed
 )lua";
 
-// KEYS: alive. ARGV: the daemon's name. Takes back what it announced, unless another daemon has announced since.
-inline constexpr char withdraw[] = R"lua(
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
-return 0
+// KEYS: alive. ARGV: the daemon's name, for how many ms from now it takes jobs; 0: it takes none any more. What other daemons have
+// announced stands. (Daemons before this one keep a string there.)
+inline constexpr char announce[] = R"lua(
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+if redis.call('TYPE', KEYS[1]).ok == 'string' then redis.call('DEL', KEYS[1]) end
+redis.call('ZREM', KEYS[1], ARGV[1])
+if tonumber(ARGV[2]) > 0 then redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1]) end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
+if last[2] then redis.call('PEXPIREAT', KEYS[1], last[2]) end
+return 1
 )lua";
 
 // KEYS: due, running, owners, dead. Returns queued, due, running, waiting, given up.

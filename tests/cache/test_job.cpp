@@ -112,4 +112,10 @@ TEST(random_bytes_do_no_harm) {
     }
 }
 
+TEST(the_time_is_where_redis_scripts_look_for_it) {
+    Job job = sample_job();
+    job.enqueued_ms = 0x0102030405060708;
+    assert_text_equal(encode_job(job).substr(job_time_at, 8), "\x08\x07\x06\x05\x04\x03\x02\x01");
+}
+
 TEST_MAIN("cache job")

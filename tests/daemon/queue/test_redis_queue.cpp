@@ -62,8 +62,31 @@ TEST(a_daemon_withdraws_only_its_own_announcement) {
     auto first = make_queue();
     RedisQueue second(client(), "test:", limits);
     second.announce(1h);
+    second.announce(0ms);
+    assert_word(first->enqueue("a", "job", 0ms, false), "new");  // whoever announced last
+    second.announce(1h);
     first->announce(0ms);
-    assert_word(first->enqueue("k", "job", 0ms, false), "new");
+    assert_word(first->enqueue("b", "job", 0ms, false), "new");
+    second.announce(0ms);
+    assert_word(first->enqueue("c", "job", 0ms, false), "nodaemon");
+}
+
+TEST(announcements_end_one_by_one) {
+    auto first = make_queue();
+    RedisQueue second(client(), "test:", limits);
+    second.announce(50ms);
+    pass(60ms);
+    assert_word(first->enqueue("a", "job", 0ms, false), "new");
+    first->announce(0ms);
+    assert_word(first->enqueue("b", "job", 0ms, false), "nodaemon");
+}
+
+TEST(an_older_daemons_announcement_is_replaced) {
+    auto queue = make_queue();
+    queue->announce(0ms);
+    client()->command({"SET", "test:{queue}alive", "host.1.2"});
+    queue->announce(1h);
+    assert_word(queue->enqueue("a", "job", 0ms, false), "new");
 }
 
 TEST(a_policy_that_may_evict_the_queue_is_warned_of) {
