@@ -11,6 +11,7 @@
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/invalidate.hpp"
 #include "ngx_module/request/request.hpp"
+#include "ngx_module/stores/kept.hpp"
 #include "ngx_module/stores/stores.hpp"
 #include "ngx_module/text.hpp"
 
@@ -148,6 +149,7 @@ struct PurgeResult {
     std::size_t outstanding = 0;
     std::uint64_t sequence = 0;
     std::string failed;
+    std::string unkept;  // stores that took it, and might lose it
     std::shared_ptr<bool> alive = std::make_shared<bool>(true);
 
     ~PurgeResult() { *alive = false; }
@@ -158,12 +160,15 @@ void answer_purge(PurgeResult& result) {
     ngx_connection_t* c = r->connection;
     std::string text = "{\"sequence\":" + std::to_string(result.sequence) +
                        ",\"purged\":" + std::to_string(result.purge.hashes.size());
-    if (!result.failed.empty()) text += ",\"error\":\"stores down: " + result.failed + "\"";
+    std::string error;
+    if (!result.failed.empty()) error = "stores down: " + result.failed;
+    if (!result.unkept.empty()) error += (error.empty() ? "" : "; ") + ("larderd has not kept it: " + result.unkept);
+    if (!error.empty()) text += ",\"error\":\"" + error + "\"";
     ngx_log_error(NGX_LOG_NOTICE, c->log, 0, "larder: purged %uz name(s), %s, sequence %uL",
                   result.purge.hashes.size(), result.purge.mode == PurgeMode::hard ? "hard" : "soft",
                   result.sequence);
     ngx_http_finalize_request(
-        r, respond(r, result.failed.empty() ? NGX_HTTP_OK : NGX_HTTP_SERVICE_UNAVAILABLE, "application/json",
+        r, respond(r, error.empty() ? NGX_HTTP_OK : NGX_HTTP_SERVICE_UNAVAILABLE, "application/json",
                    text + "}\n"));
     ngx_http_run_posted_requests(c);
 }
@@ -173,6 +178,10 @@ void purge_near(unsigned domain, PurgeResult& result, std::uint64_t sequence) {
         std::uint64_t used = zone().purge(domain, hash, result.purge.mode, sequence, now_ms());
         result.sequence = std::max(result.sequence, used);
     }
+}
+
+void end_of_store(PurgeResult& result) {
+    if (--result.outstanding == 0) answer_purge(result);
 }
 
 void start_purge(PurgeResult& result) {
@@ -186,10 +195,15 @@ void start_purge(PurgeResult& result) {
                         if (!*alive) return;
                         if (!sequence) result.failed += (result.failed.empty() ? "" : ", ") + store.name;
                         purge_near(store.domain, result, sequence.value_or(0));
-                        if (--result.outstanding == 0) answer_purge(result);
+                        if (!sequence) return end_of_store(result);
+                        when_kept(store, *sequence, [&result, &store, alive](bool kept) {
+                            if (!*alive) return;
+                            if (!kept) result.unkept += (result.unkept.empty() ? "" : ", ") + store.name;
+                            end_of_store(result);
+                        });
                     });
     }
-    if (--result.outstanding == 0) answer_purge(result);
+    end_of_store(result);
 }
 
 bool authorised(ngx_http_request_t* r, const LocConf& conf) {

@@ -60,6 +60,33 @@ $d->ask('purge', '--tag', '/other');
 $renders->('/other', 2);
 is $backend->count('/page'), 6, 'one that lost nothing gets no purge again';
 
+# A purge through nginx is acknowledged once larderd has it on disk.
+my $nginx = $t->nginx(<<'CONF');
+    larder_zone 8m;
+    larder_store main redis://@redis@ timeout=5s;
+    server { listen @nginx@; location = /larder_purge { larder_purge; } location / { larder main; proxy_pass http://@backend@; } }
+CONF
+$t->await(sub { $d->entry('/page')->{verdict} eq 'fresh' }, 'fresh');
+$redis->cli('SAVE');
+is $nginx->purge('tag=all')->status, 200, 'a purge through nginx is acknowledged';
+$redis->kill;
+$nginx->kill;
+$d->server->kill;
+$redis->restart;
+$d->server->restart;
+ok $renders->('/page', 7), '... and survives the death of nginx, larderd and Redis right after';
+$nginx->restart;
+$d->server->signal('STOP');
+my $unkept = $nginx->purge('tag=all');
+is $unkept->status, 503, 'while larderd does not answer for it, the purge is made, but not acknowledged';
+like $unkept->body, qr/"error":"larderd has not kept it: main"/, '... with the reason';
+$d->server->signal('CONT');
+$t->await(sub { $nginx->purge('tag=all')->status == 200 }, 'larderd back');
+$d->server->kill;
+$t->await(sub { !$redis->cli('EXISTS', 'larder:{purge}kept') }, 'nobody keeps purges');
+is $nginx->purge('tag=all')->status, 200, 'where no larderd keeps purges, nginx waits for none';
+$d->server->restart;
+
 my $second = $t->file('second.toml', Larder::Test::Daemon->toml(backend => '', name => 'second', more => $purge));
 my ($code, $said) = $t->run_command([$t->larderd_path, '-c', $second]);
 is $code, 1, 'a second larderd with the same directory does not start';

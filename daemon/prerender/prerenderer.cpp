@@ -237,11 +237,12 @@ void Prerenderer::remember_file(const std::string& directory, const PageAddress&
 void Prerenderer::remove_purged() {
     if (std::lock_guard lock(files_mutex_); files_.empty()) return;
     for (const auto& [name, store] : stores_.all()) {
-        std::vector<HardPurge> purges;
+        std::vector<LoggedPurge> purges;
         try {
             std::uint64_t& looked_at = purges_looked_at_[store.get()];
-            purges = store->hard_purges_since(looked_at);
+            purges = store->logged_after(looked_at);
             if (!purges.empty()) looked_at = purges.back().sequence;
+            std::erase_if(purges, [](const LoggedPurge& purge) { return purge.mode != PurgeMode::hard; });
         } catch (const std::exception& error) {
             spdlog::debug("hard purges of store {} wait: {}", name, error.what());
         }
@@ -249,7 +250,7 @@ void Prerenderer::remove_purged() {
         std::lock_guard lock(files_mutex_);
         std::erase_if(files_, [&, &store = store](const auto& known) {
             const File& file = known.second;
-            bool purged = file.store == store.get() && std::any_of(purges.begin(), purges.end(), [&](const HardPurge& purge) {
+            bool purged = file.store == store.get() && std::any_of(purges.begin(), purges.end(), [&](const LoggedPurge& purge) {
                               return purge.sequence > file.fence &&
                                      std::find(file.hashes.begin(), file.hashes.end(), purge.hash) != file.hashes.end();
                           });

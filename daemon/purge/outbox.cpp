@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <unordered_set>
 
 namespace larder::daemon {
 
@@ -117,9 +118,13 @@ void Outbox::tick() {
 void Outbox::look_after(Addressee& to) {
     deliver_waiting(to);
     std::string incarnation = to.store->incarnation();
+    if (incarnation.empty()) return;
+    adopt(to);
+    if (log_.is_on_disk()) to.store->tell_kept(log_.works() ? to.read_up_to : 0);
     if (incarnation == to.incarnation) return;
     recover(to);
     to.incarnation = incarnation;
+    to.read_up_to = 0;
 }
 
 void Outbox::deliver_waiting(Addressee& to) {
@@ -134,6 +139,39 @@ void Outbox::deliver_waiting(Addressee& to) {
         std::lock_guard lock(mutex_);
         to.waiting.pop_front();  // only this thread removes, the API's add at the end
     }
+}
+
+// Purges that the store's log has and we have not are nginx's, or another larderd's. They concern no other store: whoever made them
+// gave them to each.
+void Outbox::adopt(Addressee& to) {
+    const auto oldest = static_cast<std::uint64_t>((unix_ms() - keep_for_.count()) * 1000);
+    std::vector<LoggedPurge> logged = to.store->logged_after(std::max(to.read_up_to, oldest));
+    if (logged.empty()) return;
+    const std::uint64_t newest = logged.back().sequence;
+    std::vector<Kept> adopted;
+    {
+        std::lock_guard lock(mutex_);
+        std::unordered_set<std::uint64_t> known;
+        for (const Kept& purge : kept_) {
+            if (auto given = purge->sequences.find(to.name); given != purge->sequences.end()) known.insert(given->second);
+        }
+        std::erase_if(logged, [&known](const LoggedPurge& purge) { return known.count(purge.sequence) != 0; });
+    }
+    for (const LoggedPurge& purge : logged) {
+        bool same = !adopted.empty() && adopted.back()->sequences[to.name] == purge.sequence && adopted.back()->order.mode == purge.mode;
+        if (!same) {
+            auto made = std::make_shared<AcceptedPurge>();
+            made->accepted_ms = static_cast<UnixMs>(purge.sequence / 1000);
+            made->order.mode = purge.mode;
+            for (const Addressee& store : addressees_) made->sequences[store.name] = 0;
+            made->sequences[to.name] = purge.sequence;
+            adopted.push_back(std::move(made));
+        }
+        adopted.back()->order.hashes.push_back(purge.hash);
+    }
+    std::size_t without_room = std::erase_if(adopted, [this](const Kept& purge) { return !keep(purge); });
+    log_.adopted(adopted);
+    if (without_room == 0) to.read_up_to = newest;
 }
 
 // The store may have lost purges that it took. The newest are the likeliest to be missing, so they come first.

@@ -3,7 +3,8 @@
 // - a store that is away gets it when it is back;
 // - with [purge] directory the purge is on disk before it is acknowledged, so that the next larderd delivers it;
 // - the purge is kept for a while after all stores took it: a store that has lost it, as Redis does when it restarts from an
-//   older snapshot, gets it again.
+//   older snapshot, gets it again;
+// - so it is with purges that others gave to a store: nginx, or another larderd. They are read from the store's log.
 #pragma once
 
 #include <deque>
@@ -43,7 +44,8 @@ private:
         Store* store = nullptr;
         std::deque<Kept> waiting{};
         // Of the ticker's thread alone:
-        std::string incarnation{};  // of the store, when its log was last compared with ours
+        std::string incarnation{};    // of the store, when its log was last compared with ours
+        std::uint64_t read_up_to = 0;  // of its log
         bool away = false;
     };
 
@@ -54,6 +56,7 @@ private:
     void tick();
     void look_after(Addressee& to);
     void deliver_waiting(Addressee& to);
+    void adopt(Addressee& to);
     void recover(Addressee& to);
     void forget_old();
 

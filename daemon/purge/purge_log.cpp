@@ -43,6 +43,12 @@ std::string delivered_line(std::uint64_t id, const std::string& store, std::uint
     return line("D " + std::to_string(id) + " " + store + " " + std::to_string(sequence));
 }
 
+std::string lines_of(const AcceptedPurge& purge) {
+    std::string lines = accepted_line(purge);
+    for (const auto& [store, sequence] : purge.sequences) lines += delivered_line(purge.id, store, sequence);
+    return lines;
+}
+
 // The next word of a line; the line loses it.
 std::string_view word(std::string_view& text) {
     std::string_view first = text.substr(0, text.find(' '));
@@ -151,10 +157,23 @@ std::vector<AcceptedPurge> PurgeLog::take() {
     return std::exchange(found_, {});
 }
 
+bool PurgeLog::works() const {
+    std::lock_guard lock(mutex_);
+    return file_ != nullptr;
+}
+
 bool PurgeLog::accepted(const AcceptedPurge& purge) {
     if (path_.empty()) return true;
     std::unique_lock lock(mutex_);
     return append(accepted_line(purge)) && flush(lock);
+}
+
+bool PurgeLog::adopted(const std::vector<std::shared_ptr<AcceptedPurge>>& purges) {
+    if (path_.empty() || purges.empty()) return true;
+    std::string lines;
+    for (const auto& purge : purges) lines += lines_of(*purge);
+    std::unique_lock lock(mutex_);
+    return append(lines) && flush(lock);
 }
 
 void PurgeLog::delivered(std::uint64_t id, const std::string& store, std::uint64_t sequence) {
@@ -211,10 +230,7 @@ void PurgeLog::tidy(const std::deque<std::shared_ptr<AcceptedPurge>>& purges, st
 // The new file is written beside the old one and renamed over it. Returns false, and leaves the old one, if that fails.
 bool PurgeLog::rewrite(const std::deque<std::shared_ptr<AcceptedPurge>>& purges) {
     std::string text;
-    for (const auto& purge : purges) {
-        text += accepted_line(*purge);
-        for (const auto& [store, sequence] : purge->sequences) text += delivered_line(purge->id, store, sequence);
-    }
+    for (const auto& purge : purges) text += lines_of(*purge);
     std::lock_guard lock(mutex_);
     std::string fresh = path_ + ".new";
     int fd = open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0640);

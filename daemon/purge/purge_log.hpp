@@ -45,12 +45,18 @@ public:
     PurgeLog(const PurgeLog&) = delete;
     PurgeLog& operator=(const PurgeLog&) = delete;
 
+    bool is_on_disk() const { return !path_.empty(); }
+    // All that was accepted or adopted, and is in a store, would survive a power failure: false while the file can't be written.
+    bool works() const;
+
     // What the file held when it was opened, in order. Once.
     std::vector<AcceptedPurge> take();
 
     // Returns true once the purge would survive a power failure, and at once without a directory; false when the file can't be
     // written. Calls that come while a flush is under way share the next one.
     bool accepted(const AcceptedPurge& purge);
+    // The same for purges that stores have got already: what these gave them is written, too.
+    bool adopted(const std::vector<std::shared_ptr<AcceptedPurge>>& purges);
     // Not flushed: if the line is lost, the purge is made once more.
     void delivered(std::uint64_t id, const std::string& store, std::uint64_t sequence);
 

@@ -128,11 +128,10 @@ PurgeSeen MemcachedStore::purges_since(std::uint64_t fence, const std::vector<st
     return seen;
 }
 
-std::vector<HardPurge> MemcachedStore::hard_purges_since(std::uint64_t sequence) {
-    std::vector<HardPurge> purges;
+std::vector<LoggedPurge> MemcachedStore::logged_after(std::uint64_t sequence) {
+    std::vector<LoggedPurge> purges;
     for (const Record& record : read_log()) {
-        if (record.sequence > sequence && record.mode == PurgeMode::hard && !record.floor)
-            purges.push_back({record.sequence, record.hash});
+        if (record.sequence > sequence && !record.floor) purges.push_back({record.sequence, record.hash, record.mode});
     }
     return purges;
 }

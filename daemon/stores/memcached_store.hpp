@@ -23,7 +23,7 @@ public:
     std::vector<std::string> newest_positions() override;
     void replace_position(const std::string& position, const std::string& by) override;
     PurgeSeen purges_since(std::uint64_t fence, const std::vector<std::uint64_t>& hashes) override;
-    std::vector<HardPurge> hard_purges_since(std::uint64_t sequence) override;
+    std::vector<LoggedPurge> logged_after(std::uint64_t sequence) override;
     std::optional<std::string> get(std::string_view key) override;
     std::optional<std::string> get_start(std::string_view key, std::size_t size) override;
     bool put(std::string_view key, std::string_view entry, std::chrono::milliseconds lifetime) override;

@@ -120,14 +120,15 @@ void RedisStore::note_clock(std::int64_t ahead_ms) {
         spdlog::info("the clock of {} is in step with this machine's", redis_->name());
 }
 
-std::vector<HardPurge> RedisStore::hard_purges_since(std::uint64_t sequence) {
+std::vector<LoggedPurge> RedisStore::logged_after(std::uint64_t sequence) {
     RedisReply log =
         redis_->command({"ZRANGEBYSCORE", log_, "(" + std::to_string(sequence), "+inf", "WITHSCORES"});
-    std::vector<HardPurge> purges;
+    std::vector<LoggedPurge> purges;
     for (std::size_t i = 0; i + 1 < log.size(); i += 2) {
         std::string_view member = log.text(i);
-        auto hash = member.ends_with(":h") ? hash_from_text(member.substr(0, member.size() - 2)) : std::nullopt;
-        if (hash) purges.push_back({to_number(log.text(i + 1)), *hash});
+        bool hard = member.ends_with(":h"), soft = member.ends_with(":s");
+        auto hash = hard || soft ? hash_from_text(member.substr(0, member.size() - 2)) : std::nullopt;
+        if (hash) purges.push_back({to_number(log.text(i + 1)), *hash, hard ? PurgeMode::hard : PurgeMode::soft});
     }
     return purges;
 }
@@ -197,6 +198,10 @@ std::string RedisStore::incarnation() {
         both.append(text.substr(at, text.find('\r', at) - at)).push_back(' ');
     }
     return both;
+}
+
+void RedisStore::tell_kept(std::uint64_t sequence) {
+    redis_->command({"SET", prefix_ + "{purge}kept", std::to_string(sequence), "PX", "5000"});
 }
 
 std::uint64_t RedisStore::newest_purge_of(std::uint64_t hash, PurgeMode mode) {

@@ -19,7 +19,7 @@ public:
     std::vector<std::string> newest_positions() override;
     void replace_position(const std::string& position, const std::string& by) override;
     PurgeSeen purges_since(std::uint64_t fence, const std::vector<std::uint64_t>& hashes) override;
-    std::vector<HardPurge> hard_purges_since(std::uint64_t sequence) override;
+    std::vector<LoggedPurge> logged_after(std::uint64_t sequence) override;
     std::optional<std::string> get(std::string_view key) override;
     std::optional<std::string> get_start(std::string_view key, std::size_t size) override;
     bool put(std::string_view key, std::string_view entry, std::chrono::milliseconds lifetime) override;
@@ -30,6 +30,7 @@ public:
     KeyPage keys_under(std::uint64_t hash, const std::string& from) override;
     std::optional<Policy> policy(std::string_view key) override;
     std::string incarnation() override;
+    void tell_kept(std::uint64_t sequence) override;
     std::uint64_t identity() override;
     std::uint64_t newest_purge_of(std::uint64_t hash, PurgeMode mode) override;
     std::uint64_t purge(const std::vector<std::uint64_t>& hashes, PurgeMode mode,

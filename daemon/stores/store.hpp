@@ -41,9 +41,11 @@ public:
     using std::runtime_error::runtime_error;
 };
 
-struct HardPurge {
+// As the store's log has it.
+struct LoggedPurge {
     std::uint64_t sequence = 0;
     std::uint64_t hash = 0;
+    PurgeMode mode = PurgeMode::soft;
 };
 
 struct KeyPage {
@@ -69,8 +71,8 @@ public:
     // The newest purge after `fence` that names one of the hashes; a log that was cut short counts as naming all of them.
     virtual PurgeSeen purges_since(std::uint64_t fence, const std::vector<std::uint64_t>& hashes) = 0;
 
-    // The hard purges after `sequence` that are in the log, in order.
-    virtual std::vector<HardPurge> hard_purges_since(std::uint64_t sequence) = 0;
+    // The purges after `sequence` that are in the log, whoever made them, in order.
+    virtual std::vector<LoggedPurge> logged_after(std::uint64_t sequence) = 0;
 
     // The entry's bytes, unchecked. Nothing when there is none.
     virtual std::optional<std::string> get(std::string_view key) = 0;
@@ -98,6 +100,8 @@ public:
     virtual std::string incarnation() = 0;
     // The newest purge of the hash in the store's log that is at least as hard as `mode`; 0: none.
     virtual std::uint64_t newest_purge_of(std::uint64_t hash, PurgeMode mode) = 0;
+    // Tells others for a while that somebody keeps the purges in the log up to this one.
+    virtual void tell_kept(std::uint64_t /*sequence*/) {}
     // Records a purge and asks for its regeneration. Returns its sequence.
     virtual std::uint64_t purge(const std::vector<std::uint64_t>& hashes, PurgeMode mode,
                                 std::string_view position) = 0;

@@ -304,6 +304,18 @@ void pass_lease(const StoreConf& store, const Key& key, ngx_msec_t for_ms) {
     link_to(store)->send(command, 1, ignore_reply);
 }
 
+bool ask_kept(const StoreConf& store, std::function<void(std::optional<std::string_view>)> handler) {
+    Link* link = link_to(store);
+    if (link == nullptr || !link->available()) return false;
+    std::string command;
+    redis_command(command, {"GET", store.endpoint.prefix + "{purge}kept"});
+    link->send(command, 1, [handler = std::move(handler)](const Reply* reply) {
+        bool has_value = reply != nullptr && reply->kind == Reply::Kind::bytes;
+        handler(has_value ? std::optional(std::string_view(reply->text)) : std::nullopt);
+    });
+    return true;
+}
+
 void purge_store(const StoreConf& store, const PurgeRequest& purge,
                  std::function<void(std::optional<std::uint64_t>)> handler) {
     Link* link = link_to(store);

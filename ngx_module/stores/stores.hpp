@@ -52,6 +52,9 @@ struct PurgeRequest {
     std::string position;
     bool regenerate = true;
 };
+// What Redis holds as PREFIX{purge}kept; nothing if it holds none, or failed. False: it can't be asked.
+bool ask_kept(const StoreConf& store, std::function<void(std::optional<std::string_view>)> handler);
+
 // The handler gets the purge's sequence, or nothing when the store failed.
 void purge_store(const StoreConf& store, const PurgeRequest& purge,
                  std::function<void(std::optional<std::uint64_t>)> handler);

@@ -18,6 +18,8 @@ using larder::PurgeMode;
 
 namespace {
 
+const auto first_sequence = static_cast<std::uint64_t>(unix_ms()) * 1000;
+
 class FakeStore : public Store {
 public:
     struct Entry {
@@ -79,7 +81,23 @@ public:
     std::vector<std::string> newest_positions() override { return {}; }
     void replace_position(const std::string&, const std::string&) override {}
     PurgeSeen purges_since(std::uint64_t, const std::vector<std::uint64_t>&) override { return {}; }
-    std::vector<HardPurge> hard_purges_since(std::uint64_t) override { return {}; }
+    std::vector<LoggedPurge> logged_after(std::uint64_t sequence) override {
+        std::lock_guard lock(mutex_);
+        check();
+        std::vector<LoggedPurge> purges;
+        for (const Entry& entry : log_) {
+            if (entry.sequence > sequence) purges.push_back({entry.sequence, entry.hash, entry.mode});
+        }
+        return purges;
+    }
+    void tell_kept(std::uint64_t sequence) override {
+        std::lock_guard lock(mutex_);
+        kept_ = sequence;
+    }
+    std::uint64_t kept() const {
+        std::lock_guard lock(mutex_);
+        return kept_;
+    }
     std::optional<std::string> get(std::string_view) override { return {}; }
     std::optional<std::string> get_start(std::string_view, std::size_t) override { return {}; }
     bool put(std::string_view, std::string_view, std::chrono::milliseconds) override { return false; }
@@ -99,7 +117,8 @@ private:
 
     mutable std::mutex mutex_;
     std::vector<Entry> log_;
-    std::uint64_t sequence_ = 100;
+    std::uint64_t sequence_ = first_sequence;
+    std::uint64_t kept_ = 0;
     int incarnation_ = 1;
     bool away_ = false;
     bool nameless_ = false;
@@ -151,7 +170,7 @@ bool soon(const std::function<bool()>& condition) {
 TEST(a_purge_goes_to_all_stores_at_once) {
     Bench bench;
     PurgeReceipt receipt = bench.purge(1);
-    assert_true(receipt.refused == nullptr && receipt.sequence == 101 && receipt.waiting == 0);
+    assert_true(receipt.refused == nullptr && receipt.sequence == first_sequence + 1 && receipt.waiting == 0);
     assert_true(bench.a->count(1) == 1 && bench.b->count(1) == 1);
 }
 
@@ -264,6 +283,33 @@ TEST(a_store_that_does_not_say_which_it_is_gets_what_it_was_away_for) {
     bench.purge(1);
     bench.a->away(false);
     assert_true(soon([&] { return bench.a->count(1) == 1; }));
+}
+
+TEST(purges_that_others_gave_to_a_store_are_kept_too) {
+    Bench bench;
+    std::uint64_t by_nginx = bench.a->purge({7, 8}, PurgeMode::soft, "");
+    assert_true(soon([&] { return bench.a->kept() >= by_nginx; }));
+    bench.purge(1);
+    bench.a->restart(3);  // all of them
+    assert_true(soon([&] { return bench.a->log().size() == 3; }));
+    for (std::uint64_t hash : {1, 7, 8}) assert_int_equal(bench.a->count(hash), 1);
+    assert_int_equal(bench.b->log().size(), 1);  // whoever made it gave it to all that it concerns
+    bench.restart();
+    assert_int_equal(bench.outbox->waiting(), 0);
+    bench.a->restart(3);
+    assert_true(soon([&] { return bench.a->log().size() == 3; }));
+    assert_int_equal(bench.b->log().size(), 1);
+}
+
+TEST(purges_made_while_larderd_was_away_are_kept_when_it_is_back) {
+    Bench bench;
+    bench.outbox.reset();
+    std::uint64_t by_nginx = bench.a->purge({7}, PurgeMode::hard, "");
+    bench.start();
+    assert_true(soon([&] { return bench.a->kept() >= by_nginx; }));
+    bench.a->restart(1);
+    assert_true(soon([&] { return bench.a->count(7) == 1; }));
+    assert_true(bench.a->log()[0].mode == PurgeMode::hard);
 }
 
 TEST_MAIN("outbox")

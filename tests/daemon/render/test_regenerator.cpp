@@ -50,7 +50,7 @@ public:
     std::vector<std::string> newest_positions() override { return {}; }
     void replace_position(const std::string&, const std::string&) override {}
     PurgeSeen purges_since(std::uint64_t, const std::vector<std::uint64_t>&) override { return {}; }
-    std::vector<HardPurge> hard_purges_since(std::uint64_t) override { return {}; }
+    std::vector<LoggedPurge> logged_after(std::uint64_t) override { return {}; }
     std::optional<std::string> get(std::string_view key) override {
         auto found = entries.find(key);
         return found == entries.end() ? std::nullopt : std::optional(found->second);
