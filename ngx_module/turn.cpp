@@ -74,7 +74,7 @@ struct TurnQueue {
 private:
     TurnQueue() {
         ngx_queue_init(&places);
-        run_event.handler = [](ngx_event_t*) { get().run(); };  // what it calls never throws
+        run_event.handler = [](ngx_event_t*) { get().run(); };  // never throws, as what it calls does not
         run_event.log = ngx_cycle->log;
     }
 

@@ -457,7 +457,7 @@ private:
     // their own.
     static void wait_for_client(ngx_http_request_t* r) {
         ngx_connection_t* c = r->connection;
-        if (r == r->main) r->read_event_handler = on_readable;
+        if (r == r->main) r->read_event_handler = on_readable;  // never throws
         if (r != c->data) return;  // another part of the answer is being sent
         r->write_event_handler = on_writable;  // never throws
         if (c->write->delayed) return;  // by limit_rate

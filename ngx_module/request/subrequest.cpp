@@ -52,7 +52,7 @@ Ctx* ask_location(ngx_http_request_t* r, const std::string& target, ngx_http_pos
         static_cast<ngx_http_post_subrequest_t*>(ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t)));
     auto* end = static_cast<LateEnd*>(ngx_palloc(r->pool, sizeof(LateEnd)));
     if (after == nullptr || end == nullptr) throw std::bad_alloc();
-    after->handler = on_end;
+    after->handler = on_end;  // guarded: what they pass is
     after->data = new (end) LateEnd{ended, data};
     // All that can fail is done before nginx has the subrequest: it never runs as a copy of the client's request.
     Ctx* asker = ctx_of(r);

@@ -69,7 +69,7 @@ void HostName::ask() {
     ngx_resolver_ctx_t* query = ngx_resolve_start(resolver, nullptr);
     if (query == nullptr || query == NGX_NO_RESOLVER) return;
     query->name = str(name_);
-    query->handler = on_answer;
+    query->handler = on_answer;  // guarded
     query->data = this;
     query->timeout = answer_timeout_ms;
     query->cancelable = 1;
