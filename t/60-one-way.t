@@ -43,7 +43,7 @@ one_way(
         page => '/app/named?a', conf => 'location /app/ { try_files $uri @app; } location @app { proxy_pass http://@backend@; }',
     },
     'a named location that alone is cached' => {
-        page => '/uncached/named', conf => 'location /uncached/ { larder off; try_files $uri @cached; } location @cached { larder main; proxy_pass http://@other@; }',
+        page => '/uncached/alone', conf => 'location /uncached/ { larder off; try_files $uri @cached; } location @cached { larder main; proxy_pass http://@other@; }',
     },
     'a front controller' => {
         page => '/front/controlled',

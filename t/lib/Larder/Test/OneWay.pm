@@ -118,7 +118,7 @@ sub ask {
 sub ask_by_h2 {
     my ($self, $listen, $c, $visitor) = @_;
     my $t = $self->{t};
-    my @fields = map { ('-H', "$visitor->[2 * $_]: $visitor->[2 * $_ + 1]") } 0 .. $#$visitor / 2;
+    my @fields = map { ('-H', "$visitor->[2 * $_]: $visitor->[2 * $_ + 1]") } 0 .. @$visitor / 2 - 1;
     my ($code, $said) = $t->run_command(['curl', '-sk', '--http2', '-i', '-A', '', '-H', 'Accept:', '--connect-to', "$host:443:" . $t->address($listen), @fields, "https://$host$c->{page}"]);
     my ($head, $body) = split /\r\n\r\n/, $said, 2;
     my ($status, @fields_of_answer) = split /\r\n/, $head;
@@ -215,7 +215,7 @@ sub compare {
 # What larderd's log says of it.
 sub said_of { my ($self, $c) = @_; return join "\n", grep { index($_, (split /\?/, $c->{page})[0]) >= 0 } split /\n/, $self->{d}->log }
 
-sub is_idle { my ($self) = @_; my $queue = $self->{d}->status->{queue}; return !$queue->{queued} }
+sub is_idle { my ($self) = @_; my $queue = $self->{d}->status->{queue}; return !$queue->{queued} && !$queue->{running} }
 
 sub compare_warmed {
     my ($self, $c) = @_;
