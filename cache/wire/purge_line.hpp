@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "cache/request/key.hpp"
@@ -32,6 +33,11 @@ inline std::optional<PurgeLine> parse_purge_line(std::string_view text) {
     if (name == "floor") return line;
     line.hash = hash_from_text(name);
     return line.hash ? std::optional(line) : std::nullopt;
+}
+
+// Such a line, with its newline. `name`: hash_text() of a tag, or "floor", which is soft.
+inline std::string purge_line_text(std::uint64_t drawn, std::string_view name, bool hard) {
+    return std::to_string(drawn).append(" ").append(name).append(hard ? " h\n" : " s\n");
 }
 
 // Calls take(line, sequence) for each line of `text`, in order. `text` follows a line of sequence `last` (0: it is the log's

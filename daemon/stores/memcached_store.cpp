@@ -21,10 +21,6 @@ constexpr std::size_t most_indexed_keys = 200'000;
 constexpr std::size_t most_positions = 10'000;
 constexpr std::int64_t look_pause_ms = 1000;  // as often as nginx reads the log
 
-std::string line(std::uint64_t sequence, std::string_view what, PurgeMode mode) {
-    return std::to_string(sequence) + " " + std::string(what) + (mode == PurgeMode::hard ? " h\n" : " s\n");
-}
-
 // Whether `old` saw more purges than `fresh`, or as many and is younger. Bytes that are no entry never win.
 bool is_newer(std::string_view old, std::string_view fresh) {
     EntryHead a{}, b{};
@@ -53,13 +49,13 @@ std::uint64_t MemcachedStore::next_sequence() {
 std::vector<MemcachedStore::Record> MemcachedStore::read_log() {
     auto item = client_.get(log_);
     if (!item) {
-        client_.add(log_, line(next_sequence(), "floor", PurgeMode::soft), std::chrono::milliseconds(0));
+        client_.add(log_, purge_line_text(next_sequence(), "floor", false), std::chrono::milliseconds(0));
         item = client_.get(log_);
     }
     std::string_view text = item ? std::string_view(item->value) : std::string_view();
     std::vector<Record> records = parse_log(text);
     if (knows_more_than(text, records)) {
-        client_.append(log_, line(next_sequence(), "floor", PurgeMode::soft));
+        client_.append(log_, purge_line_text(next_sequence(), "floor", false));
         if ((item = client_.get(log_))) records = parse_log(item->value);
     }
     std::lock_guard lock(mutex_);
@@ -184,11 +180,11 @@ std::optional<Policy> MemcachedStore::policy(std::string_view key) {
 void MemcachedStore::append(const std::string& lines) {
     if (auto log = client_.get(log_); log && log->value.size() + lines.size() > max_purge_log_bytes) {
         // Whoever replaces it purges everything with one line; if somebody else just did, there is room again.
-        client_.replace(log_, line(next_sequence(), "floor", PurgeMode::soft), std::chrono::milliseconds(0),
+        client_.replace(log_, purge_line_text(next_sequence(), "floor", false), std::chrono::milliseconds(0),
                         log->cas);
     }
     while (!client_.append(log_, lines)) {
-        client_.add(log_, line(next_sequence(), "floor", PurgeMode::soft), std::chrono::milliseconds(0));
+        client_.add(log_, purge_line_text(next_sequence(), "floor", false), std::chrono::milliseconds(0));
     }
 }
 
@@ -220,7 +216,7 @@ std::uint64_t MemcachedStore::purge(const std::vector<std::uint64_t>& hashes, Pu
     std::uint64_t sequence = 0;
     for (std::uint64_t hash : hashes) {
         sequence = next_sequence();
-        lines += line(sequence, hash_text(hash), mode);
+        lines += purge_line_text(sequence, hash_text(hash), mode == PurgeMode::hard);
         if (position.empty()) continue;
         std::lock_guard lock(mutex_);
         positions_[sequence] = position;

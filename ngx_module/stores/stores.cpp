@@ -165,8 +165,7 @@ void purge_memcached(Link& link, std::shared_ptr<MemcachedPurge> making) {
     std::string lines, command, name = store.endpoint.prefix + "purges";
     std::uint64_t sequence = first;
     for (std::uint64_t hash : making->purge.hashes)
-        lines += std::to_string(sequence++) + " " + hash_text(hash) +
-                 (making->purge.mode == PurgeMode::hard ? " h\n" : " s\n");
+        lines += purge_line_text(sequence++, hash_text(hash), making->purge.mode == PurgeMode::hard);
     memcached_store(command, "add", name, 0, purge_log_floor(store.domain));
     memcached_store(command, "append", name, 0, lines);
     memcached_get(command, name);
@@ -326,7 +325,7 @@ void purge_store(const StoreConf& store, const PurgeRequest& purge,
 
 std::string purge_log_floor(unsigned domain) {
     std::uint64_t now_us = static_cast<std::uint64_t>(now_ms()) * 1000;
-    return std::to_string(std::max(zone().last_purge(domain), now_us) + 1'000'000) + " floor s\n";
+    return purge_line_text(std::max(zone().last_purge(domain), now_us) + 1'000'000, "floor", false);
 }
 
 bool has_daemon() {
