@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "ngx_module/buffers.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/invalidate.hpp"
-#include "ngx_module/request/request.hpp"
 #include "ngx_module/stores/kept.hpp"
 #include "ngx_module/stores/stores.hpp"
 #include "ngx_module/text.hpp"

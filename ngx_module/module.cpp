@@ -4,9 +4,12 @@
 #include "ngx_module/directives/config.hpp"
 #include "ngx_module/directives/sites.hpp"
 #include "ngx_module/near/shared_zone.hpp"
+#include "ngx_module/near/wakeup.hpp"
 #include "ngx_module/pool.hpp"
+#include "ngx_module/request/filters.hpp"
+#include "ngx_module/request/phase_access.hpp"
+#include "ngx_module/request/phase_lookup.hpp"
 #include "ngx_module/request/render_call.hpp"
-#include "ngx_module/request/request.hpp"
 #include "ngx_module/variables.hpp"
 #include "ngx_module/worker.hpp"
 

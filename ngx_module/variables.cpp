@@ -5,8 +5,9 @@
 
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/pool.hpp"
+#include "ngx_module/request/fill.hpp"
 #include "ngx_module/request/group.hpp"
-#include "ngx_module/request/request.hpp"
+#include "ngx_module/request/reduce.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {

@@ -3,8 +3,9 @@
 
 #include <csignal>
 
-#include "ngx_module/request/refresh.hpp"
 #include "ngx_module/near/shared_zone.hpp"
+#include "ngx_module/near/wakeup.hpp"
+#include "ngx_module/request/refresh.hpp"
 #include "ngx_module/stores/stores.hpp"
 
 namespace larder::ngx {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "ngx_module/pool.hpp"
-#include "ngx_module/request/request.hpp"
+#include "ngx_module/request/suspend.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/text.hpp"
 

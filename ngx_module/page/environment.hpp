@@ -5,7 +5,7 @@
 
 #include "edge_includes/expression/environment.hpp"
 #include "ngx_module/ngx.hpp"
-#include "ngx_module/request/request.hpp"
+#include "ngx_module/request/ctx.hpp"
 
 namespace larder::ngx {
 

@@ -4,6 +4,7 @@
 #include "cache/csrf.hpp"
 #include "cache/request/cookies.hpp"
 #include "ngx_module/request/headers.hpp"
+#include "ngx_module/request/serve.hpp"
 #include "ngx_module/request/target.hpp"
 #include "ngx_module/text.hpp"
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "ngx_module/request/request.hpp"
+#include "ngx_module/request/ctx.hpp"
 
 namespace larder::ngx {
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <new>
 
-#include "ngx_module/request/request.hpp"
+#include "ngx_module/request/filters.hpp"
 
 namespace larder::ngx {
 

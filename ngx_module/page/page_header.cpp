@@ -9,6 +9,7 @@
 #include "ngx_module/nginx_versions.hpp"
 #include "ngx_module/page/form_token.hpp"
 #include "ngx_module/request/headers.hpp"
+#include "ngx_module/request/serve.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {

@@ -5,7 +5,7 @@
 
 #include "cache/entry.hpp"
 #include "cache/response/parts_control.hpp"
-#include "ngx_module/request/request.hpp"
+#include "ngx_module/request/ctx.hpp"
 
 namespace larder::ngx {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "ngx_module/ngx.hpp"
-#include "ngx_module/request/request.hpp"
+#include "ngx_module/request/ctx.hpp"
 
 namespace larder::ngx {
 

@@ -1,9 +1,11 @@
 // A client that leaves while a page is filled, or one of its fragments (page/page.cpp). Others may wait for that page, and the next visitor wants it: so the fill goes on
 // to its end, as with proxy_cache. What turns out to be for this client alone ends with it.
+#include "ngx_module/request/client.hpp"
+
 #include <utility>
 
 #include "ngx_module/nginx_versions.hpp"
-#include "ngx_module/request/request.hpp"
+#include "ngx_module/request/fill.hpp"
 
 namespace larder::ngx {
 

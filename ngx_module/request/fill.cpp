@@ -1,4 +1,6 @@
 // The fill: the reduced request goes to the backend, the answer is captured on its way to the client, judged, and stored.
+#include "ngx_module/request/fill.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -6,18 +8,26 @@
 #include "cache/response/fields.hpp"
 #include "cache/response/revalidate.hpp"
 #include "edge_includes/plan/plan.hpp"
+#include "ngx_module/buffers.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/near/wakeup.hpp"
-#include "ngx_module/page/compile.hpp"
 #include "ngx_module/page/page.hpp"
 #include "ngx_module/page/page_header.hpp"
 #include "ngx_module/pool.hpp"
+#include "ngx_module/request/client.hpp"
+#include "ngx_module/request/condition.hpp"
+#include "ngx_module/request/filters.hpp"
 #include "ngx_module/request/group.hpp"
 #include "ngx_module/request/headers.hpp"
+#include "ngx_module/request/lease.hpp"
+#include "ngx_module/request/phase_lookup.hpp"
+#include "ngx_module/request/reduce.hpp"
 #include "ngx_module/request/refresh.hpp"
 #include "ngx_module/request/render_call.hpp"
-#include "ngx_module/request/request.hpp"
+#include "ngx_module/request/serve.hpp"
 #include "ngx_module/request/subrequest.hpp"
+#include "ngx_module/request/substitute.hpp"
+#include "ngx_module/request/variant.hpp"
 #include "ngx_module/stores/stores.hpp"
 #include "ngx_module/text.hpp"
 

@@ -1,10 +1,14 @@
 // Our places in nginx's filter chains: headers before all others, bodies right after they are in memory.
+#include "ngx_module/request/filters.hpp"
+
+#include "ngx_module/buffers.hpp"
 #include "ngx_module/pool.hpp"
+#include "ngx_module/request/client.hpp"
+#include "ngx_module/request/fill.hpp"
 #include "ngx_module/request/group.hpp"
 #include "ngx_module/request/invalidate.hpp"
 #include "ngx_module/request/refresh.hpp"
-#include "ngx_module/request/request.hpp"
-#include "ngx_module/text.hpp"
+#include "ngx_module/request/serve.hpp"
 
 namespace larder::ngx {
 
@@ -36,8 +40,6 @@ ngx_int_t filter_header(ngx_http_request_t* r) {
     return add_cache_status(r, ctx) ? next_header_filter(r) : NGX_ERROR;
 }
 
-}  // namespace
-
 ngx_int_t header_filter(ngx_http_request_t* r) {
     return guarded(r->connection->log, "header filter", static_cast<ngx_int_t>(NGX_ERROR),
                    [r] { return filter_header(r); });
@@ -59,6 +61,8 @@ ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) {
                    [&] { return fill_body(r, ctx, in); });
 }
 
+}  // namespace
+
 void install_header_filter() {
     next_header_filter = ngx_http_top_header_filter;
     ngx_http_top_header_filter = header_filter;
@@ -67,23 +71,6 @@ void install_header_filter() {
 void install_body_filter() {
     next_body_filter = ngx_http_top_body_filter;
     ngx_http_top_body_filter = body_filter;
-}
-
-void consume(ngx_chain_t* in) {
-    for (; in != nullptr; in = in->next) {
-        in->buf->pos = in->buf->last;
-        in->buf->file_pos = in->buf->file_last;
-    }
-}
-
-ngx_buf_t* memory_buffer(ngx_pool_t* pool, std::string_view bytes) {
-    auto* buffer = static_cast<ngx_buf_t*>(ngx_calloc_buf(pool));
-    if (buffer == nullptr) return nullptr;
-    buffer->pos = reinterpret_cast<u_char*>(const_cast<char*>(bytes.data()));
-    buffer->last = buffer->pos + bytes.size();
-    buffer->memory = !bytes.empty();
-    buffer->sync = bytes.empty();
-    return buffer;
 }
 
 }  // namespace larder::ngx

@@ -9,9 +9,12 @@
 #include "cache/response/fields.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/pool.hpp"
+#include "ngx_module/request/fill.hpp"
 #include "ngx_module/request/headers.hpp"
 #include "ngx_module/request/invalidate.hpp"
 #include "ngx_module/request/subrequest.hpp"
+#include "ngx_module/request/suspend.hpp"
+#include "ngx_module/request/variant.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {

@@ -7,7 +7,7 @@
 #include "cache/entry.hpp"
 #include "ngx_module/directives/config.hpp"
 #include "ngx_module/ngx.hpp"
-#include "ngx_module/request/request.hpp"
+#include "ngx_module/request/ctx.hpp"
 
 namespace larder::ngx {
 

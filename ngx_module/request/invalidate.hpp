@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "ngx_module/ngx.hpp"
-#include "ngx_module/request/request.hpp"
+#include "ngx_module/request/ctx.hpp"
 #include "ngx_module/stores/stores.hpp"
 
 namespace larder::ngx {

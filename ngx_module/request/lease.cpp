@@ -3,12 +3,15 @@
 // The claim and a look into the store leave in one write, in this order: whoever gets the lease after another's page was
 // stored finds that page. Whoever does not get it waits for news of the key from the store, but not longer than the lease
 // lasts, and in all not longer than larder_lock. A machine that dies is waited for until its lease ends.
+#include "ngx_module/request/lease.hpp"
+
 #include <utility>
 
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/near/wakeup.hpp"
 #include "ngx_module/pool.hpp"
-#include "ngx_module/request/request.hpp"
+#include "ngx_module/request/phase_lookup.hpp"
+#include "ngx_module/request/suspend.hpp"
 #include "ngx_module/stores/stores.hpp"
 #include "ngx_module/text.hpp"
 

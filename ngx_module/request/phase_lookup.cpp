@@ -1,5 +1,6 @@
 // The lookup, in the precontent phase: near cache, store, verdict; then answer, wait, or go on to the backend.
-#include <algorithm>
+#include "ngx_module/request/phase_lookup.hpp"
+
 #include <utility>
 
 #include "cache/request/variant.hpp"
@@ -8,13 +9,19 @@
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/near/wakeup.hpp"
 #include "ngx_module/page/page.hpp"
-#include "ngx_module/page/reach.hpp"
 #include "ngx_module/pool.hpp"
+#include "ngx_module/request/client.hpp"
+#include "ngx_module/request/condition.hpp"
+#include "ngx_module/request/fill.hpp"
 #include "ngx_module/request/group.hpp"
 #include "ngx_module/request/headers.hpp"
+#include "ngx_module/request/lease.hpp"
+#include "ngx_module/request/reduce.hpp"
 #include "ngx_module/request/refresh.hpp"
 #include "ngx_module/request/render_call.hpp"
-#include "ngx_module/request/request.hpp"
+#include "ngx_module/request/serve.hpp"
+#include "ngx_module/request/suspend.hpp"
+#include "ngx_module/request/variant.hpp"
 #include "ngx_module/stores/stores.hpp"
 #include "ngx_module/text.hpp"
 
@@ -397,39 +404,8 @@ ngx_int_t lookup(ngx_http_request_t* r) {
 
 }  // namespace
 
-const char* status_text(Status status) {
-    switch (status) {
-        case Status::none:
-            return "";
-        case Status::hit:
-            return "HIT";
-        case Status::stale:
-            return "STALE";
-        case Status::miss:
-            return "MISS";
-        case Status::revalidated:
-            return "REVALIDATED";
-        case Status::coalesced:
-            return "COALESCED";
-        case Status::bypass:
-            return "BYPASS";
-        case Status::pass:
-            return "PASS";
-        case Status::error_stale:
-            return "ERROR-STALE";
-        case Status::error:
-            return "ERROR";
-    }
-    return "";
-}
-
 bool is_for_visitor(const Ctx* ctx) {
     return !ctx->session || (!ctx->entry.empty() && EntryView::trusted(ctx->entry).is_everybodys());
-}
-
-bool Ctx::uses_near() const {
-    const Where& where = conf->where.value();
-    return where.near || near_only || where.store == nullptr || !is_available(*where.store);
 }
 
 bool ask_store(Ctx* ctx) {
@@ -442,185 +418,10 @@ bool ask_store(Ctx* ctx) {
     return asked;
 }
 
-void begin_waiting(Ctx* ctx) {
-    if (!ctx->waited) {  // one deadline, however often it is woken for nothing
-        ctx->timer.bind<&Ctx::end_wait>(ctx, ctx->request->connection->log);
-        ctx->timer.start_timer(ctx->conf->lock.value());
-    }
-    ctx->waited = true;
-    start_waiting(ctx);
-}
-
-bool is_true(ngx_http_request_t* r, const ngx_http_complex_value_t& condition) {
-    ngx_str_t value;
-    return ngx_http_complex_value(r, const_cast<ngx_http_complex_value_t*>(&condition), &value) == NGX_OK &&
-           value.len != 0 && view(value) != "0";
-}
-
-bool any_true(ngx_http_request_t* r, const std::vector<ngx_http_complex_value_t>& conditions) {
-    return std::any_of(conditions.begin(), conditions.end(),
-                       [r](const ngx_http_complex_value_t& condition) { return is_true(r, condition); });
-}
-
-void Ctx::take(const near_cache::Found& found) {
-    drop_entry();
-    if (found.hold == 0) return;
-    // Two variants with the same key are beyond reach, but a wrong page is beyond repair. Nor is an entry ours that came
-    // from the store this location had before a reload: that store's purges don't tell of it.
-    hold = found.hold;
-    version = found.version;
-    entry = found.entry;
-    rest = found.rest;
-    // A plan is for one text, and what goes into a page is one.
-    if (rest != 0) {
-        EntryHead head = EntryView::trusted(entry).head();
-        if (entry.size() < EntryView::trusted(entry).prefix_size() || head.plan_size != 0 || role == Role::fragment) join_entry();
-    }
-    if (found.domain != conf->where.value().domain() ||
-        EntryView::trusted(entry).variant() != view(variant)) {
-        return drop_entry();
-    }
-    verdict = found.verdict;
-    purged = found.purged;
-}
-
-void Ctx::join_entry() {
-    if (rest == 0) return;
-    store_bytes = zone().joined(entry, std::exchange(rest, 0));
-    entry = store_bytes;
-}
-
-void Ctx::drop_entry() {
-    if (hold != 0) zone().release(hold);
-    hold = 0;
-    entry = {};
-    rest = 0;
-    verdict = Verdict::dead;
-    purged = false;
-}
-
-AtHand Ctx::set_entry_aside() {
-    AtHand aside{hold, version, entry, rest, std::move(store_bytes), verdict, purged};
-    hold = 0;  // no longer ours to release
-    drop_entry();
-    return aside;
-}
-
-void Ctx::put_entry_back(AtHand aside) {
-    drop_entry();
-    hold = aside.hold;
-    version = aside.version;
-    entry = aside.entry;
-    rest = aside.rest;
-    store_bytes = std::move(aside.store_bytes);  // an entry is longer than what a string holds in itself: its bytes stay
-    verdict = aside.verdict;
-    purged = aside.purged;
-}
-
-void Ctx::end_wait() {
-    // Woken before, it may be asking the store by now: that will resume it.
-    if (stop_waiting(this)) resume(this);
-}
-
-void Ctx::begin_in_turn() {
-    resume(this);
-}
-
-void Ctx::end_waits() {
-    *alive = false;
-    place.leave();
-    if (fill != nullptr) fill->at_work = false;
-    timer.cancel();
-    again.cancel();
-    stop_waiting(this);
-    unclaim(this);
-    substitution.cancel();
-}
-
-Ctx::~Ctx() {
-    end_waits();
-    end_fill_lock(this);
-    drop_entry();
-    if (own_entry.hold != 0) zone().release(own_entry.hold);
-}
-
-Ctx* new_ctx(ngx_http_request_t* r, const LocConf* conf, Role role) {
-    Ctx* ctx = make<Ctx>(r->pool);
-    ctx->conf = conf;
-    ctx->role = role;
-    attach_ctx(r, ctx);
-    return ctx;
-}
-
-void attach_ctx(ngx_http_request_t* r, Ctx* ctx) {
-    ctx->request = r;
-    ngx_http_set_ctx(r, ctx, ngx_http_larder_module);
-}
-
-Ctx* ctx_of(ngx_http_request_t* r) {
-    auto* ctx = static_cast<Ctx*>(ngx_http_get_module_ctx(r, ngx_http_larder_module));
-    if (ctx != nullptr || !(r->internal || r->filter_finalize)) return ctx;
-    // An internal redirect clears contexts; the pool still has ours (the requests of a page share one pool).
-    for (ngx_pool_cleanup_t* cleanup = r->pool->cleanup; cleanup != nullptr; cleanup = cleanup->next) {
-        if (cleanup->handler != cleanup_of<Ctx>()) continue;
-        auto* kept = static_cast<Ctx*>(cleanup->data);
-        if (kept->request != r) continue;
-        ngx_http_set_ctx(r, kept, ngx_http_larder_module);
-        return kept;
-    }
-    return nullptr;
-}
-
-ngx_int_t suspend(ngx_http_request_t* r, Ctx* ctx) {
-    ctx->suspended = true;
-    r->write_event_handler = ngx_http_request_empty_handler;
-    if (r == r->main && ctx->role == Role::client) r->read_event_handler = ngx_http_test_reading;
-    return NGX_AGAIN;
-}
-
-static void make_ready(Ctx* ctx) {
-    ngx_http_request_t* r = ctx->request;
-    ctx->suspended = false;
-    if (r == r->main) r->read_event_handler = ngx_http_block_reading;
-    r->write_event_handler = ngx_http_core_run_phases;
-}
-
-void resume(Ctx* ctx) {
-    ngx_connection_t* c = ctx->request->connection;
-    make_ready(ctx);
-    ngx_http_core_run_phases(ctx->request);
-    ngx_http_run_posted_requests(c);
-}
-
-ngx_int_t resume_soon(Ctx* ctx) {
-    make_ready(ctx);
-    return ngx_http_post_request(ctx->request, nullptr);
-}
-
 ngx_int_t lookup_handler(ngx_http_request_t* r) {
     // Whatever goes wrong in here, the site goes on without a cache.
     return guarded(r->connection->log, "lookup", static_cast<ngx_int_t>(NGX_DECLINED),
                    [r] { return lookup(r); });
-}
-
-// A page that is kept is given to those alone whom nginx lets in, so a request of ours that makes it anew need not be let in itself: it
-// skips preaccess and access. One for a URL alone does not: its page may become a file that everybody can read. nginx itself skips
-// access for subrequests, of which fragments of injected markup must make no use.
-ngx_int_t access_handler(ngx_http_request_t* r) {
-    Ctx* ctx = ctx_of(r);
-    if (ctx != nullptr && ctx->role == Role::fragment) {
-        bool refused = guarded(r->connection->log, "reach of a fragment", true, [&] { return is_out_of_reach(r, ctx); });
-        if (refused) return NGX_HTTP_FORBIDDEN;
-    }
-    if (ctx == nullptr || ctx->role != Role::refresh) return NGX_DECLINED;
-    if (ctx->renewal != nullptr && ctx->renewal->as_visitor) return NGX_DECLINED;
-    auto* core =
-        static_cast<ngx_http_core_main_conf_t*>(ngx_http_get_module_main_conf(r, ngx_http_core_module));
-    ngx_http_phase_handler_t* handlers = core->phase_engine.handlers;
-    ngx_uint_t next = handlers[r->phase_handler].next;
-    if (handlers[next].checker == ngx_http_core_access_phase) next = handlers[next].next;
-    r->phase_handler = static_cast<ngx_int_t>(next) - 1;
-    return NGX_DECLINED;  // the checker adds one
 }
 
 }  // namespace larder::ngx

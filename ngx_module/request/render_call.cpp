@@ -13,7 +13,7 @@
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/headers.hpp"
 #include "ngx_module/request/own_request.hpp"
-#include "ngx_module/request/request.hpp"
+#include "ngx_module/request/ctx.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {

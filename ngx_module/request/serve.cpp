@@ -1,14 +1,17 @@
 // From an entry to a response.
+#include "ngx_module/request/serve.hpp"
+
 #include <algorithm>
 
 #include "cache/response/fields.hpp"
 #include "cache/response/revalidate.hpp"
+#include "ngx_module/buffers.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/nginx_versions.hpp"
 #include "ngx_module/page/page.hpp"
 #include "ngx_module/page/page_header.hpp"
+#include "ngx_module/request/fill.hpp"
 #include "ngx_module/request/headers.hpp"
-#include "ngx_module/request/request.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {

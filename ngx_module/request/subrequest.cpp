@@ -6,8 +6,11 @@
 
 #include "cache/request/url.hpp"
 #include "ngx_module/pool.hpp"
+#include "ngx_module/request/fill.hpp"
 #include "ngx_module/request/group.hpp"
+#include "ngx_module/request/reduce.hpp"
 #include "ngx_module/request/refresh.hpp"
+#include "ngx_module/request/substitute.hpp"
 #include "ngx_module/request/target.hpp"
 #include "ngx_module/text.hpp"
 

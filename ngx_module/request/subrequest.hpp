@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "ngx_module/ngx.hpp"
-#include "ngx_module/request/request.hpp"
+#include "ngx_module/request/ctx.hpp"
 
 namespace larder::ngx {
 

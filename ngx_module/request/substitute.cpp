@@ -1,7 +1,10 @@
 // From the backend's answer to another one. nginx calls our filters while it sends the backend's answer, where another answer
 // can't begin. So the rest of that answer is swallowed, and an event of its own begins the other one after all of this turn, in a
 // request whose upstream has ended: it goes through all of nginx's filters, error_page included.
-#include "ngx_module/request/request.hpp"
+#include "ngx_module/request/substitute.hpp"
+
+#include "ngx_module/request/fill.hpp"
+#include "ngx_module/request/serve.hpp"
 
 namespace larder::ngx {
 

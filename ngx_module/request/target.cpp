@@ -2,8 +2,8 @@
 
 #include "cache/response/fields.hpp"
 #include "ngx_module/directives/config.hpp"
+#include "ngx_module/request/ctx.hpp"
 #include "ngx_module/request/headers.hpp"
-#include "ngx_module/request/request.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {

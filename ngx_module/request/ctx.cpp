@@ -1,0 +1,154 @@
+// The context's life, and the entry that it holds.
+#include "ngx_module/request/ctx.hpp"
+
+#include <utility>
+
+#include "cache/entry.hpp"
+#include "ngx_module/near/shared_zone.hpp"
+#include "ngx_module/near/wakeup.hpp"
+#include "ngx_module/pool.hpp"
+#include "ngx_module/request/fill.hpp"
+#include "ngx_module/request/lease.hpp"
+#include "ngx_module/stores/stores.hpp"
+#include "ngx_module/text.hpp"
+
+namespace larder::ngx {
+
+const char* status_text(Status status) {
+    switch (status) {
+        case Status::none:
+            return "";
+        case Status::hit:
+            return "HIT";
+        case Status::stale:
+            return "STALE";
+        case Status::miss:
+            return "MISS";
+        case Status::revalidated:
+            return "REVALIDATED";
+        case Status::coalesced:
+            return "COALESCED";
+        case Status::bypass:
+            return "BYPASS";
+        case Status::pass:
+            return "PASS";
+        case Status::error_stale:
+            return "ERROR-STALE";
+        case Status::error:
+            return "ERROR";
+    }
+    return "";
+}
+
+bool Ctx::uses_near() const {
+    const Where& where = conf->where.value();
+    return where.near || near_only || where.store == nullptr || !is_available(*where.store);
+}
+
+bool Ctx::answers_purged() const {
+    return served ? purged : fill != nullptr && fill->purged;
+}
+
+void Ctx::take(const near_cache::Found& found) {
+    drop_entry();
+    if (found.hold == 0) return;
+    // Two variants with the same key are beyond reach, but a wrong page is beyond repair. Nor is an entry ours that came
+    // from the store this location had before a reload: that store's purges don't tell of it.
+    hold = found.hold;
+    version = found.version;
+    entry = found.entry;
+    rest = found.rest;
+    // A plan is for one text, and what goes into a page is one.
+    if (rest != 0) {
+        EntryHead head = EntryView::trusted(entry).head();
+        if (entry.size() < EntryView::trusted(entry).prefix_size() || head.plan_size != 0 || role == Role::fragment) join_entry();
+    }
+    if (found.domain != conf->where.value().domain() ||
+        EntryView::trusted(entry).variant() != view(variant)) {
+        return drop_entry();
+    }
+    verdict = found.verdict;
+    purged = found.purged;
+}
+
+void Ctx::join_entry() {
+    if (rest == 0) return;
+    store_bytes = zone().joined(entry, std::exchange(rest, 0));
+    entry = store_bytes;
+}
+
+void Ctx::drop_entry() {
+    if (hold != 0) zone().release(hold);
+    hold = 0;
+    entry = {};
+    rest = 0;
+    verdict = Verdict::dead;
+    purged = false;
+}
+
+AtHand Ctx::set_entry_aside() {
+    AtHand aside{hold, version, entry, rest, std::move(store_bytes), verdict, purged};
+    hold = 0;  // no longer ours to release
+    drop_entry();
+    return aside;
+}
+
+void Ctx::put_entry_back(AtHand aside) {
+    drop_entry();
+    hold = aside.hold;
+    version = aside.version;
+    entry = aside.entry;
+    rest = aside.rest;
+    store_bytes = std::move(aside.store_bytes);  // an entry is longer than what a string holds in itself: its bytes stay
+    verdict = aside.verdict;
+    purged = aside.purged;
+}
+
+Ctx::Ctx() = default;
+
+void Ctx::end_waits() {
+    *alive = false;
+    place.leave();
+    if (fill != nullptr) fill->at_work = false;
+    timer.cancel();
+    again.cancel();
+    stop_waiting(this);
+    unclaim(this);
+    substitution.cancel();
+}
+
+Ctx::~Ctx() {
+    end_waits();
+    end_fill_lock(this);
+    drop_entry();
+    if (own_entry.hold != 0) zone().release(own_entry.hold);
+}
+
+Ctx* new_ctx(ngx_http_request_t* r, const LocConf* conf, Role role) {
+    Ctx* ctx = make<Ctx>(r->pool);
+    ctx->conf = conf;
+    ctx->role = role;
+    attach_ctx(r, ctx);
+    return ctx;
+}
+
+void attach_ctx(ngx_http_request_t* r, Ctx* ctx) {
+    ctx->request = r;
+    ngx_http_set_ctx(r, ctx, ngx_http_larder_module);
+}
+
+Ctx* ctx_of(ngx_http_request_t* r) {
+    auto* ctx = static_cast<Ctx*>(ngx_http_get_module_ctx(r, ngx_http_larder_module));
+    if (ctx != nullptr || !(r->internal || r->filter_finalize)) return ctx;
+    // An internal redirect clears contexts; the pool still has ours (the requests of a page share one pool).
+    for (ngx_pool_cleanup_t* cleanup = r->pool->cleanup; cleanup != nullptr; cleanup = cleanup->next) {
+        if (cleanup->handler != cleanup_of<Ctx>()) continue;
+        auto* kept = static_cast<Ctx*>(cleanup->data);
+        if (kept->request != r) continue;
+        ngx_http_set_ctx(r, kept, ngx_http_larder_module);
+        return kept;
+    }
+    return nullptr;
+}
+
+}  // namespace larder::ngx

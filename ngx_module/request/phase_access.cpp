@@ -1,0 +1,31 @@
+// nginx itself applies access rules to no subrequest.
+#include "ngx_module/request/phase_access.hpp"
+
+#include "ngx_module/page/reach.hpp"
+#include "ngx_module/pool.hpp"
+#include "ngx_module/request/ctx.hpp"
+#include "ngx_module/request/render_call.hpp"
+
+namespace larder::ngx {
+
+// A page that is kept is given to those alone whom nginx lets in, so a request of ours that makes it anew need not be let in itself: it
+// skips preaccess and access. One for a URL alone does not: its page may become a file that everybody can read. nginx itself skips
+// access for subrequests, of which fragments of injected markup must make no use.
+ngx_int_t access_handler(ngx_http_request_t* r) {
+    Ctx* ctx = ctx_of(r);
+    if (ctx != nullptr && ctx->role == Role::fragment) {
+        bool refused = guarded(r->connection->log, "reach of a fragment", true, [&] { return is_out_of_reach(r, ctx); });
+        if (refused) return NGX_HTTP_FORBIDDEN;
+    }
+    if (ctx == nullptr || ctx->role != Role::refresh) return NGX_DECLINED;
+    if (ctx->renewal != nullptr && ctx->renewal->as_visitor) return NGX_DECLINED;
+    auto* core =
+        static_cast<ngx_http_core_main_conf_t*>(ngx_http_get_module_main_conf(r, ngx_http_core_module));
+    ngx_http_phase_handler_t* handlers = core->phase_engine.handlers;
+    ngx_uint_t next = handlers[r->phase_handler].next;
+    if (handlers[next].checker == ngx_http_core_access_phase) next = handlers[next].next;
+    r->phase_handler = static_cast<ngx_int_t>(next) - 1;
+    return NGX_DECLINED;  // the checker adds one
+}
+
+}  // namespace larder::ngx
