@@ -19,7 +19,7 @@ build: ## build everything into build/$(PRESET); PRESET=dev: warnings are errors
 	@cmake --preset $(PRESET) --log-level=WARNING >/dev/null
 	@cmake --build build/$(PRESET) -j $(JOBS)
 
-install: build ## install module, larderd, larderctl and docs below PREFIX (/usr/local) and DESTDIR; nothing in /etc
+install: build ## install module, larderd, larderctl, manual pages and docs below PREFIX (/usr/local) and DESTDIR; nothing in /etc
 	@DESTDIR=$(DESTDIR) cmake --install build/$(PRESET) --prefix $(PREFIX) >/dev/null
 	@echo "In nginx.conf, at the top: load_module $(PREFIX)/lib/nginx/modules/ngx_http_larder_module.so;"
 

@@ -12,6 +12,7 @@
 #include <iostream>
 
 #include "daemon.hpp"
+#include "daemon/list_options.hpp"
 
 namespace {
 
@@ -88,10 +89,11 @@ int main(int argc, char** argv) {
     std::string file = "/etc/larder/larderd.toml";
     bool check = false, list = false;
     CLI::App app("Larder's daemon: regenerates what nginx serves stale.", "larderd");
-    app.add_option("-c,--config", file, "Settings file")->capture_default_str();
+    app.add_option("-c,--config", file, "Settings file")->type_name("FILE")->capture_default_str();
     app.add_flag("--check", check, "Check the settings and exit: 0 valid, 1 not");
     app.add_flag("--list-settings", list, "Print the table of all settings, tab-separated, and exit");
-    app.set_version_flag("--version", "larderd " LARDER_VERSION);
+    app.set_version_flag("--version", "larderd " LARDER_VERSION, "Print the version and exit");
+    larder::add_list_options(app);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -14,6 +14,8 @@ is_deeply [grep { !m{^/opt/larder/} } @files], [], 'nothing is put outside of it
 my %has = map { $_ => 1 } @files;
 ok $has{"/opt/larder/$_"}, "it has $_"
     for qw(lib/nginx/modules/ngx_http_larder_module.so sbin/larderd bin/larderctl lib/systemd/system/larderd.service
+        share/man/man8/larderd.8 share/man/man1/larderctl.1 share/man/man5/larderd.toml.5 share/man/man5/larder-directives.5
+        share/bash-completion/completions/larderctl share/zsh/site-functions/_larderctl
         share/doc/larder/README.md share/doc/larder/LICENSE share/doc/larder/directives.md share/doc/larder/CHANGES
         share/doc/larder/examples/site.conf share/doc/larder/examples/larderd.toml);
 my $unit = $t->read_file("$root/opt/larder/lib/systemd/system/larderd.service");

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "client.hpp"
+#include "daemon/list_options.hpp"
 #include "print.hpp"
 
 namespace {
@@ -72,9 +73,11 @@ void add_commands(CLI::App& app, Options& options) {
     auto* watch =
         app.add_subcommand("top", "The status again and again")->callback([&options] { top(options); });
     watch->add_option("--every", options.every, "Seconds between two looks")
+        ->type_name("SECONDS")
         ->capture_default_str()
         ->check(CLI::Range(0.1, 3600.0));
     watch->add_option("--count", options.count, "Stop after so many; 0: never")
+        ->type_name("NUMBER")
         ->capture_default_str()
         ->check(CLI::NonNegativeNumber);
 
@@ -85,27 +88,30 @@ void add_commands(CLI::App& app, Options& options) {
                     Client(options.api, options.token).get("/v1/explain?url=" + percent_encoded(options.url));
                 print(options, answer, explain_text);
             });
-    explain->add_option("url", options.url, "URL")->required();
+    explain->add_option("url", options.url, "URL")->type_name("URL")->required();
 
     auto* purged =
         app.add_subcommand("purge", "Mark stale by tag or URL, and render anew")->callback([&options] {
             purge(options);
         });
-    purged->add_option("--tag", options.tags, "Tag; may be repeated");
-    purged->add_option("--url", options.urls, "URL, all variants and queries of its path; may be repeated");
+    purged->add_option("--tag", options.tags, "Tag; may be repeated")->type_name("TAG");
+    purged->add_option("--url", options.urls, "URL, all variants and queries of its path; may be repeated")
+        ->type_name("URL");
     purged->add_flag("--hard", options.hard, "Never serve what is stored again, not even stale");
-    purged->add_option("--position", options.position,
-                       "Database commit position that caused it, NAME/SYSTEM/TIMELINE/LSN");
+    purged
+        ->add_option("--position", options.position,
+                     "Database commit position that caused it, NAME/SYSTEM/TIMELINE/LSN")
+        ->type_name("POSITION");
 
     auto* refresh =
         app.add_subcommand("refresh", "Render anew what is stored for URLs")->callback([&options] {
             queue_pages(options, "/v1/refresh");
         });
-    refresh->add_option("urls", options.urls, "URLs")->required();
+    refresh->add_option("urls", options.urls, "URLs")->type_name("URL")->required();
     auto* warm = app.add_subcommand("warm", "Render URLs unless they are fresh")->callback([&options] {
         queue_pages(options, "/v1/warm");
     });
-    warm->add_option("urls", options.urls, "URLs")->required();
+    warm->add_option("urls", options.urls, "URLs")->type_name("URL")->required();
 
     app.add_subcommand("drain", "Finish the jobs in hand, then exit")->callback([&options] {
         print(options, Client(options.api, options.token).post("/v1/drain", json::object()),
@@ -119,11 +125,15 @@ int main(int argc, char** argv) {
     Options options;
     CLI::App app("Asks and tells a running larderd.", "larderctl");
     app.add_option("--api", options.api, "HOST:PORT or unix:/PATH")
+        ->type_name("ADDRESS")
         ->envname("LARDER_API")
         ->capture_default_str();
-    app.add_option("--token", options.token, "api.token of larderd.toml")->envname("LARDER_TOKEN");
+    app.add_option("--token", options.token, "api.token of larderd.toml")
+        ->type_name("TOKEN")
+        ->envname("LARDER_TOKEN");
     app.add_flag("--json", options.as_json, "Print the answer as JSON");
-    app.set_version_flag("--version", "larderctl " LARDER_VERSION);
+    app.set_version_flag("--version", "larderctl " LARDER_VERSION, "Print the version and exit");
+    larder::add_list_options(app);
     app.require_subcommand(1);
     app.fallthrough();
     add_commands(app, options);
