@@ -5,8 +5,10 @@
 #include "ngx_module/directives/sites.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/near/wakeup.hpp"
+#include "ngx_module/page/page.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/filters.hpp"
+#include "ngx_module/request/fragment.hpp"
 #include "ngx_module/request/phase_access.hpp"
 #include "ngx_module/request/phase_lookup.hpp"
 #include "ngx_module/request/render_call.hpp"
@@ -65,6 +67,7 @@ ngx_int_t postconfigure(ngx_conf_t* cf) {
     });
     if (!named) return NGX_ERROR;
     install_header_filter();
+    start_page = assemble_page;
     // Precontent runs for subrequests too (access does not), and after auth_request and limit_req.
     bool ok = (conf->render_signer == nullptr || add_handler(cf, NGX_HTTP_POST_READ_PHASE, render_call_handler)) &&
               add_handler(cf, NGX_HTTP_PREACCESS_PHASE, access_handler) &&

@@ -5,12 +5,11 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
-#include "ngx_module/pool.hpp"
-#include "ngx_module/request/suspend.hpp"
 #include "ngx_module/near/shared_zone.hpp"
-#include "ngx_module/text.hpp"
+#include "ngx_module/pool.hpp"
 
 namespace larder::ngx {
 
@@ -21,26 +20,41 @@ namespace {
 std::vector<int> wakeup_fds;
 ngx_connection_t* own;
 
-// By their keys' bucket_hash().
-std::unordered_multimap<std::uint64_t, Ctx*> waiting;
+std::unordered_multimap<std::uint64_t, Waiter*> waiting;  // by their keys' bucket_hash()
+std::vector<Waiter*> woken;    // those to be woken in this event; null: it is gone, or was woken
 std::uint64_t woken_position;  // up to which the zone's record of woken keys was read
 
-// Those that wait for one of the keys that the zone names look again. Whoever finds its fill still running waits on.
-void wake_waiting() {
-    std::vector<std::pair<Ctx*, std::shared_ptr<bool>>> woken;
-    auto take = [&woken](auto first, auto last) {
-        for (auto at = first; at != last; ++at) woken.emplace_back(at->second, at->second->alive);
+}  // namespace
+
+struct Wakeups {
+    template <typename Iterator>
+    static void take(Iterator first, Iterator last) {
+        for (auto at = first; at != last; ++at) woken.push_back(at->second);
+        for (auto at = first; at != last; ++at) at->second->state_ = Waiter::State::about_to_wake;
         waiting.erase(first, last);
-    };
-    bool complete = zone().each_woken(woken_position, [&](std::uint64_t key_hash) {
-        auto [first, last] = waiting.equal_range(key_hash);
-        take(first, last);
-    });
-    if (!complete) take(waiting.begin(), waiting.end());
-    for (auto& [ctx, alive] : woken) {
-        if (*alive) resume(ctx);
     }
-}
+
+    // Those that wait for one of the keys that the zone names look again. Whoever finds its fill still running waits on.
+    static void wake_waiting() {
+        woken.reserve(waiting.size());  // nothing is lost if memory is short: who waits has a timer
+        bool complete = zone().each_woken(woken_position, [](std::uint64_t key_hash) {
+            auto [first, last] = waiting.equal_range(key_hash);
+            take(first, last);
+        });
+        if (!complete) take(waiting.begin(), waiting.end());
+        for (std::size_t i = 0; i < woken.size(); i++) {
+            Waiter* waiter = std::exchange(woken[i], nullptr);
+            if (waiter == nullptr) continue;
+            waiter->state_ = Waiter::State::idle;
+            waiter->woken();  // may end others
+        }
+        woken.clear();
+    }
+
+    static void forget(Waiter* waiter) { std::replace(woken.begin(), woken.end(), waiter, static_cast<Waiter*>(nullptr)); }
+};
+
+namespace {
 
 void on_wakeup(ngx_event_t* event) {
     auto* connection = static_cast<ngx_connection_t*>(event->data);
@@ -50,7 +64,7 @@ void on_wakeup(ngx_event_t* event) {
     while ((ngx_event_flags & NGX_USE_CLEAR_EVENT) == 0 && read(connection->fd, &times, sizeof times) > 0) {
     }
     guarded(event->log, "wake-up", 0, [] {
-        wake_waiting();
+        Wakeups::wake_waiting();
         return 0;
     });
     ngx_handle_read_event(event, 0);
@@ -102,20 +116,19 @@ void stop_wakeups() {
     close_fds();
 }
 
-void start_waiting(Ctx* ctx) {
-    waiting.emplace(ctx->key.bucket_hash(), ctx);
+void Waiter::wait(std::uint64_t key_hash) {
+    waiting.emplace(key_hash, this);
+    key_hash_ = key_hash;
+    state_ = State::waits;
 }
 
-bool stop_waiting(Ctx* ctx) {
-    if (!ctx->waited) return false;
-    auto [first, last] = waiting.equal_range(ctx->key.bucket_hash());
-    for (auto it = first; it != last; ++it) {
-        if (it->second == ctx) {
-            waiting.erase(it);
-            return true;
-        }
-    }
-    return false;
+bool Waiter::stop() {
+    State state = std::exchange(state_, State::idle);
+    if (state == State::about_to_wake) Wakeups::forget(this);
+    if (state != State::waits) return false;
+    auto [first, last] = waiting.equal_range(key_hash_);
+    waiting.erase(std::find_if(first, last, [this](const auto& entry) { return entry.second == this; }));
+    return true;
 }
 
 void wake_workers(std::uint64_t workers) {

@@ -5,7 +5,7 @@
 
 #include "cache/request/cookies.hpp"
 #include "edge_includes/page_functions.hpp"
-#include "ngx_module/page/form_token.hpp"
+#include "ngx_module/request/form_token.hpp"
 #include "ngx_module/request/headers.hpp"
 #include "ngx_module/request/target.hpp"
 #include "ngx_module/text.hpp"

@@ -17,15 +17,16 @@
 #include "ngx_module/events.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/page/assembled.hpp"
-#include "ngx_module/page/compile.hpp"
+#include "ngx_module/request/answer_compiler.hpp"
 #include "ngx_module/page/environment.hpp"
 #include "ngx_module/page/late.hpp"
 #include "ngx_module/page/output.hpp"
-#include "ngx_module/page/page_header.hpp"
+#include "ngx_module/request/page_header.hpp"
 #include "ngx_module/page/reach.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/client.hpp"
 #include "ngx_module/request/fill.hpp"
+#include "ngx_module/request/fragment.hpp"
 #include "ngx_module/request/headers.hpp"
 #include "ngx_module/request/serve.hpp"
 #include "ngx_module/request/subrequest.hpp"
@@ -37,7 +38,7 @@ namespace larder::ngx {
 class Page;
 
 // One URL being fetched for a page; several places may want it.
-struct Fetch {
+struct Fetch final : Include {
     Page* page = nullptr;
     esi::FetchId id = 0;
     bool pending = true;
@@ -55,6 +56,12 @@ struct Fetch {
     Event timer;
     std::optional<near_cache::Zone::Part>
         part;  // a fresh entry of the near cache, the same for all who share the page
+
+    bool has_room(std::size_t size) override;
+    bool has_client() const override;
+    bool waits() const override { return attributes.maxwait_ms != 0; }
+    std::optional<std::uint32_t> ttl_s() const override;
+    bool is_out_of_reach(ngx_http_request_t* r) const override;
 
     static constexpr const char* event_name = "timer of a fragment";
     void on_timeout();
@@ -199,6 +206,9 @@ public:
         tree_.arrived(fetch.id, body, plan, fetch.location);
         ended(fetch);
     }
+
+    // Whether fragments are limited to what the page's visitor could ask for.
+    bool confines() const { return ctx_->conf->esi_includes.value().empty(); }
 
     // Whether so much more of a fragment may be held in memory.
     bool has_room(const Fetch& fetch, std::size_t size) {
@@ -573,10 +583,9 @@ bool Page::ask(Fetch& fetch, const std::string& target) {
     };
     Ctx* ctx = ask_location(request_, target, ended, &fetch);
     if (ctx == nullptr) return false;
-    if (ctx_->conf->esi_includes.value().empty()) confine(ctx);
+    if (confines()) ctx->request->internal = 0;  // nginx refuses a client's request for an internal location
     fetch.running = ctx;
-    ctx->fetch = &fetch;
-    ctx->at_hand_only = fetch.attributes.maxwait_ms == 0;
+    ctx->include = &fetch;
     if (fetch.attributes.no_store) ctx->no_store = "esi-no-store";
     return true;
 }
@@ -608,22 +617,23 @@ void Fetch::failed() noexcept {
     page->failed();
 }
 
-bool page_has_client(const Fetch& fetch) {
-    return !fetch.page->left();
+bool Fetch::has_client() const {
+    return !page->left();
 }
 
-bool page_has_room(Fetch& fetch, std::size_t size) {
-    return fetch.page->has_room(fetch, size);
+bool Fetch::has_room(std::size_t size) {
+    return page->has_room(*this, size);
 }
 
-void apply_include(Ctx* ctx) {
-    if (ctx->fetch == nullptr || ctx->fetch->attributes.ttl_s == esi::IncludeAttributes::unset) return;
-    Policy& policy = ctx->own_policy.emplace(ctx->conf->policy);
-    if (policy.valid.size() == max_valid_rules) policy.valid.pop_back();
-    policy.valid.insert(policy.valid.begin(), ValidRule{0, ctx->fetch->attributes.ttl_s});
+std::optional<std::uint32_t> Fetch::ttl_s() const {
+    return attributes.ttl_s != esi::IncludeAttributes::unset ? std::optional(attributes.ttl_s) : std::nullopt;
 }
 
-ngx_int_t start_page(ngx_http_request_t* r, Ctx* ctx, std::string_view document, std::string_view plan) {
+bool Fetch::is_out_of_reach(ngx_http_request_t* r) const {
+    return page->confines() && has_access_rules_of_its_own(r);
+}
+
+ngx_int_t assemble_page(ngx_http_request_t* r, Ctx* ctx, std::string_view document, std::string_view plan) {
     Page* page = make<Page>(r->pool, r, ctx, document, plan);
     try {
         return page->start();

@@ -65,16 +65,10 @@ bool may_include(ngx_http_request_t* r, const std::vector<std::string>& paths, s
     return path && std::any_of(paths.begin(), paths.end(), [&](const std::string& begin) { return path->starts_with(begin); });
 }
 
-void confine(Ctx* fragment) {
-    fragment->confined = true;
-    fragment->request->internal = 0;  // nginx refuses a client's request for an internal location
-}
-
-bool is_out_of_reach(ngx_http_request_t* r, const Ctx* fragment) {
+bool has_access_rules_of_its_own(ngx_http_request_t* r) {
     static ngx_module_t* const access = find_module("ngx_http_access_module");
     static ngx_module_t* const basic = find_module("ngx_http_auth_basic_module");
     static ngx_module_t* const request = find_module("ngx_http_auth_request_module");
-    if (!fragment->confined || fragment->conf != nullptr) return false;
     const ngx_http_request_t* page = r->parent;
     bool others = has_others<AccessRules>(access, r, page) || has_others<BasicRules>(basic, r, page) ||
                   has_others<RequestRules>(request, r, page);

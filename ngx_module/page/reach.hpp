@@ -7,18 +7,14 @@
 #include <vector>
 
 #include "ngx_module/ngx.hpp"
-#include "ngx_module/request/ctx.hpp"
 
 namespace larder::ngx {
 
 // Whether `target` ("/path?query") begins with one of the paths of larder_esi_include, or there are none.
 bool may_include(ngx_http_request_t* r, const std::vector<std::string>& paths, std::string_view target);
 
-// Makes a fragment, which has not begun, go no further than its page's visitor could.
-void confine(Ctx* fragment);
-
-// Whether a confined fragment has come to a location with access rules (allow, deny, auth_basic, auth_request) that the page's
-// request has not passed: nginx applies them to no subrequest. To be asked before the location's handler runs.
-bool is_out_of_reach(ngx_http_request_t* r, const Ctx* fragment);
+// Whether the request of a fragment came to a location with access rules (allow, deny, auth_basic, auth_request) that the page's
+// request has not passed. nginx applies none to subrequests. Logged if so.
+bool has_access_rules_of_its_own(ngx_http_request_t* r);
 
 }  // namespace larder::ngx

@@ -5,10 +5,11 @@
 
 #include "cache/entry.hpp"
 #include "ngx_module/near/shared_zone.hpp"
-#include "ngx_module/near/wakeup.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/fill.hpp"
+#include "ngx_module/request/fragment.hpp"
 #include "ngx_module/request/lease.hpp"
+#include "ngx_module/request/suspend.hpp"
 #include "ngx_module/stores/stores.hpp"
 #include "ngx_module/text.hpp"
 
@@ -43,6 +44,10 @@ const char* status_text(Status status) {
 bool Ctx::uses_near() const {
     const Where& where = conf->where.value();
     return where.near || near_only || where.store == nullptr || !is_available(*where.store);
+}
+
+bool Ctx::at_hand_only() const {
+    return include != nullptr && !include->waits();
 }
 
 bool Ctx::answers_purged() const {
@@ -110,9 +115,7 @@ void Ctx::end_waits() {
     *alive = false;
     place.leave();
     if (fill != nullptr) fill->at_work = false;
-    timer.cancel();
-    again.cancel();
-    stop_waiting(this);
+    fill_wait.reset();
     unclaim(this);
     substitution.cancel();
 }

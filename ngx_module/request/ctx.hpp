@@ -22,10 +22,11 @@
 namespace larder::ngx {
 
 struct Detached;
-struct Fetch;
 struct Fill;
 struct Group;
 struct LateEnd;
+class FillWait;
+class Include;
 class Page;
 class Renewal;
 
@@ -82,7 +83,6 @@ struct Ctx {
     bool asked_store = false;
     bool served = false;  // the answer comes from `entry`
     bool stored = false;  // what the backend sent is in the near cache, or on its way to a store
-    bool waited = false;
     bool suspended = false;
     std::optional<Key> claimed;  // we hold this key's fill lock, and no fill has begun
     Lease lease = Lease::not_asked;
@@ -124,18 +124,15 @@ struct Ctx {
     std::optional<Substitute> substitute;  // about to begin
     Event substitution;
     std::optional<Policy> own_policy;  // fragment: the location's, as the include changes it
-    bool at_hand_only = false;         // fragment: not to be waited for
-    bool confined = false;             // fragment: it reaches no more than its page's visitor
     ngx_http_handler_pt content_handler = nullptr;       // the location's, while ours stands in its place
     ngx_http_event_handler_pt on_client_read = nullptr;  // nginx's, while the client is not looked at
     const char* no_store = nullptr;    // why the answer is not to be kept, whatever it says
     Page* page = nullptr;              // being assembled
-    Fetch* fetch = nullptr;            // fragment: the include it is for
+    Include* include = nullptr;        // fragment: what it is for
     Group* asked_group = nullptr;      // ... or the session whose group it is to tell
     Detached* detached = nullptr;      // once there is one
     Group* group = nullptr;            // of the visitor; null: not wanted, or there is no session
-    Event timer;                       // while waiting
-    Event again;                       // while another machine fills
+    std::unique_ptr<FillWait> fill_wait;  // once the request has waited for another's fill
     TurnPlace place;                   // while there is more to do than one turn has room for
     LateEnd* late_end = nullptr;  // of a subrequest of ours (subrequest.cpp)
     ngx_http_request_t* request = nullptr;
@@ -154,7 +151,9 @@ struct Ctx {
     // What answers the request is older than a purge of it.
     bool answers_purged() const;
     // The backend may not be asked.
-    bool cached_only() const { return at_hand_only || wishes.only_if_cached; }
+    bool cached_only() const { return at_hand_only() || wishes.only_if_cached; }
+    // A fragment that its page does not wait for.
+    bool at_hand_only() const;
     void take(const near_cache::Found& found);
     // Makes `entry` one piece, for those who need the whole body in one. Copies, unless it is.
     void join_entry();
@@ -164,8 +163,6 @@ struct Ctx {
 
     static constexpr const char* event_name = "request";
     void begin_substitute();
-    // The time for a wait is over: another fill took too long, or another machine's is to be looked for again.
-    void end_wait();
     // Nothing that it waits for finds it any more.
     void end_waits();
     void let_others_pass();

@@ -11,15 +11,15 @@
 #include "ngx_module/buffers.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/near/wakeup.hpp"
-#include "ngx_module/page/page.hpp"
-#include "ngx_module/page/page_header.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/client.hpp"
 #include "ngx_module/request/condition.hpp"
 #include "ngx_module/request/filters.hpp"
+#include "ngx_module/request/fragment.hpp"
 #include "ngx_module/request/group.hpp"
 #include "ngx_module/request/headers.hpp"
 #include "ngx_module/request/lease.hpp"
+#include "ngx_module/request/page_header.hpp"
 #include "ngx_module/request/phase_lookup.hpp"
 #include "ngx_module/request/reduce.hpp"
 #include "ngx_module/request/refresh.hpp"
@@ -155,7 +155,7 @@ ngx_int_t ask_again(ngx_http_request_t* r) {
 
 // Who asked for the answer has left: it is of use if others can have it, and else to nobody.
 bool asker_has_left(const Ctx* ctx) {
-    return ctx->fill->client_gone || (ctx->fetch != nullptr && !page_has_client(*ctx->fetch));
+    return ctx->fill->client_gone || (ctx->include != nullptr && !ctx->include->has_client());
 }
 
 // The answer can't be shared, and the backend did not see all of the request: ask again with all of it. From here on the key
@@ -921,7 +921,7 @@ static ngx_int_t take_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
         any = any || ngx_buf_size(link->buf) != 0;
         last = last || is_last(r, link->buf);
         if (!fill.for_store && !fill.for_page) continue;
-        if (ctx->fetch != nullptr && !page_has_room(*ctx->fetch, bytes_of(link->buf).size())) {
+        if (ctx->include != nullptr && !ctx->include->has_room(bytes_of(link->buf).size())) {
             fill.for_store = fill.for_page = false;
             ctx->detail = "page-memory";
             end_fill_lock(ctx);

@@ -10,7 +10,7 @@
 #include "cache/response/decoder.hpp"
 #include "cache/response/parts_control.hpp"
 #include "cache/response/storable.hpp"
-#include "ngx_module/page/compile.hpp"
+#include "ngx_module/request/answer_compiler.hpp"
 #include "ngx_module/request/ctx.hpp"
 
 namespace larder::ngx {

@@ -44,14 +44,13 @@ bool claim(Ctx* ctx) {
 
 void wait_for_news(Ctx* ctx) {
     begin_waiting(ctx);
-    ctx->again.bind<&Ctx::end_wait>(ctx, ctx->request->connection->log);
-    ctx->again.start_timer(ctx->lease_again_ms);
+    ctx->fill_wait->again.start_timer(ctx->lease_again_ms);
 }
 
 }  // namespace
 
 near_cache::Fill may_fill(Ctx* ctx) {
-    ctx->again.cancel();
+    if (ctx->fill_wait != nullptr) ctx->fill_wait->again.cancel();
     if (ctx->lease == Lease::ours || ctx->lease == Lease::not_needed) return near_cache::Fill::mine;
     Lease lease = std::exchange(ctx->lease, Lease::not_asked);
     if (lease == Lease::passes) {

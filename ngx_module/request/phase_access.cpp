@@ -1,9 +1,9 @@
 // nginx itself applies access rules to no subrequest.
 #include "ngx_module/request/phase_access.hpp"
 
-#include "ngx_module/page/reach.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/ctx.hpp"
+#include "ngx_module/request/fragment.hpp"
 #include "ngx_module/request/render_call.hpp"
 
 namespace larder::ngx {
@@ -13,8 +13,10 @@ namespace larder::ngx {
 // access for subrequests, of which fragments of injected markup must make no use.
 ngx_int_t access_handler(ngx_http_request_t* r) {
     Ctx* ctx = ctx_of(r);
-    if (ctx != nullptr && ctx->role == Role::fragment) {
-        bool refused = guarded(r->connection->log, "reach of a fragment", true, [&] { return is_out_of_reach(r, ctx); });
+    // A fragment whose location is known has been here before.
+    if (ctx != nullptr && ctx->include != nullptr && ctx->conf == nullptr) {
+        bool refused =
+            guarded(r->connection->log, "reach of a fragment", true, [&] { return ctx->include->is_out_of_reach(r); });
         if (refused) return NGX_HTTP_FORBIDDEN;
     }
     if (ctx == nullptr || ctx->role != Role::refresh) return NGX_DECLINED;

@@ -8,11 +8,11 @@
 #include "edge_includes/plan/plan.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/near/wakeup.hpp"
-#include "ngx_module/page/page.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/client.hpp"
 #include "ngx_module/request/condition.hpp"
 #include "ngx_module/request/fill.hpp"
+#include "ngx_module/request/fragment.hpp"
 #include "ngx_module/request/group.hpp"
 #include "ngx_module/request/headers.hpp"
 #include "ngx_module/request/lease.hpp"
@@ -38,9 +38,13 @@ ngx_int_t not_cached(Ctx* ctx) {
     return NGX_HTTP_GATEWAY_TIME_OUT;
 }
 
+void stop_deadline(Ctx* ctx) {
+    if (ctx->fill_wait != nullptr) ctx->fill_wait->deadline.cancel();
+}
+
 ngx_int_t go_past(ngx_http_request_t* r, Ctx* ctx, Status status) {
     unclaim(ctx);
-    ctx->timer.cancel();
+    stop_deadline(ctx);
     if (ctx->cached_only()) return not_cached(ctx);
     ctx->status = status;
     // A fragment's answer, and one with ESI, is captured even when nothing is cached.
@@ -172,14 +176,14 @@ ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
         ctx->detail = "forecast";
         return go_past(r, ctx, Status::pass);
     }
-    bool deadline_passed = ctx->waited && !ctx->timer.timer_runs();
+    bool deadline_passed = ctx->fill_wait != nullptr && !ctx->fill_wait->deadline.timer_runs();
     if (deadline_passed) ctx->detail = "lock-timeout";
     // Each request for a page that has to be validated each time asks for itself: another's answer would not do.
     bool each_asks =
         ctx->verdict == Verdict::validate && EntryView::trusted(ctx->entry).head().life.fresh_ms == 0;
     // A fill by credentials that the site refuses is nobody's: those who have waited for one ask at once, each for itself.
-    bool waited_once = ctx->authorized && ctx->waited;
-    if (waited_once) ctx->timer.cancel();
+    bool waited_once = ctx->authorized && ctx->fill_wait != nullptr;
+    if (waited_once) stop_deadline(ctx);
     if (ctx->conf->lock.value() != 0 && !deadline_passed && !waited_once && !each_asks && !ctx->no_store) {
         if (!ctx->claimed) {
             switch (zone().claim_fill(ctx->key, static_cast<unsigned>(ngx_worker), now_ms(), fill_lease_ms)) {
@@ -194,7 +198,7 @@ ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
         near_cache::Fill fill = may_fill(ctx);
         if (fill == near_cache::Fill::wait) return suspend(r, ctx);
         if (fill == near_cache::Fill::pass) return go_past(r, ctx, Status::pass);
-        ctx->timer.cancel();
+        stop_deadline(ctx);
     }
     ctx->status = Status::miss;
     ngx_int_t rc = start_fill(r, ctx);
@@ -206,7 +210,7 @@ ngx_int_t look(ngx_http_request_t* r, Ctx* ctx) {
     const Where& where = ctx->conf->where.value();
     bool check_store = true;
     // Who waited for another's fill looks again, even with an entry for the worst case in hand.
-    if ((!ctx->servable() || ctx->waited) && ctx->uses_near()) {
+    if ((!ctx->servable() || ctx->fill_wait != nullptr) && ctx->uses_near()) {
         // A fragment goes into a page as it is stored, so that the page knows its parts.
         // What was assembled for visitors without a session has their fragments in it.
         bool assembled = ctx->role == Role::client && r == r->main && !ctx->session;
@@ -221,7 +225,7 @@ ngx_int_t look(ngx_http_request_t* r, Ctx* ctx) {
         // Of what passes by, the store is not asked for a part each time: only whether one that is here has changed.
         check_store = (!ctx->servable() && !ctx->passes) || found.check_store;
     }
-    bool in_store = where.store != nullptr && !ctx->near_only && !ctx->at_hand_only;
+    bool in_store = where.store != nullptr && !ctx->near_only && !ctx->at_hand_only();
     if (in_store && check_store && !ctx->asked_store && ask_store(ctx)) return suspend(r, ctx);
     return decide(r, ctx);
 }
@@ -272,10 +276,12 @@ ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx) {
     bool hidden = ctx->part && !ctx->entry.empty() && ctx->role == Role::client &&
                   EntryView::trusted(ctx->entry).kind() != EntryKind::open_part;
     if (!ctx->entry.empty() && !hidden) {
-        if (ctx->verdict == Verdict::fresh || ctx->verdict == Verdict::stale_while) unclaim(ctx);
-        if (ctx->verdict == Verdict::fresh || ctx->verdict == Verdict::stale_while) ctx->timer.cancel();
+        if (ctx->verdict == Verdict::fresh || ctx->verdict == Verdict::stale_while) {
+            unclaim(ctx);
+            stop_deadline(ctx);
+        }
         if (ctx->verdict == Verdict::fresh)
-            return serve_entry(r, ctx, ctx->waited ? Status::coalesced : Status::hit);
+            return serve_entry(r, ctx, ctx->fill_wait != nullptr ? Status::coalesced : Status::hit);
         if (ctx->verdict == Verdict::stale_while && (ctx->part || !is_to_be_made_by_visitor(ctx))) {
             if (!ctx->part) request_refresh(r, ctx);  // a part is made anew with its page
             return serve_entry(r, ctx, Status::stale);
@@ -375,6 +381,15 @@ ngx_int_t renew(ngx_http_request_t* r, Ctx* ctx) {
     return start_fill(r, ctx);
 }
 
+// What the include says of its fragment, once the fragment's location is known.
+void apply_include(Ctx* ctx) {
+    auto ttl_s = ctx->include != nullptr ? ctx->include->ttl_s() : std::nullopt;
+    if (!ttl_s) return;
+    Policy& policy = ctx->own_policy.emplace(ctx->conf->policy);
+    if (policy.valid.size() == max_valid_rules) policy.valid.pop_back();
+    policy.valid.insert(policy.valid.begin(), ValidRule{0, *ttl_s});
+}
+
 ngx_int_t lookup(ngx_http_request_t* r) {
     Ctx* ctx = ctx_of(r);
     if (ctx == nullptr) {
@@ -389,7 +404,7 @@ ngx_int_t lookup(ngx_http_request_t* r) {
     if (ctx->fill != nullptr || ctx->served || went_on) return again(r, ctx);
     if (ctx->role == Role::refresh) return renew(r, ctx);
     if (ctx->conf == nullptr) {  // a fragment, in its location for the first time
-        if (!ctx->at_hand_only && turn_is_over()) {  // what is to be at hand has no later turn
+        if (!ctx->at_hand_only() && turn_is_over()) {  // what is to be at hand has no later turn
             ctx->place.bind<&Ctx::begin_in_turn>(ctx, r->connection->log);
             ctx->place.enter();
             return suspend(r, ctx);

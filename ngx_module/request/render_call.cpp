@@ -6,13 +6,13 @@
 
 #include "cache/request/url.hpp"
 #include "cache/request/variant.hpp"
-#include "ngx_module/endpoints.hpp"
 #include "ngx_module/events.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/nginx_versions.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/headers.hpp"
 #include "ngx_module/request/own_request.hpp"
+#include "ngx_module/request/respond.hpp"
 #include "ngx_module/request/ctx.hpp"
 #include "ngx_module/text.hpp"
 

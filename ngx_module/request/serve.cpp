@@ -8,13 +8,15 @@
 #include "ngx_module/buffers.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/nginx_versions.hpp"
-#include "ngx_module/page/page.hpp"
-#include "ngx_module/page/page_header.hpp"
 #include "ngx_module/request/fill.hpp"
+#include "ngx_module/request/fragment.hpp"
 #include "ngx_module/request/headers.hpp"
+#include "ngx_module/request/page_header.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {
+
+PageStarter* start_page;
 
 ngx_table_elt_t* add_response_header(ngx_http_request_t* r, ngx_str_t name, ngx_str_t value) {
     auto* header = static_cast<ngx_table_elt_t*>(ngx_list_push(&r->headers_out.headers));

@@ -1,7 +1,7 @@
 // How a request stops in its phases and runs on.
 #include "ngx_module/request/suspend.hpp"
 
-#include "ngx_module/near/wakeup.hpp"
+#include <memory>
 
 namespace larder::ngx {
 
@@ -31,18 +31,31 @@ ngx_int_t resume_soon(Ctx* ctx) {
     return ngx_http_post_request(ctx->request, nullptr);
 }
 
-void begin_waiting(Ctx* ctx) {
-    if (!ctx->waited) {  // one deadline, however often it is woken for nothing
-        ctx->timer.bind<&Ctx::end_wait>(ctx, ctx->request->connection->log);
-        ctx->timer.start_timer(ctx->conf->lock.value());
-    }
-    ctx->waited = true;
-    start_waiting(ctx);
+FillWait::FillWait(Ctx* ctx) : ctx_(ctx) {
+    ngx_log_t* log = ctx->request->connection->log;
+    deadline.bind<&FillWait::end_wait>(this, log);
+    again.bind<&FillWait::end_wait>(this, log);
 }
 
-void Ctx::end_wait() {
-    // Woken before, it may be asking the store by now: that will resume it.
-    if (stop_waiting(this)) resume(this);
+void FillWait::end_wait() {
+    // Woken before, the request may be asking the store by now. The store's answer will resume it.
+    if (stop()) resume(ctx_);
+}
+
+void FillWait::woken() {
+    resume(ctx_);
+}
+
+void FillWait::failed() noexcept {
+    ctx_->failed();
+}
+
+void begin_waiting(Ctx* ctx) {
+    if (ctx->fill_wait == nullptr) {
+        ctx->fill_wait = std::make_unique<FillWait>(ctx);
+        ctx->fill_wait->deadline.start_timer(ctx->conf->lock.value());
+    }
+    ctx->fill_wait->wait(ctx->key.bucket_hash());
 }
 
 void Ctx::begin_in_turn() {

@@ -1,5 +1,5 @@
 // Decided from the plan, and from the fragments that are there when the header leaves.
-#include "ngx_module/page/page_header.hpp"
+#include "ngx_module/request/page_header.hpp"
 
 #include <algorithm>
 
@@ -7,7 +7,7 @@
 #include "edge_includes/plan/plan.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/nginx_versions.hpp"
-#include "ngx_module/page/form_token.hpp"
+#include "ngx_module/request/form_token.hpp"
 #include "ngx_module/request/headers.hpp"
 #include "ngx_module/request/serve.hpp"
 #include "ngx_module/text.hpp"

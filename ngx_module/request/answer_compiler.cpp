@@ -1,5 +1,5 @@
 // The compiler's options and reports in nginx's terms.
-#include "ngx_module/page/compile.hpp"
+#include "ngx_module/request/answer_compiler.hpp"
 
 #include "edge_includes/page_functions.hpp"
 #include "edge_includes/plan/plan.hpp"

@@ -1,5 +1,5 @@
 // The cookie is looked at when a page asks for a token, not before.
-#include "ngx_module/page/form_token.hpp"
+#include "ngx_module/request/form_token.hpp"
 
 #include "cache/csrf.hpp"
 #include "cache/request/cookies.hpp"

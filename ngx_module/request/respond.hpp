@@ -1,0 +1,13 @@
+// Answers that Larder makes itself, in the content phase.
+#pragma once
+
+#include <string_view>
+
+#include "ngx_module/ngx.hpp"
+
+namespace larder::ngx {
+
+// Sends a whole answer; `text` is copied. Returns what the content handler has to return.
+ngx_int_t respond(ngx_http_request_t* r, ngx_uint_t status, std::string_view type, std::string_view text);
+
+}  // namespace larder::ngx
