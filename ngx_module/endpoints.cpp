@@ -173,11 +173,13 @@ void answer_purge(PurgeResult& result) {
     ngx_http_run_posted_requests(c);
 }
 
-void purge_near(unsigned domain, PurgeResult& result, std::uint64_t sequence) {
+// `sequence`: what the store has given it. If there is no store, or it failed, one is drawn.
+void purge_near(unsigned domain, PurgeResult& result, std::optional<std::uint64_t> sequence) {
     for (std::uint64_t hash : result.purge.hashes) {
-        std::uint64_t used = zone().purge(domain, hash, result.purge.mode, sequence, now_ms());
-        result.sequence = std::max(result.sequence, used);
+        if (sequence) zone().settle(domain, hash, result.purge.mode, 0, *sequence, now_ms());
+        else result.sequence = std::max(result.sequence, zone().purge(domain, hash, result.purge.mode, 0, now_ms()));
     }
+    result.sequence = std::max(result.sequence, sequence.value_or(0));
 }
 
 void end_of_store(PurgeResult& result) {
@@ -186,7 +188,7 @@ void end_of_store(PurgeResult& result) {
 
 void start_purge(PurgeResult& result) {
     MainConf* main = main_conf(result.request);
-    purge_near(0, result, 0);
+    purge_near(0, result, std::nullopt);
     count(near_cache::Counter::purges);
     result.outstanding = main->stores.size() + 1;
     for (const StoreConf& store : main->stores) {
@@ -194,7 +196,7 @@ void start_purge(PurgeResult& result) {
                     [&result, &store, alive = result.alive](std::optional<std::uint64_t> sequence) {
                         if (!*alive) return;
                         if (!sequence) result.failed += (result.failed.empty() ? "" : ", ") + store.name;
-                        purge_near(store.domain, result, sequence.value_or(0));
+                        purge_near(store.domain, result, sequence);
                         if (!sequence) return end_of_store(result);
                         when_kept(store, *sequence, [&result, &store, alive](bool kept) {
                             if (!*alive) return;

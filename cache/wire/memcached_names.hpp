@@ -9,8 +9,8 @@
 //
 // The SEQUENCE in a line is what the purger drew: microseconds of its clock, or above the newest purge it knows. Clocks differ and
 // purgers don't wait for each other, so the numbers need not ascend. The order of the lines is what counts, and all readers see
-// the same: a line's sequence is its number or the previous line's sequence plus 1, whichever is more. A reader that knows a
-// newer purge than the last line of a log that it has not seen before appends a floor.
+// the same: a line's sequence is its number or the previous line's sequence plus PurgeLine::step, whichever is
+// more. A reader that knows a newer purge than the last line of a log that it has not seen before appends a floor.
 #pragma once
 
 #include <cstddef>

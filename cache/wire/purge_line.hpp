@@ -17,8 +17,10 @@ struct PurgeLine {
     std::optional<std::uint64_t> hash;   // nothing: a floor
     bool hard = false;
 
-    // The sequence of this line behind one of sequence `last` (0: it is the first).
-    std::uint64_t sequence(std::uint64_t last) const { return std::max(drawn, last + 1); }
+    // The sequence of this line behind one of sequence `last` (0: it is the first). Between two lines there is room for sequences that
+    // an nginx draws for its own purges before the log has ordered them: none of those is a later line's.
+    static constexpr std::uint64_t step = 1000;
+    std::uint64_t sequence(std::uint64_t last) const { return std::max(drawn, last + step); }
 };
 
 // "SEQUENCE TAGHASH s|h" or "SEQUENCE floor s", without the newline. A line of another form is no line of the log.

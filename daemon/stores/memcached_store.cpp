@@ -40,7 +40,7 @@ MemcachedStore::MemcachedStore(const std::vector<HostPort>& servers, std::chrono
 // Above all others that we know of, also those of a machine whose clock is ahead.
 std::uint64_t MemcachedStore::next_sequence() {
     std::lock_guard lock(mutex_);
-    last_sequence_ = std::max(static_cast<std::uint64_t>(unix_us()), last_sequence_ + 1);
+    last_sequence_ = std::max(static_cast<std::uint64_t>(unix_us()), last_sequence_ + PurgeLine::step);
     return last_sequence_;
 }
 

@@ -45,7 +45,10 @@ struct Zone::HoldSlot {
 struct Zone::PurgeSlot {
     std::uint64_t tag;
     std::uint64_t soft, hard;  // newest sequences; both 0: empty slot
+    std::uint64_t owed;        // the sequence, drawn here, of a purge that the store has not taken; 0: there is none
     std::uint32_t domain;
+    bool owed_hard;            // what the store is owed is a hard purge
+    bool given;                // the store has a purge of this tag from us
 
     bool empty() const { return soft == 0 && hard == 0; }
     std::uint64_t newest() const { return std::max(soft, hard); }
@@ -69,6 +72,8 @@ struct Zone::Root {
     struct Domain {
         std::uint64_t identity;
         std::atomic<std::uint64_t> last_purge, log_read, store_identity;
+        std::uint64_t newest_fence;  // of all entries that came from the store
+        std::atomic<std::uint32_t> owed;  // slots of the purge table that say so
         std::int64_t clock_ahead_ms;  // of the store's clock before this machine's, once it is known
         bool clock_known;
         std::uint64_t purges;  // how often we heard of one; sequences needn't come in order
@@ -723,7 +728,7 @@ Zone::Room Zone::make_block(unsigned domain, std::span<const std::uint64_t> hash
 }
 
 std::uint64_t Zone::insert(const Key& key, unsigned domain, std::string_view prefix, std::string_view body,
-                           std::int64_t now_ms, bool* stored, bool ends_fill) {
+                           std::int64_t now_ms, bool* stored, bool from_store) {
     std::vector<std::uint64_t> hashes;
     each_purge_hash(EntryView::trusted(prefix), [&hashes](std::uint64_t hash) { hashes.push_back(hash); });
     const EntryHead head = EntryView::trusted(prefix).head();
@@ -732,6 +737,17 @@ std::uint64_t Zone::insert(const Key& key, unsigned domain, std::string_view pre
     std::uint64_t waiters = 0;
     {
         Guard guard(*this);
+        bool ends_fill = true;
+        if (from_store) {
+            Root::Domain& d = root().domains[domain];
+            const PurgeMark mark = find_mark(domain, fence_here(domain, head.fence, hashes), hashes);
+            ends_fill = judge(head.life, mark, now_ms) == Verdict::fresh;
+            d.newest_fence = std::max(d.newest_fence, head.fence);
+            if (made.first != 0) {
+                block(made.first).mark = mark;
+                block(made.first).purges_seen = d.purges;
+            }
+        }
         Ref ref = made.held != 0 ? node_for(key) : find_node(key);
         if (ref != 0) {
             Node& n = node(ref);
@@ -884,6 +900,17 @@ PurgeMark Zone::purge_mark(Block& b) const {
     return b.mark;
 }
 
+// What the fence of an entry from the store is worth here. The store has not ordered the purges that it is owed, so whoever made the
+// entry did not know of them, whatever its fence.
+std::uint64_t Zone::fence_here(unsigned domain, std::uint64_t fence, std::span<const std::uint64_t> hashes) const {
+    if (root().domains[domain].owed.load(std::memory_order_relaxed) == 0) return fence;
+    for (std::uint64_t hash : hashes) {
+        const PurgeSlot* slot = find_purge(domain, hash);
+        if (slot != nullptr && slot->owed != 0) fence = std::min(fence, slot->owed - 1);
+    }
+    return fence;
+}
+
 PurgeMark Zone::purge_since(unsigned domain, std::uint64_t fence, std::span<const std::uint64_t> hashes) {
     Guard guard(*this);
     return find_mark(domain, fence, hashes);
@@ -892,7 +919,11 @@ PurgeMark Zone::purge_since(unsigned domain, std::uint64_t fence, std::span<cons
 Zone::Judged Zone::judge_foreign(const EntryView& entry, unsigned domain, std::int64_t now_ms) {
     std::vector<std::uint64_t> hashes;
     each_purge_hash(entry, [&hashes](std::uint64_t hash) { hashes.push_back(hash); });
-    PurgeMark mark = purge_since(domain, entry.head().fence, hashes);
+    PurgeMark mark;
+    {
+        Guard guard(*this);
+        mark = find_mark(domain, fence_here(domain, entry.head().fence, hashes), hashes);
+    }
     Verdict verdict = judge(entry.head().life, mark, now_ms);
     return {verdict, mark.mode != PurgeMode::none && verdict != Verdict::fresh};
 }
@@ -918,11 +949,11 @@ Zone::PurgeSlot* Zone::find_purge(unsigned domain, std::uint64_t tag) const {
 }
 
 // The place for a purge that is not in the table: an empty one, or that of the oldest purge. That one is forgotten, and whatever may
-// have missed it counts as purged. Null: the new one is older still.
+// have missed it counts as purged. What a store is owed is forgotten last. Null: the new one is older still.
 Zone::PurgeSlot* Zone::slot_for_purge(unsigned domain, std::uint64_t tag, std::uint64_t sequence) {
     auto set = purge_set(domain, tag);
     PurgeSlot& oldest = *std::min_element(set.begin(), set.end(), [](const PurgeSlot& a, const PurgeSlot& b) {
-        return a.newest() < b.newest();
+        return std::pair(a.owed != 0, a.newest()) < std::pair(b.owed != 0, b.newest());
     });
     if (oldest.newest() > sequence) return nullptr;
     if (!oldest.empty()) {
@@ -932,8 +963,10 @@ Zone::PurgeSlot* Zone::slot_for_purge(unsigned domain, std::uint64_t tag, std::u
         its_domain.purges++;
         stats().counters[static_cast<unsigned>(Counter::purges_forgotten)].fetch_add(1, std::memory_order_relaxed);
     }
+    set_owed(oldest, 0, false);
     in_this_order();
     oldest.soft = oldest.hard = 0;
+    oldest.given = false;
     in_this_order();
     oldest.tag = tag;
     oldest.domain = domain;
@@ -946,7 +979,9 @@ std::uint64_t Zone::purge(unsigned domain, std::uint64_t tag, PurgeMode mode, st
     Root& r = root();
     Root::Domain& d = r.domains[domain];
     std::uint64_t last = d.last_purge.load(std::memory_order_relaxed);
+    const bool is_owed = sequence == 0 && domain != 0;
     if (sequence == 0) {
+        last = std::max(last, d.newest_fence);
         std::int64_t drawn_ms = domain == 0      ? now_ms
                                 : d.clock_known ? now_ms + d.clock_ahead_ms - clock_tolerance_ms
                                                 : 0;
@@ -960,7 +995,46 @@ std::uint64_t Zone::purge(unsigned domain, std::uint64_t tag, PurgeMode mode, st
     d.purges++;
     d.last_purge.store(std::max(last, sequence), std::memory_order_relaxed);
     r.epoch++;
+    if (is_owed && slot != nullptr) set_owed(*slot, sequence, hard || slot->owed_hard);
     return sequence;
+}
+
+void Zone::set_owed(PurgeSlot& slot, std::uint64_t drawn, bool hard) {
+    std::atomic<std::uint32_t>& owed = root().domains[slot.domain].owed;
+    if (slot.owed == 0 && drawn != 0) owed.fetch_add(1, std::memory_order_relaxed);
+    if (slot.owed != 0 && drawn == 0) owed.fetch_sub(1, std::memory_order_relaxed);
+    slot.owed = drawn;
+    slot.owed_hard = hard;
+}
+
+void Zone::settle(unsigned domain, std::uint64_t tag, PurgeMode mode, std::uint64_t drawn, std::uint64_t sequence, std::int64_t now_ms) {
+    purge(domain, tag, mode, sequence, now_ms);
+    Guard guard(*this);
+    PurgeSlot* slot = find_purge(domain, tag);
+    if (slot == nullptr) return;
+    slot->given = true;
+    const bool is_all = slot->owed == drawn && (mode == PurgeMode::hard || !slot->owed_hard);
+    if (is_all) set_owed(*slot, 0, false);
+}
+
+std::vector<Zone::Owed> Zone::owed(unsigned domain, std::size_t most) {
+    std::vector<Owed> owed;
+    if (root().domains[domain].owed.load(std::memory_order_relaxed) == 0) return owed;
+    owed.reserve(most);
+    Guard guard(*this);
+    for (const PurgeSlot& slot : purge_slots()) {
+        if (owed.size() == most) break;
+        if (slot.domain == domain && slot.owed != 0)
+            owed.push_back({slot.tag, slot.owed_hard ? PurgeMode::hard : PurgeMode::soft, slot.owed});
+    }
+    return owed;
+}
+
+void Zone::owe_again(unsigned domain, std::uint64_t since) {
+    Guard guard(*this);
+    for (PurgeSlot& slot : purge_slots()) {
+        if (slot.domain == domain && slot.given && slot.hard >= since && slot.owed == 0) set_owed(slot, slot.hard, true);
+    }
 }
 
 void Zone::set_clock(unsigned domain, std::int64_t ahead_ms) {

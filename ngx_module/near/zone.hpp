@@ -29,6 +29,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cache/entry.hpp"
 #include "cache/request/key.hpp"
@@ -162,10 +163,10 @@ public:
     Fill claim_fill(const Key& key, unsigned worker, std::int64_t now_ms, std::int64_t lease_ms);
 
     // Puts an entry there (already checked; prefix followed by body is the whole entry), unless a younger one is there.
-    // `stored` tells whether it fitted. Ends a fill (unless `ends_fill` is false: a stale entry that comes from the store is not
-    // what others wait for). Returns the workers that wait for that, as a bit mask.
+    // `stored` tells whether it fitted. Ends a fill (unless it is a stale entry `from_store`: that is not what others wait for).
+    // Returns the workers that wait for that, as a bit mask.
     std::uint64_t insert(const Key& key, unsigned domain, std::string_view prefix, std::string_view body, std::int64_t now_ms,
-                         bool* stored = nullptr, bool ends_fill = true);
+                         bool* stored = nullptr, bool from_store = false);
     // Whether an entry of so many bytes may be inserted at all.
     bool fits(std::size_t bytes) const { return bytes <= max_block_bytes(); }
     // Remembers for `for_ms` that answers for this key can't be stored. Ends a fill.
@@ -192,8 +193,20 @@ public:
     void set_told(unsigned domain, bool told);
 
     // Purges. Sequences are those of the domain's store. 0 as `sequence` draws one: above all known ones, and if the store's clock is
-    // known, close to its time, but never ahead of it, as the store's next sequences must be above it. Returns the sequence.
+    // known, close to its time, but never ahead of it, as the store's next sequences must be above it; the store is owed the purge
+    // then, until settle(). Returns the sequence.
     std::uint64_t purge(unsigned domain, std::uint64_t tag, PurgeMode mode, std::uint64_t sequence, std::int64_t now_ms);
+    // The store has taken the purge that drew `drawn` (0: none was drawn), as `sequence`.
+    void settle(unsigned domain, std::uint64_t tag, PurgeMode mode, std::uint64_t drawn, std::uint64_t sequence, std::int64_t now_ms);
+    // Purges that the domain's store has not taken. They count for all entries that come from the store.
+    struct Owed {
+        std::uint64_t tag;
+        PurgeMode mode;
+        std::uint64_t drawn;
+    };
+    std::vector<Owed> owed(unsigned domain, std::size_t most);
+    // The store has lost its log. It is owed again what was purged hard through this nginx, from the sequence `since` on.
+    void owe_again(unsigned domain, std::uint64_t since);
     // How far the store's clock, which its sequences are times of, is ahead of this machine's.
     void set_clock(unsigned domain, std::int64_t ahead_ms);
     // Everything whose render knew no purge from `sequence` on counts as purged (softly).
@@ -272,6 +285,8 @@ private:
     void drop_assembled(Node& n);
     PurgeMark purge_mark(Block& b) const;
     PurgeMark find_mark(unsigned domain, std::uint64_t fence, std::span<const std::uint64_t> hashes) const;
+    std::uint64_t fence_here(unsigned domain, std::uint64_t fence, std::span<const std::uint64_t> hashes) const;
+    void set_owed(PurgeSlot& slot, std::uint64_t drawn, bool hard);
     std::span<PurgeSlot> purge_set(unsigned domain, std::uint64_t tag) const;
     PurgeSlot* find_purge(unsigned domain, std::uint64_t tag) const;
     PurgeSlot* slot_for_purge(unsigned domain, std::uint64_t tag, std::uint64_t sequence);

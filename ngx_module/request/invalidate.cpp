@@ -2,6 +2,8 @@
 #include "ngx_module/request/invalidate.hpp"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "cache/request/key.hpp"
 #include "cache/request/url.hpp"
@@ -43,13 +45,14 @@ bool is_safe(ngx_http_request_t* r) {
 }
 
 void purge_everywhere(const StoreConf* store, const PurgeRequest& purge) {
+    std::vector<std::uint64_t> drawn;
     for (std::uint64_t hash : purge.hashes)
-        zone().purge(store != nullptr ? store->domain : 0, hash, purge.mode, 0, now_ms());
+        drawn.push_back(zone().purge(store != nullptr ? store->domain : 0, hash, purge.mode, 0, now_ms()));
     if (store == nullptr) return;
-    // Again with the store's own sequence, once that is known.
-    purge_store(*store, purge, [domain = store->domain, purge](std::optional<std::uint64_t> sequence) {
-        if (!sequence) return;
-        for (std::uint64_t hash : purge.hashes) zone().purge(domain, hash, purge.mode, *sequence, now_ms());
+    // Again with the store's own sequence, once that is known. If the store fails, the follower gives it the purge later.
+    purge_store(*store, purge, [domain = store->domain, purge, drawn = std::move(drawn)](std::optional<std::uint64_t> sequence) {
+        for (std::size_t i = 0; sequence && i < purge.hashes.size(); i++)
+            zone().settle(domain, purge.hashes[i], purge.mode, drawn[i], *sequence, now_ms());
     });
 }
 

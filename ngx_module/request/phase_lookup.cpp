@@ -88,9 +88,8 @@ void answer_from_store(Ctx* ctx, StoreAnswer answer) {
     if (ctx->uses_near()) {
         std::string_view bytes = entry->bytes();
         std::string_view body = entry->body();
-        bool fresh = zone().judge_foreign(*entry, domain, now_ms()).verdict == Verdict::fresh;
         wake_workers(zone().insert(ctx->key, domain, bytes.substr(0, bytes.size() - body.size()), body,
-                                   now_ms(), nullptr, fresh));
+                                   now_ms(), nullptr, true));
         confirm_check(ctx);
         ctx->drop_entry();
         near_cache::Found found = zone().find(ctx->key, now_ms());

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "cache/request/key.hpp"
 #include "cache/wire/memcached_names.hpp"
@@ -89,6 +90,7 @@ void Follower::poll() {
     if (subscriber_ != nullptr) keep_subscribed();
     if (identified_ != link_.generation() || ngx_current_msec - identified_at_ >= identity_interval_ms)
         ask_for_identity();
+    give_owed();
     if (asking_) {
         ask_again_ = true;
         return;
@@ -120,6 +122,27 @@ void Follower::poll() {
         else
             take_redis_log(reply);
         if (ask_again_) poll();
+    });
+}
+
+// Purges that were made here while the store was away, or did not take them.
+void Follower::give_owed() {
+    constexpr std::size_t most_at_once = 500;
+    if (giving_ || !link_.available()) return;
+    std::vector<near_cache::Zone::Owed> owed = zone().owed(store_.domain, most_at_once);
+    if (owed.empty()) return;
+    PurgeRequest purge;
+    purge.mode = owed.front().mode;
+    std::erase_if(owed, [&purge](const near_cache::Zone::Owed& other) { return other.mode != purge.mode; });
+    for (const near_cache::Zone::Owed& one : owed) purge.hashes.push_back(one.tag);
+    giving_ = true;
+    purge_store(store_, purge, [this, alive = alive_, owed = std::move(owed)](std::optional<std::uint64_t> sequence) {
+        if (!*alive) return;
+        giving_ = false;
+        if (!sequence) return;  // the next poll tries again
+        for (const near_cache::Zone::Owed& one : owed)
+            zone().settle(store_.domain, one.tag, one.mode, one.drawn, *sequence, now_ms());
+        give_owed();
     });
 }
 
@@ -175,6 +198,7 @@ void Follower::take_memcached_log(const Reply* reply) {
     if (reply->kind != Reply::Kind::bytes) {
         log_first_line_.clear();
         if (reply->kind != Reply::Kind::nil) return;
+        owe_again();
         // It was evicted, or memcached is new. All that we know was purged: what is older than that counts as purged.
         memcached_store(command, "add", name, 0, purge_log_floor(store_.domain));
         // Read at once, as what is filled before we know the floor counts as purged.
@@ -185,6 +209,7 @@ void Follower::take_memcached_log(const Reply* reply) {
     }
     std::string_view text = reply->text;
     if (log_first_line_.empty() || !text.starts_with(log_first_line_)) {
+        if (!log_first_line_.empty()) owe_again();
         log_first_line_ = text.substr(0, text.find('\n') + 1);
         log_bytes_seen_ = 0;
         log_sequence_ = 0;
@@ -205,6 +230,12 @@ void Follower::take_memcached_log(const Reply* reply) {
         memcached_store(command, "set", name, 0, purge_log_floor(store_.domain));
         link_.send(command, 1, [](const Reply*) {});
     }
+}
+
+// The log was lost, perhaps with purges that others had not read yet. The floor that a new log begins with makes up for the soft ones.
+void Follower::owe_again() {
+    constexpr std::uint64_t lately_us = 30'000'000;  // others read the log every half second, or when they find it again
+    zone().owe_again(store_.domain, static_cast<std::uint64_t>(now_ms()) * 1000 - lately_us);
 }
 
 // Sees to it that we are told, by the server that the other connection leads to.

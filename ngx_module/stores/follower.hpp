@@ -26,6 +26,8 @@ private:
 
     void poll();
     void ask_for_identity();
+    void give_owed();
+    void owe_again();
     void take_redis_log(const Reply* reply);
     void take_memcached_log(const Reply* reply);
     void keep_subscribed();
@@ -46,6 +48,7 @@ private:
     ngx_msec_t identified_at_ = 0;  // ... then
     static constexpr std::size_t first_batch = 2000, most_in_batch = 32'000;
     std::size_t batch_ = first_batch;  // of Redis's log, to be read in one turn
+    bool giving_ = false;
     bool asking_ = false;
     bool ask_again_ = false;
     Telling telling_ = Telling::off;

@@ -515,6 +515,43 @@ TEST(a_purge_without_a_sequence_draws_the_next) {
     assert_int_equal(f.zone.last_purge(0), sequence0 + 2);
 }
 
+// The store could not order it, so no fence that others draw there is above it.
+TEST(a_purge_that_the_store_is_owed_counts_for_all_that_comes_from_there) {
+    Fixture f;
+    auto foreign = make({.number = 1, .fence = sequence0 + 1'000'000, .tags = {"t"}});
+    auto verdict = [&] { return f.zone.judge_foreign(EntryView::trusted(foreign.bytes()), 1, t0).verdict; };
+    std::uint64_t drawn = f.zone.purge(1, tag_hash("t"), PurgeMode::hard, 0, t0);
+    assert_true(verdict() == Verdict::dead);
+    f.zone.insert(key_number(1), 1, foreign.prefix, foreign.body, t0, nullptr, true);
+    assert_true(f.verdict(1, t0) == Verdict::dead);
+    assert_int_equal(f.zone.owed(1, 10).size(), 1);
+    assert_int_equal(f.zone.owed(2, 10).size(), 0);
+
+    std::uint64_t again = f.zone.purge(1, tag_hash("t"), PurgeMode::soft, 0, t0);
+    f.zone.settle(1, tag_hash("t"), PurgeMode::soft, again, sequence0 + 10, t0);
+    assert_true(f.zone.owed(1, 10).size() == 1 && f.zone.owed(1, 10)[0].mode == PurgeMode::hard);  // only the soft one has arrived
+    f.zone.settle(1, tag_hash("t"), PurgeMode::hard, drawn, sequence0 + 11, t0);
+    f.zone.settle(1, tag_hash("t"), PurgeMode::hard, f.zone.owed(1, 10)[0].drawn, sequence0 + 12, t0);
+    assert_int_equal(f.zone.owed(1, 10).size(), 0);
+    foreign = make({.number = 1, .fence = sequence0 + 2'000'000, .tags = {"t"}});
+    assert_true(verdict() == Verdict::fresh);  // now a fence says what was known
+
+    f.zone.owe_again(1, sequence0 + 13);
+    assert_int_equal(f.zone.owed(1, 10).size(), 0);
+    f.zone.owe_again(1, sequence0 + 12);
+    assert_int_equal(f.zone.owed(1, 10).size(), 1);
+}
+
+// What is drawn here is above all that came from the store before.
+TEST(a_purge_that_is_drawn_counts_for_what_knew_of_purges_not_heard_of_here) {
+    Fixture f;
+    auto foreign = make({.number = 1, .fence = sequence0 + 1'000'000, .tags = {"t"}});
+    f.zone.insert(key_number(1), 1, foreign.prefix, foreign.body, t0, nullptr, true);
+    assert_true(f.verdict(1, t0) == Verdict::fresh);
+    f.zone.purge(1, tag_hash("t"), PurgeMode::hard, 0, t0);
+    assert_true(f.verdict(1, t0) == Verdict::dead);
+}
+
 TEST(a_purge_heard_of_late_still_counts) {
     Fixture f;
     f.put({.number = 1, .fence = sequence0, .tags = {"t"}}, 1);
