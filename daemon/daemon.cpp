@@ -128,6 +128,14 @@ void Daemon::reload(Settings settings) {
     spdlog::info("settings reloaded");
 }
 
+std::chrono::milliseconds Daemon::longest_drain() const {
+    return settings_.get()->render.drain + 10s;
+}
+
+bool Daemon::turns(std::chrono::milliseconds longest) const {
+    return client_->turns(longest) && intake_->turns(longest);
+}
+
 void Daemon::drain() {
     if (intake_->draining()) return;
     prerenderer_->stop();

@@ -35,6 +35,12 @@ public:
     // Ends: no more jobs, renders under way get settings.render.drain to finish, the rest goes back to the queue.
     void drain();
 
+    // What drain() takes at most, and what comes after it.
+    std::chrono::milliseconds longest_drain() const;
+
+    // None of its loops has hung for longer than this.
+    bool turns(std::chrono::milliseconds longest) const;
+
 private:
     void start_api(std::function<void()> on_drain);
 

@@ -14,10 +14,12 @@ inline std::string list_options(const CLI::App& app, const std::string& command 
     for (const CLI::Option* option : app.get_options()) {
         std::string value = option->get_items_expected_max() == 0 ? "" : option->get_type_name();
         lines += command + '\t' + option->get_name(option->get_positional(), true) + '\t' + value + '\t' +
-                 option->get_default_str() + '\t' + option->get_envname() + '\t' + option->get_description() + '\n';
+                 option->get_default_str() + '\t' + option->get_envname() + '\t' + option->get_description() +
+                 '\n';
     }
     for (const CLI::App* one : app.get_subcommands([](const CLI::App*) { return true; })) {
-        lines += one->get_name() + "\t\t\t\t\t" + one->get_description() + '\n' + list_options(*one, one->get_name());
+        lines += one->get_name() + "\t\t\t\t\t" + one->get_description() + '\n' +
+                 list_options(*one, one->get_name());
     }
     return lines;
 }

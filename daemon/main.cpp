@@ -9,10 +9,12 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <iostream>
 
 #include "daemon.hpp"
 #include "daemon/list_options.hpp"
+#include "daemon/service_manager.hpp"
 
 namespace {
 
@@ -52,6 +54,13 @@ sigset_t signals_to_wait_for() {
     return set;
 }
 
+// 0: none came within that time.
+int next_signal(const sigset_t& signals, std::chrono::milliseconds longest) {
+    timespec time{longest.count() / 1000, longest.count() % 1000 * 1'000'000};
+    int number = sigtimedwait(&signals, nullptr, &time);
+    return number < 0 ? 0 : number;
+}
+
 void reload(Daemon& daemon, Log& log, const std::string& file) {
     try {
         Settings settings = load_settings(file);
@@ -68,13 +77,22 @@ int run(Settings settings, const std::string& file) {
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     signal(SIGPIPE, SIG_IGN);
     curl_global_init(CURL_GLOBAL_DEFAULT);
+    const ServiceManager manager = ServiceManager::from_environment();
     try {
         Log log(settings.log);
         Daemon daemon(std::move(settings), [] { kill(getpid(), SIGTERM); });
-        for (int number = 0; sigwait(&signals, &number) == 0;) {
+        manager.ready();
+        for (;;) {
+            auto patience = manager.watchdog();
+            if (patience && daemon.turns(*patience)) manager.alive();
+            int number = next_signal(signals, patience ? *patience / 2 : 1h);
+            if (number == 0) continue;
             if (number != SIGHUP) break;
+            manager.reloading();
             reload(daemon, log, file);
+            manager.ready();
         }
+        manager.stopping(daemon.longest_drain());
         daemon.drain();
     } catch (const std::exception& error) {
         spdlog::critical("{}", error.what());

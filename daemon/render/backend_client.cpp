@@ -216,6 +216,7 @@ void BackendClient::fail_all() {
 
 void BackendClient::loop() {
     while (!ending_) {
+        pulse_.beat();
         if (aborted_) {
             fail_all();
         } else {

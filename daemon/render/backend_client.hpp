@@ -12,6 +12,7 @@
 #include <curl/curl.h>
 
 #include "daemon/clock.hpp"
+#include "daemon/pulse.hpp"
 #include "daemon/render/request.hpp"
 
 namespace larder::daemon {
@@ -49,6 +50,9 @@ public:
     // Ends all requests under way, and those to come, with an error.
     void abort();
 
+    // Its thread has turned its loop within this time; that takes a second at most.
+    bool turns(std::chrono::milliseconds longest) const { return pulse_.within(longest); }
+
 private:
     struct Transfer;
     struct FreeMulti {
@@ -68,6 +72,7 @@ private:
     std::vector<std::unique_ptr<Transfer>> waiting_;
     std::atomic<bool> aborted_ = false;
     std::atomic<bool> ending_ = false;
+    Pulse pulse_;
     std::thread thread_;  // last: it uses all the others
 };
 

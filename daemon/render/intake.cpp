@@ -35,6 +35,7 @@ Intake::~Intake() {
 
 void Intake::claim_loop() {
     for (;;) {
+        pulse_.beat();
         {
             std::unique_lock lock(mutex_);
             auto room = [this] { return held_.size() < most_in_hand(); };

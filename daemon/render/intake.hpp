@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "daemon/live_settings.hpp"
+#include "daemon/pulse.hpp"
 #include "daemon/queue/queue.hpp"
 #include "daemon/render/gate.hpp"
 #include "daemon/render/regenerator.hpp"
@@ -32,6 +33,9 @@ public:
 
     std::size_t in_hand() const;
     bool draining() const;
+
+    // It has looked for jobs within this time, or takes no more. A look takes queue.poll, and queue.timeout if the queue is away.
+    bool turns(std::chrono::milliseconds longest) const { return draining() || pulse_.within(longest); }
 
 private:
     // A job in hand. Its end, however it comes, makes room for another.
@@ -68,6 +72,7 @@ private:
     bool queue_away_ = false;     // of the keeper alone, as the next
     std::chrono::steady_clock::time_point reap_from_{};
 
+    Pulse pulse_;  // of the claimer
     std::unique_ptr<Ticker> keeper_;
     std::thread claimer_;
 };
