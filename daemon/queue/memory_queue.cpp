@@ -150,6 +150,7 @@ bool MemoryQueue::postpone(const Lease& lease, std::chrono::milliseconds delay) 
     std::lock_guard lock(mutex_);
     auto item = leased(lease);
     if (item == items_.end()) return false;
+    if (item->second.dirty) delay = few_purged_delay;
     requeue(item, clock_() + delay.count());
     return true;
 }

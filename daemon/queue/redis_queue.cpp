@@ -114,7 +114,8 @@ bool RedisQueue::refuse(const Lease& lease) {
 
 bool RedisQueue::postpone(const Lease& lease, std::chrono::milliseconds delay) {
     static const RedisScript script(queue_scripts::postpone);
-    return redis_->eval(script, {due_, running_, dirty_, owners_}, {lease.key, lease.token, ms(delay)})
+    return redis_
+               ->eval(script, {due_, running_, dirty_, owners_}, {lease.key, lease.token, ms(delay), ms(few_purged_delay)})
                .integer() == 1;
 }
 

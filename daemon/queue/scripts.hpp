@@ -92,15 +92,16 @@ redis.call('HSET', KEYS[3], key, ARGV[3])
 return 1
 )lua";
 
-// KEYS: due, running, dirty, owners. ARGV: KEY, token, delay in ms. Returns 1, or 0 when the lease was lost.
+// KEYS: due, running, dirty, owners. ARGV: KEY, token, delay in ms, delay in ms for what was enqueued again meanwhile. Returns 1, or
+// 0 when the lease was lost.
 inline constexpr char postpone[] = R"lua(
 local key = ARGV[1]
 if redis.call('HGET', KEYS[4], key) ~= ARGV[2] then return 0 end
 redis.call('HDEL', KEYS[4], key)
 redis.call('ZREM', KEYS[2], key)
-redis.call('SREM', KEYS[3], key)
+local delay = redis.call('SREM', KEYS[3], key) == 1 and ARGV[4] or ARGV[3]
 local t = redis.call('TIME')
-redis.call('ZADD', KEYS[1], t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[3], key)
+redis.call('ZADD', KEYS[1], t[1] * 1000 + math.floor(t[2] / 1000) + delay, key)
 return 1
 )lua";
 

@@ -259,6 +259,18 @@ TEST(a_postponed_job_comes_back_without_counting_an_attempt) {
     assert_int_equal(claim_one(*queue).failed_attempts, 0);
 }
 
+TEST(a_job_that_is_purged_in_hand_and_postponed_goes_before_bulk_purges) {
+    auto queue = make_queue();
+    queue->enqueue("k", "job", 0ms, false);
+    Claim claim = claim_one(*queue);
+    assert_word(queue->enqueue("k", "purge", few_purged_delay, true), "dirty");
+    assert_true(queue->postpone(claim.lease, 100ms));
+    Claim again = claim_one(*queue);
+    assert_text_equal(again.job, "purge");
+    assert_true(again.overdue >= -few_purged_delay);
+    assert_true(queue->finish(again.lease) == Finished::removed);
+}
+
 TEST(a_lease_that_expires_gives_the_job_to_the_next_daemon) {
     auto queue = make_queue();
     queue->enqueue("k", "job", 0ms, false);
