@@ -8,13 +8,13 @@ namespace larder::esi {
 
 namespace {
 
-constexpr std::size_t first_block = 2048;
+constexpr std::size_t first_block = 4096;
 constexpr std::size_t largest_block = 32768;
 
 }  // namespace
 
 PageMemory::~PageMemory() {
-    for (const Block& block : blocks_) ::operator delete(block.bytes, block.size, std::align_val_t{block.alignment});
+    for (const Block& block : blocks_) ::operator delete(block.bytes, block.size);
 }
 
 void* PageMemory::do_allocate(std::size_t size, std::size_t alignment) {
@@ -24,14 +24,14 @@ void* PageMemory::do_allocate(std::size_t size, std::size_t alignment) {
         left_ -= size;
         return at;
     }
+    if (alignment > alignof(std::max_align_t)) throw std::bad_alloc();  // nothing of a page needs that
     blocks_.emplace_back();  // before the block itself: it may throw
-    alignment = std::max(alignment, alignof(std::max_align_t));
     std::size_t step = std::clamp(used_ / 4, first_block, largest_block);
     bool alone = size > step / 4;
     std::size_t whole = alone ? size : step;
     Block& block = blocks_.back();
     try {
-        block = {::operator new(whole, std::align_val_t{alignment}), whole, alignment};
+        block = {::operator new(whole), whole};
     } catch (...) {
         blocks_.pop_back();
         throw;

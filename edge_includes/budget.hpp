@@ -7,10 +7,23 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <memory_resource>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace larder::esi {
+
+// Owns an object whose memory is the page's: the owner's end destroys the object and frees nothing.
+struct DestroyOnly {
+    template <typename Object>
+    void operator()(Object* object) const {
+        std::destroy_at(object);
+    }
+};
+template <typename Object>
+using InPageMemory = std::unique_ptr<Object, DestroyOnly>;
 
 // Memory that is given back all at once, when the page ends, and that knows how much of it there is.
 class PageMemory : public std::pmr::memory_resource {
@@ -31,6 +44,17 @@ public:
     // For bytes held elsewhere on the page's behalf.
     void add(std::size_t size) { used_ += size; }
 
+    template <typename Object, typename... Arguments>
+    InPageMemory<Object> make(Arguments&&... arguments) {
+        void* room = allocate(sizeof(Object), alignof(Object));
+        return InPageMemory<Object>(new (room) Object(std::forward<Arguments>(arguments)...));
+    }
+    std::string_view copy(std::string_view text) {
+        char* room = static_cast<char*>(allocate(text.size(), 1));
+        text.copy(room, text.size());
+        return {room, text.size()};
+    }
+
 private:
     void* do_allocate(std::size_t size, std::size_t alignment) override;
     void do_deallocate(void*, std::size_t, std::size_t) override {}
@@ -39,7 +63,6 @@ private:
     struct Block {
         void* bytes;
         std::size_t size;
-        std::size_t alignment;
     };
 
     std::size_t limit_;

@@ -94,7 +94,9 @@ std::size_t dots(std::string_view segment) {
 }
 
 // RFC 3986 section 5.2.4.
-std::string remove_dot_segments(std::string_view path) {
+std::string remove_dot_segments(std::string whole) {
+    if (whole.find("/.") == std::string::npos && whole.find('%') == std::string::npos) return whole;
+    std::string_view path = whole;
     std::string out;
     while (!path.empty()) {
         path.remove_prefix(1);  // '/'
@@ -126,7 +128,7 @@ std::string resolve_path(std::string_view reference, std::string_view base) {
     } else {
         (whole = base.substr(0, base.rfind('/') + 1)) += path;
     }
-    return remove_dot_segments(whole).append(query);
+    return remove_dot_segments(std::move(whole)).append(query);
 }
 
 IncludeUrl refused(UrlRefusal refusal) {

@@ -38,7 +38,7 @@ struct PageTree::Place {
 
 struct PageTree::Document {
     std::string_view bytes, plan;
-    const std::string& path;
+    std::string_view path;
     const unsigned depth;
     std::optional<Assembler> assembler;  // none: it has no markup
     Pieces content;
@@ -46,7 +46,7 @@ struct PageTree::Document {
     Pieces* open;
     bool is_ready = false;
 
-    Document(std::string_view the_bytes, std::string_view the_plan, const std::string& the_path, unsigned the_depth,
+    Document(std::string_view the_bytes, std::string_view the_plan, std::string_view the_path, unsigned the_depth,
              Environment& environment, Budget& budget)
         : bytes(the_bytes),
           plan(the_plan),
@@ -87,33 +87,43 @@ struct PageTree::Processing {
 struct PageTree::Fragment {
     enum class State : std::uint8_t { pending, good, failed };
 
-    std::string target, path;
+    Fragment(std::string_view the_target, PageMemory& memory) : target(the_target), path(the_target), wanted(&memory) {}
+
+    std::string_view target, path;
     State state = State::pending;
     bool told = false;     // those who wanted it before it ended know
     bool process = false;  // whoever wants it
     std::uint16_t status = 0;
     std::string_view body, plan;
-    std::vector<Wanted> wanted;
+    std::pmr::vector<Wanted> wanted;
     std::size_t next = 0;  // of them, to be told
     std::unique_ptr<Processing> processing;
 };
 
 PageTree::PageTree(std::string_view document, std::string_view plan, std::string path, Environment& environment, PageHost& host,
                    const PageLimits& limits, const CompileOptions& compile)
-    : budget_(limits.budget), environment_(environment), host_(host), limits_(limits), compile_(compile), path_(std::move(path)) {
+    : budget_(limits.budget),
+      environment_(environment),
+      host_(host),
+      limits_(limits),
+      compile_(compile),
+      path_(std::move(path)),
+      fragments_(&budget_.memory()),
+      by_target_(&budget_.memory()),
+      parts_(&budget_.memory()),
+      ended_(&budget_.memory()),
+      to_compile_(&budget_.memory()),
+      ready_(&budget_.memory()),
+      documents_(&budget_.memory()) {
     root_ = new_document(document, plan, path_, 1);
     ready(*root_);
 }
 
-PageTree::~PageTree() {
-    for (Document* document : documents_) document->~Document();  // their memory is the budget's
-}
+PageTree::~PageTree() = default;
 
-PageTree::Document* PageTree::new_document(std::string_view bytes, std::string_view plan, const std::string& path,
-                                           unsigned depth) {
-    documents_.push_back(nullptr);
-    void* room = budget_.memory().allocate(sizeof(Document), alignof(Document));
-    return documents_.back() = new (room) Document(bytes, plan, path, depth, environment_, budget_);
+PageTree::Document* PageTree::new_document(std::string_view bytes, std::string_view plan, std::string_view path, unsigned depth) {
+    documents_.push_back(budget_.memory().make<Document>(bytes, plan, path, depth, environment_, budget_));
+    return documents_.back().get();
 }
 
 void PageTree::ready(Document& document) {
@@ -224,22 +234,20 @@ void PageTree::fetch(Document& document, const Step& step) {
         fragment->wanted.push_back(wanted);
 }
 
-PageTree::Fragment& PageTree::add_fragment(const std::string& target) {
-    fragments_.push_back(std::make_unique<Fragment>());
-    Fragment& fragment = *fragments_.back();
-    fragment.target = fragment.path = target;
-    return fragment;
+PageTree::Fragment& PageTree::add_fragment(std::string_view target) {
+    PageMemory& memory = budget_.memory();
+    fragments_.push_back(memory.make<Fragment>(memory.copy(target), memory));
+    return *fragments_.back();
 }
 
 // Null, and the reason in `why`, when it may not be fetched.
-PageTree::Fragment* PageTree::new_fragment(const std::string& target, const IncludeAttributes& attributes,
-                                           const char*& why) {
+PageTree::Fragment* PageTree::new_fragment(std::string_view target, const IncludeAttributes& attributes, const char*& why) {
     why = "the page has no work left";
     if (!budget_.spend(fetch_work)) return nullptr;
     auto id = static_cast<FetchId>(fragments_.size());
     Fragment& fragment = add_fragment(target);
     by_target_.emplace(fragment.target, &fragment);
-    why = host_.fetch(id, target, attributes);
+    why = host_.fetch(id, fragment.target, attributes);
     if (why == nullptr) return &fragment;
     fragment.state = Fragment::State::failed;
     fragment.told = true;
@@ -247,7 +255,7 @@ PageTree::Fragment* PageTree::new_fragment(const std::string& target, const Incl
 }
 
 // <esi:inline name=...> of the same document: the fragment is here already. Null: there is none of this name.
-PageTree::Fragment* PageTree::inline_part(const Document& document, const std::string& target) {
+PageTree::Fragment* PageTree::inline_part(const Document& document, std::string_view target) {
     PlanView plan = PlanView::trusted(document.plan);
     for (std::uint32_t i = 0; i < plan.inline_count() && budget_.spend(1); ++i) {
         Inline part = plan.inline_fragment(i);
@@ -256,20 +264,20 @@ PageTree::Fragment* PageTree::inline_part(const Document& document, const std::s
         if (fragment == nullptr) {
             fragment = &add_fragment(target);
             fragment->process = true;
-            arrived(static_cast<FetchId>(fragments_.size() - 1), document.bytes.substr(part.offset, part.length), {}, target);
+            arrived(static_cast<FetchId>(fragments_.size() - 1), document.bytes.substr(part.offset, part.length), {}, fragment->target);
         }
         return fragment;
     }
     return nullptr;
 }
 
-void PageTree::arrived(FetchId id, std::string_view body, std::string_view plan, std::string path) {
+void PageTree::arrived(FetchId id, std::string_view body, std::string_view plan, std::string_view target) {
     Fragment& fragment = *fragments_[id];
     if (fragment.state != Fragment::State::pending) return;
     fragment.state = Fragment::State::good;
     fragment.body = body;
     fragment.plan = plan;
-    fragment.path = path.substr(0, path.find('?'));
+    fragment.path = target.substr(0, target.find('?'));
     ended_.push_back(&fragment);
 }
 

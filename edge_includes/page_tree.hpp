@@ -10,8 +10,9 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <memory>
+#include <memory_resource>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -40,9 +41,9 @@ class PageHost {
 public:
     virtual ~PageHost() = default;
 
-    // Starts fetching `target` (path and query); `attributes` are those of the first include that wants it. Null, or why it can't
-    // be fetched.
-    virtual const char* fetch(FetchId id, const std::string& target, const IncludeAttributes& attributes) = 0;
+    // Starts fetching `target` (path and query), which lives as long as the tree; `attributes` are those of the first include that
+    // wants it. Null, or why it can't be fetched.
+    virtual const char* fetch(FetchId id, std::string_view target, const IncludeAttributes& attributes) = 0;
     // An include fails without being fetched.
     virtual void refused(std::string_view url, const char* why) = 0;
     // An include failed, and its markup has no way round that: its place is left empty.
@@ -68,8 +69,9 @@ public:
     // Assembles as far as it goes. False when the slice is over and there is more to do.
     bool run();
 
-    // How a fetch ended: `body` and `plan` must outlive the tree. Only the first word on a fetch counts.
-    void arrived(FetchId id, std::string_view body, std::string_view plan, std::string path);
+    // How a fetch ended: `body`, `plan` and `target`, where the fragment was in the end, must outlive the tree. Only the first word on
+    // a fetch counts.
+    void arrived(FetchId id, std::string_view body, std::string_view plan, std::string_view target);
     void failed(FetchId id, std::uint16_t status);
 
     // Where a URL in a document at `path` leads.
@@ -92,16 +94,16 @@ private:
     struct Wanted;
     struct Processing;
 
-    Document* new_document(std::string_view bytes, std::string_view plan, const std::string& path, unsigned depth);
+    Document* new_document(std::string_view bytes, std::string_view plan, std::string_view path, unsigned depth);
     void ready(Document& document);
     void cut_off(Cut why);
     bool run(Document& document);
     void carry_out(Document& document, const Step& step);
     void refuse(Document& document, const Step& step, const char* why);
     void fetch(Document& document, const Step& step);
-    Fragment& add_fragment(const std::string& target);
-    Fragment* new_fragment(const std::string& target, const IncludeAttributes& attributes, const char*& why);
-    Fragment* inline_part(const Document& document, const std::string& target);
+    Fragment& add_fragment(std::string_view target);
+    Fragment* new_fragment(std::string_view target, const IncludeAttributes& attributes, const char*& why);
+    Fragment* inline_part(const Document& document, std::string_view target);
     void tell_one(Fragment& fragment);
     void tell(Fragment& fragment, const Wanted& wanted);
     void stand(Place& place, Fragment& fragment, std::string_view plan, unsigned depth);
@@ -115,14 +117,14 @@ private:
     const CompileOptions compile_;
     Cut cut_ = Cut::no;
     const std::string path_;
-    std::vector<std::unique_ptr<Fragment>> fragments_;
-    std::unordered_map<std::string_view, Fragment*> by_target_;
-    std::unordered_map<const char*, Fragment*> parts_;  // of documents, by where their names stand
+    std::pmr::vector<InPageMemory<Fragment>> fragments_;
+    std::pmr::unordered_map<std::string_view, Fragment*> by_target_;
+    std::pmr::unordered_map<const char*, Fragment*> parts_;  // of documents, by where their names stand
     std::uint32_t places_ = 0;  // of includes
-    std::deque<Fragment*> ended_;     // to be told to those who want them
-    std::deque<Fragment*> to_compile_;
-    std::deque<Document*> ready_;     // to be run on
-    std::vector<Document*> documents_;
+    std::pmr::list<Fragment*> ended_;  // to be told to those who want them
+    std::pmr::list<Fragment*> to_compile_;
+    std::pmr::list<Document*> ready_;  // to be run on
+    std::pmr::vector<InPageMemory<Document>> documents_;
     Document* root_ = nullptr;
 };
 

@@ -1,5 +1,6 @@
-// nginx has no word for a turn: an event posted for the next one says that this one is over. It runs after the sockets of that
-// turn, so a turn takes up to twice as much: what the one before has left, and its own.
+// nginx has no word for a turn. It reads its clock once in each, so a clock that has moved says that a new turn has begun; turns
+// within one millisecond share an account. Work that finds the account used up goes on in the next turn, whatever the clock says: an
+// event posted for it runs after the sockets of that turn.
 #include "ngx_module/turn.hpp"
 
 #include <algorithm>
@@ -17,7 +18,7 @@ constexpr std::uint64_t least_slice = 500;
 
 std::uint64_t left = turn_work;
 std::uint64_t done = 0;
-ngx_event_t next_turn{};
+ngx_msec_t begun_ms = 0;
 
 void begin_turn() noexcept {
     if (has_zone()) {
@@ -28,6 +29,11 @@ void begin_turn() noexcept {
     }
     left = turn_work;
     done = 0;
+    begun_ms = ngx_current_msec;
+}
+
+void look_at_clock() noexcept {
+    if (begun_ms != ngx_current_msec) begin_turn();
 }
 
 }  // namespace
@@ -41,7 +47,7 @@ struct TurnQueue {
     void add(TurnPlace& place) {
         ngx_queue_insert_tail(&places, &place.link_);
         ++size;
-        if (run_event.posted == 0) {
+        if (!run_event.posted && !next_run_event.posted) {
             ngx_post_event(&run_event, &ngx_posted_events);
         }
     }
@@ -59,13 +65,14 @@ struct TurnQueue {
     }
 
     void run() {
+        look_at_clock();
         while (size != 0 && left != 0) {
             spend_turn(1);  // so that this loop ends, whatever they do
             ngx_event_t& event = take_first().event_;
             event.handler(&event);  // the place may be gone then
         }
         if (size != 0) {
-            ngx_post_event(&run_event, &ngx_posted_next_events);
+            ngx_post_event(&next_run_event, &ngx_posted_next_events);
         }
     }
 
@@ -74,12 +81,18 @@ struct TurnQueue {
 private:
     TurnQueue() {
         ngx_queue_init(&places);
-        run_event.handler = [](ngx_event_t*) { get().run(); };  // never throws, as what it calls does not
-        run_event.log = ngx_cycle->log;
+        // Neither throws, as what they call does not.
+        run_event.handler = [](ngx_event_t*) { get().run(); };
+        next_run_event.handler = [](ngx_event_t*) {
+            if (left == 0) begin_turn();
+            get().run();
+        };
+        run_event.log = next_run_event.log = ngx_cycle->log;
     }
 
     ngx_queue_t places{};
-    ngx_event_t run_event{};
+    ngx_event_t run_event{};       // at the end of this turn,
+    ngx_event_t next_run_event{};  // ... of the next one
 };
 
 void TurnPlace::enter() {
@@ -92,16 +105,14 @@ void TurnPlace::leave() {
 }
 
 std::uint64_t next_slice() {
+    look_at_clock();
     return std::min(left, std::max(left / (TurnQueue::get().size + 1), least_slice));
 }
 
 void spend_turn(std::uint64_t work) {
+    look_at_clock();
     left -= std::min(work, left);
     done += work;
-    if (next_turn.posted) return;
-    next_turn.handler = [](ngx_event_t*) { begin_turn(); };  // never throws
-    next_turn.log = ngx_cycle->log;
-    ngx_post_event(&next_turn, &ngx_posted_next_events);
 }
 
 }  // namespace larder::ngx

@@ -1,6 +1,7 @@
 #include "cache/request/url.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace larder {
@@ -26,10 +27,16 @@ bool is_unreserved(unsigned char c) {
            c == '.' || c == '_' || c == '~';
 }
 
-// What a path or a query may hold as it is: unreserved and reserved characters, and '%'.
-bool is_legal(unsigned char c) {
-    return c > 0x20 && c < 0x7f &&
-           std::string_view("\"<>\\^`{|}").find(static_cast<char>(c)) == std::string_view::npos;
+// What a path or a query may hold as it is: unreserved and reserved characters. A '%' is looked at by itself.
+constexpr std::array<bool, 256> plain_characters = [] {
+    std::array<bool, 256> plain{};
+    for (unsigned c = 0x21; c < 0x7f; c++)
+        plain[c] = std::string_view("%\"<>\\^`{|}").find(static_cast<char>(c)) == std::string_view::npos;
+    return plain;
+}();
+
+bool is_plain(char c) {
+    return plain_characters[static_cast<unsigned char>(c)];
 }
 
 void append_escape(std::string& text, unsigned byte) {
@@ -71,11 +78,24 @@ std::string_view scheme_of(std::string_view reference) {
                                                                   : reference.substr(0, end);
 }
 
+struct Authority {
+    std::string_view host, port;  // the port may be empty, with or without its colon
+};
+
+Authority split_authority(std::string_view authority) {
+    std::size_t digits = authority.size();
+    while (digits != 0 && is_digit(authority[digits - 1])) digits--;
+    if (digits == 0 || authority[digits - 1] != ':') return {authority, {}};
+    std::size_t colon = digits - 1;
+    // The colons of an IPv6 address are within brackets.
+    bool one_colon = (colon != 0 && authority[colon - 1] == ']') || authority.find(':') == colon;
+    if (!one_colon) return {authority, {}};
+    return {authority.substr(0, colon), authority.substr(digits)};
+}
+
 // A host that a client can send and nginx takes: a name, an address or [an IPv6 address], and a port that is one.
 bool is_authority(std::string_view authority) {
-    std::string_view host = authority.substr(
-        0, authority.size() - (port_of(authority).empty() ? 0 : port_of(authority).size() + 1));
-    if (!host.empty() && host.back() == ':') host.remove_suffix(1);
+    auto [host, digits] = split_authority(authority);
     auto legal = [](unsigned char c) {
         return is_unreserved(c) ||
                std::string_view("%!$&'()*+,;=").find(static_cast<char>(c)) != std::string_view::npos;
@@ -83,7 +103,6 @@ bool is_authority(std::string_view authority) {
     bool literal = host.size() > 2 && host.front() == '[' && host.back() == ']';
     if (literal) host = host.substr(1, host.size() - 2);
     unsigned port = 0;
-    std::string_view digits = port_of(authority);
     std::from_chars(digits.data(), digits.data() + digits.size(), port);
     return !host.empty() && digits.size() <= 5 && port <= 65535 &&
            std::all_of(host.begin(), host.end(),
@@ -106,37 +125,21 @@ std::optional<Url> parse_after_scheme(std::string_view scheme, std::string_view 
     return url;
 }
 
-// Where the ":PORT" of an authority begins, which may be empty; the authority's length where there is none.
-std::size_t port_begin(std::string_view authority) {
-    auto colon = authority.rfind(':');
-    bool is_port =
-        colon != std::string_view::npos &&
-        std::all_of(authority.begin() + static_cast<std::ptrdiff_t>(colon) + 1, authority.end(), is_digit);
-    // The colons of an IPv6 address are within brackets.
-    bool one_colon = colon == authority.find(':') || (colon != 0 && authority[colon - 1] == ']');
-    return is_port && one_colon ? colon : authority.size();
-}
-
 }  // namespace
 
 std::string_view port_of(std::string_view authority) {
-    auto begin = port_begin(authority);
-    return authority.substr(std::min(begin + 1, authority.size()));
+    return split_authority(authority).port;
 }
 
 std::string_view normalise_authority(std::string_view authority, std::string_view scheme,
                                      std::string& storage) {
-    auto begin = port_begin(authority);
-    std::string_view host = authority.substr(0, begin);
-    std::string_view port = port_of(authority);
+    auto [host, port] = split_authority(authority);
     if (host.size() > 1 && host.back() == '.' && host[host.size() - 2] != '.') host.remove_suffix(1);
     while (port.size() > 1 && port[0] == '0') port.remove_prefix(1);
     if (port == (scheme == "https" ? "443" : "80")) port = {};
     bool has_upper = std::any_of(host.begin(), host.end(), is_upper);
-    if (!has_upper && host.size() == begin &&
-        host.size() + (port.empty() ? 0 : 1 + port.size()) == authority.size())
-        return authority;
-    if (!has_upper && port.empty()) return host;
+    std::size_t length = host.size() + (port.empty() ? 0 : 1 + port.size());
+    if (!has_upper && (length == authority.size() || port.empty())) return authority.substr(0, length);
     storage.assign(host);
     std::transform(storage.begin(), storage.end(), storage.begin(),
                    [](char c) { return is_upper(c) ? static_cast<char>(c | 0x20) : c; });
@@ -145,8 +148,7 @@ std::string_view normalise_authority(std::string_view authority, std::string_vie
 }
 
 std::string_view normalise_escapes(std::string_view text, std::string& storage) {
-    auto first =
-        std::find_if(text.begin(), text.end(), [](unsigned char c) { return c == '%' || !is_legal(c); });
+    auto first = std::find_if_not(text.begin(), text.end(), is_plain);
     if (first == text.end()) return text;
     std::string out(text.begin(), first);
     for (auto at = static_cast<std::size_t>(first - text.begin()); at < text.size(); at++) {
@@ -160,8 +162,8 @@ std::string_view normalise_escapes(std::string_view text, std::string& storage) 
                 out.push_back(static_cast<char>(byte));
             else
                 append_escape(out, byte);
-        } else if (is_legal(c)) {
-            out.push_back(static_cast<char>(c));
+        } else if (c == '%' || is_plain(text[at])) {
+            out.push_back(text[at]);
         } else {
             append_escape(out, c);
         }

@@ -54,15 +54,18 @@ struct PageAssembler::Assembly : esi::PageHost {
         esi::FetchId id;
         PageAddress address;
     };
+    struct Answer {
+        std::string target, entry;
+    };
 
     Assembly(PageAssembler& the_assembler, const PageAddress& the_page) : assembler(the_assembler), page(the_page) {}
 
-    std::optional<PageAddress> address_of(const std::string& target) const {
-        return parse_page_url(page.scheme + "://" + page.host + target);
+    std::optional<PageAddress> address_of(std::string_view target) const {
+        return parse_page_url(page.scheme + "://" + page.host + std::string(target));
     }
 
     // maxwait is for visitors: nobody waits for a file.
-    const char* fetch(esi::FetchId id, const std::string& target, const esi::IncludeAttributes&) override {
+    const char* fetch(esi::FetchId id, std::string_view target, const esi::IncludeAttributes&) override {
         auto address = address_of(target);
         if (!address) return "it is no URL of a page";
         assembler.source_.request(*address, assembler.policy_, assembler.since_ms_);
@@ -80,8 +83,8 @@ struct PageAssembler::Assembly : esi::PageHost {
 
     PageAssembler& assembler;
     const PageAddress& page;
-    std::deque<Fetch> fetches;        // requested, not awaited yet
-    std::deque<std::string> entries;  // of fragments: nodes stay where they are
+    std::deque<Fetch> fetches;   // requested, not awaited yet
+    std::deque<Answer> answers;  // of fragments: nodes stay where they are
     std::string why;
     bool has_holes = false, wants_form_token = false;
 };
@@ -95,8 +98,9 @@ void PageAssembler::await_one(esi::PageTree& tree, Assembly& made) {
     made.fetches.pop_front();
     auto bytes = source_.await(fetch.address, since_ms_, deadline_ms_, made.why);
     if (!bytes) return tree.failed(fetch.id, 0);
-    made.entries.push_back(std::move(*bytes));
-    EntryView entry = EntryView::trusted(made.entries.back());
+    made.answers.push_back({std::move(fetch.address.path), std::move(*bytes)});
+    const Assembly::Answer& answer = made.answers.back();
+    EntryView entry = EntryView::trusted(answer.entry);
     std::uint16_t status = entry.head().status;
     const char* fault = nullptr;
     bool good = status >= 200 && status < 300;
@@ -105,7 +109,7 @@ void PageAssembler::await_one(esi::PageTree& tree, Assembly& made) {
         good = false;
     }
     if (good)
-        tree.arrived(fetch.id, entry.body(), entry.plan(), fetch.address.path);
+        tree.arrived(fetch.id, entry.body(), entry.plan(), answer.target);
     else
         tree.failed(fetch.id, status);
 }

@@ -37,7 +37,8 @@ std::string_view RequestEnvironment::query_string() {
 }
 
 std::string_view RequestEnvironment::host() {
-    return request_authority(request_, authority_);
+    if (authority_.empty()) authority_ = request_authority(request_, authority_storage_);
+    return authority_;
 }
 
 std::string_view RequestEnvironment::method() {
@@ -49,7 +50,8 @@ std::string_view RequestEnvironment::path() {
 }
 
 std::string_view RequestEnvironment::scheme() {
-    return visitor_scheme(request_);
+    if (scheme_.empty()) scheme_ = visitor_scheme(request_);
+    return scheme_;
 }
 
 std::optional<std::string_view> RequestEnvironment::remote_address() {

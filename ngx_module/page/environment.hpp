@@ -30,7 +30,8 @@ private:
 
     ngx_http_request_t* request_;
     const Ctx* ctx_;
-    std::string authority_;
+    std::string authority_storage_;
+    std::string_view scheme_, authority_;  // empty: not asked for yet
 };
 
 }  // namespace larder::ngx

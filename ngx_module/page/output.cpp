@@ -53,7 +53,7 @@ void PageOutput::append_copy(std::string_view text) {
         buffer->pos = buffer->last = room_;
         buffer->memory = 1;
     }
-    buffer->last = room_ = std::copy(text.begin(), text.end(), room_);
+    buffer->last = room_ = ngx_cpymem(room_, text.data(), text.size());
     room_size_ -= text.size();
 }
 

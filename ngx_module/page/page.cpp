@@ -43,9 +43,9 @@ struct Fetch final : Include {
     esi::FetchId id = 0;
     bool pending = true;
     Ctx* running = nullptr;  // the subrequest for it, until that ends
-    std::string target;
-    std::string location;     // where it is now: the target, or where that redirected to
-    std::string redirect_to;  // still to be asked
+    std::string_view target;
+    std::string_view location;  // where it is now: the target, or where that redirected to
+    std::string redirect_to;    // still to be asked
     unsigned redirects = 0;
     esi::IncludeAttributes attributes;  // of the first include that wants it
     // For the page's header: what it says itself, its age, how long it is still fresh here (seconds).
@@ -86,6 +86,7 @@ public:
           plan_(plan),
           tree_(document, plan, std::string(view(r->uri)), environment_, *this, limits_of(ctx->conf->esi.value()),
                 compile_options(r, *ctx->conf)),
+          fetches_(&tree_.budget().memory()),
           reader_(tree_),
           output_(r, tree_.budget().memory()) {
         if (!plan.empty() && esi::PlanView::trusted(plan).reads() != esi::Reads{}) personal_ = true;
@@ -222,7 +223,7 @@ public:
 
     // ---- what the page asks of us
 
-    const char* fetch(esi::FetchId id, const std::string& target, const esi::IncludeAttributes& attributes) override {
+    const char* fetch(esi::FetchId id, std::string_view target, const esi::IncludeAttributes& attributes) override {
         if (out_of_time_) return "the page has no time left";
         if (!may_include(request_, ctx_->conf->esi_includes.value(), target)) return "larder_esi_include does not name its path";
         return start_fetch(id, target, attributes) ? nullptr : "no location answers it";
@@ -288,14 +289,14 @@ private:
         return tree_.run();
     }
 
-    bool start_fetch(esi::FetchId id, const std::string& target, const esi::IncludeAttributes& attributes);
-    bool ask(Fetch& fetch, const std::string& target);
+    bool start_fetch(esi::FetchId id, std::string_view target, const esi::IncludeAttributes& attributes);
+    bool ask(Fetch& fetch, std::string_view target);
 
     // Asks for what redirects lead to.
     void follow() {
         for (const auto& fetch : fetches_) {
             if (fetch == nullptr || fetch->redirect_to.empty() || !fetch->pending) continue;
-            fetch->location = std::exchange(fetch->redirect_to, {});
+            fetch->location = tree_.budget().memory().copy(std::exchange(fetch->redirect_to, {}));
             if (!ask(*fetch, fetch->location)) lost(*fetch, 0);
         }
     }
@@ -513,8 +514,8 @@ private:
     Ctx* ctx_;
     RequestEnvironment environment_;
     std::string_view plan_;
-    std::vector<std::unique_ptr<Fetch>> fetches_;  // by their ids; null: a part of the page itself
     esi::PageTree tree_;
+    std::pmr::vector<esi::InPageMemory<Fetch>> fetches_;  // by their ids; null: a part of the page itself
     esi::PageTree::Reader reader_;
     PageOutput output_;
     TurnPlace place_;
@@ -576,7 +577,7 @@ ngx_int_t Page::on_fragment_end(ngx_http_request_t* r, void* data, ngx_int_t rc)
 }
 
 // A subrequest for the fragment, or for where it redirects to. False: no location answers it.
-bool Page::ask(Fetch& fetch, const std::string& target) {
+bool Page::ask(Fetch& fetch, std::string_view target) {
     auto ended = [](ngx_http_request_t* r, void* data, ngx_int_t rc) {
         return guarded(r->connection->log, "end of fragment", static_cast<ngx_int_t>(NGX_OK),
                        [&] { return on_fragment_end(r, data, rc); });
@@ -590,9 +591,9 @@ bool Page::ask(Fetch& fetch, const std::string& target) {
     return true;
 }
 
-bool Page::start_fetch(esi::FetchId id, const std::string& target, const esi::IncludeAttributes& attributes) {
+bool Page::start_fetch(esi::FetchId id, std::string_view target, const esi::IncludeAttributes& attributes) {
     while (fetches_.size() <= id) fetches_.emplace_back();
-    fetches_[id] = std::make_unique<Fetch>();
+    fetches_[id] = tree_.budget().memory().make<Fetch>();
     Fetch* fetch = fetches_[id].get();
     fetch->page = this;
     fetch->id = id;

@@ -60,8 +60,8 @@ bool has_others(const ngx_module_t* module, const ngx_http_request_t* r, const n
 
 bool may_include(ngx_http_request_t* r, const std::vector<std::string>& paths, std::string_view target) {
     if (paths.empty()) return true;
-    std::string storage;
-    auto path = decoded_path(r, normalise_path(split_target(target).path, storage));
+    std::string path_storage, storage;
+    auto path = decoded_path(r, normalise_path(split_target(target).path, path_storage), storage);
     return path && std::any_of(paths.begin(), paths.end(), [&](const std::string& begin) { return path->starts_with(begin); });
 }
 

@@ -40,12 +40,12 @@ void end_late(Ctx* ctx) {
     if (end != nullptr && std::exchange(end->is_due, false)) end->handler(ctx->request, end->data, end->rc);
 }
 
-Ctx* ask_location(ngx_http_request_t* r, const std::string& target, ngx_http_post_subrequest_pt ended,
+Ctx* ask_location(ngx_http_request_t* r, std::string_view target, ngx_http_post_subrequest_pt ended,
                   void* data) {
     // As a client's request for the same URL, which has the same key.
     Target parts = split_target(target);
-    std::string storage;
-    auto path = decoded_path(r, normalise_path(parts.path, storage));
+    std::string path_storage, storage;
+    auto path = decoded_path(r, normalise_path(parts.path, path_storage), storage);
     if (!path) return nullptr;
     ngx_str_t uri = copy(r->pool, *path);
     ngx_str_t args = copy(r->pool, parts.query);

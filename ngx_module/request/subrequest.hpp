@@ -11,7 +11,7 @@ namespace larder::ngx {
 
 // Asks the location of `target` ("/path?query"). `ended` is called once with `data`, which must live as long as r's pool.
 // Returns the subrequest's context (of Role::fragment, its conf still to be known); null when nothing can answer the target.
-Ctx* ask_location(ngx_http_request_t* r, const std::string& target, ngx_http_post_subrequest_pt ended,
+Ctx* ask_location(ngx_http_request_t* r, std::string_view target, ngx_http_post_subrequest_pt ended,
                   void* data);
 
 // Calls `ended` of a subrequest that nginx has ended before all of its answer was taken, which now it is.

@@ -44,8 +44,8 @@ std::string encoded_uri(const ngx_str_t& uri) {
 
 // Whether a request for this path would be at the URI where `r` is.
 bool leads_there(ngx_http_request_t* r, std::string_view path) {
-    bool plain = path.find('%') == std::string_view::npos && path.find("//") == std::string_view::npos;
-    return plain ? path == view(r->uri) : decoded_path(r, path) == view(r->uri);
+    std::string storage;
+    return decoded_path(r, path, storage) == view(r->uri);
 }
 
 }  // namespace
@@ -87,20 +87,22 @@ std::string_view led_to(ngx_http_request_t* r, std::string_view path, const Quer
     return storage;
 }
 
-std::optional<std::string> decoded_path(ngx_http_request_t* r, std::string_view path) {
+std::optional<std::string_view> decoded_path(ngx_http_request_t* r, std::string_view path, std::string& storage) {
+    if (path.find('%') == std::string_view::npos && path.find("//") == std::string_view::npos) return path;
     auto* server =
         static_cast<ngx_http_core_srv_conf_t*>(ngx_http_get_module_srv_conf(r, ngx_http_core_module));
     // nginx's own parser, with nothing but what it looks at. It wants a character behind the URI.
     ngx_http_request_t parsed{};
-    std::string text(path), decoded(path.size() + 1, '\0');
+    std::string text(path);
+    storage.assign(path.size() + 1, '\0');
     parsed.connection = r->connection;
     parsed.pool = r->pool;
     parsed.uri_start = reinterpret_cast<u_char*>(text.data());
     parsed.uri_end = parsed.uri_start + text.size();
-    parsed.uri = {text.size(), reinterpret_cast<u_char*>(decoded.data())};
+    parsed.uri = {text.size(), reinterpret_cast<u_char*>(storage.data())};
     if (ngx_http_parse_complex_uri(&parsed, server->merge_slashes) != NGX_OK) return std::nullopt;
-    decoded.resize(parsed.uri.len);
-    return decoded;
+    storage.resize(parsed.uri.len);
+    return storage;
 }
 
 Url request_url(ngx_http_request_t* r) {

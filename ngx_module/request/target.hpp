@@ -27,8 +27,9 @@ std::string_view sent_target(ngx_http_request_t* r, std::string& storage);
 std::string_view led_to(ngx_http_request_t* r, std::string_view path, const QueryRule& rule,
                         std::string& storage);
 
-// The path as nginx decodes it to choose a location. Nothing for what nginx refuses.
-std::optional<std::string> decoded_path(ngx_http_request_t* r, std::string_view path);
+// A normalised path as nginx decodes it to choose a location; it may be in `storage`, which does not hold `path`. Nothing for what
+// nginx refuses.
+std::optional<std::string_view> decoded_path(ngx_http_request_t* r, std::string_view path, std::string& storage);
 
 // The URL of the request, as a base for what its answer names.
 Url request_url(ngx_http_request_t* r);

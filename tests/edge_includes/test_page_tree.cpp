@@ -52,7 +52,7 @@ struct Made : PageHost {
             }
             std::size_t at = random() % pending.size();
             FetchId id = pending[at].first;
-            std::string target = pending[at].second;
+            std::string_view target = pending[at].second;
             pending.erase(pending.begin() + static_cast<std::ptrdiff_t>(at));
             auto found = site.pages.find(target.substr(0, target.find('?')));
             if (found == site.pages.end())
@@ -67,9 +67,9 @@ struct Made : PageHost {
         exceeded = tree.budget().exceeded();
     }
 
-    const char* fetch(FetchId id, const std::string& target, const IncludeAttributes&) override {
+    const char* fetch(FetchId id, std::string_view target, const IncludeAttributes&) override {
         if (target.starts_with("/nowhere")) return "no location answers it";
-        fetched.push_back(target);
+        fetched.emplace_back(target);
         pending.emplace_back(id, target);
         return nullptr;
     }
@@ -88,7 +88,7 @@ struct Made : PageHost {
     const Site& site;
     std::mt19937 random;
     Request request;
-    std::vector<std::pair<FetchId, std::string>> pending;
+    std::vector<std::pair<FetchId, std::string_view>> pending;
     std::vector<std::string> fetched, reports;
     std::string output, last_refusal;
     int refusals = 0, holes = 0, documents = 0, turns = 0;
