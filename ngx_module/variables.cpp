@@ -40,7 +40,7 @@ ngx_int_t get_age(ngx_http_request_t* r, ngx_http_variable_value_t* value, uintp
     Ctx* ctx = ctx_of(r);
     value->not_found = 1;
     if (ctx == nullptr || !ctx->served || ctx->entry.empty()) return NGX_OK;
-    std::int64_t age_ms = now_ms() - EntryView::trusted(ctx->entry).head().life.base_ms;
+    std::int64_t age_ms = now_ms() - ctx->entry.view().head().life.base_ms;
     set(value, decimal(r->pool, std::max<std::int64_t>(0, age_ms / 1000)));
     return NGX_OK;
 }

@@ -55,7 +55,7 @@ bool is_shared_part(const LocConf& page, ngx_http_request_t* fragment, const Loc
 
 void keep_assembled_page(const Ctx& ctx, std::string_view text, const std::string& control,
                          std::span<const near_cache::Zone::Part> parts) {
-    EntryView page = EntryView::trusted(ctx.entry);
+    EntryView page = ctx.entry.view();
     EntryParts assembled;
     assembled.status = page.head().status;
     assembled.created_ms = page.head().created_ms;
@@ -74,7 +74,7 @@ void keep_assembled_page(const Ctx& ctx, std::string_view text, const std::strin
     std::string etag = "\"" + hash_text(text_hash(text)) + "\"";
     assembled.headers.push_back({"ETag", etag});
     assembled.body = text;
-    zone().keep_assembled(ctx.key, ctx.version, entry_prefix(assembled), text, parts);
+    zone().keep_assembled(ctx.key, ctx.entry.version(), entry_prefix(assembled), text, parts);
 }
 
 }  // namespace larder::ngx

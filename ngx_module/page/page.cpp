@@ -141,7 +141,7 @@ public:
         fetch.is_private = ctx->personal;
         fetch.purged = ctx->answers_purged();
         if (ctx->served) {
-            EntryView entry = EntryView::trusted(ctx->entry);
+            EntryView entry = ctx->entry.view();
             const Lifetime& life = entry.head().life;
             fetch.age_s = std::max<std::int64_t>(0, (now_ms() - life.base_ms) / 1000);
             fetch.said = control_of(entry, fetch.age_s);
@@ -378,7 +378,7 @@ private:
     // The page as one text, while its parts are still what it was made from.
     void keep() {
         bool from_near = ctx_->role == Role::client && request_ == request_->main &&
-                         ctx_->status == Status::hit && ctx_->hold != 0 && !ctx_->session;
+                         ctx_->status == Status::hit && ctx_->entry.is_held() && !ctx_->session;
         if (!from_near || personal_ || sent_ > ctx_->policy().max_body) return;
         std::vector<near_cache::Zone::Part> parts;
         bool all = true;
@@ -393,7 +393,7 @@ private:
         esi::PageTree::Reader reader(tree_);
         for (esi::PageTree::Output next = reader.next(); next.kind == esi::PageTree::Output::Kind::text; next = reader.next())
             text.append(next.text);
-        EntryView page = EntryView::trusted(ctx_->entry);
+        EntryView page = ctx_->entry.view();
         std::int64_t age_s = page_age_s(ctx_);
         keep_assembled_page(*ctx_, text, control().value(control_of(page, age_s), age_s), parts);
     }
@@ -537,7 +537,7 @@ private:
 static std::string_view redirect_location(ngx_http_request_t* r, const Ctx* ctx, std::uint16_t status) {
     bool redirects = status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
     if (!redirects || ctx == nullptr) return {};
-    if (ctx->served) return EntryView::trusted(ctx->entry).header("Location");
+    if (ctx->served) return ctx->entry.view().header("Location");
     std::string_view found;
     each_response_header(r, [&found](const ngx_table_elt_t& header) {
         if (equals(header.key, "location")) found = view(header.value);
@@ -557,13 +557,13 @@ ngx_int_t Page::on_fragment_end(ngx_http_request_t* r, void* data, ngx_int_t rc)
     std::string_view location = redirect_location(r, ctx, answer.status);
     if (!location.empty() && fetch->page->redirect(*fetch, location)) return NGX_OK;
     // What was captured was counted as it came.
-    bool copied = answer.good && ctx->served && ctx->hold == 0;
+    bool copied = answer.good && ctx->served && !ctx->entry.is_held();
     if (copied && !fetch->page->has_room(*fetch, answer.body.size())) answer.good = false;
     if (ctx != nullptr && ctx->served) {
-        std::uint32_t vary_size = EntryView::trusted(ctx->entry).head().vary_size;
+        std::uint32_t vary_size = ctx->entry.view().head().vary_size;
         bool varies = ctx->varied || vary_size != 0;  // on what the page's key need not hold
-        bool fresh = ctx->status == Status::hit && ctx->hold != 0;
-        if (fresh && !varies && fetch->page->shares(r, ctx)) fetch->part = {ctx->key, ctx->version};
+        bool fresh = ctx->status == Status::hit && ctx->entry.is_held();
+        if (fresh && !varies && fetch->page->shares(r, ctx)) fetch->part = {ctx->key, ctx->entry.version()};
     }
     if (!answer.good) {
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0, "larder: fragment \"%V\" failed with status %ui",

@@ -3,12 +3,11 @@
 
 #include <utility>
 
-#include "cache/entry.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/fill.hpp"
 #include "ngx_module/request/fragment.hpp"
-#include "ngx_module/request/lease.hpp"
+#include "ngx_module/request/permit.hpp"
 #include "ngx_module/request/suspend.hpp"
 #include "ngx_module/stores/stores.hpp"
 #include "ngx_module/text.hpp"
@@ -51,62 +50,21 @@ bool Ctx::at_hand_only() const {
 }
 
 bool Ctx::answers_purged() const {
-    return served ? purged : fill != nullptr && fill->purged;
+    return served ? entry.purged : fill != nullptr && fill->purged;
 }
 
 void Ctx::take(const near_cache::Found& found) {
-    drop_entry();
-    if (found.hold == 0) return;
+    entry = AtHand(found);
+    if (entry.empty()) return;
+    // A plan is for one text, and what goes into a page is one.
+    if (entry.rest() != 0) {
+        EntryHead head = entry.view().head();
+        bool ends_in_prefix = found.entry.size() < entry.view().prefix_size();
+        if (ends_in_prefix || head.plan_size != 0 || role == Role::fragment) entry.join();
+    }
     // Two variants with the same key are beyond reach, but a wrong page is beyond repair. Nor is an entry ours that came
     // from the store this location had before a reload: that store's purges don't tell of it.
-    hold = found.hold;
-    version = found.version;
-    entry = found.entry;
-    rest = found.rest;
-    // A plan is for one text, and what goes into a page is one.
-    if (rest != 0) {
-        EntryHead head = EntryView::trusted(entry).head();
-        if (entry.size() < EntryView::trusted(entry).prefix_size() || head.plan_size != 0 || role == Role::fragment) join_entry();
-    }
-    if (found.domain != conf->where.value().domain() ||
-        EntryView::trusted(entry).variant() != view(variant)) {
-        return drop_entry();
-    }
-    verdict = found.verdict;
-    purged = found.purged;
-}
-
-void Ctx::join_entry() {
-    if (rest == 0) return;
-    store_bytes = zone().joined(entry, std::exchange(rest, 0));
-    entry = store_bytes;
-}
-
-void Ctx::drop_entry() {
-    if (hold != 0) zone().release(hold);
-    hold = 0;
-    entry = {};
-    rest = 0;
-    verdict = Verdict::dead;
-    purged = false;
-}
-
-AtHand Ctx::set_entry_aside() {
-    AtHand aside{hold, version, entry, rest, std::move(store_bytes), verdict, purged};
-    hold = 0;  // no longer ours to release
-    drop_entry();
-    return aside;
-}
-
-void Ctx::put_entry_back(AtHand aside) {
-    drop_entry();
-    hold = aside.hold;
-    version = aside.version;
-    entry = aside.entry;
-    rest = aside.rest;
-    store_bytes = std::move(aside.store_bytes);  // an entry is longer than what a string holds in itself: its bytes stay
-    verdict = aside.verdict;
-    purged = aside.purged;
+    if (found.domain != conf->where.value().domain() || entry.view().variant() != view(variant)) entry.drop();
 }
 
 Ctx::Ctx() = default;
@@ -116,15 +74,12 @@ void Ctx::end_waits() {
     place.leave();
     if (fill != nullptr) fill->at_work = false;
     fill_wait.reset();
-    unclaim(this);
+    claim.reset();
     substitution.cancel();
 }
 
 Ctx::~Ctx() {
     end_waits();
-    end_fill_lock(this);
-    drop_entry();
-    if (own_entry.hold != 0) zone().release(own_entry.hold);
 }
 
 Ctx* new_ctx(ngx_http_request_t* r, const LocConf* conf, Role role) {

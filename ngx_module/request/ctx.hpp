@@ -17,12 +17,14 @@
 #include "ngx_module/near/forecast.hpp"
 #include "ngx_module/near/zone.hpp"
 #include "ngx_module/ngx.hpp"
+#include "ngx_module/request/at_hand.hpp"
 #include "ngx_module/turn.hpp"
 
 namespace larder::ngx {
 
 struct Detached;
 struct Fill;
+struct FillClaim;
 struct Group;
 struct LateEnd;
 class FillWait;
@@ -59,20 +61,6 @@ struct Substitute {
 // After a refresh that failed the next one waits for so long, unless the site asks for more.
 inline constexpr std::int64_t refresh_retry_ms = 1000;
 
-// For a fill, among the machines that share a store.
-enum class Lease : std::uint8_t { not_asked, ours, refused, passes, not_needed };
-
-// An entry set aside, and what it is worth.
-struct AtHand {
-    near_cache::Hold hold = 0;
-    std::uint64_t version = 0;
-    std::string_view entry;
-    near_cache::Ref rest = 0;
-    std::string store_bytes;
-    Verdict verdict = Verdict::dead;
-    bool purged = false;
-};
-
 struct Ctx {
     const LocConf* conf = nullptr;
     Role role = Role::client;
@@ -84,10 +72,7 @@ struct Ctx {
     bool served = false;  // the answer comes from `entry`
     bool stored = false;  // what the backend sent is in the near cache, or on its way to a store
     bool suspended = false;
-    std::optional<Key> claimed;  // we hold this key's fill lock, and no fill has begun
-    Lease lease = Lease::not_asked;
-    ngx_msec_t lease_again_ms = 0;  // refused: when to ask again; passes: for how long
-    std::uint16_t news = 0;         // what the near cache had been told of `key` when the lease was asked for
+    std::unique_ptr<FillClaim> claim;  // to fill the key; once the fill begins, the fill has the permit
     Key key;
     Key base;  // varied: the key without the headers that the answer turned out to vary on
     bool varied = false;
@@ -108,16 +93,10 @@ struct Ctx {
     std::string cookies;      // refresh: the Cookie field to send
     std::shared_ptr<Renewal> renewal;  // ... that somebody waits for
     std::string csrf_secret;  // of the cookie that the visitor gets with this answer
-    near_cache::Hold hold = 0;
-    std::uint64_t version = 0;  // of the held entry in the near cache
-    std::string_view entry;     // held, or in store_bytes; its prefix at least, with the body or the beginning of it, ...
-    near_cache::Ref rest = 0;   // ... of which the near cache has the rest there; 0: the body is whole
+    AtHand entry;
     std::optional<near_cache::Check> check;  // the store is to be asked for a newer one
-    Verdict verdict = Verdict::dead;
-    bool purged = false;       // `entry` is stale because of a purge
     RequestControl wishes;     // the client's, as far as they are honoured
     bool wants_newer = false;  // ... for which the fresh entry at hand won't do
-    std::string store_bytes;   // an entry fresh from the store
     std::unique_ptr<Fill> fill;     // in progress, or what a page is made from
     std::unique_ptr<Fill> retired;  // it ended without an answer; nginx may still be in its calls
     std::int64_t retry_ms = refresh_retry_ms;  // refresh: when it fails, how long until the next one
@@ -147,19 +126,15 @@ struct Ctx {
     bool uses_near() const;
     const Policy& policy() const { return own_policy ? *own_policy : conf->policy; }
     // An entry is at hand that may be served, if only when the backend fails.
-    bool servable() const { return !entry.empty() && verdict != Verdict::validate; }
+    bool servable() const { return !entry.empty() && entry.verdict != Verdict::validate; }
     // What answers the request is older than a purge of it.
     bool answers_purged() const;
     // The backend may not be asked.
     bool cached_only() const { return at_hand_only() || wishes.only_if_cached; }
     // A fragment that its page does not wait for.
     bool at_hand_only() const;
+    // Takes over what the near cache found, or nothing if it is not this request's.
     void take(const near_cache::Found& found);
-    // Makes `entry` one piece, for those who need the whole body in one. Copies, unless it is.
-    void join_entry();
-    void drop_entry();
-    AtHand set_entry_aside();
-    void put_entry_back(AtHand aside);
 
     static constexpr const char* event_name = "request";
     void begin_substitute();

@@ -18,7 +18,7 @@
 #include "ngx_module/request/fragment.hpp"
 #include "ngx_module/request/group.hpp"
 #include "ngx_module/request/headers.hpp"
-#include "ngx_module/request/lease.hpp"
+#include "ngx_module/request/permit.hpp"
 #include "ngx_module/request/page_header.hpp"
 #include "ngx_module/request/phase_lookup.hpp"
 #include "ngx_module/request/reduce.hpp"
@@ -170,10 +170,10 @@ ngx_int_t retry_in_full(ngx_http_request_t* r, Ctx* ctx) {
 
 // A 304 that says nothing of what we have: ask for the whole answer.
 ngx_int_t retry_without_condition(ngx_http_request_t* r, Ctx* ctx) {
-    bool locked = ctx->fill->locked;
-    ctx->drop_entry();
+    FillPermit permit = std::move(ctx->fill->permit);
+    ctx->entry.drop();
     start_fill(r, ctx);
-    ctx->fill->locked = locked;
+    ctx->fill->permit = std::move(permit);
     return ask_again(r);
 }
 
@@ -227,7 +227,7 @@ void learn_from_full(const Ctx* ctx) {
 
 // The page was everybody's, which is why a visitor with a session waited for it, and no longer is.
 ngx_int_t retry_for_session(ngx_http_request_t* r, Ctx* ctx) {
-    end_fill_lock(ctx);
+    ctx->fill->permit.abandon();
     ctx->detail = "session";
     return retry_in_full(r, ctx);
 }
@@ -257,8 +257,7 @@ void end_with_pass(Ctx* ctx) {
     if (ctx->renewal != nullptr)
         ctx->renewal->report = {RenderResult::unstorable, ctx->fill->status, 0, {}, ctx->detail != nullptr ? ctx->detail : ""};
     wake_workers(zone().pass(ctx->key, now_ms(), pass_ms));
-    ctx->fill->locked = false;
-    end_lease_with_pass(ctx, ctx->key);
+    ctx->fill->permit.lock_ended_with_pass();
 }
 
 // What may be stored because of the operator's word goes to nobody.
@@ -316,7 +315,7 @@ ngx_int_t answer_from_entry(ngx_http_request_t* r, Ctx* ctx, Status status) {
 }
 
 ngx_int_t fall_back(ngx_http_request_t* r, Ctx* ctx) {
-    end_fill_lock(ctx);
+    ctx->fill->permit.abandon();
     zone().postpone_refresh(ctx->key, now_ms() + ctx->retry_ms);
     return answer_from_entry(r, ctx, Status::error_stale);
 }
@@ -326,7 +325,7 @@ ngx_int_t give_up(ngx_http_request_t* r, Ctx* ctx) {
     Fill& fill = *ctx->fill;
     fill.broken = true;
     if (can_fall_back(ctx)) return fall_back(r, ctx);
-    end_fill_lock(ctx);
+    ctx->fill->permit.abandon();
     if (ctx->role == Role::client) {
         ctx->detail = "broken-answer";
         return answer_instead(ctx, {Status::error, NGX_HTTP_BAD_GATEWAY});
@@ -504,7 +503,6 @@ std::string store(Ctx* ctx, EntryParts& parts) {
         return where.store != nullptr && !ctx->near_only &&
                put_entry(*where.store, ctx->key, prefix, parts.body, ctx->policy(), std::move(handler));
     };
-    fill.locked = false;
     if (ctx->uses_near()) {
         wake_workers(zone().insert(ctx->key, where.domain(), prefix, parts.body, now_ms(), &ctx->stored));
         ctx->stored = put([](bool) {}) || ctx->stored;
@@ -514,7 +512,7 @@ std::string store(Ctx* ctx, EntryParts& parts) {
         ctx->stored = put(end_fill);
         if (!ctx->stored) end_fill(false);
     }
-    end_lease(ctx, ctx->key);
+    fill.permit.lock_ended();
     count(near_cache::Counter::stored);
     return prefix;
 }
@@ -556,34 +554,31 @@ void store_answer(Ctx* ctx) {
 
 // The backend says that the entry is still good: it is stored anew, and is the answer.
 ngx_int_t revalidate(ngx_http_request_t* r, Ctx* ctx) {
-    ctx->join_entry();
-    auto parts = revalidated(ctx->policy(), EntryView::trusted(ctx->entry), gather_answer(r, ctx),
+    ctx->entry.join();
+    auto parts = revalidated(ctx->policy(), ctx->entry.view(), gather_answer(r, ctx),
                              ctx->fill->decision);
     if (!parts) return retry_without_condition(r, ctx);
     std::string bytes = store(ctx, *parts);
     if (!parts->plan.empty()) {
         // Its named parts live as long as the page. They are compiled as what the page is.
-        r->headers_out.content_type = str(EntryView::trusted(ctx->entry).header("Content-Type"));
+        r->headers_out.content_type = str(ctx->entry.view().header("Content-Type"));
         AnswerCompiler named(r, *ctx->conf, parts->body, std::string(parts->plan));
         named.run_to_end();
         store_named_parts(ctx, *parts, named.part_plans());
     }
     bytes.append(parts->body);
-    ctx->drop_entry();
-    ctx->store_bytes = std::move(bytes);
-    ctx->entry = ctx->store_bytes;
-    ctx->verdict = Verdict::fresh;
+    ctx->entry = AtHand(std::move(bytes), Verdict::fresh, false);
     if (!is_for_visitor(ctx)) return retry_for_session(r, ctx);
-    ctx->purged = was_purged_meanwhile(ctx);
+    ctx->entry.purged = was_purged_meanwhile(ctx);
     return answer_from_entry(r, ctx, Status::revalidated);
 }
 
 // Notes for those who come that what is here under this key varies on more headers.
-void store_marker(Ctx* ctx, std::string_view variant, const std::vector<std::string>& names) {
+void store_marker(Ctx* ctx, const std::vector<std::string>& names) {
     constexpr std::int64_t day_ms = 86'400'000;  // as long as nothing else is known of the URL
     EntryParts marker;
     marker.kind = EntryKind::marker;
-    marker.variant = variant;
+    marker.variant = view(ctx->variant);
     marker.vary = names;
     marker.tags = ctx->fill->decision.tags;
     marker.life = {now_ms(), day_ms, day_ms, 0, 0};  // a soft purge is about pages
@@ -601,12 +596,12 @@ void not_stored(ngx_http_request_t* r, Ctx* ctx) {
     count(near_cache::Counter::unstorable);
     if (is_about_credentials(ctx)) zone().postpone_refresh(ctx->key, now_ms());  // for the next who has some
     if (ctx->fill->failed || is_about_credentials(ctx)) {
-        end_fill_lock(ctx);
+        ctx->fill->permit.abandon();
         return;
     }
     if (ctx->fill->decision.unasked) {
         // There may be one for clients that take its coding.
-        store_marker(ctx, view(ctx->variant), {"accept-encoding"});
+        store_marker(ctx, {"accept-encoding"});
     } else {
         // What we hold of it the backend no longer stands by.
         zone().forget(ctx->key);
@@ -621,23 +616,17 @@ void not_stored(ngx_http_request_t* r, Ctx* ctx) {
 // The answer varies on headers that this client sent and the backend did not see. Notes that for those who come, and asks for
 // this client's own variant; or, where such variants are not kept, with all that it sent. Variants by content coding always are.
 ngx_int_t ask_with_varying_headers(ngx_http_request_t* r, Ctx* ctx, const std::vector<std::string> names) {
-    std::string variant(view(ctx->variant));
-    Key own = ctx->key;
     bool may_key = ctx->conf->vary_most.value() != 0 || ctx->fill->decision.unasked;
-    bool is_keyed = may_key && extend_variant(r, ctx, names);
-    std::swap(own, ctx->key);
-    if (ctx->entry.empty()) store_marker(ctx, variant, names);
-    end_fill_lock(ctx);
-    std::swap(own, ctx->key);
-    ctx->drop_entry();
-    if (!is_keyed) {
+    if (ctx->entry.empty()) store_marker(ctx, names);
+    ctx->fill->permit.abandon();
+    ctx->entry.drop();
+    if (!may_key || !extend_variant(r, ctx, names)) {
         ctx->detail = varies_detail(r, names);
         return retry_in_full(r, ctx);
     }
     zone().admit_variant(ctx->base, ctx->key, now_ms(), most_variants(ctx));  // it counts
     start_fill(r, ctx);
-    auto claimed = zone().claim_fill(ctx->key, static_cast<unsigned>(ngx_worker), now_ms(), fill_lease_ms);
-    ctx->fill->locked = claimed == near_cache::Fill::mine;
+    FillPermit::claim(ctx->key, ctx->fill->permit);
     return ask_again(r);
 }
 
@@ -649,7 +638,7 @@ bool finish(ngx_http_request_t* r, Ctx* ctx) {
     fill.complete = fill.expected < 0 || fill.expected == static_cast<std::int64_t>(fill.body.size());
     if (!fill.complete) {
         ctx->detail = "incomplete";
-        end_fill_lock(ctx);
+        ctx->fill->permit.abandon();
         return true;
     }
     if (fill.decision.esi && fill.compiler == nullptr)
@@ -743,7 +732,7 @@ bool is_for_failure(const ngx_http_request_t* r, const Fill& fill) {
 }
 
 void retire_fill(Ctx* ctx) {
-    end_fill_lock(ctx);
+    ctx->fill->permit.abandon();
     ctx->place.leave();
     ctx->retired = std::move(ctx->fill);
 }
@@ -772,7 +761,7 @@ static ngx_int_t other_answer(ngx_http_request_t* r, Ctx* ctx, bool reduced) {
         strip_larder_response_headers(r);
         return add_cache_status(r, ctx) ? next_header_filter(r) : NGX_ERROR;
     }
-    end_fill_lock(ctx);
+    ctx->fill->permit.abandon();
     fill.for_page = ctx->role == Role::fragment;
     if (fill.for_page) {
         Storability decision = storability(ctx->policy(), gather_answer(r, ctx));
@@ -794,15 +783,8 @@ static void forget_template(ngx_http_request_t* r) {
 
 void Ctx::let_others_pass() {
     if (fill == nullptr) return;
-    if (fill->locked) end_with_pass(this);
+    if (fill->permit.is_held()) end_with_pass(this);
     look_at_client_again(request, this);
-}
-
-void end_fill_lock(Ctx* ctx) {
-    if (ctx->fill == nullptr || !ctx->fill->locked) return;
-    ctx->fill->locked = false;
-    wake_workers(zone().abandon(ctx->key));
-    end_lease(ctx, ctx->key);
 }
 
 ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
@@ -848,7 +830,7 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
         fill.for_page = fill.for_page || (fill.decision.esi && ctx->role == Role::client);
         if (fill.decision.store && !fill.for_store) {  // says something about this request alone
             ctx->detail = ctx->no_store != nullptr ? ctx->no_store : "larder_no_store";
-            end_fill_lock(ctx);
+            ctx->fill->permit.abandon();
         } else if (!fill.for_store) {
             bool varies = std::string_view(fill.decision.reason) == "vary";
             ctx->detail = varies ? varies_detail(r, fill.decision.vary) : fill.decision.reason;
@@ -924,7 +906,7 @@ static ngx_int_t take_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
         if (ctx->include != nullptr && !ctx->include->has_room(bytes_of(link->buf).size())) {
             fill.for_store = fill.for_page = false;
             ctx->detail = "page-memory";
-            end_fill_lock(ctx);
+            ctx->fill->permit.abandon();
             fill.body = {};
             continue;
         }
@@ -994,7 +976,7 @@ static ngx_int_t refuse_coded(ngx_http_request_t* r, Ctx* ctx) {
                   &r->uri);
     // A fragment fails alone, and its page takes what its include says for that.
     if (fill.header_held || ctx->role != Role::client) return give_up(r, ctx);
-    end_fill_lock(ctx);
+    ctx->fill->permit.abandon();
     return NGX_ERROR;
 }
 
@@ -1077,7 +1059,7 @@ void Ctx::go_on_filling() {
     ngx_int_t rc = guarded(c->log, "fill", static_cast<ngx_int_t>(NGX_ERROR), [&] { return go_on(r, this); });
     if (rc == NGX_ERROR) {
         fill->broken = true;
-        end_fill_lock(this);
+        fill->permit.abandon();
     }
     if (!place.waits()) end_work(r, this, rc);  // `this` may be gone then
     ngx_http_run_posted_requests(c);

@@ -12,6 +12,7 @@
 #include "cache/response/storable.hpp"
 #include "ngx_module/request/answer_compiler.hpp"
 #include "ngx_module/request/ctx.hpp"
+#include "ngx_module/request/permit.hpp"
 
 namespace larder::ngx {
 
@@ -57,7 +58,7 @@ struct Fill {
     in_port_t client_port = 0;
     bool reduced = false;      // ... is in force
     Withheld withheld = Withheld::nothing;
-    bool locked = false;       // we hold the key's fill lock
+    FillPermit permit;
     bool conditional = false;  // the backend is asked whether the entry at hand is still good
 
     bool for_store = false;       // the body is kept to be stored,
@@ -101,8 +102,6 @@ ngx_int_t send_page_header(ngx_http_request_t* r, Ctx* ctx, std::string_view pla
 // Removes the response fields by which the site steers Larder.
 void strip_larder_response_headers(ngx_http_request_t* r);
 
-// Lets others fill the key, if this fill has the lock.
-void end_fill_lock(Ctx* ctx);
 // Ends a fill that has no answer. What the backend still sends is no longer captured.
 void retire_fill(Ctx* ctx);
 

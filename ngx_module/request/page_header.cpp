@@ -86,7 +86,7 @@ CacheDirectives control_of(const EntryView& entry, std::int64_t age_s) {
 
 std::int64_t page_age_s(const Ctx* ctx) {
     if (!ctx->served) return 0;
-    return std::max<std::int64_t>(0, (now_ms() - EntryView::trusted(ctx->entry).head().life.base_ms) / 1000);
+    return std::max<std::int64_t>(0, (now_ms() - ctx->entry.view().head().life.base_ms) / 1000);
 }
 
 void set_page_header(ngx_http_request_t* r, Ctx* ctx, std::string_view plan, PartsControl parts) {

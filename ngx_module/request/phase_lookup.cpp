@@ -15,7 +15,7 @@
 #include "ngx_module/request/fragment.hpp"
 #include "ngx_module/request/group.hpp"
 #include "ngx_module/request/headers.hpp"
-#include "ngx_module/request/lease.hpp"
+#include "ngx_module/request/permit.hpp"
 #include "ngx_module/request/reduce.hpp"
 #include "ngx_module/request/refresh.hpp"
 #include "ngx_module/request/render_call.hpp"
@@ -43,7 +43,7 @@ void stop_deadline(Ctx* ctx) {
 }
 
 ngx_int_t go_past(ngx_http_request_t* r, Ctx* ctx, Status status) {
-    unclaim(ctx);
+    ctx->claim.reset();
     stop_deadline(ctx);
     if (ctx->cached_only()) return not_cached(ctx);
     ctx->status = status;
@@ -91,17 +91,14 @@ void answer_from_store(Ctx* ctx, StoreAnswer answer) {
         wake_workers(zone().insert(ctx->key, domain, bytes.substr(0, bytes.size() - body.size()), body,
                                    now_ms(), nullptr, true));
         confirm_check(ctx);
-        ctx->drop_entry();
+        ctx->entry.drop();
         near_cache::Found found = zone().find(ctx->key, now_ms());
         ctx->take(found);
     }
-    if (ctx->hold == 0) {
+    if (!ctx->entry.is_held()) {
         near_cache::Zone::Judged judged = zone().judge_foreign(*entry, domain, now_ms());
         if (judged.verdict != Verdict::dead) {
-            ctx->store_bytes.assign(answer.entry);
-            ctx->entry = ctx->store_bytes;
-            ctx->verdict = judged.verdict;
-            ctx->purged = judged.purged;
+            ctx->entry = AtHand(std::string(answer.entry), judged.verdict, judged.purged);
         }
     }
     resume(ctx);
@@ -124,7 +121,7 @@ bool look_for_part(ngx_http_request_t* r, Ctx* ctx) {
     ctx->part = true;
     ctx->own_key = std::exchange(ctx->key, key_of(part));
     ctx->own_variant = std::exchange(ctx->variant, copy(r->pool, part));
-    ctx->own_entry = ctx->set_entry_aside();
+    ctx->own_entry = std::move(ctx->entry);
     ctx->asked_store = false;
     return true;
 }
@@ -134,7 +131,7 @@ void no_part(Ctx* ctx) {
     ctx->part = false;
     ctx->key = ctx->own_key;
     ctx->variant = ctx->own_variant;
-    ctx->put_entry_back(std::exchange(ctx->own_entry, {}));
+    ctx->entry = std::move(ctx->own_entry);
 }
 
 // Whether pages like this one have proved unstorable. Nothing is guessed of a page of which something is here.
@@ -179,19 +176,20 @@ ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
     if (deadline_passed) ctx->detail = "lock-timeout";
     // Each request for a page that has to be validated each time asks for itself: another's answer would not do.
     bool each_asks =
-        ctx->verdict == Verdict::validate && EntryView::trusted(ctx->entry).head().life.fresh_ms == 0;
+        ctx->entry.verdict == Verdict::validate && ctx->entry.view().head().life.fresh_ms == 0;
     // A fill by credentials that the site refuses is nobody's: those who have waited for one ask at once, each for itself.
     bool waited_once = ctx->authorized && ctx->fill_wait != nullptr;
     if (waited_once) stop_deadline(ctx);
     if (ctx->conf->lock.value() != 0 && !deadline_passed && !waited_once && !each_asks && !ctx->no_store) {
-        if (!ctx->claimed) {
-            switch (zone().claim_fill(ctx->key, static_cast<unsigned>(ngx_worker), now_ms(), fill_lease_ms)) {
+        if (ctx->claim == nullptr) {
+            auto claim = std::make_unique<FillClaim>();
+            switch (FillPermit::claim(ctx->key, claim->permit)) {
                 case near_cache::Fill::wait:
                     return wait_for_fill(r, ctx);
                 case near_cache::Fill::pass:
                     return go_past(r, ctx, Status::pass);
                 case near_cache::Fill::mine:
-                    ctx->claimed = ctx->key;
+                    ctx->claim = std::move(claim);
             }
         }
         near_cache::Fill fill = may_fill(ctx);
@@ -201,7 +199,8 @@ ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
     }
     ctx->status = Status::miss;
     ngx_int_t rc = start_fill(r, ctx);
-    ctx->fill->locked = std::exchange(ctx->claimed, std::nullopt).has_value();
+    if (ctx->claim != nullptr) ctx->fill->permit = std::move(ctx->claim->permit);
+    ctx->claim.reset();
     return rc;
 }
 
@@ -214,7 +213,7 @@ ngx_int_t look(ngx_http_request_t* r, Ctx* ctx) {
         // What was assembled for visitors without a session has their fragments in it.
         bool assembled = ctx->role == Role::client && r == r->main && !ctx->session;
         near_cache::Found found = zone().find(ctx->key, now_ms(), assembled);
-        if (found.hold != 0 || ctx->hold != 0) ctx->take(found);
+        if (found.hold != 0 || ctx->entry.is_held()) ctx->take(found);
         ctx->check = found.check_store ? std::optional(found.check) : std::nullopt;
         if (found.pass && !ctx->servable()) {
             if (!look_for_part(r, ctx)) return go_past(r, ctx, Status::pass);
@@ -232,56 +231,56 @@ ngx_int_t look(ngx_http_request_t* r, Ctx* ctx) {
 // The names of the request headers that the entry at hand varies on beyond its variant.
 std::vector<std::string> varies_on(const Ctx* ctx) {
     std::vector<std::string> names;
-    if (ctx->entry.empty() || EntryView::trusted(ctx->entry).head().vary_size == 0) return names;
-    EntryView::trusted(ctx->entry).each_vary([&names](std::string_view name) { names.emplace_back(name); });
+    if (ctx->entry.empty() || ctx->entry.view().head().vary_size == 0) return names;
+    ctx->entry.view().each_vary([&names](std::string_view name) { names.emplace_back(name); });
     return names;
 }
 
 // The entry at hand varies on headers beyond its variant: whose is it?
 bool is_anothers(ngx_http_request_t* r, Ctx* ctx, const std::vector<std::string>& names) {
-    bool marker = EntryView::trusted(ctx->entry).kind() == EntryKind::marker;
+    bool marker = ctx->entry.view().kind() == EntryKind::marker;
     if (extend_variant(r, ctx, names)) {
-        ctx->drop_entry();
+        ctx->entry.drop();
         ctx->asked_store = false;
         return true;
     }
-    if (marker) ctx->drop_entry();  // there is no answer yet for who has none of them
+    if (marker) ctx->entry.drop();  // there is no answer yet for who has none of them
     return false;
 }
 
 void apply_wishes(ngx_http_request_t* r, Ctx* ctx) {
     if (ctx->entry.empty()) return;
-    const EntryHead head = EntryView::trusted(ctx->entry).head();
+    const EntryHead head = ctx->entry.view().head();
     Verdict verdict = as_client_wants(
-        ctx->verdict, ctx->wishes, head.life, head.created_ms,
+        ctx->entry.verdict, ctx->wishes, head.life, head.created_ms,
         r->start_sec * std::int64_t{1000} + static_cast<std::int64_t>(r->start_msec), now_ms());
-    ctx->wants_newer = ctx->wants_newer || (ctx->verdict == Verdict::fresh && verdict != Verdict::fresh);
-    ctx->verdict = verdict;
+    ctx->wants_newer = ctx->wants_newer || (ctx->entry.verdict == Verdict::fresh && verdict != Verdict::fresh);
+    ctx->entry.verdict = verdict;
 }
 
 ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx) {
     std::vector<std::string> names = varies_on(ctx);
     if (ctx->conf->vary_most.value() == 0 && sends_one_of(r, ctx, names)) {  // variants of it are not kept
         ctx->detail = varies_detail(r, names);
-        ctx->drop_entry();
+        ctx->entry.drop();
         return go_past(r, ctx, Status::pass);
     }
     if (!names.empty() && is_anothers(r, ctx, names)) {
-        unclaim(ctx);
+        ctx->claim.reset();
         return look(r, ctx);
     }
-    if (!is_for_visitor(ctx)) ctx->drop_entry();
+    if (!is_for_visitor(ctx)) ctx->entry.drop();
     if (ctx->wishes.judges()) apply_wishes(r, ctx);
     bool hidden = ctx->part && !ctx->entry.empty() && ctx->role == Role::client &&
-                  EntryView::trusted(ctx->entry).kind() != EntryKind::open_part;
+                  ctx->entry.view().kind() != EntryKind::open_part;
     if (!ctx->entry.empty() && !hidden) {
-        if (ctx->verdict == Verdict::fresh || ctx->verdict == Verdict::stale_while) {
-            unclaim(ctx);
+        if (ctx->entry.verdict == Verdict::fresh || ctx->entry.verdict == Verdict::stale_while) {
+            ctx->claim.reset();
             stop_deadline(ctx);
         }
-        if (ctx->verdict == Verdict::fresh)
+        if (ctx->entry.verdict == Verdict::fresh)
             return serve_entry(r, ctx, ctx->fill_wait != nullptr ? Status::coalesced : Status::hit);
-        if (ctx->verdict == Verdict::stale_while && (ctx->part || !is_to_be_made_by_visitor(ctx))) {
+        if (ctx->entry.verdict == Verdict::stale_while && (ctx->part || !is_to_be_made_by_visitor(ctx))) {
             if (!ctx->part) request_refresh(r, ctx);  // a part is made anew with its page
             return serve_entry(r, ctx, Status::stale);
         }
@@ -306,10 +305,10 @@ ngx_int_t again(ngx_http_request_t* r, Ctx* ctx) {
         if (ctx->role == Role::client)
             retire_fill(ctx);
         else
-            end_fill_lock(ctx);
+            ctx->fill->permit.abandon();
     } else if (reduced && !loc_conf(r)->enabled()) {  // where a redirect leads has its own say
         restore_request(r, ctx);
-        end_fill_lock(ctx);
+        ctx->fill->permit.abandon();
         ctx->status = Status::pass;
         ctx->detail = "larder-off";
     } else if (reduced) {
@@ -419,7 +418,7 @@ ngx_int_t lookup(ngx_http_request_t* r) {
 }  // namespace
 
 bool is_for_visitor(const Ctx* ctx) {
-    return !ctx->session || (!ctx->entry.empty() && EntryView::trusted(ctx->entry).is_everybodys());
+    return !ctx->session || (!ctx->entry.empty() && ctx->entry.view().is_everybodys());
 }
 
 bool ask_store(Ctx* ctx) {

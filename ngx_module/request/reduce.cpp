@@ -242,7 +242,7 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
         push_header(r, &reduced.headers, "Larder-Route", ctx->renewal->route);
     bool may_ask = ctx->renewal == nullptr || !ctx->renewal->unconditional;
     if (may_ask && ctx->policy().keep_s != 0 && !ctx->entry.empty()) {
-        Condition condition = condition_of(EntryView::trusted(ctx->entry), ctx->purged);
+        Condition condition = condition_of(ctx->entry.view(), ctx->entry.purged);
         fill.conditional = !condition.empty();
         if (!condition.if_none_match.empty())
             push_header(r, &reduced.headers, "If-None-Match", condition.if_none_match);

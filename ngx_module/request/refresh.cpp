@@ -11,7 +11,7 @@
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/ctx.hpp"
 #include "ngx_module/request/headers.hpp"
-#include "ngx_module/request/lease.hpp"
+#include "ngx_module/request/permit.hpp"
 #include "ngx_module/request/own_request.hpp"
 #include "ngx_module/request/render_call.hpp"
 #include "ngx_module/request/target.hpp"

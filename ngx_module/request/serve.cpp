@@ -100,16 +100,16 @@ bool add_date(ngx_http_request_t* r, const EntryView& entry) {
 }
 
 std::int64_t ttl_s(const Ctx* ctx) {
-    const Lifetime life = EntryView::trusted(ctx->entry).head().life;
+    const Lifetime life = ctx->entry.view().head().life;
     std::int64_t own = (life.base_ms + life.fresh_ms - now_ms()) / 1000;
-    return ctx->purged ? std::min<std::int64_t>(own, 0) : own;
+    return ctx->entry.purged ? std::min<std::int64_t>(own, 0) : own;
 }
 
 }  // namespace
 
 ngx_int_t send_entry(ngx_http_request_t* r, Ctx* ctx) {
     if (!set_headers_from_entry(r, ctx)) return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    std::string_view plan = EntryView::trusted(ctx->entry).plan();
+    std::string_view plan = ctx->entry.view().plan();
     if (!plan.empty()) {  // the page sends its header when it knows what is at hand of its parts
         if (r->method != NGX_HTTP_HEAD) return send_entry_body(r, ctx);
         set_page_header(r, ctx, plan, unknown_parts(plan));
@@ -120,7 +120,7 @@ ngx_int_t send_entry(ngx_http_request_t* r, Ctx* ctx) {
 }
 
 bool set_headers_from_entry(ngx_http_request_t* r, Ctx* ctx) {
-    EntryView entry = EntryView::trusted(ctx->entry);
+    EntryView entry = ctx->entry.view();
     const EntryHead& head = entry.head();
     mend_conditions(r->headers_in, entry);
     r->headers_out.status = head.status;
@@ -150,12 +150,12 @@ bool set_headers_from_entry(ngx_http_request_t* r, Ctx* ctx) {
 ngx_int_t send_entry_body(ngx_http_request_t* r, Ctx* ctx) {
     // nginx takes several ranges from one buffer only.
     bool several_ranges = r->headers_in.range != nullptr && view(r->headers_in.range->value).find(',') != std::string_view::npos;
-    if (several_ranges) ctx->join_entry();
-    EntryView entry = EntryView::trusted(ctx->entry);
+    if (several_ranges) ctx->entry.join();
+    EntryView entry = ctx->entry.view();
     if (!entry.plan().empty()) return start_page(r, ctx, entry.body(), entry.plan());
     ngx_chain_t first{memory_buffer(r->pool, entry.body()), nullptr};
     ngx_chain_t* last = &first;
-    for (near_cache::Ref rest = ctx->rest; rest != 0 && last->buf != nullptr; last = last->next) {
+    for (near_cache::Ref rest = ctx->entry.rest(); rest != 0 && last->buf != nullptr; last = last->next) {
         last->next = ngx_alloc_chain_link(r->pool);
         if (last->next == nullptr) return NGX_ERROR;
         *last->next = {memory_buffer(r->pool, zone().next_piece(rest)), nullptr};

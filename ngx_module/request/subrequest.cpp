@@ -80,10 +80,10 @@ OwnAnswer own_answer(ngx_http_request_t* r, Ctx* ctx, ngx_int_t rc) {
     OwnAnswer answer;
     answer.status = static_cast<std::uint16_t>(rc >= 300 && rc < 600 ? rc : 0);
     if (ctx == nullptr) return answer;
-    const Fill* fill = ctx->fill.get();
+    Fill* fill = ctx->fill.get();
     if (fill != nullptr) {
         restore_request(r, ctx);
-        end_fill_lock(ctx);
+        fill->permit.abandon();
         if (fill->status != 0) answer.status = fill->status;
     }
     auto is_good = [](unsigned status) { return status >= 200 && status < 300; };
@@ -95,7 +95,7 @@ OwnAnswer own_answer(ngx_http_request_t* r, Ctx* ctx, ngx_int_t rc) {
         ctx->status = Status::error_stale;
     }
     if (ctx->served) {
-        EntryView entry = EntryView::trusted(ctx->entry);
+        EntryView entry = ctx->entry.view();
         answer = {entry.head().status, is_good(entry.head().status), entry.body(), entry.plan()};
     } else if (captured) {
         answer = {answer.status, true, fill->body, fill->plan()};
@@ -110,7 +110,7 @@ void abandon(Ctx* ctx) {
     bool not_begun = r->write_event_handler == ngx_http_handler;
     bool has_ended = ctx->late_end->is_due;
     if (!asks_backend && !waits_for_us && !not_begun && !has_ended) return;
-    bool was_filling = ctx->fill != nullptr && ctx->fill->locked;
+    bool was_filling = ctx->fill != nullptr && ctx->fill->permit.is_held();
     if (asks_backend) end_upstream(r);
     ctx->end_waits();
     if (has_ended) {
