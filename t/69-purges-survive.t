@@ -76,6 +76,7 @@ $redis->restart;
 $d->server->restart;
 ok $renders->('/page', 7), '... and survives the death of nginx, larderd and Redis right after';
 $nginx->restart;
+$t->await(sub { $redis->cli('EXISTS', 'larder:{purge}kept') }, 'larderd keeps purges');
 $d->server->signal('STOP');
 my $unkept = $nginx->purge('tag=all');
 is $unkept->status, 503, 'while larderd does not answer for it, the purge is made, but not acknowledged';
