@@ -11,7 +11,9 @@
 #include "cache/entry.hpp"
 #include "cache/request/key.hpp"
 #include "cache/response/fields.hpp"
+#include "daemon/queue/backoff.hpp"
 #include "daemon/queue/new_job.hpp"
+#include "daemon/render/random.hpp"
 #include "daemon/render/request.hpp"
 #include "daemon/stores/stored_entry.hpp"
 #include "file_path.hpp"
@@ -25,6 +27,8 @@ namespace {
 constexpr std::chrono::milliseconds look_pause{200};
 constexpr std::chrono::milliseconds retry_pause{
     60'000};  // after a run that did not get all of its list, or that a store or queue that is away has ended
+constexpr Backoff missing_pause{std::chrono::seconds(1), std::chrono::minutes(10)};  // before a page is tried again
+constexpr std::size_t most_missing_at_once = 64;  // so that the next run need not wait long
 constexpr std::size_t requested_ahead = 4;  // for each request that the backend may be asked at a time
 constexpr int most_redirects = 3;
 constexpr std::size_t most_nested_sitemaps = 100;
@@ -141,22 +145,30 @@ void Prerenderer::look() {
         Schedule& schedule = schedules_[set.name];
         if (schedule.run.valid()) {
             if (schedule.run.wait_for(std::chrono::seconds(0)) != std::future_status::ready) continue;
-            bool complete = schedule.run.get();
-            if (!complete) schedule.next_ms = std::min(schedule.next_ms, unix_ms() + retry_pause.count());
+            Result result = schedule.run.get();
+            if (!result.complete) schedule.next_ms = std::min(schedule.next_ms, unix_ms() + retry_pause.count());
+            for (Wanted& missing : result.missing) schedule.missing.push_back(std::move(missing));
         }
-        bool due = unix_ms() >= schedule.next_ms;
-        std::vector<PageAddress> removed = std::exchange(removed_[set.directory], {});
-        if (stopping_ || (!due && removed.empty())) continue;
-        if (due) schedule.next_ms = unix_ms() + set.every.count();
+        for (PageAddress& page : std::exchange(removed_[set.directory], {}))
+            schedule.missing.push_back({.page = std::move(page), .since_ms = unix_ms()});
+        if (stopping_) continue;
+        const bool due = unix_ms() >= schedule.next_ms;
+        std::vector<Wanted> again;
+        if (due) {
+            schedule.next_ms = unix_ms() + set.every.count();
+            schedule.missing.clear();  // they are of the list, or no longer wanted
+        } else {
+            again = take_due(schedule.missing);
+            if (again.empty()) continue;
+        }
         try {
-            schedule.run = std::async(std::launch::async, [this, settings, set, due, removed = std::move(removed)] {
+            schedule.run = std::async(std::launch::async, [this, settings, set, due, again = std::move(again)] {
                 try {
                     if (due) return run(*settings, set);
-                    render_pages(*settings, set, removed, unix_ms());
-                    return true;
+                    return Result{.missing = render_pages(*settings, set, again)};
                 } catch (const std::exception& error) {
                     spdlog::error("prerender {}: {}", set.name, error.what());
-                    return false;
+                    return Result{.complete = false};
                 }
             });
         } catch (const std::exception& error) {
@@ -165,53 +177,79 @@ void Prerenderer::look() {
     }
 }
 
-bool Prerenderer::run(const Settings& settings, const PrerenderSettings& set) {
-    UnixMs since = begin_of_run(set);
-    bool complete = true;
-    std::vector<PageAddress> pages = pages_of(settings, set, complete);
-    spdlog::debug("prerender {}: {} pages", set.name, pages.size());
-    render_pages(settings, set, pages, since);
-    if (!stopping_) end_run(set);
-    return complete;
+// Those whose time has come, some of them.
+std::vector<Prerenderer::Wanted> Prerenderer::take_due(std::vector<Wanted>& missing) {
+    std::vector<Wanted> due;
+    const UnixMs now = unix_ms();
+    std::erase_if(missing, [&](Wanted& page) {
+        if (page.due_ms > now || due.size() == most_missing_at_once) return false;
+        due.push_back(std::move(page));
+        return true;
+    });
+    return due;
 }
 
-void Prerenderer::render_pages(const Settings& settings, const PrerenderSettings& set,
-                               const std::vector<PageAddress>& pages, UnixMs since_ms) {
+Prerenderer::Result Prerenderer::run(const Settings& settings, const PrerenderSettings& set) {
+    UnixMs since = begin_of_run(set);
+    Result result;
+    std::vector<Wanted> pages;
+    for (PageAddress& page : pages_of(settings, set, result.complete))
+        pages.push_back({.page = std::move(page), .since_ms = since});
+    spdlog::debug("prerender {}: {} pages", set.name, pages.size());
+    result.missing = render_pages(settings, set, std::move(pages));
+    if (!stopping_) end_run(set);
+    return result;
+}
+
+// Returns those that are still to be had.
+std::vector<Prerenderer::Wanted> Prerenderer::render_pages(const Settings& settings, const PrerenderSettings& set,
+                                                           std::vector<Wanted> pages) {
     const std::string& name = set.store.empty() ? stores_.first_name() : set.store;
     Store& store = *stores_.find(name);
     PageSource source(queue_, store, name, stopping_);
     Policy policy = policy_from(set);
+    std::vector<Wanted> missing;
     std::size_t requested = 0;
     for (std::size_t i = 0; i < pages.size() && !stopping_; i++) {
-        const BackendSettings* backend = backend_for(settings, pages[i].host);
+        const BackendSettings* backend = backend_for(settings, pages[i].page.host);
         std::size_t ahead = requested_ahead * static_cast<std::size_t>(backend == nullptr ? settings.nginx.concurrency
                                                                                           : backend->concurrency);
         for (; requested < std::min(pages.size(), i + ahead); requested++)
-            source.request(pages[requested], policy, since_ms);
+            source.request(pages[requested].page, policy, pages[requested].since_ms);
         // Time for one render and its fragments, and for what waits before it in the queue.
         UnixMs patience = 3 * (backend == nullptr ? settings.nginx.timeout : backend->timeout).count() + 5000;
-        bool written = render_page(source, store, set, pages[i], since_ms, unix_ms() + patience);
-        if (!stopping_) metrics_.prerendered(set.name, written);
+        Rendered rendered = render_page(source, store, set, pages[i], unix_ms() + patience);
+        if (stopping_) break;
+        metrics_.prerendered(set.name, rendered == Rendered::yes);
+        if (rendered != Rendered::not_yet) continue;
+        Wanted again = std::move(pages[i]);
+        again.due_ms = unix_ms() + missing_pause.after(++again.failures, random_fraction()).count();
+        missing.push_back(std::move(again));
     }
+    return missing;
 }
 
 // An old file stays whenever there is no good new page, unless the site says that there is none any more, or the page was purged
 // hard. Returns whether the page is in the store and, if wanted, in its file.
-bool Prerenderer::render_page(PageSource& source, Store& store, const PrerenderSettings& set,
-                              const PageAddress& page, UnixMs since_ms, UnixMs deadline_ms) {
+Prerenderer::Rendered Prerenderer::render_page(PageSource& source, Store& store, const PrerenderSettings& set,
+                                               const Wanted& wanted, UnixMs deadline_ms) {
+    const PageAddress& page = wanted.page;
+    const UnixMs since_ms = wanted.since_ms;
+    bool is_final = false;  // the site's answer is none for a file
     std::string why;
     source.take_given();
     try {
         auto bytes = source.await(page, since_ms, deadline_ms, why);
-        if (bytes && set.directory.empty()) return true;
+        if (bytes && set.directory.empty()) return Rendered::yes;
         if (bytes) why = unfit(EntryView::trusted(*bytes));
+        is_final = bytes && !why.empty();
         if (bytes && is_gone(EntryView::trusted(*bytes))) remove_page(set.directory, page);
         if (bytes && why.empty()) {
             PageAssembler assembler(source, policy_from(set), since_ms, deadline_ms);
             if (auto html = assembler.assemble(EntryView::trusted(*bytes), page, why)) {
                 write_page(set.directory, page, *html);
                 remember_file(set.directory, page, store, source.take_given());
-                return true;
+                return Rendered::yes;
             }
         }
         if (!set.directory.empty() && was_purged_hard(store, set.directory, page)) remove_page(set.directory, page);
@@ -219,7 +257,7 @@ bool Prerenderer::render_page(PageSource& source, Store& store, const PrerenderS
         why = error.what();
     }
     if (!stopping_) spdlog::warn("prerender {}: no new page for {}: {}", set.name, url_of(page), why);
-    return false;
+    return is_final ? Rendered::never : Rendered::not_yet;
 }
 
 // The purge that came while the page was on its way into the file is looked for here, later ones by remove_purged().

@@ -29,12 +29,25 @@ public:
     void stop() { stopping_ = true; }
 
 private:
+    // A page to be rendered: what was rendered since `since_ms` will do.
+    struct Wanted {
+        PageAddress page;
+        UnixMs since_ms = 0;
+        unsigned failures = 0;
+        UnixMs due_ms = 0;  // not before then
+    };
+    struct Result {
+        bool complete = true;         // all of the list was had
+        std::vector<Wanted> missing;  // pages that may be had later
+    };
+    enum class Rendered : std::uint8_t { yes, not_yet, never };
+
     void look();
-    bool run(const Settings& settings, const PrerenderSettings& set);  // false: not all of it
-    void render_pages(const Settings& settings, const PrerenderSettings& set,
-                      const std::vector<PageAddress>& pages, UnixMs since_ms);
-    bool render_page(PageSource& source, Store& store, const PrerenderSettings& set, const PageAddress& page,
-                     UnixMs since_ms, UnixMs deadline_ms);
+    Result run(const Settings& settings, const PrerenderSettings& set);
+    std::vector<Wanted> render_pages(const Settings& settings, const PrerenderSettings& set, std::vector<Wanted> pages);
+    Rendered render_page(PageSource& source, Store& store, const PrerenderSettings& set, const Wanted& wanted,
+                         UnixMs deadline_ms);
+    static std::vector<Wanted> take_due(std::vector<Wanted>& missing);
     void remove_purged();
     void remember_file(const std::string& directory, const PageAddress& page, Store& store, PageSource::Given given);
     static bool was_purged_hard(Store& store, const std::string& directory, const PageAddress& page);
@@ -52,7 +65,8 @@ private:
     std::atomic<bool> stopping_ = false;
     struct Schedule {
         UnixMs next_ms = 0;
-        std::future<bool> run;  // the one under way
+        std::future<Result> run;      // the one under way
+        std::vector<Wanted> missing;  // tried again before the next run
     };
     // Of the ticker's thread alone:
     std::map<std::string, Schedule> schedules_;              // by set
