@@ -16,6 +16,7 @@
 //   PREFIX{queue}jobs        hash    KEY -> encoded job
 //   PREFIX{queue}running     zset    score: lease deadline in ms, member: KEY
 //   PREFIX{queue}dirty       set     KEYs purged while running: to be rendered once more
+//   PREFIX{queue}asked       hash    KEY -> earliest due time that it was enqueued with while running
 //   PREFIX{queue}attempts    hash    KEY -> failed attempts
 //   PREFIX{queue}dead        hash    KEY -> job given up (poison), newest 1000
 //   PREFIX{queue}alive       zset    score: when its announcement ends, in ms, member: a daemon that takes jobs; with the last one's
@@ -97,9 +98,10 @@ if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KE
 return 1
 )lua";
 
-// KEYS: due, running, dirty, jobs, alive. ARGV: KEY, delay in ms (negative: more urgent), job, "1" if urgent.
+// KEYS: due, running, dirty, jobs, alive, asked. ARGV: KEY, delay in ms (negative: more urgent), job, "1" if urgent.
 // Writes into a new job when it was enqueued (enqueued_ms, cache/job.hpp), by Redis's clock. A job whose bytes are replaced keeps
 // that time: it has waited since.
+// A job that is in hand is due at the earliest time it was asked for, should it be put back.
 // Returns "new", "dup" (queued already), "raised" (queued already, now due earlier), "running", "dirty" (running, and will
 // run once more); or, where nothing was queued, "nodaemon": nobody takes jobs, or "refused": a daemon could not do it lately.
 inline constexpr char enqueue[] = LARDER_LUA_JOB_TIME R"lua(
@@ -107,18 +109,22 @@ if redis.call('EXISTS', KEYS[5]) == 0 then return 'nodaemon' end
 local key = ARGV[1]
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local due = now + tonumber(ARGV[2])
 local function put(old)
   redis.call('HSET', KEYS[4], key, with_job_time(ARGV[3], job_time(old) or struct.pack('<i8', now)))
 end
 if redis.call('ZSCORE', KEYS[2], key) then
   local old = redis.call('HGET', KEYS[4], key)
   if old == '' then return 'refused' end
+  if due < tonumber(redis.call('HGET', KEYS[6], key) or due + 1) then
+    redis.call('HSET', KEYS[6], key, due)
+    redis.call('PEXPIRE', KEYS[6], 3600000)
+  end
   if ARGV[4] ~= '1' then return 'running' end
   redis.call('SADD', KEYS[3], key)
   put(old)
   return 'dirty'
 end
-local due = now + tonumber(ARGV[2])
 local old = redis.call('ZSCORE', KEYS[1], key)
 if not old then
   redis.call('ZADD', KEYS[1], due, key)

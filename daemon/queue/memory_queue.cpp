@@ -36,7 +36,8 @@ MemoryQueue::Items::iterator MemoryQueue::leased(const Lease& lease) {
 
 void MemoryQueue::requeue(Items::iterator item, UnixMs at) {
     item->second.dirty = false;
-    move(item, State::queued, at);
+    move(item, State::queued, std::min(at, item->second.asked_at));
+    item->second.asked_at = never;
 }
 
 Failed MemoryQueue::fail(Items::iterator item, UnixMs retry_at, Attempt attempt) {
@@ -83,6 +84,7 @@ Enqueued MemoryQueue::enqueue(std::string_view key, std::string_view job, std::c
     if (item.refused) return Enqueued::refused;
     if (urgent) item.job = job;
     if (item.state != State::queued) {
+        item.asked_at = std::min(item.asked_at, due);
         item.dirty = item.dirty || urgent;
         return urgent ? Enqueued::dirty : Enqueued::running;
     }
@@ -150,7 +152,6 @@ bool MemoryQueue::postpone(const Lease& lease, std::chrono::milliseconds delay) 
     std::lock_guard lock(mutex_);
     auto item = leased(lease);
     if (item == items_.end()) return false;
-    if (item->second.dirty) delay = few_purged_delay;
     requeue(item, clock_() + delay.count());
     return true;
 }

@@ -36,6 +36,7 @@ public:
 
 private:
     enum class State : std::uint8_t { queued, running, waiting };
+    static constexpr UnixMs never = INT64_MAX;
 
     struct Item {
         State state = State::queued;
@@ -43,6 +44,7 @@ private:
         std::string token;      // of the lease, while running
         UnixMs at = 0;          // queued: due; running: the lease's deadline; waiting: its end
         UnixMs since = 0;       // enqueued
+        UnixMs asked_at = never;  // running or waiting: the earliest due time that it was enqueued with again
         unsigned attempts = 0;  // failed ones
         bool dirty = false;
         bool refused = false;

@@ -99,8 +99,8 @@ public:
     virtual Failed fail(const Lease& lease, std::chrono::milliseconds wait, Attempt attempt) = 0;
     // The job cannot be done by any daemon. False: lost.
     virtual bool refuse(const Lease& lease) = 0;
-    // Puts the job back, due after `delay`, without counting an attempt; ahead of bulk purges, if it was enqueued again meanwhile.
-    // False: lost.
+    // Puts the job back, due after `delay`, without counting an attempt; sooner, if it was enqueued again meanwhile with an earlier
+    // due time. False: lost.
     virtual bool postpone(const Lease& lease, std::chrono::milliseconds delay) = 0;
     // Makes a job that is running run once more, with these bytes; no effect when it is marked already.
     virtual void run_again(const Lease& lease, std::string_view job) = 0;

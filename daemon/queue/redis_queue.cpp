@@ -45,6 +45,7 @@ RedisQueue::RedisQueue(std::shared_ptr<RedisClient> redis, const std::string& pr
       running_(prefix + "{queue}running"),
       owners_(prefix + "{queue}owners"),
       dirty_(prefix + "{queue}dirty"),
+      asked_(prefix + "{queue}asked"),
       attempts_(prefix + "{queue}attempts"),
       dead_(prefix + "{queue}dead"),
       buried_(prefix + "{queue}buried"),
@@ -61,7 +62,7 @@ Enqueued RedisQueue::enqueue(std::string_view key, std::string_view job, std::ch
     static const RedisScript script(redis_scripts::enqueue);
     return enqueued_from(
         redis_
-            ->eval(script, {due_, running_, dirty_, jobs_, alive_}, {key, ms(delay), job, urgent ? "1" : "0"})
+            ->eval(script, {due_, running_, dirty_, jobs_, alive_, asked_}, {key, ms(delay), job, urgent ? "1" : "0"})
             .text());
 }
 
@@ -89,7 +90,7 @@ void RedisQueue::wait(std::chrono::milliseconds longest) {
 Finished RedisQueue::finish(const Lease& lease) {
     static const RedisScript script(queue_scripts::finish);
     RedisReply reply =
-        redis_->eval(script, {due_, running_, dirty_, jobs_, attempts_, owners_},
+        redis_->eval(script, {due_, running_, dirty_, jobs_, attempts_, owners_, asked_},
                      {lease.key, lease.token, ms(few_purged_delay)});
     if (reply.text() == "removed") return Finished::removed;
     return reply.text() == "requeued" ? Finished::requeued : Finished::lost;
@@ -114,8 +115,7 @@ bool RedisQueue::refuse(const Lease& lease) {
 
 bool RedisQueue::postpone(const Lease& lease, std::chrono::milliseconds delay) {
     static const RedisScript script(queue_scripts::postpone);
-    return redis_
-               ->eval(script, {due_, running_, dirty_, owners_}, {lease.key, lease.token, ms(delay), ms(few_purged_delay)})
+    return redis_->eval(script, {due_, running_, dirty_, owners_, asked_}, {lease.key, lease.token, ms(delay)})
                .integer() == 1;
 }
 

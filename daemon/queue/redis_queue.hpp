@@ -35,7 +35,7 @@ private:
     const std::chrono::milliseconds lease_;
     std::atomic<unsigned> attempts_allowed_;
     std::atomic<std::chrono::milliseconds> give_up_for_;
-    const std::string due_, jobs_, running_, owners_, dirty_, attempts_, dead_, buried_, alive_;
+    const std::string due_, jobs_, running_, owners_, dirty_, asked_, attempts_, dead_, buried_, alive_;
     const std::string self_;  // unlike any other daemon's, ever
     std::atomic<std::uint64_t> claims_{0};
 };

@@ -35,7 +35,7 @@ end
 return out
 )lua";
 
-// KEYS: due, running, dirty, jobs, attempts, owners. ARGV: KEY, token, delay in ms for what is queued again: as new.
+// KEYS: due, running, dirty, jobs, attempts, owners, asked. ARGV: KEY, token, delay in ms for what is queued again: as new.
 // Returns "removed", "requeued" or "lost".
 inline constexpr char finish[] = LARDER_LUA_JOB_TIME R"lua(
 local key = ARGV[1]
@@ -43,12 +43,14 @@ if redis.call('HGET', KEYS[6], key) ~= ARGV[2] then return 'lost' end
 redis.call('HDEL', KEYS[6], key)
 redis.call('ZREM', KEYS[2], key)
 redis.call('HDEL', KEYS[5], key)
+local asked = redis.call('HGET', KEYS[7], key)
+redis.call('HDEL', KEYS[7], key)
 if redis.call('SREM', KEYS[3], key) == 1 then
   local t = redis.call('TIME')
   local now = t[1] * 1000 + math.floor(t[2] / 1000)
   local job = redis.call('HGET', KEYS[4], key)
   if job then redis.call('HSET', KEYS[4], key, with_job_time(job, struct.pack('<i8', now))) end
-  redis.call('ZADD', KEYS[1], now + ARGV[3], key)
+  redis.call('ZADD', KEYS[1], math.min(now + ARGV[3], tonumber(asked or now)), key)
   return 'requeued'
 end
 redis.call('HDEL', KEYS[4], key)
@@ -92,16 +94,18 @@ redis.call('HSET', KEYS[3], key, ARGV[3])
 return 1
 )lua";
 
-// KEYS: due, running, dirty, owners. ARGV: KEY, token, delay in ms, delay in ms for what was enqueued again meanwhile. Returns 1, or
-// 0 when the lease was lost.
+// KEYS: due, running, dirty, owners, asked. ARGV: KEY, token, delay in ms. Returns 1, or 0 when the lease was lost.
 inline constexpr char postpone[] = R"lua(
 local key = ARGV[1]
 if redis.call('HGET', KEYS[4], key) ~= ARGV[2] then return 0 end
 redis.call('HDEL', KEYS[4], key)
 redis.call('ZREM', KEYS[2], key)
-local delay = redis.call('SREM', KEYS[3], key) == 1 and ARGV[4] or ARGV[3]
+redis.call('SREM', KEYS[3], key)
 local t = redis.call('TIME')
-redis.call('ZADD', KEYS[1], t[1] * 1000 + math.floor(t[2] / 1000) + delay, key)
+local due = t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[3]
+local asked = redis.call('HGET', KEYS[5], key)
+redis.call('HDEL', KEYS[5], key)
+redis.call('ZADD', KEYS[1], math.min(due, tonumber(asked or due)), key)
 return 1
 )lua";
 

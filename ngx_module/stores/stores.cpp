@@ -343,8 +343,8 @@ void enqueue_job(const Key& key, const Job& job, std::function<void(Enqueued)> h
         redis_command(command, {"ENQUEUE", key_text, delay, urgent, bytes});
     } else {
         auto name = [&endpoint](const char* part) { return endpoint.prefix + "{queue}" + part; };
-        redis_command(command, {"EVAL", redis_scripts::enqueue, "5", name("due"), name("running"),
-                                name("dirty"), name("jobs"), name("alive"), key_text, delay, bytes, urgent});
+        redis_command(command, {"EVAL", redis_scripts::enqueue, "6", name("due"), name("running"),
+                                name("dirty"), name("jobs"), name("alive"), name("asked"), key_text, delay, bytes, urgent});
     }
     link->send(command, 1, [handler = std::move(handler)](const Reply* reply) {
         bool answered =

@@ -259,16 +259,23 @@ TEST(a_postponed_job_comes_back_without_counting_an_attempt) {
     assert_int_equal(claim_one(*queue).failed_attempts, 0);
 }
 
-TEST(a_job_that_is_purged_in_hand_and_postponed_goes_before_bulk_purges) {
+TEST(a_job_in_hand_that_is_postponed_is_due_when_it_was_asked_for) {
     auto queue = make_queue();
     queue->enqueue("k", "job", 0ms, false);
     Claim claim = claim_one(*queue);
     assert_word(queue->enqueue("k", "purge", few_purged_delay, true), "dirty");
     assert_true(queue->postpone(claim.lease, 100ms));
-    Claim again = claim_one(*queue);
-    assert_text_equal(again.job, "purge");
-    assert_true(again.overdue >= -few_purged_delay);
-    assert_true(queue->finish(again.lease) == Finished::removed);
+    claim = claim_one(*queue);
+    assert_text_equal(claim.job, "purge");
+    assert_true(claim.overdue >= -few_purged_delay && claim.overdue < -visited_delay);
+    assert_word(queue->enqueue("k", "visit", visited_delay, false), "running");
+    assert_word(queue->enqueue("k", "bulk", 0ms, false), "running");
+    assert_true(queue->postpone(claim.lease, 100ms));
+    claim = claim_one(*queue);
+    assert_text_equal(claim.job, "purge");
+    assert_true(claim.overdue >= -visited_delay);
+    assert_true(queue->postpone(claim.lease, 100ms));
+    assert_int_equal(queue->claim(16).size(), 0);  // nobody asked again
 }
 
 TEST(a_lease_that_expires_gives_the_job_to_the_next_daemon) {
