@@ -16,16 +16,28 @@ constexpr std::uint64_t fetch_work = 200;    // a request of its own
 constexpr std::uint64_t document_work = 20;
 constexpr std::size_t bytes_per_unit = 32;  // of output, which nginx copies into the kernel
 
-struct Piece {
-    std::string_view text;
-    FragmentId place = nothing;  // nothing: it is the text
-};
-
 }  // namespace
 
+struct PageTree::Piece {
+    std::string_view text;
+    FragmentId place = nothing;  // nothing: it is the text
+    Piece* next = nullptr;
+};
+
+// A list, so that adding to a million of them moves none.
 struct PageTree::Pieces {
-    std::pmr::vector<Piece> list;
+    Piece* first = nullptr;
+    Piece** end = &first;
     bool closed = false;
+
+    Pieces() = default;
+    Pieces(const Pieces&) = delete;
+    Pieces& operator=(const Pieces&) = delete;
+
+    void add(PageMemory& memory, const Piece& piece) {
+        *end = new (memory.allocate(sizeof(Piece), alignof(Piece))) Piece(piece);
+        end = &(*end)->next;
+    }
 };
 
 // What stands where an include or a try was.
@@ -52,13 +64,12 @@ struct PageTree::Document {
           plan(the_plan),
           path(the_path),
           depth(the_depth),
-          content{std::pmr::vector<Piece>(&budget.memory())},
           places(&budget.memory()),
           open(&content) {
         if (!plan.empty()) {
             assembler.emplace(PlanView::trusted(plan), environment, budget);
         } else {
-            content.list.push_back({bytes});
+            content.add(budget.memory(), {bytes});
             content.closed = true;
         }
     }
@@ -171,20 +182,20 @@ bool PageTree::run(Document& document) {
 void PageTree::carry_out(Document& document, const Step& step) {
     switch (step.kind) {
         case Step::Kind::literal:
-            document.open->list.push_back({document.bytes.substr(step.offset, step.length)});
+            document.open->add(budget_.memory(), {document.bytes.substr(step.offset, step.length)});
             break;
         case Step::Kind::text:
-            document.open->list.push_back({step.text});
+            document.open->add(budget_.memory(), {step.text});
             break;
         case Step::Kind::emit:
-            document.open->list.push_back({{}, step.id});
+            document.open->add(budget_.memory(), {{}, step.id});
             break;
         case Step::Kind::fetch:
             fetch(document, step);
             break;
         case Step::Kind::open: {
             void* room = budget_.memory().allocate(sizeof(Pieces), alignof(Pieces));
-            document.open = new (room) Pieces{std::pmr::vector<Piece>(&budget_.memory())};
+            document.open = new (room) Pieces;
             document.place(step.id).instead = document.open;
             break;
         }
@@ -350,7 +361,11 @@ void PageTree::compile_some(Fragment& fragment) {
 // ---- output
 
 PageTree::Reader::Reader(PageTree& tree) : tree_(tree), frames_(&tree.budget_.memory()) {
-    frames_.push_back({tree.root_, nothing, 0});
+    read(tree.root_->content, *tree.root_);
+}
+
+void PageTree::Reader::read(const Pieces& pieces, Document& document) {
+    frames_.push_back({&document, &pieces, &pieces.first});
 }
 
 void PageTree::Reader::cut_off(Cut why) {
@@ -369,26 +384,25 @@ PageTree::Output PageTree::Reader::next() {
         if (tree_.budget_.slice_is_over()) return {Kind::pause, {}};
         Frame& frame = frames_.back();
         Document& document = *frame.document;
-        const Pieces& pieces = frame.place == nothing ? document.content : *document.place(frame.place).instead;
-        if (frame.at == pieces.list.size()) {
-            if (!pieces.closed) return unfinished();
+        if (*frame.at == nullptr) {
+            if (!frame.pieces->closed) return unfinished();
             frames_.pop_back();
             continue;
         }
-        const Piece& piece = pieces.list[frame.at];
+        const Piece& piece = **frame.at;
         std::string_view text = piece.text;
         if (piece.place != nothing) {
             const Place& place = document.place(piece.place);
             bool known = place.is_text || place.nested != nullptr || place.instead != nullptr;
             if (!known) return unfinished();
             text = place.text;
-            ++frame.at;
+            frame.at = &piece.next;
             if (place.nested != nullptr)
-                frames_.push_back({place.nested, nothing, 0});
+                read(place.nested->content, *place.nested);
             else if (place.instead != nullptr)
-                frames_.push_back({&document, piece.place, 0});
+                read(*place.instead, document);
         } else {
-            ++frame.at;
+            frame.at = &piece.next;
         }
         tree_.budget_.pace(1 + text.size() / bytes_per_unit);
         std::size_t room = tree_.limits_.output - given_;

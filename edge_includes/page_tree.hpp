@@ -90,6 +90,7 @@ private:
     struct Document;
     struct Fragment;
     struct Place;
+    struct Piece;
     struct Pieces;
     struct Wanted;
     struct Processing;
@@ -138,10 +139,11 @@ public:
 private:
     struct Frame {
         Document* document;
-        FragmentId place;  // whose content is read; nothing: the document's own
-        std::size_t at;    // the next piece
+        const Pieces* pieces;
+        Piece* const* at;  // the next piece
     };
 
+    void read(const Pieces& pieces, Document& document);
     Output unfinished() const;
     void cut_off(Cut why);
 

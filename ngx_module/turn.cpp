@@ -13,7 +13,7 @@ namespace larder::ngx {
 
 namespace {
 
-constexpr std::uint64_t turn_work = 20'000;  // about 2 ms
+constexpr std::uint64_t turn_work = 10'000;  // about 1 ms
 constexpr std::uint64_t least_slice = 500;
 
 std::uint64_t left = turn_work;
