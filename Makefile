@@ -1,12 +1,13 @@
 # Verbs for people. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build install test unit t matrix asan soak demo check format tidy fuzz clean
+.PHONY: help bootstrap build install package test unit t matrix asan soak demo check format tidy fuzz clean
 
 JOBS ?= $(shell nproc)
 PRESET ?= release
 BASE ?=
 FUZZ_SECONDS ?= 60
 PREFIX ?= /usr/local
+VERSION ?=
 SOURCES = $(shell git ls-files '*.cpp' '*.hpp' '*.c')
 
 help: ## list the verbs
@@ -22,6 +23,10 @@ build: ## build everything into build/$(PRESET); PRESET=dev: warnings are errors
 install: build ## install module, larderd, larderctl, manual pages and docs below PREFIX (/usr/local) and DESTDIR; nothing in /etc
 	@DESTDIR=$(DESTDIR) cmake --install build/$(PRESET) --prefix $(PREFIX) >/dev/null
 	@echo "In nginx.conf, at the top: load_module $(PREFIX)/lib/nginx/modules/ngx_http_larder_module.so;"
+
+package: ## build the Debian packages into build/packages; VERSION=V: of that version
+	@tools/bootstrap build package
+	@LARDER_PACKAGE_VERSION=$(VERSION) tools/package
 
 test: bootstrap build ## all tests and checks, with one line for each at the end
 	@tools/test PRESET=$(PRESET) JOBS=$(JOBS)
