@@ -113,8 +113,10 @@ std::optional<EntryView> EntryView::parse(std::string_view bytes, const char** w
     if (!well_formed_names(view.section(view.before_vary(), head.vary_size), max_entry_vary) ||
         head.kind > static_cast<std::uint16_t>(EntryKind::open_part))
         return refuse("entry has a malformed vary list");
-    if (head.audience > static_cast<std::uint16_t>(Audience::everybody))
+    if (head.audience > static_cast<std::uint8_t>(Audience::everybody))
         return refuse("entry is for an unknown audience");
+    if (head.made_for > static_cast<std::uint8_t>(MadeFor::anybody))
+        return refuse("entry was made for nobody known");
     std::size_t headers_at = head.variant_size + head.tags_size;
     if (!well_formed_headers(view.section(headers_at, head.headers_size)) ||
         !well_formed_headers(view.section(headers_at + head.headers_size, head.steering_size))) {
@@ -177,7 +179,8 @@ std::string entry_prefix(const EntryParts& parts) {
     head.steering_size = static_cast<std::uint32_t>(steering.size());
     head.vary_size = static_cast<std::uint32_t>(vary.size());
     head.kind = static_cast<std::uint16_t>(parts.kind);
-    head.audience = static_cast<std::uint16_t>(parts.audience);
+    head.audience = static_cast<std::uint8_t>(parts.audience);
+    head.made_for = static_cast<std::uint8_t>(parts.made_for);
     head.plan_size = static_cast<std::uint32_t>(parts.plan.size());
     head.body_size = parts.body.size();
     head.body_checksum = XXH3_64bits(parts.body.data(), parts.body.size());

@@ -37,9 +37,15 @@ enum class EntryKind : std::uint16_t {
 };
 
 // Whom the page is for, of those who share its variant.
-enum class Audience : std::uint16_t {
+enum class Audience : std::uint8_t {
     without_session,  // visitors without a session (CookieClass::presence)
     everybody,        // as the answer said: Larder-Audience
+};
+
+// Whose request it was made for. Files that everybody can read are made of entries of the second kind alone.
+enum class MadeFor : std::uint8_t {
+    visitor,  // somebody whom nginx's access rules had let in
+    anybody,  // a request that said nothing of who asks, and was let in all the same
 };
 
 struct EntryHead {
@@ -50,7 +56,8 @@ struct EntryHead {
     std::uint32_t steering_size;
     std::uint32_t vary_size;
     std::uint16_t kind;       // an EntryKind
-    std::uint16_t audience;   // an Audience
+    std::uint8_t audience;    // an Audience
+    std::uint8_t made_for;    // a MadeFor
     std::int64_t created_ms;  // Unix time the request for this render was sent
     Lifetime life;
     std::uint64_t fence;  // the newest purge sequence known when the render began (see purge.hpp)
@@ -78,7 +85,8 @@ public:
 
     const EntryHead& head() const { return head_; }
     EntryKind kind() const { return static_cast<EntryKind>(head_.kind); }
-    bool is_everybodys() const { return head_.audience == static_cast<std::uint16_t>(Audience::everybody); }
+    bool is_everybodys() const { return head_.audience == static_cast<std::uint8_t>(Audience::everybody); }
+    bool is_for_anybody() const { return head_.made_for == static_cast<std::uint8_t>(MadeFor::anybody); }
     std::string_view bytes() const { return bytes_; }
     std::string_view variant() const { return section(0, head_.variant_size); }
     std::string_view plan() const { return section(before_vary() + head_.vary_size, head_.plan_size); }
@@ -129,6 +137,7 @@ struct EntryParts {
     std::vector<std::string> vary{};     // at most max_entry_vary
     EntryKind kind = EntryKind::answer;
     Audience audience = Audience::without_session;
+    MadeFor made_for = MadeFor::visitor;
     std::string_view plan;
     std::string_view body;
 };

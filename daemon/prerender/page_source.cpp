@@ -14,13 +14,17 @@ namespace larder::daemon {
 
 namespace {
 constexpr std::chrono::milliseconds look_pause{10};
+
+bool will_do(const EntryHead& head, UnixMs since_ms) {
+    return head.made_for == static_cast<std::uint8_t>(MadeFor::anybody) && head.created_ms >= since_ms;
 }
+}  // namespace
 
 PageSource::PageSource(Queue& queue, Store& store, std::string store_name, const std::atomic<bool>& stopping)
     : queue_(queue), store_(store), store_name_(std::move(store_name)), stopping_(stopping) {}
 
-// What was rendered since is as new as it gets, however short its freshness. An older one that is fresh yet may be of a visitor whom
-// nginx let in, where it refused us.
+// What was rendered since is as new as it gets, however short its freshness. One that was made for a visitor may be of somebody whom
+// nginx let in, where it refuses us.
 std::optional<std::string> PageSource::good_entry(const std::string& key, UnixMs since_ms) {
     auto bytes = store_.get(key);
     const char* why = nullptr;
@@ -28,7 +32,7 @@ std::optional<std::string> PageSource::good_entry(const std::string& key, UnixMs
     if (!entry) return std::nullopt;
     PurgeSeen purge = store_.purges_since(entry->head().fence, purge_hashes(*entry));
     if (purge.mode != PurgeMode::none) return std::nullopt;
-    if (entry->head().created_ms < since_ms) return std::nullopt;
+    if (!will_do(entry->head(), since_ms)) return std::nullopt;
     std::uint64_t fence = entry->head().fence;
     given_.fence = given_.hashes.empty() ? fence : std::min(given_.fence, fence);
     for (std::uint64_t hash : purge_hashes(*entry)) given_.hashes.push_back(hash);
@@ -40,7 +44,7 @@ void PageSource::request(const PageAddress& page, const Policy& policy, UnixMs s
     if (variant.empty()) return;
     std::string key = key_of(variant).text();
     auto start = read_entry_start(store_, key);
-    if (start && start->head.created_ms >= since_ms) return;
+    if (start && will_do(start->head, since_ms)) return;
     enqueue_new(queue_, JobReason::prerender, store_name_, store_.policy(key), policy, variant);
 }
 
@@ -56,8 +60,8 @@ std::optional<std::string> PageSource::await(const PageAddress& page, UnixMs sin
         bool pending =
             queue_.pending(key);  // before the look into the store, or its entry could slip in between
         auto start = read_entry_start(store_, key);
-        bool recent = start && start->head.created_ms >= since_ms;
-        if (recent || !pending) {
+        bool is_there = start && will_do(start->head, since_ms);
+        if (is_there || !pending) {
             auto entry = good_entry(key, since_ms);
             if (!entry) why = "its render failed, or may not be stored";
             if (entry || !pending) return entry;

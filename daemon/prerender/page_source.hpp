@@ -20,12 +20,12 @@ public:
     // `stopping` ends each wait. All must outlive the source.
     PageSource(Queue& queue, Store& store, std::string store_name, const std::atomic<bool>& stopping);
 
-    // Queues a job for the page unless it was rendered since `since_ms`. A policy that nginx left for the page goes
+    // Queues a job for the page unless it was rendered since `since_ms` for nobody in particular. A policy that nginx left for the page goes
     // before `policy`.
     void request(const PageAddress& page, const Policy& policy, UnixMs since_ms);
 
-    // Waits until the store holds the page, rendered since then, or its job has ended: the entry's bytes, if it is that new or
-    // fresh. Nothing, and the reason in `why`, when there is none such, or at `deadline_ms`.
+    // Waits until the store holds the page, rendered since then for nobody in particular, or its job has ended: the entry's bytes,
+    // if it is that. Nothing, and the reason in `why`, when there is none such, or at `deadline_ms`.
     std::optional<std::string> await(const PageAddress& page, UnixMs since_ms, UnixMs deadline_ms,
                                      std::string& why);
 

@@ -182,8 +182,9 @@ void Regenerator::read_stored(Render& render) {
 // False when what is stored was not purged since, and is what the job asked for.
 bool Regenerator::is_wanted(const Render& render) {
     if (render.job.reason == JobReason::manual || render.verdict != Verdict::fresh) return true;
-    std::int64_t created_ms = EntryView::trusted(render.stored).head().created_ms;
-    return render.job.reason == JobReason::prerender && created_ms < unix_ms() - render.waited().count();
+    if (render.job.reason != JobReason::prerender) return false;
+    EntryView stored = EntryView::trusted(render.stored);
+    return !stored.is_for_anybody() || stored.head().created_ms < unix_ms() - render.waited().count();
 }
 
 // Asks only whether it has changed. An operator who asks for a page by hand wants all of it.
@@ -409,7 +410,9 @@ void Regenerator::revalidate(const Shared& render, const Answer& answer) {
     enter_gate(render);
 }
 
+// A backend that larderd asks directly knows of no access rules: what it gives is for all.
 void Regenerator::stamp(const Render& render, EntryParts& parts) {
+    parts.made_for = MadeFor::anybody;
     parts.render_ms = static_cast<std::uint32_t>(std::max<std::int64_t>(render.answer.took_ms, 0));
     parts.created_ms = render.answer.request_ms;
     parts.fence = render.fence;

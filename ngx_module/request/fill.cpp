@@ -484,6 +484,7 @@ std::string store(Ctx* ctx, EntryParts& parts) {
         static_cast<std::uint32_t>(std::clamp<std::int64_t>(now_ms() - fill.request_ms, 0, 0xffffffff));
     parts.created_ms = fill.request_ms;
     parts.fence = fill.fence;
+    if (ctx->renewal != nullptr && ctx->renewal->as_visitor) parts.made_for = MadeFor::anybody;
     if (ctx->asked_group != nullptr) bind_to_session(*ctx->asked_group, parts);
     std::string prefix = entry_prefix(parts);
     const Where& where = ctx->conf->where.value();

@@ -177,6 +177,8 @@ TEST(right_checksums_do_not_make_a_hostile_entry_good) {
                       "entry has malformed headers");
     assert_text_equal(refused([&](EntryParts& p) { p.audience = static_cast<Audience>(2); }),
                       "entry is for an unknown audience");
+    assert_text_equal(refused([&](EntryParts& p) { p.made_for = static_cast<MadeFor>(2); }),
+                      "entry was made for nobody known");
     assert_text_equal(refused([&](EntryParts& p) { p.variant = {}; }), "variant has an unknown version");
     assert_text_equal(refused([&](EntryParts& p) { p.variant = std::string_view(variant).substr(2); }),
                       "variant has an unknown version");
