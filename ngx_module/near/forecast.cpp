@@ -27,6 +27,19 @@ std::uint64_t hash(std::string_view text, std::uint64_t seed) {
     return XXH3_64bits_withSeed(text.data(), text.size(), seed);
 }
 
+// The lowest bits of a kind say how wide it is: 0 is the narrowest.
+std::uint64_t with_width(std::uint64_t hash, std::uint64_t width) {
+    return (hash & ~std::uint64_t{3}) | width;
+}
+
+// Kinds of each width have slots of their own. There are as many of the narrowest as a site has pages, and they must not make it forget
+// the few wide ones.
+struct Region {
+    std::size_t first, sets;
+};
+constexpr std::size_t ways = 4;  // places that a kind can have
+constexpr std::array<Region, 3> regions{{{0, 512}, {512 * ways, 256}, {768 * ways, 256}}};
+
 // "a=1&b=2" as "a&b".
 std::string parameter_names(std::string_view query) {
     std::string names;
@@ -59,7 +72,8 @@ std::string directory(std::string_view path) {
 Kinds kinds_of(std::string_view host, std::string_view path, std::string_view query,
                std::string_view location) {
     std::uint64_t place = hash(location, hash(host, 0));
-    return {hash(parameter_names(query), hash(path, place + 1)), hash(directory(path), place + 2), place};
+    return {with_width(hash(parameter_names(query), hash(path, place + 1)), 0),
+            with_width(hash(directory(path), place + 2), 1), with_width(place, 2)};
 }
 
 // What a slot holds: 32 bits that tell its kind, and a byte or two for each of these.
@@ -82,14 +96,24 @@ struct Forecast::State {
     unsigned pause() const { return first_pause << std::min<unsigned>(doublings, most_doublings); }
 };
 
+// The kind's slot, or else one that is empty, or else another kind's that it may take.
 std::atomic<std::uint64_t>& Forecast::slot(std::uint64_t kind) {
-    return slots_[kind % slot_count];
+    static_assert((regions[2].first + regions[2].sets * ways) == slot_count);
+    const Region& region = regions[kind & 3];
+    std::atomic<std::uint64_t>* set = &slots_[region.first + (kind >> 2) % region.sets * ways];
+    std::atomic<std::uint64_t>* free = &set[(kind >> 16) % ways];
+    for (std::size_t i = 0; i < ways; i++) {
+        std::uint64_t word = set[i].load(std::memory_order_relaxed);
+        if ((word ^ kind) >> 32 == 0) return set[i];
+        if (word == 0) free = &set[i];
+    }
+    return *free;
 }
 
 // The narrowest kind of which enough is known; `nobody`: none.
-std::size_t Forecast::decider(const Kinds& kinds) const {
+std::size_t Forecast::decider(const Kinds& kinds) {
     for (std::size_t i = 0; i < kinds.size(); i++) {
-        std::uint64_t word = slots_[kinds[i] % slot_count].load(std::memory_order_relaxed);
+        std::uint64_t word = slot(kinds[i]).load(std::memory_order_relaxed);
         if ((word ^ kinds[i]) >> 32 != 0) continue;
         int score = start_score[i] + State::of(word).score;
         if (score < 0 || score > start_score[i]) return i;

@@ -4,7 +4,7 @@
 //
 // A wrong guess costs a hit, or a render, and never a right answer. Pages that are here are not guessed about.
 //
-// A kind is learned from a few answers, and forgotten for newer ones that fall into its slot. While pages of a kind go in full,
+// A kind is learned from a few answers, and forgotten for newer ones of its width that fall into its place. While pages of a kind go in full,
 // what comes back is looked at, and one is tried in its reduced form now and then, ever more seldom while that fails.
 //
 // Shared by all workers without a lock: a lost update is a lesson less. Knows no nginx.
@@ -37,7 +37,7 @@ private:
     static constexpr std::size_t slot_count = 4096, hint_count = 1024;
 
     struct State;
-    std::size_t decider(const Kinds& kinds) const;
+    std::size_t decider(const Kinds& kinds);
     std::atomic<std::uint64_t>& slot(std::uint64_t kind);
     template <typename F>
     void update(const Kinds& kinds, std::size_t which, F&& change);

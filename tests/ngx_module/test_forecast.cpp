@@ -120,6 +120,20 @@ TEST(what_only_looks_storable_is_tried_ever_more_seldom) {
     assert_in_range(site.renders, 20'000, 20'200);
 }
 
+// Each page is a kind of its own, and there are more than places.
+TEST(many_pages_make_no_directory_forgotten) {
+    Site site;
+    site.keeps = [](const std::string& url) { return url.starts_with("/page/"); };
+    for (int i = 0; i < 20; i++) site.ask(numbered("/page/", i));
+    for (int i = 0; i < 200; i++) {
+        for (int d = 0; d < 8; d++) site.ask(numbered(numbered("/list", d, "/").c_str(), i));
+    }
+    for (int i = 0; i < 20'000; i++) site.forecast->learn(kinds_of("example.org", numbered("/other/", i), "", "/elsewhere"), false);
+    site.kept = 0;
+    for (int i = 100; i < 200; i++) site.ask(numbered("/page/", i));
+    assert_int_equal(site.kept, 100);
+}
+
 TEST(hosts_and_locations_are_apart) {
     auto forecast = std::make_unique<Forecast>();
     Key key = key_of("x");
