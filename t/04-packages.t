@@ -8,16 +8,16 @@ use File::Find ();
 
 plan skip_all => 'needs root, for chroot' if $> != 0;
 plan skip_all => 'the packages are for Debian\'s own nginx' if $ENV{LARDER_NGINX} || $ENV{LARDER_MODULE};
+my $build = Cwd::abs_path($ENV{LARDER_BUILD} || "$Larder::Test::root/build/release");
+plan skip_all => 'a module for a sanitizer is no package\'s' if `ldd $build/ngx_module/ngx_http_larder_module.so` =~ /lib[au]\w*san\.so/;
 my $t     = Larder::Test->new;
-plan skip_all => 'a module for a sanitizer is no package\'s' if %{$t->_sanitizer_env('nginx')};
-my $build = Cwd::abs_path($ENV{LARDER_BUILD} || $t->root . '/build/release');
 my $clean = $t->root . '/build/chroot/bookworm';
 my $root  = $t->dir . '/root';
 
 sub run_well {
     my ($what, $command, $env) = @_;
     my ($code, $said) = $t->run_command($command, {DEBIAN_FRONTEND => 'noninteractive', LC_ALL => 'C.UTF-8', %{$env || {}}});
-    is $code, 0, $what or BAIL_OUT("$what: @$command: $said");
+    is $code, 0, $what or die "$what: @$command: $said";
     return $said;
 }
 sub inside { my ($what, @command) = @_; return run_well($what, ['chroot', $root, @command], {PATH => '/usr/sbin:/usr/bin:/sbin:/bin'}) }
