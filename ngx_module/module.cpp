@@ -1,6 +1,7 @@
 // The two nginx modules, their phases, and what starts and stops with each worker.
 #include "ngx_module/module.hpp"
 
+#include "ngx_module/directives/advice.hpp"
 #include "ngx_module/directives/config.hpp"
 #include "ngx_module/directives/sites.hpp"
 #include "ngx_module/near/shared_zone.hpp"
@@ -61,8 +62,9 @@ ngx_int_t preconfigure(ngx_conf_t* cf) {
 ngx_int_t postconfigure(ngx_conf_t* cf) {
     auto* conf = static_cast<MainConf*>(ngx_http_conf_get_module_main_conf(cf, ngx_http_larder_module));
     if (!conf->used && conf->zone == nullptr) return NGX_OK;
-    bool named = guarded(cf->log, "configuration", false, [cf] {
+    bool named = guarded(cf->log, "configuration", false, [cf, conf] {
         name_sites(cf);
+        give_advice(cf, *conf);
         return true;
     });
     if (!named) return NGX_ERROR;

@@ -71,6 +71,7 @@ struct MainConf {
     std::shared_ptr<const Signer> cookie_signer, render_signer;   // null: no keys
     std::string render_url;                                       // where larderd reaches this nginx; empty: where visitors do
     bool used = false;                                            // some location caches
+    std::vector<void**> caching;                                  // loc_conf of those that do, in their order
     // Of the variables.
     ngx_int_t scheme_index = NGX_ERROR, https_index = NGX_ERROR, request_method_index = NGX_ERROR;
 

@@ -110,11 +110,14 @@ char* merge_loc(ngx_conf_t* cf, void* parent, void* child) {
 #undef SETTING
 #undef DIRECTIVE
 
-        if (own.enabled())
+        if (own.enabled()) {
             static_cast<SrvConf*>(ngx_http_conf_get_module_srv_conf(cf, ngx_http_larder_module))->caches =
                 true;
-        auto* core =
-            static_cast<ngx_http_core_loc_conf_t*>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+            static_cast<MainConf*>(ngx_http_conf_get_module_main_conf(cf, ngx_http_larder_module))
+                ->caching.push_back(static_cast<ngx_http_conf_ctx_t*>(cf->ctx)->loc_conf);
+        }
+        auto* core = static_cast<ngx_http_core_loc_conf_t*>(
+            ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
         own.place = place_of(*core, outer);
         own.kept_headers = kept_headers(own);
         own.kept_cookies = kept_cookies(own);

@@ -218,6 +218,12 @@ char* set_cookie(ngx_conf_t* cf, ngx_command_t*, void* conf) {
         return refuse(cf, quoted(rule.name) + " is the name of a session's cookie: " + quoted(args[1]) +
                               " or default= would send the site a session id that visitors share; legal: " +
                               "presence, private, bypass");
+    if (rule.kind == CookieClass::value && is_session_name(rule.name))
+        ngx_conf_log_error(
+            NGX_LOG_WARN, cf, 0,
+            "larder: \"%s\" is the name of a session's cookie: by value each visitor has pages of "
+            "their own in the store, under their session's id; meant is presence, private or bypass",
+            rule.name.c_str());
     return add_cookie(cf, static_cast<LocConf*>(conf), std::move(rule));
 }
 
