@@ -7,6 +7,7 @@ CHOICES = {
     "vary": ["refuse", "key"],
     "session": ["dropped", "presence", "private", "bypass"],
     "language": ["dropped", "value"],
+    "authorization": ["bypass", "shared"],
     "group": [False, True],
     "encoding": ["off", "gzip"],
     "gzip": [False, True],
@@ -71,7 +72,7 @@ def nginx(c, machine):
         lines += ["gzip on;", "gzip_types *;", "gzip_min_length 1;"]
     lines += [
         "server {", f"listen @nginx{machine}@;", f"larder {store};", f"larder_esi {c['esi']};",
-        f"larder_vary {c['vary']};", f"larder_encoding {c['encoding']};",
+        f"larder_vary {c['vary']};", f"larder_authorization {c['authorization']};", f"larder_encoding {c['encoding']};",
         f"larder_request_control {'on' if c['control'] else 'off'};", f"larder_revalidate {c['revalidate']};",
         f"larder_stale {c['stale']};", f"larder_lock {c['lock']};",
         f"larder_refresh {c['refresh']};",

@@ -21,7 +21,7 @@ class Visit:
     method: str
     kind: str
     object: int
-    inputs: dict                     # lang, sid, device as sent; None: not sent
+    inputs: dict                     # lang, sid, device, auth as sent; None: not sent
     headers: list = field(default_factory=list)
     sent: float = 0.0
     answered: float = 0.0
@@ -162,7 +162,7 @@ class Contract:
 
     def reduced_inputs(self, visit):
         """What the site may see of the visitor in a request whose answer is for others, too."""
-        inputs = dict.fromkeys(("lang", "sid", "device", "group"))
+        inputs = dict.fromkeys(("lang", "sid", "device", "group"))  # "auth": judge_credentials()
         if self.c["language"] == "value":
             lang = visit.inputs["lang"]
             inputs["lang"] = lang if lang in ("de", "fr") else "en"
@@ -192,6 +192,9 @@ class Contract:
                 continue
             if name == "sid" and self.c["group"] and seen is None:
                 continue
+            if name == "auth":
+                yield from self.judge_credentials(visit, render, seen)
+                continue
             if seen != may_see[name]:
                 yield f"the site saw {name}={seen} where this visitor's key holds {may_see[name]}"
         render.served_to.add(visit.number)
@@ -199,6 +202,16 @@ class Contract:
         if not render.kind.storable and not personal and len(render.served_to) > 1:
             yield f"must not be stored, but served to {sorted(render.served_to)}"
         yield from self.judge_time(visit, answer, render, depth)
+
+    def judge_credentials(self, visit, render, seen):
+        """A reduced request's answer: for those without credentials, or, where the site says so, for all with some."""
+        sent = visit.inputs["auth"]
+        if (seen is None) != (sent is None):
+            yield f"made for {seen or 'nobody with credentials'}, served to {sent or 'somebody without'}"
+        elif sent is not None and self.c["authorization"] == "bypass":
+            yield "larder_authorization bypass, but not sent in full"
+        elif sent is not None and not render.kind.shareable and (seen != sent or render.served_to - {visit.number}):
+            yield f"what {seen} got may not be shared, but was"
 
     def judge_time(self, visit, answer, render, depth):
         status = answer.get("x-larder")

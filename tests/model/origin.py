@@ -33,6 +33,11 @@ class Kind:
     def storable(self):
         return not self.sets_cookie and not any(w in self.cache_control for w in ("no-store", "private"))
 
+    @property
+    def shareable(self):
+        """What a request with credentials got may be for others with credentials (RFC 9111 section 3.5)."""
+        return self.storable and "public" in self.cache_control
+
 
 KINDS = {
     "plain": Kind(),
@@ -49,6 +54,7 @@ KINDS = {
     "secret": Kind(cache_control="no-store", uses=("sid",)),
     "cookie": Kind(sets_cookie=True),
     "missing": Kind(status=404),
+    "shared": Kind(uses=("auth",), cache_control=f"public, max-age={FRESH_S}"),
     "page": Kind(includes=(("plain", "continue"), ("language", ""), ("chunked", ""))),
     "mixed": Kind(includes=(("secret", ""), ("plain", "")), filler=3000),
     "nested": Kind(includes=(("page", ""), ("zipped", "continue")), framing="chunked"),
@@ -62,7 +68,7 @@ class Render:
     path: str
     method: str
     visitor: str         # from a header that no key holds: set if the request came in full
-    seen: dict           # inputs of the request: lang, sid, device, group
+    seen: dict           # inputs of the request: lang, sid, device, group, auth
     version: int         # of the object, when the render began
     began: float
     kind: Kind = None
@@ -101,7 +107,7 @@ class Site:
         """Notes the request. headers: lower-case name -> value."""
         cookies = dict(pair.strip().split("=", 1) for pair in headers.get("cookie", "").split(";") if "=" in pair)
         seen = {"lang": cookies.get("lang"), "sid": cookies.get("sid"), "device": headers.get("x-device"),
-                "group": headers.get("larder-group")}
+                "group": headers.get("larder-group"), "auth": headers.get("authorization")}
         render = Render(next(self.numbers), path, method, headers.get("x-visitor", ""), seen, 0, time.time())
         self.renders[render.number] = render
         where = path.partition("?")[0].split("/")
