@@ -25,6 +25,12 @@ one_way(
         page => '/coded/page-of-words', visitor => ['Accept-Encoding' => 'gzip'], site => {'/coded/page-of-words' => {gzip => 'asked', body => 'words ' x 200}},
         conf => 'location /coded/ { larder_encoding gzip; proxy_pass http://@backend@; }',
     },
+    'a coding that nobody undoes' => {
+        page => '/odd/in-a-coding', visitor => ['Accept-Encoding' => 'gzip, odd'], visitor_only => 1, url => undef,
+        site => {'/odd/in-a-coding' => {body => "\0odd\xff" x 20, headers => [['Content-Encoding', 'odd']]}},
+        before => sub { $_[0]->get('/odd/in-a-coding', headers => [Host => 'www.example.com', 'Accept-Encoding' => 'odd']) },  # tells that it varies
+        conf => 'location /odd/ { proxy_pass http://@backend@; }',
+    },
     'Vary in the key' => {
         page => '/vary/device', visitor => ['X-Device' => 'phone'], site => {'/vary/device' => {echo => 1, headers => [['Vary', 'X-Device']]}},
         conf => 'location /vary/ { larder_vary key; proxy_pass http://@backend@; }',

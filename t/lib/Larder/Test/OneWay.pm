@@ -112,6 +112,10 @@ sub ask {
     my $listen = $c->{listen} ? "${front}_$c->{listen}" : $front;
     return $self->ask_by_h2("${front}_tls", $c, $visitor) if $c->{h2};
     my $answer = $self->{nginx}{$front}->get($c->{page}, headers => [Host => $host, @$visitor], server => $listen);
+    if (!$answer->status) {
+        my @log = split /\n/, $self->{nginx}{$front}->error_log;
+        Test::More::diag("$front: $c->{page}: no answer: ", $answer->{error} // 'no error', map { "\n    $_" } @log[-(@log < 20 ? @log : 20) .. -1]);
+    }
     return $self->page($answer->status, $answer->body, @{$answer->{headers}});
 }
 
