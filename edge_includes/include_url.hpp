@@ -1,12 +1,10 @@
 // The URL of an include: resolved against the page, checked, and made fit for a log line.
 //
-// Checked after variables were expanded, as only then is it known where the URL leads. Resolution is RFC 3986
-// section 5.2. Remote hosts are refused unless named; the address behind a name is the host's to check, when
-// it connects.
+// Checked after variables were expanded, as only then is it known where the URL leads. Resolution is RFC 3986 section 5.2, and the
+// result is normal (cache/request/url.hpp). An include leads to the page's own host.
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -23,7 +21,7 @@ enum class UrlRefusal : std::uint8_t {
     userinfo,           // user:password@
     scheme,             // other than http and https
     bad_host,           // empty, or with characters no host has
-    foreign_host,       // neither the page's host nor allowed by name
+    foreign_host,       // not the page's host
 };
 
 // A short text for logs, e.g. "has a backslash".
@@ -33,24 +31,18 @@ inline constexpr std::size_t max_include_url = 8192;
 
 struct PageUrl {
     std::string_view scheme;  // http or https
-    std::string_view host;    // with port, if any; compared without case
-    std::string_view path;    // begins with '/'
+    std::string_view host;    // with port, if any
+    std::string_view path;    // begins with '/'; a query is left out
 };
 
 struct IncludeUrl {
     UrlRefusal refusal = UrlRefusal::none;
-    bool remote = false;  // false: a path of the page's own host
-    std::string scheme;   // remote only
-    std::string host;     // remote only, lower-case, with port if given
-    std::string target;   // path and query, dot segments removed: always begins with '/' unless refused
+    std::string target;  // normal path and query: begins with '/' unless refused
 
     bool ok() const { return refusal == UrlRefusal::none; }
 };
 
-// `allowed_hosts`: lower-case names ("cdn.example", "cdn.example:8080"), or "*.example" for every host below
-// it.
-IncludeUrl resolve_include_url(std::string_view url, const PageUrl& page,
-                               std::span<const std::string_view> allowed_hosts = {});
+IncludeUrl resolve_include_url(std::string_view url, const PageUrl& page);
 
 // For logs: no userinfo, query values replaced by "*", unprintable bytes by "?", at most 200 bytes.
 std::string redact_url(std::string_view url);

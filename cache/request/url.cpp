@@ -71,13 +71,6 @@ bool has_control(std::string_view text) {
     return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
 }
 
-// The scheme of a reference; empty where it has none.
-std::string_view scheme_of(std::string_view reference) {
-    auto end = reference.find_first_of(":/?#");
-    return end == std::string_view::npos || reference[end] != ':' ? std::string_view()
-                                                                  : reference.substr(0, end);
-}
-
 struct Authority {
     std::string_view host, port;  // the port may be empty, with or without its colon
 };
@@ -192,6 +185,12 @@ std::string Url::target() const {
 
 std::string Url::text() const {
     return scheme + "://" + authority + target();
+}
+
+std::string_view scheme_of(std::string_view reference) {
+    auto end = reference.find_first_of(":/?#");
+    return end == std::string_view::npos || reference[end] != ':' ? std::string_view()
+                                                                  : reference.substr(0, end);
 }
 
 std::optional<Url> parse_url(std::string_view text) {

@@ -43,6 +43,9 @@ struct Url {
     bool operator==(const Url&) const = default;
 };
 
+// The scheme of a reference, as it is written; empty where it has none.
+std::string_view scheme_of(std::string_view reference);
+
 // Nothing for what is no such URL: another scheme, no host, a user name, a control character. A fragment is left out.
 std::optional<Url> parse_url(std::string_view text);
 

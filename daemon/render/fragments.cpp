@@ -26,13 +26,8 @@ std::vector<std::string> included_targets(const EntryView& page, const Variant& 
         esi::UrlSource src = plan->include(i).src;
         if (!src.constant) continue;
         auto url = esi::resolve_include_url(src.bytes, {variant.scheme, variant.host, variant.path});
-        if (!url.ok() || url.remote) continue;
-        std::string path, query;
-        Target parts = split_target(url.target);
-        std::string target(normalise_path(parts.path, path));
-        if (!parts.query.empty()) target.append("?").append(normalise_escapes(parts.query, query));
-        if (std::find(targets.begin(), targets.end(), target) == targets.end())
-            targets.push_back(std::move(target));
+        if (url.ok() && std::find(targets.begin(), targets.end(), url.target) == targets.end())
+            targets.push_back(std::move(url.target));
     }
     return targets;
 }
