@@ -168,7 +168,7 @@ void Prerenderer::look() {
                     return Result{.missing = render_pages(*settings, set, again)};
                 } catch (const std::exception& error) {
                     spdlog::error("prerender {}: {}", set.name, error.what());
-                    return Result{.complete = false};
+                    return Result{.complete = false, .missing = {}};
                 }
             });
         } catch (const std::exception& error) {

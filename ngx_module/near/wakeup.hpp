@@ -27,7 +27,7 @@ public:
     bool stop();
 
 protected:
-    ~Waiter() { stop(); }
+    virtual ~Waiter() { stop(); }
     // Called once, in an event of the worker. The fill may have ended, or begun anew.
     virtual void woken() = 0;
 
