@@ -133,7 +133,10 @@ std::chrono::milliseconds Daemon::longest_drain() const {
 }
 
 bool Daemon::turns(std::chrono::milliseconds longest) const {
-    return client_->turns(longest) && intake_->turns(longest);
+    auto settings = settings_.get();
+    // What a look for jobs takes when the queue has none, or is away.
+    auto look = settings->queue.poll + settings->queue.timeout;
+    return client_->turns(longest) && intake_->turns(longest + look);
 }
 
 void Daemon::drain() {
