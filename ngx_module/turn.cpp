@@ -81,9 +81,8 @@ struct TurnQueue {
 private:
     TurnQueue() {
         ngx_queue_init(&places);
-        // Neither throws, as what they call does not.
-        run_event.handler = [](ngx_event_t*) { get().run(); };
-        next_run_event.handler = [](ngx_event_t*) {
+        run_event.handler = [](ngx_event_t*) { get().run(); };  // never throws, as what it calls does not
+        next_run_event.handler = [](ngx_event_t*) {             // never throws
             if (left == 0) begin_turn();
             get().run();
         };
