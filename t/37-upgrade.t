@@ -24,7 +24,8 @@ CONF
 # nginx takes no other binary while the process that started it lives: it would be one itself. It looks for it by its path.
 chomp(my $program = qx{command -v '$Larder::Test::nginx_program'});
 my $pid_file = $t->dir . '/nginx/nginx.pid';
-my @options  = ('-c', $t->_nginx_config('nginx', $http, workers => 2), '-p', $t->dir . '/nginx', '-e', $t->dir . '/nginx/error.log');
+my $keep     = join '', map { "env $_; " } keys %{$t->_sanitizer_env('nginx')};    # for the next master, too
+my @options  = ('-c', $t->_nginx_config('nginx', $http, workers => 2, main => $keep), '-p', $t->dir . '/nginx', '-e', $t->dir . '/nginx/error.log');
 my $nginx    = $t->{nginx} = $t->_start(
     'Larder::Test::Server', 'nginx',
     command   => ['sh', '-c', '("$@" & until [ -s "$0" ]; do sleep 0.01; done); exec sleep infinity', $pid_file, $program, @options],
