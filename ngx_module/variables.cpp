@@ -32,14 +32,14 @@ ngx_int_t get_status(ngx_http_request_t* r, ngx_http_variable_value_t* value, ui
 ngx_int_t get_key(ngx_http_request_t* r, ngx_http_variable_value_t* value, uintptr_t) {
     Ctx* ctx = ctx_of(r);
     value->not_found = 1;
-    if (ctx != nullptr && ctx->eligible) set(value, copy(r->pool, ctx->key.text()));
+    if (ctx != nullptr && ctx->has_variant()) set(value, copy(r->pool, ctx->key.text()));
     return NGX_OK;
 }
 
 ngx_int_t get_age(ngx_http_request_t* r, ngx_http_variable_value_t* value, uintptr_t) {
     Ctx* ctx = ctx_of(r);
     value->not_found = 1;
-    if (ctx == nullptr || !ctx->served || ctx->entry.empty()) return NGX_OK;
+    if (ctx == nullptr || !ctx->is_served() || ctx->entry.empty()) return NGX_OK;
     std::int64_t age_ms = now_ms() - ctx->entry.view().head().life.base_ms;
     set(value, decimal(r->pool, std::max<std::int64_t>(0, age_ms / 1000)));
     return NGX_OK;

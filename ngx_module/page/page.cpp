@@ -140,14 +140,14 @@ public:
         if (ctx == nullptr) return;
         fetch.is_private = ctx->personal;
         fetch.purged = ctx->answers_purged();
-        if (ctx->served) {
+        if (ctx->is_served()) {
             EntryView entry = ctx->entry.view();
             const Lifetime& life = entry.head().life;
             fetch.age_s = std::max<std::int64_t>(0, (now_ms() - life.base_ms) / 1000);
             fetch.said = control_of(entry, fetch.age_s);
             bool stale = ctx->status == Status::stale || ctx->status == Status::error_stale;
             fetch.fresh_left_s = stale ? 0 : (life.base_ms + life.fresh_ms - now_ms()) / 1000;
-        } else if (ctx->fill != nullptr && ctx->fill->complete) {
+        } else if (ctx->fill != nullptr && ctx->fill->is_complete()) {
             const Fill& fill = *ctx->fill;
             fetch.said = control_of(r, 0);
             fetch.fresh_left_s = fill.decision.store ? fill.decision.life.fresh_ms / 1000 : 0;
@@ -434,8 +434,8 @@ private:
 
     static bool is_for_others(const Ctx* fragment) {
         const Fill* fill = fragment->fill.get();
-        bool comes = fill != nullptr && !fragment->served && (!fill->complete || fill->at_work);
-        return comes && (fill->reduced || fill->for_store);
+        bool comes = fill != nullptr && !fragment->is_served() && (!fill->is_complete() || fill->at_work);
+        return comes && (fill->is_reduced() || fill->is_for_store());
     }
 
     void go_on_without_client() {
@@ -537,7 +537,7 @@ private:
 static std::string_view redirect_location(ngx_http_request_t* r, const Ctx* ctx, std::uint16_t status) {
     bool redirects = status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
     if (!redirects || ctx == nullptr) return {};
-    if (ctx->served) return ctx->entry.view().header("Location");
+    if (ctx->is_served()) return ctx->entry.view().header("Location");
     std::string_view found;
     each_response_header(r, [&found](const ngx_table_elt_t& header) {
         if (equals(header.key, "location")) found = view(header.value);
@@ -557,11 +557,11 @@ ngx_int_t Page::on_fragment_end(ngx_http_request_t* r, void* data, ngx_int_t rc)
     std::string_view location = redirect_location(r, ctx, answer.status);
     if (!location.empty() && fetch->page->redirect(*fetch, location)) return NGX_OK;
     // What was captured was counted as it came.
-    bool copied = answer.good && ctx->served && !ctx->entry.is_held();
+    bool copied = answer.good && ctx->is_served() && !ctx->entry.is_held();
     if (copied && !fetch->page->has_room(*fetch, answer.body.size())) answer.good = false;
-    if (ctx != nullptr && ctx->served) {
+    if (ctx != nullptr && ctx->is_served()) {
         std::uint32_t vary_size = ctx->entry.view().head().vary_size;
-        bool varies = ctx->varied || vary_size != 0;  // on what the page's key need not hold
+        bool varies = ctx->varied != Varied::no || vary_size != 0;  // on what the page's key need not hold
         bool fresh = ctx->status == Status::hit && ctx->entry.is_held();
         if (fresh && !varies && fetch->page->shares(r, ctx)) fetch->part = {ctx->key, ctx->entry.version()};
     }
@@ -586,7 +586,7 @@ bool Page::ask(Fetch& fetch, std::string_view target) {
     if (ctx == nullptr) return false;
     if (confines()) ctx->request->internal = 0;  // nginx refuses a client's request for an internal location
     fetch.running = ctx;
-    ctx->include = &fetch;
+    ctx->fragment->include = &fetch;
     if (fetch.attributes.no_store) ctx->no_store = "esi-no-store";
     return true;
 }

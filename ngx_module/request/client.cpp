@@ -31,7 +31,7 @@ void on_quic_event(ngx_event_t* event) {
     ngx_http_request_t* r = static_cast<ngx_http_request_t*>(c->data)->main;
     if (const Ctx* ctx = ctx_of(r); ends_with_quic_connection(c) && ctx != nullptr && ctx->fill != nullptr) {
         bool undecided = ctx->on_client_read != nullptr;
-        if (has_running_upstream(r) && (undecided || ctx->fill->for_store)) {
+        if (has_running_upstream(r) && (undecided || ctx->fill->is_for_store())) {
             c->close = 0;
             c->error = 1;
         }
@@ -47,7 +47,7 @@ ngx_int_t ask_whatever_the_client_does(ngx_http_request_t* r) {
     ctx->on_client_read = nullptr;
     ngx_int_t rc = ctx->content_handler(r);
     bool waits = rc == NGX_DONE && has_running_upstream(r) && !r->connection->error;
-    if (waits && ctx->fill != nullptr && ctx->fill->reduced) {  // the header section of the answer is still to come
+    if (waits && ctx->fill != nullptr && ctx->fill->is_reduced()) {  // the header section of the answer is still to come
         ctx->on_client_read = std::exchange(r->read_event_handler, on_client_event);
         r->write_event_handler = ngx_http_request_empty_handler;
         if (is_quic_stream(r->connection)) r->connection->read->handler = on_quic_event;  // never throws
@@ -91,8 +91,8 @@ bool client_has_left(const ngx_http_request_t* r) {
 }
 
 bool goes_on_without_client(ngx_http_request_t* r, Ctx* ctx, ngx_int_t rc) {
-    if (rc != NGX_ERROR || !r->connection->error || r != r->main || !ctx->fill->for_store) return false;
-    ctx->fill->swallow = ctx->fill->client_gone = true;
+    if (rc != NGX_ERROR || !r->connection->error || r != r->main || !ctx->fill->is_for_store()) return false;
+    ctx->fill->to_client = ToClient::gone;
     // What was on its way to the client stays as it is, in this request's memory: HTTP/2 may still send it, as its frames are
     // promised to the connection. nginx must not wait for it, though, and gets other buffers for the rest of the answer.
     if (ngx_http_upstream_t* u = r->upstream; u != nullptr) {

@@ -46,11 +46,11 @@ bool Ctx::uses_near() const {
 }
 
 bool Ctx::at_hand_only() const {
-    return include != nullptr && !include->waits();
+    return include() != nullptr && !include()->waits();
 }
 
 bool Ctx::answers_purged() const {
-    return served ? entry.purged : fill != nullptr && fill->purged;
+    return is_served() ? entry.purged : fill != nullptr && fill->purged;
 }
 
 void Ctx::take(const near_cache::Found& found) {
@@ -67,15 +67,29 @@ void Ctx::take(const near_cache::Found& found) {
     if (found.domain != conf->where.value().domain() || entry.view().variant() != view(variant)) entry.drop();
 }
 
+std::shared_ptr<const bool> Ctx::alive() {
+    if (alive_ == nullptr) alive_ = std::make_shared<bool>(true);
+    return alive_;
+}
+
+TurnPlace& Ctx::turn_place() {
+    if (place == nullptr) place = std::make_unique<TurnPlace>();
+    return *place;
+}
+
+bool Ctx::is_stored() const {
+    return fill != nullptr ? fill->stored : retired != nullptr && retired->stored;
+}
+
 Ctx::Ctx() = default;
 
 void Ctx::end_waits() {
-    *alive = false;
-    place.leave();
+    if (alive_ != nullptr) *alive_ = false;
+    if (place != nullptr) place->leave();
     if (fill != nullptr) fill->at_work = false;
     fill_wait.reset();
     claim.reset();
-    substitution.cancel();
+    substitution.reset();
 }
 
 Ctx::~Ctx() {

@@ -142,7 +142,7 @@ void note_place(ngx_http_request_t* r, Fill& fill) {
 void begin_fill(ngx_http_request_t* r, Ctx* ctx) {
     ctx->fill = std::make_unique<Fill>();
     ctx->fill->request_ms = now_ms();
-    ctx->stored = false;
+    ctx->phase = Phase::filling;
     note_place(r, *ctx->fill);
 }
 
@@ -155,7 +155,7 @@ ngx_int_t ask_again(ngx_http_request_t* r) {
 
 // Who asked for the answer has left: it is of use if others can have it, and else to nobody.
 bool asker_has_left(const Ctx* ctx) {
-    return ctx->fill->client_gone || (ctx->include != nullptr && !ctx->include->has_client());
+    return ctx->fill->to_client == ToClient::gone || (ctx->include() != nullptr && !ctx->include()->has_client());
 }
 
 // The answer can't be shared, and the backend did not see all of the request: ask again with all of it. From here on the key
@@ -214,15 +214,15 @@ bool whole_request_matters(const ngx_http_request_t* r, const Ctx* ctx) {
 // An answer that can't be kept taught something if it was, or may have been, asked for in vain.
 void learn_from_reduced(const Ctx* ctx) {
     const Fill& fill = *ctx->fill;
-    bool in_vain = fill.withheld != Withheld::nothing && !fill.failed;
-    if (ctx->kinds && (fill.decision.store || in_vain)) forecast().learn(*ctx->kinds, fill.decision.store);
+    bool in_vain = fill.withheld != Withheld::nothing && !is_failure(ctx);
+    if (ctx->guess != Guess::none && (fill.decision.store || in_vain)) forecast().learn(ctx->kinds, fill.decision.store);
 }
 
 void learn_from_full(const Ctx* ctx) {
     const Fill& fill = *ctx->fill;
     bool is_page = fill.status != NGX_HTTP_NOT_MODIFIED && fill.status != NGX_HTTP_PARTIAL_CONTENT &&
-                   !fill.failed;
-    if (is_page) forecast().learn_from_full(*ctx->kinds, ctx->key, fill.decision.store);
+                   !is_failure(ctx);
+    if (is_page) forecast().learn_from_full(ctx->kinds, ctx->key, fill.decision.store);
 }
 
 // The page was everybody's, which is why a visitor with a session waited for it, and no longer is.
@@ -235,7 +235,7 @@ ngx_int_t retry_for_session(ngx_http_request_t* r, Ctx* ctx) {
 // The site's answer to a visitor with a session says that the page is everybody's. That answer was made for the visitor: the one
 // to keep is made for nobody, in the background.
 void fill_for_everybody(ngx_http_request_t* r, Ctx* ctx) {
-    if (r->method != NGX_HTTP_GET || ctx->fill->failed) return;
+    if (r->method != NGX_HTTP_GET || is_failure(ctx)) return;
     near_cache::Found found = zone().find(ctx->key, now_ms());
     bool is_kept = found.hold != 0 && EntryView::trusted(found.entry).is_everybodys();
     zone().release(found.hold);
@@ -254,8 +254,8 @@ void drop_trailers(ngx_http_request_t* r) {
 
 // Nothing of this answer is kept: why is in ctx->detail.
 void end_with_pass(Ctx* ctx) {
-    if (ctx->renewal != nullptr)
-        ctx->renewal->report = {RenderResult::unstorable, ctx->fill->status, 0, {}, ctx->detail != nullptr ? ctx->detail : ""};
+    if (Renewal* renewal = ctx->renewal())
+        renewal->report = {RenderResult::unstorable, ctx->fill->status, 0, {}, ctx->detail != nullptr ? ctx->detail : ""};
     wake_workers(zone().pass(ctx->key, now_ms(), pass_ms));
     ctx->fill->permit.lock_ended_with_pass();
 }
@@ -307,23 +307,23 @@ bool can_fall_back(const Ctx* ctx) {
 ngx_int_t answer_from_entry(ngx_http_request_t* r, Ctx* ctx, Status status) {
     if (ctx->role == Role::client) return answer_instead(ctx, {status});
     ctx->status = status;
-    ctx->served = true;
-    ctx->fill->swallow = true;
-    ctx->fill->for_page = ctx->fill->for_store = false;
+    ctx->phase = Phase::serving;
+    ctx->fill->to_client = ToClient::nothing;
+    ctx->fill->body_for = BodyFor::nobody;
     r->header_sent = 1;
     return NGX_OK;
 }
 
 ngx_int_t fall_back(ngx_http_request_t* r, Ctx* ctx) {
     ctx->fill->permit.abandon();
-    zone().postpone_refresh(ctx->key, now_ms() + ctx->retry_ms);
+    zone().postpone_refresh(ctx->key, now_ms() + ctx->fill->retry_ms);
     return answer_from_entry(r, ctx, Status::error_stale);
 }
 
 // What comes is not what it says it is, or less: nobody gets it. Nothing of it was sent.
 ngx_int_t give_up(ngx_http_request_t* r, Ctx* ctx) {
     Fill& fill = *ctx->fill;
-    fill.broken = true;
+    fill.progress = Progress::broken;
     if (can_fall_back(ctx)) return fall_back(r, ctx);
     ctx->fill->permit.abandon();
     if (ctx->role == Role::client) {
@@ -331,8 +331,8 @@ ngx_int_t give_up(ngx_http_request_t* r, Ctx* ctx) {
         return answer_instead(ctx, {Status::error, NGX_HTTP_BAD_GATEWAY});
     }
     fill.status = NGX_HTTP_BAD_GATEWAY;
-    fill.swallow = true;
-    fill.for_page = fill.for_store = false;
+    fill.to_client = ToClient::nothing;
+    fill.body_for = BodyFor::nobody;
     r->header_sent = 1;
     return NGX_OK;
 }
@@ -414,9 +414,9 @@ void prepare_capture(ngx_http_request_t* r, Ctx* ctx) {
     Fill& fill = *ctx->fill;
     fill.expected = r->headers_out.content_length_n;
     std::size_t limit = ctx->policy().max_body;
-    if (!fill.for_store && !fill.for_page) return;
+    if (fill.body_for == BodyFor::nobody) return;
     r->filter_need_in_memory = 1;
-    std::size_t most = fill.for_page ? std::max(limit, ctx->conf->esi.value().size) : limit;
+    std::size_t most = fill.is_for_page() ? std::max(limit, ctx->conf->esi.value().size) : limit;
     if (fill.expected > 0) {
         most = std::min(most, static_cast<std::size_t>(fill.expected));
         fill.body.reserve(most);
@@ -433,13 +433,15 @@ void prepare_capture(ngx_http_request_t* r, Ctx* ctx) {
 // it ends with its client. If it ends before, it is stored all the same.
 void limit_waiting(Ctx* ctx) {
     Fill& fill = *ctx->fill;
-    if (ctx->role != Role::client || !fill.for_store || fill.expected >= 0) return;
+    if (ctx->role != Role::client || !fill.is_for_store() || fill.expected >= 0) return;
     fill.overdue.bind<&Ctx::let_others_pass>(ctx, ctx->request->connection->log);
     fill.overdue.start_timer(ctx->conf->lock.value());
 }
 
 ngx_int_t send_header(ngx_http_request_t* r, Ctx* ctx) {
-    ctx->fill->header_held = false;
+    ToClient& to_client = ctx->fill->to_client;
+    if (to_client == ToClient::header_held) to_client = ToClient::as_it_comes;
+    if (to_client == ToClient::page) to_client = ToClient::nothing;
     if (!add_cache_status(r, ctx)) return NGX_ERROR;
     ngx_int_t rc = next_header_filter(r);
     return goes_on_without_client(r, ctx, rc) ? NGX_OK : rc;
@@ -448,24 +450,25 @@ ngx_int_t send_header(ngx_http_request_t* r, Ctx* ctx) {
 ngx_int_t pass_header(ngx_http_request_t* r, Ctx* ctx) {
     Fill& fill = *ctx->fill;
     if (ctx->role != Role::client) {
-        fill.swallow = true;
+        fill.to_client = ToClient::nothing;
         r->header_sent = 1;
         return NGX_OK;
     }
     strip_larder_response_headers(r);
     send_own_date(r);
     if (!add_vary(r, ctx)) return NGX_ERROR;
-    if (!fill.for_page) limit_purged_header(r, ctx);
-    if (fill.for_page) {
-        fill.swallow = true;
+    if (!fill.is_for_page()) limit_purged_header(r, ctx);
+    if (fill.is_for_page()) {
         ngx_http_clear_content_length(r);
         ngx_http_clear_last_modified(r);
         ngx_http_clear_accept_ranges(r);
         ngx_http_clear_etag(r);
     }
     // Until the page is known, or something of what was coded.
-    fill.header_held = fill.for_page || fill.decoder != nullptr;
-    return fill.header_held ? NGX_OK : send_header(r, ctx);
+    fill.to_client = fill.is_for_page()        ? ToClient::page
+                     : fill.decoder != nullptr ? ToClient::header_held
+                                               : ToClient::as_it_comes;
+    return fill.is_header_held() ? NGX_OK : send_header(r, ctx);
 }
 
 // A purge has overtaken the render: what it gives is older than the purge.
@@ -477,24 +480,28 @@ bool was_purged_meanwhile(const Ctx* ctx) {
     return zone().purge_since(domain, fill.fence, hashes).mode != PurgeMode::none;
 }
 
-// Sets the parts that are of this fill, stores the entry, lets others go on. Returns all of it but the body.
-std::string store(Ctx* ctx, EntryParts& parts) {
+std::shared_ptr<Renewal> waiting_renewal(const Ctx* ctx) {
+    return ctx->renewing != nullptr ? ctx->renewing->renewal : nullptr;
+}
+
+// Sets the parts that are of this fill, stores the entry, lets others go on. `renewal`: whom to tell. Returns all of it but the body.
+std::string store(Ctx* ctx, EntryParts& parts, std::shared_ptr<Renewal> renewal) {
     Fill& fill = *ctx->fill;
     parts.render_ms =
         static_cast<std::uint32_t>(std::clamp<std::int64_t>(now_ms() - fill.request_ms, 0, 0xffffffff));
     parts.created_ms = fill.request_ms;
     parts.fence = fill.fence;
-    if (ctx->renewal != nullptr && ctx->renewal->as_visitor) parts.made_for = MadeFor::anybody;
-    if (ctx->asked_group != nullptr) bind_to_session(*ctx->asked_group, parts);
+    if (renewal != nullptr && renewal->as_visitor) parts.made_for = MadeFor::anybody;
+    if (ctx->asked_group() != nullptr) bind_to_session(*ctx->asked_group(), parts);
     std::string prefix = entry_prefix(parts);
     const Where& where = ctx->conf->where.value();
     auto put = [&](std::function<void(bool)> handler) {
-        if (ctx->renewal != nullptr) {
-            RenderReport& report = ctx->renewal->report;
+        if (renewal != nullptr) {
+            RenderReport& report = renewal->report;
             bool is_here_alone = where.store == nullptr || is_available(*where.store);
             report = {is_here_alone ? RenderResult::near : RenderResult::failed, 0, 0, ctx->key.text(),
                       is_here_alone ? "the page is too large for the store, or nginx uses none" : "nginx does not reach the store"};
-            handler = [handler = std::move(handler), renewal = ctx->renewal](bool stored) {
+            handler = [handler = std::move(handler), renewal](bool stored) {
                 RenderReport& end = renewal->report;
                 end.result = stored ? RenderResult::stored : RenderResult::failed;
                 if (!stored) end.detail = "the store did not take the page";
@@ -505,13 +512,13 @@ std::string store(Ctx* ctx, EntryParts& parts) {
                put_entry(*where.store, ctx->key, prefix, parts.body, ctx->policy(), std::move(handler));
     };
     if (ctx->uses_near()) {
-        wake_workers(zone().insert(ctx->key, where.domain(), prefix, parts.body, now_ms(), &ctx->stored));
-        ctx->stored = put([](bool) {}) || ctx->stored;
+        wake_workers(zone().insert(ctx->key, where.domain(), prefix, parts.body, now_ms(), &fill.stored));
+        fill.stored = put([](bool) {}) || fill.stored;
     } else {  // the others look for it in the store, so once it is there
         zone().postpone_refresh(ctx->key, 0);
         auto end_fill = [key = ctx->key](bool) { wake_workers(zone().abandon(key)); };
-        ctx->stored = put(end_fill);
-        if (!ctx->stored) end_fill(false);
+        fill.stored = put(end_fill);
+        if (!fill.stored) end_fill(false);
     }
     fill.permit.lock_ended();
     count(near_cache::Counter::stored);
@@ -549,7 +556,7 @@ void store_answer(Ctx* ctx) {
     parts.audience = fill.decision.audience;
     if (fill.compiler != nullptr) parts.plan = fill.compiler->plan();
     parts.body = fill.body;
-    store(ctx, parts);
+    store(ctx, parts, waiting_renewal(ctx));
     if (!parts.plan.empty()) store_named_parts(ctx, parts, fill.compiler->part_plans());
 }
 
@@ -559,7 +566,7 @@ ngx_int_t revalidate(ngx_http_request_t* r, Ctx* ctx) {
     auto parts = revalidated(ctx->policy(), ctx->entry.view(), gather_answer(r, ctx),
                              ctx->fill->decision);
     if (!parts) return retry_without_condition(r, ctx);
-    std::string bytes = store(ctx, *parts);
+    std::string bytes = store(ctx, *parts, waiting_renewal(ctx));
     if (!parts->plan.empty()) {
         // Its named parts live as long as the page. They are compiled as what the page is.
         r->headers_out.content_type = str(ctx->entry.view().header("Content-Type"));
@@ -583,9 +590,7 @@ void store_marker(Ctx* ctx, const std::vector<std::string>& names) {
     marker.vary = names;
     marker.tags = ctx->fill->decision.tags;
     marker.life = {now_ms(), day_ms, day_ms, 0, 0};  // a soft purge is about pages
-    auto renewal = std::exchange(ctx->renewal, nullptr);  // which waits for a page
-    store(ctx, marker);
-    ctx->renewal = std::move(renewal);
+    store(ctx, marker, nullptr);  // who waits for a page is not told of a marker
 }
 
 // The answer says something of the credentials that were sent, and nothing of the page that others get by theirs.
@@ -596,7 +601,7 @@ bool is_about_credentials(const Ctx* ctx) {
 void not_stored(ngx_http_request_t* r, Ctx* ctx) {
     count(near_cache::Counter::unstorable);
     if (is_about_credentials(ctx)) zone().postpone_refresh(ctx->key, now_ms());  // for the next who has some
-    if (ctx->fill->failed || is_about_credentials(ctx)) {
+    if (is_failure(ctx) || is_about_credentials(ctx)) {
         ctx->fill->permit.abandon();
         return;
     }
@@ -636,19 +641,20 @@ bool finish(ngx_http_request_t* r, Ctx* ctx) {
     constexpr std::uint64_t store_work = 300;
     constexpr std::size_t stored_bytes_per_unit = 256;
     Fill& fill = *ctx->fill;
-    fill.complete = fill.expected < 0 || fill.expected == static_cast<std::int64_t>(fill.body.size());
-    if (!fill.complete) {
+    bool is_whole = fill.expected < 0 || fill.expected == static_cast<std::int64_t>(fill.body.size());
+    fill.progress = is_whole ? Progress::complete : Progress::ended;
+    if (!is_whole) {
         ctx->detail = "incomplete";
         ctx->fill->permit.abandon();
         return true;
     }
     if (fill.decision.esi && fill.compiler == nullptr)
         fill.compiler = std::make_unique<AnswerCompiler>(r, *ctx->conf, fill.body);
-    if (fill.compiler != nullptr && fill.client_gone) fill.compiler->run_to_end();  // nginx keeps no request without a client
+    if (fill.compiler != nullptr && fill.to_client == ToClient::gone) fill.compiler->run_to_end();  // nginx keeps no request without a client
     if (fill.compiler != nullptr && !fill.compiler->run()) return false;
     // One page is stored as it comes. The many fragments of a page may come in one turn.
     if (ctx->role == Role::fragment && turn_is_over()) return false;
-    if (fill.for_store) {
+    if (fill.is_for_store()) {
         spend_turn(store_work + fill.body.size() / stored_bytes_per_unit);
         store_answer(ctx);
     }
@@ -658,7 +664,7 @@ bool finish(ngx_http_request_t* r, Ctx* ctx) {
 // Where nothing is left to do but to assemble the page. NGX_DONE: the page, or what takes its place, ends the request.
 ngx_int_t begin_page(ngx_http_request_t* r, Ctx* ctx) {
     Fill& fill = *ctx->fill;
-    if (!fill.complete && fill.header_held) {
+    if (!fill.is_complete()) {
         give_up(r, ctx);
         return NGX_DONE;
     }
@@ -674,14 +680,15 @@ void go_on_later(ngx_http_request_t* r, Ctx* ctx) {
     if (!fill.at_work && ctx->role == Role::refresh) r->main->count++;
     if (ctx->role == Role::client) r->buffered |= larder_buffered;
     fill.at_work = true;
-    ctx->place.bind<&Ctx::go_on_filling>(ctx, r->connection->log);
-    ctx->place.enter();
+    TurnPlace& place = ctx->turn_place();
+    place.bind<&Ctx::go_on_filling>(ctx, r->connection->log);
+    place.enter();
 }
 
 // Nobody wants the rest of what comes for a request of ours, however long it is. A backend that is faster than we are would keep
 // nginx reading it for all of this turn.
 void end_soon(ngx_http_request_t* r, Ctx* ctx) {
-    ctx->fill->broken = true;
+    ctx->fill->progress = Progress::broken;
     if (r->upstream != nullptr && r->upstream->peer.connection != nullptr) r->upstream->peer.connection->read->ready = 0;
     go_on_later(r, ctx);
 }
@@ -698,12 +705,16 @@ ngx_int_t send_page_header(ngx_http_request_t* r, Ctx* ctx, std::string_view pla
 void strip_larder_response_headers(ngx_http_request_t* r) {
     const Policy& policy = loc_conf(r)->policy;
     const Ctx* ctx = ctx_of(r);
-    bool is_captured = ctx != nullptr && ctx->fill != nullptr && (ctx->fill->for_store || ctx->fill->for_page);
+    bool is_captured = ctx != nullptr && ctx->fill != nullptr && ctx->fill->body_for != BodyFor::nobody;
     bool announces = !is_captured && passes_trailers(r);
     each_response_header(r, [&](ngx_table_elt_t& header) {
         bool is_vain = !announces && equals_ignore_case(view(header.key), "Trailer");
         if (is_vain || is_larder_field(policy, view(header.key))) header.hash = 0;
     });
+}
+
+bool is_failure(const Ctx* ctx) {
+    return ctx->policy().failures.has(ctx->fill->status, ctx->role == Role::refresh);
 }
 
 bool is_fills_answer(ngx_http_request_t* r, Fill& fill) {
@@ -734,16 +745,16 @@ bool is_for_failure(const ngx_http_request_t* r, const Fill& fill) {
 
 void retire_fill(Ctx* ctx) {
     ctx->fill->permit.abandon();
-    ctx->place.leave();
+    if (ctx->place != nullptr) ctx->place->leave();
     ctx->retired = std::move(ctx->fill);
 }
 
 ngx_int_t start_fill(ngx_http_request_t* r, Ctx* ctx) {
     begin_fill(r, ctx);
     Fill& fill = *ctx->fill;
-    if (ctx->eligible && ctx->status == Status::miss && r->method != NGX_HTTP_HEAD) {
+    if (ctx->has_variant() && ctx->status == Status::miss && r->method != NGX_HTTP_HEAD) {
         fill.fence = fence_now(ctx->conf->where.value().store);
-        if (ctx->renewal != nullptr) fill.fence = std::max(fill.fence, ctx->renewal->fence);
+        if (ctx->renewal() != nullptr) fill.fence = std::max(fill.fence, ctx->renewal()->fence);
         reduce_request(r, ctx);
         look_away_from_client(r, ctx);
     }
@@ -763,8 +774,8 @@ static ngx_int_t other_answer(ngx_http_request_t* r, Ctx* ctx, bool reduced) {
         return add_cache_status(r, ctx) ? next_header_filter(r) : NGX_ERROR;
     }
     ctx->fill->permit.abandon();
-    fill.for_page = ctx->role == Role::fragment;
-    if (fill.for_page) {
+    fill.body_for = ctx->role == Role::fragment ? BodyFor::page : BodyFor::nobody;
+    if (fill.is_for_page()) {
         Storability decision = storability(ctx->policy(), gather_answer(r, ctx));
         if (is_unreadable(r, ctx, decision)) return give_up(r, ctx);
         if (decision.decode) start_decoding(r, ctx, decision.coding);
@@ -790,75 +801,75 @@ void Ctx::let_others_pass() {
 
 ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
     Fill& fill = *ctx->fill;
-    bool reduced = fill.reduced;
+    bool reduced = fill.is_reduced();
     restore_request(r, ctx);
     if (is_not_http(r)) {
         r->http_version = static_cast<ngx_uint_t>(r->http_major) * 1000 + r->http_minor;
         return give_up(r, ctx);
     }
     fill.status = static_cast<std::uint16_t>(r->headers_out.status);
-    fill.failed = ctx->policy().failures.has(fill.status, ctx->role == Role::refresh);
-    const std::int64_t rest_ms = fill.failed || ctx->renewal != nullptr ? asked_for_rest_ms(r) : 0;
-    if (ctx->renewal != nullptr) ctx->renewal->report = failure_report(r, rest_ms);
+    const bool failed = is_failure(ctx);
+    const std::int64_t rest_ms = failed || ctx->renewal() != nullptr ? asked_for_rest_ms(r) : 0;
+    if (ctx->renewal() != nullptr) ctx->renewal()->report = failure_report(r, rest_ms);
     // A header without a status is no answer of the backend's: SSI sends one before the stub of a subrequest that has failed.
     bool is_stub = fill.status == 0;
     if (is_stub || !is_fills_answer(r, fill)) return other_answer(r, ctx, reduced);
-    if (fill.failed) ctx->retry_ms = std::max(refresh_retry_ms, rest_ms);
-    if (reduced && fill.failed && can_fall_back(ctx)) return fall_back(r, ctx);
+    if (failed) fill.retry_ms = std::max(refresh_retry_ms, rest_ms);
+    if (reduced && failed && can_fall_back(ctx)) return fall_back(r, ctx);
     if (fill.conditional && reduced && fill.status == NGX_HTTP_NOT_MODIFIED) return revalidate(r, ctx);
-    if (ctx->role == Role::fragment) fill.for_page = true;
+    if (ctx->role == Role::fragment) fill.take_for(BodyFor::page);
     if (reduced) {
         fill.decision = storability(ctx->policy(), gather_answer(r, ctx));
         bool too_large = fill.decision.store && is_too_large(r, ctx);
         if (too_large) fill.decision.refuse("too-large");
         bool is_anothers = ctx->session && fill.decision.audience != Audience::everybody;
-        if (is_anothers && !fill.failed) {
+        if (is_anothers && !failed) {
             request_refresh(r, ctx);  // so that the next one knows
             return retry_for_session(r, ctx);
         }
         // An error that says how long it may be kept never replaces the page that a refresh was to renew.
-        bool renews_nothing = ctx->role == Role::refresh && fill.failed && ctx->servable();
-        fill.for_store = fill.decision.store && !renews_nothing && ctx->no_store == nullptr &&
-                         !any_true(r, ctx->conf->no_store.value());
-        if (fill.for_store && ctx->role != Role::refresh && can_ask_again(r) &&
+        bool renews_nothing = ctx->role == Role::refresh && failed && ctx->servable();
+        bool is_for_store = fill.decision.store && !renews_nothing && ctx->no_store == nullptr &&
+                            !any_true(r, ctx->conf->no_store.value());
+        if (is_for_store) fill.take_for(BodyFor::store);
+        if (is_for_store && ctx->role != Role::refresh && can_ask_again(r) &&
             sends_one_of(r, ctx, fill.decision.vary))
             return ask_with_varying_headers(r, ctx, fill.decision.vary);
         if (fill.decision.unasked && ctx->role == Role::client && can_ask_again(r) && takes_codings(r, fill.decision.coding))
             return ask_with_varying_headers(r, ctx, {"accept-encoding"});
-        if (fill.for_store) strip_cookies(r, ctx->policy());
+        if (is_for_store) strip_cookies(r, ctx->policy());
         learn_from_reduced(ctx);
         fill.purged = was_purged_meanwhile(ctx);
-        fill.for_page = fill.for_page || (fill.decision.esi && ctx->role == Role::client);
-        if (fill.decision.store && !fill.for_store) {  // says something about this request alone
+        if (fill.decision.esi && ctx->role == Role::client) fill.take_for(BodyFor::page);
+        if (fill.decision.store && !is_for_store) {  // says something about this request alone
             ctx->detail = ctx->no_store != nullptr ? ctx->no_store : "larder_no_store";
             ctx->fill->permit.abandon();
-        } else if (!fill.for_store) {
+        } else if (!is_for_store) {
             bool varies = std::string_view(fill.decision.reason) == "vary";
             ctx->detail = varies ? varies_detail(r, fill.decision.vary) : fill.decision.reason;
             not_stored(r, ctx);
             bool in_full = too_large ? whole_request_matters(r, ctx) : could_differ(r, fill);
-            if (in_full && !fill.failed) return retry_in_full(r, ctx);
+            if (in_full && !failed) return retry_in_full(r, ctx);
         }
     } else {  // sent in full: nothing is stored, but a page may still be assembled from it
         fill.decision = storability(ctx->policy(), gather_answer(r, ctx));
         if (ctx->session && fill.decision.audience == Audience::everybody) fill_for_everybody(r, ctx);
-        if (ctx->guessed) learn_from_full(ctx);
-        fill.for_page =
-            fill.for_page || (fill.decision.esi && ctx->role == Role::client && r->method != NGX_HTTP_HEAD);
+        if (ctx->guess == Guess::is_not_kept) learn_from_full(ctx);
+        if (fill.decision.esi && ctx->role == Role::client && r->method != NGX_HTTP_HEAD) fill.take_for(BodyFor::page);
         if (fill.decision.esi && r->method == NGX_HTTP_HEAD) forget_template(r);
     }
     // A page of fragments and a refresh want all of it, and would wait for ever.
     if (fill.decision.stream && ctx->role != Role::client) return NGX_HTTP_BAD_GATEWAY;
     if (is_unreadable(r, ctx, fill.decision)) return give_up(r, ctx);
-    if (fill.decision.decode && (reduced || fill.for_page)) start_decoding(r, ctx, fill.decision.coding);
+    if (fill.decision.decode && (reduced || fill.is_for_page())) start_decoding(r, ctx, fill.decision.coding);
     if (fill.decision.opaque && ctx->role == Role::client)
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                       "larder: \"%V\" is in the content coding \"%s\", which can't be undone: sent with its ESI markup", &r->uri,
                       fill.decision.coding.c_str());
     prepare_capture(r, ctx);
     limit_waiting(ctx);
-    if (!fill.for_store && asker_has_left(ctx)) return NGX_ERROR;
-    if (!fill.for_store) look_at_client_again(r, ctx);
+    if (!fill.is_for_store() && asker_has_left(ctx)) return NGX_ERROR;
+    if (!fill.is_for_store()) look_at_client_again(r, ctx);
     return pass_header(r, ctx);
 }
 
@@ -870,7 +881,7 @@ static bool upstream_broke_off(ngx_http_request_t* r, const ngx_chain_t* in) {
 
 // The answer proves to be none that can be kept while it comes.
 static void keep_no_longer(ngx_http_request_t* r, Ctx* ctx, const char* why) {
-    ctx->fill->for_store = false;
+    ctx->fill->no_longer_for(BodyFor::store);
     ctx->detail = why;
     end_with_pass(ctx);
     look_at_client_again(r, ctx);
@@ -882,8 +893,9 @@ static ngx_int_t send_raw_page(ngx_http_request_t* r, Ctx* ctx, const ngx_chain_
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                   "larder: \"%V\" is larger than larder_esi size=%uz: sent as it is", &r->uri,
                   ctx->conf->esi.value().size);
-    fill.for_page = fill.swallow = false;
-    if (fill.for_store) keep_no_longer(r, ctx, "too-large-for-esi");
+    fill.no_longer_for(BodyFor::page);
+    fill.to_client = ToClient::header_held;
+    if (fill.is_for_store()) keep_no_longer(r, ctx, "too-large-for-esi");
     ngx_int_t rc = send_page_header(r, ctx, {}, {});
     if (rc == NGX_ERROR || rc > NGX_OK) return rc;
     // What is being sent belongs to the request, and nobody writes to it any more.
@@ -903,35 +915,35 @@ static ngx_int_t take_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
     for (ngx_chain_t* link = in; link != nullptr; link = link->next) {
         any = any || ngx_buf_size(link->buf) != 0;
         last = last || is_last(r, link->buf);
-        if (!fill.for_store && !fill.for_page) continue;
-        if (ctx->include != nullptr && !ctx->include->has_room(bytes_of(link->buf).size())) {
-            fill.for_store = fill.for_page = false;
+        if (fill.body_for == BodyFor::nobody) continue;
+        if (ctx->include() != nullptr && !ctx->include()->has_room(bytes_of(link->buf).size())) {
+            fill.body_for = BodyFor::nobody;
             ctx->detail = "page-memory";
             ctx->fill->permit.abandon();
             fill.body = {};
             continue;
         }
         fill.body.append(bytes_of(link->buf));
-        if (fill.for_store && (fill.body.size() > ctx->policy().max_body || went_to_file(r)))
+        if (fill.is_for_store() && (fill.body.size() > ctx->policy().max_body || went_to_file(r)))
             keep_no_longer(r, ctx, "too-large");
-        if (fill.for_page && fill.body.size() > ctx->conf->esi.value().size) {
+        if (fill.is_for_page() && fill.body.size() > ctx->conf->esi.value().size) {
             if (ctx->role == Role::client) {
                 ngx_chain_t* rest = link->next;
                 link->next = nullptr;
                 consume(in);
                 return send_raw_page(r, ctx, link, rest);
             }
-            fill.for_page = false;
+            fill.no_longer_for(BodyFor::page);
         }
-        if (!fill.for_store && !fill.for_page) fill.body = {};
+        if (fill.body_for == BodyFor::nobody) fill.body = {};
     }
-    fill.has_ended = last;
-    if (!fill.for_store && asker_has_left(ctx)) return NGX_ERROR;  // nobody wants the rest
-    if (ctx->role != Role::client && !fill.for_store && !fill.for_page && !last) end_soon(r, ctx);
-    if (fill.swallow) consume(in);
-    if (last && (fill.for_store || fill.for_page)) {
+    if (fill.progress != Progress::broken) fill.progress = last ? Progress::ended : Progress::coming;
+    if (!fill.is_for_store() && asker_has_left(ctx)) return NGX_ERROR;  // nobody wants the rest
+    if (ctx->role != Role::client && fill.body_for == BodyFor::nobody && !last) end_soon(r, ctx);
+    if (fill.is_swallowed()) consume(in);
+    if (last && fill.body_for != BodyFor::nobody) {
         drop_trailers(r);
-        bool is_page = fill.for_page && ctx->role == Role::client;
+        bool is_page = fill.is_for_page() && ctx->role == Role::client;
         if (!finish(r, ctx)) {
             go_on_later(r, ctx);
             if (is_page) return NGX_DONE;
@@ -939,7 +951,7 @@ static ngx_int_t take_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
             return begin_page(r, ctx);
         }
     }
-    if (fill.header_held && !fill.for_page) {
+    if (fill.is_header_held() && !fill.is_for_page()) {
         if (!last && !any) {
             consume(in);
             return NGX_OK;
@@ -947,7 +959,7 @@ static ngx_int_t take_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
         ngx_int_t rc = send_header(r, ctx);
         if (rc == NGX_ERROR || rc > NGX_OK) return rc;
     }
-    if (fill.swallow) return NGX_OK;
+    if (fill.is_swallowed()) return NGX_OK;
     ngx_int_t rc = next_body_filter(r, in);
     if (!goes_on_without_client(r, ctx, rc)) return rc;
     consume(in);
@@ -976,7 +988,7 @@ static ngx_int_t refuse_coded(ngx_http_request_t* r, Ctx* ctx) {
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "larder: \"%V\" is not what its Content-Encoding says, or too long",
                   &r->uri);
     // A fragment fails alone, and its page takes what its include says for that.
-    if (fill.header_held || ctx->role != Role::client) return give_up(r, ctx);
+    if (fill.is_header_held() || ctx->role != Role::client) return give_up(r, ctx);
     ctx->fill->permit.abandon();
     return NGX_ERROR;
 }
@@ -1022,7 +1034,7 @@ static ngx_int_t take_coded(ngx_http_request_t* r, Ctx* ctx, const ngx_buf_t* bu
 static void end_work(ngx_http_request_t* r, Ctx* ctx, ngx_int_t rc) {
     ctx->fill->at_work = false;
     bool is_running = r->upstream != nullptr && r->upstream->cleanup != nullptr;
-    if (ctx->role != Role::client && ctx->fill->broken && is_running) {
+    if (ctx->role != Role::client && ctx->fill->progress == Progress::broken && is_running) {
         end_upstream(r);
         return ngx_http_finalize_request(r, NGX_HTTP_CLIENT_CLOSED_REQUEST);
     }
@@ -1036,9 +1048,9 @@ static void end_work(ngx_http_request_t* r, Ctx* ctx, ngx_int_t rc) {
         case Role::client:
             if (rc == NGX_DONE) break;
             r->buffered &= 0xf & ~larder_buffered;
-            if (ctx->substitute) {
+            if (ctx->substitution != nullptr) {
                 r->buffered |= larder_buffered;
-            } else if (ctx->fill->has_ended || (rc != NGX_OK && rc != NGX_AGAIN)) {
+            } else if (ctx->fill->progress == Progress::ended || ctx->fill->is_complete() || (rc != NGX_OK && rc != NGX_AGAIN)) {
                 ngx_http_finalize_request(r, rc);
             }
             break;
@@ -1048,10 +1060,10 @@ static void end_work(ngx_http_request_t* r, Ctx* ctx, ngx_int_t rc) {
 // More of it, for as long as this turn has room. NGX_DONE: the page, or what takes its place, ends the request.
 static ngx_int_t go_on(ngx_http_request_t* r, Ctx* ctx) {
     Fill& fill = *ctx->fill;
-    if (fill.broken) return NGX_OK;
-    if (!fill.complete) return decode(r, ctx);
+    if (fill.progress == Progress::broken) return NGX_OK;
+    if (!fill.is_complete()) return decode(r, ctx);
     if (!finish(r, ctx)) return go_on_later(r, ctx), NGX_OK;
-    return fill.for_page && ctx->role == Role::client ? begin_page(r, ctx) : NGX_OK;
+    return fill.is_for_page() && ctx->role == Role::client ? begin_page(r, ctx) : NGX_OK;
 }
 
 void Ctx::go_on_filling() {
@@ -1059,23 +1071,23 @@ void Ctx::go_on_filling() {
     ngx_connection_t* c = r->connection;
     ngx_int_t rc = guarded(c->log, "fill", static_cast<ngx_int_t>(NGX_ERROR), [&] { return go_on(r, this); });
     if (rc == NGX_ERROR) {
-        fill->broken = true;
+        if (!fill->is_complete()) fill->progress = Progress::broken;
         fill->permit.abandon();
     }
-    if (!place.waits()) end_work(r, this, rc);  // `this` may be gone then
+    if (!place->waits()) end_work(r, this, rc);  // `this` may be gone then
     ngx_http_run_posted_requests(c);
 }
 
 ngx_int_t fill_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
     Fill& fill = *ctx->fill;
-    if (fill.header_held && upstream_broke_off(r, in)) return give_up(r, ctx);
-    if (fill.broken) {
+    if (fill.is_header_held() && upstream_broke_off(r, in)) return give_up(r, ctx);
+    if (fill.progress == Progress::broken) {
         consume(in);
         if (ctx->role != Role::client) end_soon(r, ctx);
         return NGX_OK;
     }
-    if (fill.complete) {  // a filter behind us has more to say, such as add_after_body
-        if (ctx->role == Role::client && !fill.client_gone) return next_body_filter(r, in);
+    if (fill.is_complete()) {  // a filter behind us has more to say, such as add_after_body
+        if (ctx->role == Role::client && fill.to_client != ToClient::gone) return next_body_filter(r, in);
         consume(in);
         return NGX_OK;
     }
@@ -1084,7 +1096,7 @@ ngx_int_t fill_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
         rc = take_body(r, ctx, in);
         return rc == NGX_DONE ? NGX_OK : rc;
     }
-    for (ngx_chain_t* link = in; link != nullptr && !fill.broken && (rc == NGX_OK || rc == NGX_AGAIN);
+    for (ngx_chain_t* link = in; link != nullptr && fill.progress != Progress::broken && (rc == NGX_OK || rc == NGX_AGAIN);
          link = link->next)
         rc = take_coded(r, ctx, link->buf);
     consume(in);

@@ -27,10 +27,10 @@ void capture_early_answer(ngx_http_request_t* r, Ctx* ctx) {
 ngx_int_t filter_header(ngx_http_request_t* r) {
     Ctx* ctx = ctx_of(r);
     if (r == r->main) forget_group_after(r, ctx);
-    if (ctx == nullptr || ctx->served) return next_header_filter(r);
-    if (ctx->substitute) return NGX_OK;
+    if (ctx == nullptr || ctx->is_served()) return next_header_filter(r);
+    if (ctx->substitution != nullptr) return NGX_OK;
     if (ctx->role == Role::refresh && ctx->fill == nullptr) {
-        if (!ctx->begun) note_answered_before(r, ctx);
+        if (ctx->phase == Phase::entering) note_answered_before(r, ctx);
         return NGX_ERROR;
     }
     if (ctx->role == Role::fragment && ctx->fill == nullptr) capture_early_answer(r, ctx);
@@ -47,13 +47,13 @@ ngx_int_t header_filter(ngx_http_request_t* r) {
 
 ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) {
     auto* ctx = static_cast<Ctx*>(ngx_http_get_module_ctx(r, ngx_http_larder_module));
-    if (ctx != nullptr && ctx->substitute) {
+    if (ctx != nullptr && ctx->substitution != nullptr) {
         consume(in);
         return NGX_OK;
     }
     if (ctx == nullptr || ctx->fill == nullptr) return next_body_filter(r, in);
     if (in == nullptr) {
-        if (ctx->fill->client_gone) return NGX_OK;
+        if (ctx->fill->to_client == ToClient::gone) return NGX_OK;
         ngx_int_t rc = next_body_filter(r, in);
         return goes_on_without_client(r, ctx, rc) ? NGX_OK : rc;
     }

@@ -89,7 +89,7 @@ bool ask(ngx_http_request_t* r, Ctx* ctx) {
         group.state = Group::State::failed;
         return false;
     }
-    lookup->asked_group = &group;
+    lookup->fragment->asked_group = &group;
     group.timer.bind<&Group::on_timeout>(&group, r->connection->log);
     group.timer.start_timer(group.rule->timeout);
     return true;
@@ -122,7 +122,7 @@ void Group::failed() noexcept {
 
 bool find_group(ngx_http_request_t* r, Ctx* ctx) {
     const GroupRule* rule = ctx->conf->group.value().get();
-    if (rule == nullptr || ctx->asked_group != nullptr) return true;
+    if (rule == nullptr || ctx->asked_group() != nullptr) return true;
     if (ctx->group != nullptr) return ctx->group->state != Group::State::pending;
     ctx->group = group_of_page(r, *rule);
     if (ctx->group != nullptr) return true;
@@ -133,8 +133,9 @@ bool find_group(ngx_http_request_t* r, Ctx* ctx) {
 }
 
 void apply_group(Ctx* ctx) {
-    const GroupRule& rule = *ctx->asked_group->rule;
-    Policy& policy = ctx->own_policy.emplace(ctx->conf->policy);
+    const GroupRule& rule = *ctx->asked_group()->rule;
+    ctx->own_policy = std::make_unique<Policy>(ctx->conf->policy);
+    Policy& policy = *ctx->own_policy;
     policy.valid = {{0, rule.valid_s}, {204, rule.valid_s}};  // 204: of no group
     policy.valid_overrides = false;
     policy.esi = EsiMode::off;
@@ -156,7 +157,7 @@ void bind_to_session(Group& group, EntryParts& parts) {
 void forget_group_after(ngx_http_request_t* r, const Ctx* ctx) {
     const GroupRule* rule = loc_conf(r)->group.value().get();
     if (rule == nullptr) return;
-    if (ctx != nullptr && ctx->fill != nullptr && ctx->fill->reduced) return;  // the backend saw no session
+    if (ctx != nullptr && ctx->fill != nullptr && ctx->fill->is_reduced()) return;  // the backend saw no session
     bool writes = !is_safe(r) && r->headers_out.status < NGX_HTTP_BAD_REQUEST;
     if (!writes && !sets_cookie(r, *rule)) return;
     auto cookies = collect_cookies(r->headers_in, rule->cookies).cookies();

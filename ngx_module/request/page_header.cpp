@@ -85,7 +85,7 @@ CacheDirectives control_of(const EntryView& entry, std::int64_t age_s) {
 }
 
 std::int64_t page_age_s(const Ctx* ctx) {
-    if (!ctx->served) return 0;
+    if (!ctx->is_served()) return 0;
     return std::max<std::int64_t>(0, (now_ms() - ctx->entry.view().head().life.base_ms) / 1000);
 }
 

@@ -76,7 +76,7 @@ bool ask_for_lease(Ctx* ctx) {
     const LocConf& conf = *ctx->conf;
     const StoreConf* store = conf.where.value().store;
     bool wanted = store != nullptr && !ctx->near_only && conf.lock_store.value();
-    auto answered = [ctx, store, key = ctx->key, alive = ctx->alive](const LeaseAnswer& answer) {
+    auto answered = [ctx, store, key = ctx->key, alive = ctx->alive()](const LeaseAnswer& answer) {
         bool still_claims = *alive && ctx->claim != nullptr && ctx->claim->permit.key() == key;
         if (still_claims) return take_answer(*ctx->claim, *store, answer);
         if (answer.ours) release_lease(*store, key);

@@ -14,13 +14,13 @@ namespace larder::ngx {
 ngx_int_t access_handler(ngx_http_request_t* r) {
     Ctx* ctx = ctx_of(r);
     // A fragment whose location is known has been here before.
-    if (ctx != nullptr && ctx->include != nullptr && ctx->conf == nullptr) {
+    if (ctx != nullptr && ctx->include() != nullptr && ctx->conf == nullptr) {
         bool refused =
-            guarded(r->connection->log, "reach of a fragment", true, [&] { return ctx->include->is_out_of_reach(r); });
+            guarded(r->connection->log, "reach of a fragment", true, [&] { return ctx->include()->is_out_of_reach(r); });
         if (refused) return NGX_HTTP_FORBIDDEN;
     }
     if (ctx == nullptr || ctx->role != Role::refresh) return NGX_DECLINED;
-    if (ctx->renewal != nullptr && ctx->renewal->as_visitor) return NGX_DECLINED;
+    if (ctx->renewal() != nullptr && ctx->renewal()->as_visitor) return NGX_DECLINED;
     auto* core =
         static_cast<ngx_http_core_main_conf_t*>(ngx_http_get_module_main_conf(r, ngx_http_core_module));
     ngx_http_phase_handler_t* handlers = core->phase_engine.handlers;

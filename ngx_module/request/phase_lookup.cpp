@@ -34,6 +34,7 @@ ngx_int_t look(ngx_http_request_t* r, Ctx* ctx);
 
 ngx_int_t not_cached(Ctx* ctx) {
     ctx->status = Status::error;
+    ctx->phase = Phase::passing;
     if (ctx->wishes.only_if_cached) ctx->detail = "only-if-cached";
     return NGX_HTTP_GATEWAY_TIME_OUT;
 }
@@ -50,10 +51,12 @@ ngx_int_t go_past(ngx_http_request_t* r, Ctx* ctx, Status status) {
     // A fragment's answer, and one with ESI, is captured even when nothing is cached.
     // So are those that say something of others: for a session, that the page is everybody's; or of a kind of pages.
     bool captured = ctx->role == Role::fragment || ctx->policy().esi != EsiMode::off || ctx->session ||
-                    ctx->guessed;
+                    ctx->guess == Guess::is_not_kept;
     // A part of a page's source, or word that it did not change, makes no page.
     if (ctx->policy().esi == EsiMode::on) strip_conditions(r);
-    return captured ? start_fill(r, ctx) : NGX_DECLINED;
+    if (captured) return start_fill(r, ctx);
+    ctx->phase = Phase::passing;
+    return NGX_DECLINED;
 }
 
 // The store has answered: what is in the near cache now is as new as what the store had then.
@@ -63,7 +66,6 @@ void confirm_check(Ctx* ctx) {
 }
 
 void answer_from_store(Ctx* ctx, StoreAnswer answer) {
-    ctx->suspended = false;
     if (answer.entry.empty()) {
         count(answer.failed ? near_cache::Counter::store_error : near_cache::Counter::store_miss);
         if (!answer.failed) confirm_check(ctx);
@@ -105,50 +107,52 @@ void answer_from_store(Ctx* ctx, StoreAnswer answer) {
 }
 
 ngx_int_t wait_for_fill(ngx_http_request_t* r, Ctx* ctx) {
-    ctx->asked_store = false;
+    ctx->phase = Phase::looking;
     begin_waiting(ctx);
-    return suspend(r, ctx);
+    return suspend(r, ctx, Waits::for_cache);
 }
 
 // The last place to look before the backend: is it a named part of a page? False: it was looked for, or can't be one.
 bool look_for_part(ngx_http_request_t* r, Ctx* ctx) {
-    if (ctx->part_tried || ctx->policy().esi == EsiMode::off || ctx->servable()) return false;
-    ctx->part_tried = true;
+    if (ctx->part != nullptr || ctx->policy().esi == EsiMode::off || ctx->servable()) return false;
+    ctx->part = std::make_unique<NamedPart>();
+    ctx->part->search = NamedPart::Search::ended;
     const char* why;
     auto variant = Variant::parse(view(ctx->variant), &why);
     std::string part = variant ? part_variant(view(ctx->variant), variant->target()) : std::string();
     if (part.empty()) return false;
-    ctx->part = true;
-    ctx->own_key = std::exchange(ctx->key, key_of(part));
-    ctx->own_variant = std::exchange(ctx->variant, copy(r->pool, part));
-    ctx->own_entry = std::move(ctx->entry);
-    ctx->asked_store = false;
+    ctx->part->search = NamedPart::Search::goes_on;
+    ctx->part->request_key = std::exchange(ctx->key, key_of(part));
+    ctx->part->request_variant = std::exchange(ctx->variant, copy(r->pool, part));
+    ctx->part->request_entry = std::move(ctx->entry);
+    ctx->phase = Phase::looking;
     return true;
 }
 
 // Back to the request itself: there is no such part, or it isn't for this client.
 void no_part(Ctx* ctx) {
-    ctx->part = false;
-    ctx->key = ctx->own_key;
-    ctx->variant = ctx->own_variant;
-    ctx->entry = std::move(ctx->own_entry);
+    ctx->part->search = NamedPart::Search::ended;
+    ctx->key = ctx->part->request_key;
+    ctx->variant = ctx->part->request_variant;
+    ctx->entry = std::move(ctx->part->request_entry);
 }
 
 // Whether pages like this one have proved unstorable. Nothing is guessed of a page of which something is here.
 bool will_not_be_kept(ngx_http_request_t* r, Ctx* ctx) {
-    if (ctx->kinds || !ctx->entry.empty() || ctx->asked_group != nullptr) return false;
+    if (ctx->guess != Guess::none || !ctx->entry.empty() || ctx->asked_group() != nullptr) return false;
     const char* why;
     auto variant = Variant::parse(view(ctx->variant), &why);
     if (!variant) return false;
     std::string place(view(core_location(r)->name));
     if (ctx->authorized) place += " with credentials";
     ctx->kinds = near_cache::kinds_of(variant->host, variant->path, variant->query, place);
-    ctx->guessed = forecast().passes(*ctx->kinds, ctx->key);
-    return ctx->guessed;
+    bool passes = forecast().passes(ctx->kinds, ctx->key);
+    ctx->guess = passes ? Guess::is_not_kept : Guess::is_kept;
+    return passes;
 }
 
 ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
-    if (ctx->part) {
+    if (ctx->looks_for_part()) {
         no_part(ctx);
     } else if (look_for_part(r, ctx)) {
         return look(r, ctx);
@@ -164,7 +168,7 @@ ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
         ctx->status = Status::miss;
         return ctx->policy().esi != EsiMode::off && r == r->main ? start_fill(r, ctx) : NGX_DECLINED;
     }
-    if (ctx->varied && !zone().admit_variant(ctx->base, ctx->key, now_ms(), most_variants(ctx))) {
+    if (ctx->varied != Varied::no && !zone().admit_variant(ctx->base, ctx->key, now_ms(), most_variants(ctx))) {
         ctx->detail = "vary-limit";
         return go_past(r, ctx, Status::pass);
     }
@@ -193,7 +197,7 @@ ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
             }
         }
         near_cache::Fill fill = may_fill(ctx);
-        if (fill == near_cache::Fill::wait) return suspend(r, ctx);
+        if (fill == near_cache::Fill::wait) return suspend(r, ctx, Waits::for_cache);
         if (fill == near_cache::Fill::pass) return go_past(r, ctx, Status::pass);
         stop_deadline(ctx);
     }
@@ -217,14 +221,16 @@ ngx_int_t look(ngx_http_request_t* r, Ctx* ctx) {
         ctx->check = found.check_store ? std::optional(found.check) : std::nullopt;
         if (found.pass && !ctx->servable()) {
             if (!look_for_part(r, ctx)) return go_past(r, ctx, Status::pass);
-            ctx->passes = true;
+            ctx->part->request_passes = true;
             return look(r, ctx);
         }
         // Of what passes by, the store is not asked for a part each time: only whether one that is here has changed.
-        check_store = (!ctx->servable() && !ctx->passes) || found.check_store;
+        bool passes = ctx->part != nullptr && ctx->part->request_passes;
+        check_store = (!ctx->servable() && !passes) || found.check_store;
     }
     bool in_store = where.store != nullptr && !ctx->near_only && !ctx->at_hand_only();
-    if (in_store && check_store && !ctx->asked_store && ask_store(ctx)) return suspend(r, ctx);
+    bool asks = in_store && check_store && ctx->phase != Phase::store_asked;
+    if (asks && ask_store(ctx)) return suspend(r, ctx, Waits::for_cache);
     return decide(r, ctx);
 }
 
@@ -241,7 +247,7 @@ bool is_anothers(ngx_http_request_t* r, Ctx* ctx, const std::vector<std::string>
     bool marker = ctx->entry.view().kind() == EntryKind::marker;
     if (extend_variant(r, ctx, names)) {
         ctx->entry.drop();
-        ctx->asked_store = false;
+        ctx->phase = Phase::looking;
         return true;
     }
     if (marker) ctx->entry.drop();  // there is no answer yet for who has none of them
@@ -271,7 +277,7 @@ ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx) {
     }
     if (!is_for_visitor(ctx)) ctx->entry.drop();
     if (ctx->wishes.judges()) apply_wishes(r, ctx);
-    bool hidden = ctx->part && !ctx->entry.empty() && ctx->role == Role::client &&
+    bool hidden = ctx->looks_for_part() && !ctx->entry.empty() && ctx->role == Role::client &&
                   ctx->entry.view().kind() != EntryKind::open_part;
     if (!ctx->entry.empty() && !hidden) {
         if (ctx->entry.verdict == Verdict::fresh || ctx->entry.verdict == Verdict::stale_while) {
@@ -280,8 +286,8 @@ ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx) {
         }
         if (ctx->entry.verdict == Verdict::fresh)
             return serve_entry(r, ctx, ctx->fill_wait != nullptr ? Status::coalesced : Status::hit);
-        if (ctx->entry.verdict == Verdict::stale_while && (ctx->part || !is_to_be_made_by_visitor(ctx))) {
-            if (!ctx->part) request_refresh(r, ctx);  // a part is made anew with its page
+        if (ctx->entry.verdict == Verdict::stale_while && (ctx->looks_for_part() || !is_to_be_made_by_visitor(ctx))) {
+            if (!ctx->looks_for_part()) request_refresh(r, ctx);  // a part is made anew with its page
             return serve_entry(r, ctx, Status::stale);
         }
     }
@@ -292,7 +298,7 @@ ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx) {
 ngx_int_t again(ngx_http_request_t* r, Ctx* ctx) {
     ctx->on_client_read = nullptr;
     if (ctx->fill == nullptr) return NGX_DECLINED;
-    bool reduced = ctx->fill->reduced;
+    bool reduced = ctx->fill->is_reduced();
     if (!is_fills_answer(r, *ctx->fill)) {
         restore_request(r, ctx);
         if (reduced && is_for_failure(r, *ctx->fill) && ctx->servable() && ctx->role != Role::refresh) {
@@ -337,53 +343,56 @@ ngx_int_t begin(ngx_http_request_t* r, Ctx* ctx) {
         return go_past(r, ctx, Status::bypass);
     }
     bool holds_group = ctx->group != nullptr;
-    if (!find_group(r, ctx)) return suspend(r, ctx);
+    if (!find_group(r, ctx)) return suspend(r, ctx, Waits::for_group);
     if (ctx->group != nullptr && ctx->group->state == Group::State::failed) {
         ctx->detail = "group-failed";
         return go_past(r, ctx, Status::bypass);
     }
     if (ctx->group != nullptr && !holds_group && !build_variant(r, ctx))
         return go_past(r, ctx, Status::bypass);
-    ctx->begun = true;
+    ctx->phase = Phase::looking;
     read_wishes(r, ctx);
     return look(r, ctx);
 }
 
 // Which page it is that the request makes. False: none, which is noted.
 bool find_own_page(ngx_http_request_t* r, Ctx* ctx) {
-    if (ctx->renewal == nullptr || !ctx->renewal->as_visitor) return is_at_its_place(r, ctx);
+    if (ctx->renewal() == nullptr || !ctx->renewal()->as_visitor) return is_at_its_place(r, ctx);
     ctx->conf = loc_conf(r);
     if (!ctx->conf->enabled()) {
         note_misled(r, ctx);
         return false;
     }
     if (build_variant(r, ctx)) {
-        ctx->cookies = backend_cookies(r, ctx);
+        ctx->renewing->cookies = backend_cookies(r, ctx);
         return true;
     }
-    ctx->renewal->report.detail = ctx->detail;
+    ctx->renewal()->report.detail = ctx->detail;
     return false;
 }
 
 // A request of ours that makes a page anew. What is kept of the page is asked about, or stays when the backend fails.
 ngx_int_t renew(ngx_http_request_t* r, Ctx* ctx) {
     // Nothing is cached here, and nothing answers here but try_files or a file: the page's visitors go on to where it is, too.
-    if (!ctx->begun && !loc_conf(r)->enabled() && r->content_handler == nullptr) return NGX_DECLINED;
-    if (!ctx->begun && !find_own_page(r, ctx)) return NGX_ERROR;
-    ctx->begun = true;
+    if (ctx->phase == Phase::entering) {
+        if (!loc_conf(r)->enabled() && r->content_handler == nullptr) return NGX_DECLINED;
+        if (!find_own_page(r, ctx)) return NGX_ERROR;
+        ctx->phase = Phase::looking;
+    }
     const StoreConf* store = ctx->conf->where.value().store;
     if (ctx->entry.empty()) ctx->take(zone().find(ctx->key, now_ms()));
-    bool ask = ctx->entry.empty() && store != nullptr && !ctx->near_only && !ctx->asked_store;
-    if (ask && ask_store(ctx)) return suspend(r, ctx);
+    bool ask = ctx->entry.empty() && store != nullptr && !ctx->near_only && ctx->phase != Phase::store_asked;
+    if (ask && ask_store(ctx)) return suspend(r, ctx, Waits::for_cache);
     ctx->status = Status::miss;
     return start_fill(r, ctx);
 }
 
 // What the include says of its fragment, once the fragment's location is known.
 void apply_include(Ctx* ctx) {
-    auto ttl_s = ctx->include != nullptr ? ctx->include->ttl_s() : std::nullopt;
+    auto ttl_s = ctx->include() != nullptr ? ctx->include()->ttl_s() : std::nullopt;
     if (!ttl_s) return;
-    Policy& policy = ctx->own_policy.emplace(ctx->conf->policy);
+    ctx->own_policy = std::make_unique<Policy>(ctx->conf->policy);
+    Policy& policy = *ctx->own_policy;
     if (policy.valid.size() == max_valid_rules) policy.valid.pop_back();
     policy.valid.insert(policy.valid.begin(), ValidRule{0, *ttl_s});
 }
@@ -397,22 +406,22 @@ ngx_int_t lookup(ngx_http_request_t* r) {
         ctx = new_ctx(r, conf, Role::client);
         return begin(r, ctx);
     }
-    if (ctx->suspended) return NGX_AGAIN;  // an event that was not for us
-    bool went_on = ctx->status == Status::bypass || ctx->status == Status::pass || ctx->status == Status::error;
-    if (ctx->fill != nullptr || ctx->served || went_on) return again(r, ctx);
+    if (ctx->waits != Waits::for_nothing) return NGX_AGAIN;  // an event that was not for us
+    if (ctx->phase == Phase::passing || ctx->phase == Phase::filling || ctx->phase == Phase::serving) return again(r, ctx);
     if (ctx->role == Role::refresh) return renew(r, ctx);
     if (ctx->conf == nullptr) {  // a fragment, in its location for the first time
         if (!ctx->at_hand_only() && turn_is_over()) {  // what is to be at hand has no later turn
-            ctx->place.bind<&Ctx::begin_in_turn>(ctx, r->connection->log);
-            ctx->place.enter();
-            return suspend(r, ctx);
+            TurnPlace& place = ctx->turn_place();
+            place.bind<&Ctx::begin_in_turn>(ctx, r->connection->log);
+            place.enter();
+            return suspend(r, ctx, Waits::for_cache);
         }
         ctx->conf = loc_conf(r);
-        if (ctx->asked_group != nullptr) apply_group(ctx);
+        if (ctx->asked_group() != nullptr) apply_group(ctx);
         apply_include(ctx);
         return begin(r, ctx);
     }
-    return ctx->begun ? look(r, ctx) : begin(r, ctx);
+    return ctx->phase == Phase::entering ? begin(r, ctx) : look(r, ctx);
 }
 
 }  // namespace
@@ -422,9 +431,9 @@ bool is_for_visitor(const Ctx* ctx) {
 }
 
 bool ask_store(Ctx* ctx) {
-    ctx->asked_store = true;
+    ctx->phase = Phase::store_asked;
     const StoreConf* store = ctx->conf->where.value().store;
-    bool asked = get_entry(*store, ctx->key, [ctx, alive = ctx->alive](StoreAnswer answer) {
+    bool asked = get_entry(*store, ctx->key, [ctx, alive = ctx->alive()](StoreAnswer answer) {
         if (*alive) answer_from_store(ctx, answer);
     });
     if (!asked) count(near_cache::Counter::store_skipped);

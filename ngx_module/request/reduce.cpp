@@ -210,12 +210,13 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
         throw std::runtime_error(why);
     }
     Fill& fill = *ctx->fill;
-    fill.client_headers = r->headers_in;
-    fill.client_args = r->args;
-    fill.client_unparsed_uri = r->unparsed_uri;
-    fill.client_valid_unparsed_uri = r->valid_unparsed_uri;
-    fill.client_port = named_port(r);
-    std::string cookies = ctx->role == Role::refresh ? ctx->cookies : backend_cookies(r, ctx);
+    ClientsRequest clients;
+    clients.headers = r->headers_in;
+    clients.args = r->args;
+    clients.unparsed_uri = r->unparsed_uri;
+    clients.valid_unparsed_uri = r->valid_unparsed_uri;
+    clients.port = named_port(r);
+    std::string cookies = ctx->role == Role::refresh ? ctx->renewing->cookies : backend_cookies(r, ctx);
     if (ctx->role != Role::refresh) fill.withheld = withheld_from(r, *variant, cookies);
 
     ngx_http_headers_in_t reduced{};
@@ -238,9 +239,10 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
 #endif
     }
     if (!has_scheme) push_header(r, &reduced.headers, "X-Forwarded-Proto", variant->scheme);
-    if (ctx->renewal != nullptr && !ctx->renewal->route.empty())
-        push_header(r, &reduced.headers, "Larder-Route", ctx->renewal->route);
-    bool may_ask = ctx->renewal == nullptr || !ctx->renewal->unconditional;
+    const Renewal* renewal = ctx->renewal();
+    if (renewal != nullptr && !renewal->route.empty())
+        push_header(r, &reduced.headers, "Larder-Route", renewal->route);
+    bool may_ask = renewal == nullptr || !renewal->unconditional;
     if (may_ask && ctx->policy().keep_s != 0 && !ctx->entry.empty()) {
         Condition condition = condition_of(ctx->entry.view(), ctx->entry.purged);
         fill.conditional = !condition.empty();
@@ -269,10 +271,10 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
         own_variables(r);
     }
     make_room_to_recompute(r);
-    fill.client_variables = copy_variables(r, r->variables);
+    clients.variables = copy_variables(r, r->variables);
     // Nothing fails from here on: a request is reduced as a whole, or not at all.
-    fill.reduced = true;
-    fill.client_body = std::exchange(r->request_body, body);
+    clients.body = std::exchange(r->request_body, body);
+    fill.clients = clients;
     r->headers_in = reduced;
     name_port(r, *variant);
     // Lists know where their last part is: this one has moved.
@@ -286,20 +288,19 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
 }
 
 void restore_request(ngx_http_request_t* r, Ctx* ctx) {
-    Fill& fill = *ctx->fill;
-    if (!fill.reduced) return;
-    fill.reduced = false;
-    r->headers_in = fill.client_headers;
-    set_named_port(r, fill.client_port);
-    r->request_body = fill.client_body;
-    r->args = fill.client_args;
-    r->unparsed_uri = fill.client_unparsed_uri;
+    if (!ctx->fill->is_reduced()) return;
+    const ClientsRequest clients = *std::exchange(ctx->fill->clients, std::nullopt);
+    r->headers_in = clients.headers;
+    set_named_port(r, clients.port);
+    r->request_body = clients.body;
+    r->args = clients.args;
+    r->unparsed_uri = clients.unparsed_uri;
     // After an internal redirect the target is no longer what the client asked for.
-    r->valid_unparsed_uri = fill.client_valid_unparsed_uri && !r->internal;
+    r->valid_unparsed_uri = clients.valid_unparsed_uri && !r->internal;
     forget_gzip(r);
     // What nginx remembered of the client's request it remembers on, as over an internal redirect without us: a map is not computed
     // anew because the URI has changed.
-    recompute_variables(r, fill.client_variables);
+    recompute_variables(r, clients.variables);
 }
 
 void strip_larder_request_headers(ngx_http_request_t* r) {

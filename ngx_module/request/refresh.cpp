@@ -10,6 +10,7 @@
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/ctx.hpp"
+#include "ngx_module/request/fill.hpp"
 #include "ngx_module/request/headers.hpp"
 #include "ngx_module/request/permit.hpp"
 #include "ngx_module/request/own_request.hpp"
@@ -117,8 +118,8 @@ void give_up(ngx_http_request_t* r, const Ctx* ctx, std::string text) {
         text += "The configuration looks at what the key doesn't hold: " + looked_at;
     ngx_log_error(NGX_LOG_WARN, r->connection->log, 0, "larder: a request to make %s anew: %s",
                   variant->url().c_str(), text.c_str());
-    if (ctx->renewal != nullptr)  // nginx, asked instead, has what a visitor sent
-        ctx->renewal->report = {RenderResult::misled, 0, 0, {}, text};
+    if (Renewal* renewal = ctx->renewal())  // nginx, asked instead, has what a visitor sent
+        renewal->report = {RenderResult::misled, 0, 0, {}, text};
     else
         misled.remember(ctx->key);
 }
@@ -171,7 +172,7 @@ Refresh describe(ngx_http_request_t* r, Ctx* ctx) {
     refresh.key = ctx->key;
     refresh.variant = view(ctx->variant);
     refresh.conf = ctx->conf;
-    refresh.own_policy = ctx->own_policy;
+    if (ctx->own_policy != nullptr) refresh.own_policy = *ctx->own_policy;
     refresh.request = resembling(r);
     // Rewrites happen again, so they must get what the client sent.
     refresh.request.target = r == r->main ? std::string(view(r->unparsed_uri)) : variant->target();
@@ -190,7 +191,7 @@ struct Running {
     Running(Line& l, const Ctx* c) : line(l), ctx(c) { line.running++; }
     ~Running() {
         line.running--;
-        zone().postpone_refresh(ctx->key, now_ms() + ctx->retry_ms);
+        zone().postpone_refresh(ctx->key, now_ms() + (ctx->fill != nullptr ? ctx->fill->retry_ms : refresh_retry_ms));
         schedule();
     }
 };
@@ -210,11 +211,10 @@ void run(Line& line, const Refresh& refresh) {
         throw;
     }
     count(near_cache::Counter::inline_refreshes);
-    ctx->cookies = refresh.cookies;
+    ctx->renewing = std::make_unique<Renewing>(Renewing{refresh.cookies, nullptr});
     ctx->personal = refresh.personal;
     ctx->near_only = refresh.near_only;
-    ctx->own_policy = refresh.own_policy;
-    ctx->eligible = true;
+    if (refresh.own_policy) ctx->own_policy = std::make_unique<Policy>(*refresh.own_policy);
     start(r);
 }
 

@@ -181,10 +181,8 @@ void begin(Caller& caller, const RenderCall& call) {
         ctx->key = key_of(call.variant);
         ctx->variant = copy(own->pool, call.variant);
         if (ctx->variant.data == nullptr) throw std::bad_alloc();
-        ctx->cookies = std::move(cookies);
-        ctx->own_policy = call.policy;
-        ctx->eligible = true;
-        ctx->renewal = renewal;
+        ctx->renewing = std::make_unique<Renewing>(Renewing{std::move(cookies), renewal});
+        if (call.policy) ctx->own_policy = std::make_unique<Policy>(*call.policy);
     } catch (...) {
         ngx_http_finalize_request(own, NGX_ERROR);
         throw;

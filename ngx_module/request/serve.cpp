@@ -183,12 +183,12 @@ void remove_digests(ngx_http_request_t* r) {
 }
 
 bool add_vary(ngx_http_request_t* r, const Ctx* ctx) {
-    return (ctx->conf->codings.value().empty() && !ctx->by_coding) ||
+    return (ctx->conf->codings.value().empty() && ctx->varied != Varied::by_coding) ||
            add_response_header(r, ngx_string("Vary"), ngx_string("Accept-Encoding")) != nullptr;
 }
 
 static const char* forward_reason(const Ctx* ctx) {
-    if (ctx->entry.empty()) return ctx->varied ? "vary-miss" : "uri-miss";
+    if (ctx->entry.empty()) return ctx->varied != Varied::no ? "vary-miss" : "uri-miss";
     return ctx->wants_newer ? "request" : "stale";
 }
 
@@ -197,7 +197,7 @@ static const char* forward_reason(const Ctx* ctx) {
 static bool is_stored(const Ctx* ctx) {
     const Fill& fill = *ctx->fill;
     constexpr std::size_t most_header_bytes = 64u << 10;
-    if (fill.complete) return ctx->stored;
+    if (fill.is_complete()) return fill.stored;
     bool in_store = ctx->conf->where.value().store != nullptr && !ctx->near_only;
     return fill.expected >= 0 &&
            (in_store || zone().fits(static_cast<std::size_t>(fill.expected) + most_header_bytes));
@@ -233,7 +233,7 @@ bool add_cache_status(ngx_http_request_t* r, Ctx* ctx) {
             break;
         case Status::revalidated:
             at = ngx_slprintf(at, end, "larder; fwd=%s; fwd-status=304%s", forward_reason(ctx),
-                              ctx->stored ? "; stored" : "");
+                              ctx->is_stored() ? "; stored" : "");
             break;
         case Status::error:
             at = ngx_slprintf(at, end, "larder; detail=%s", ctx->detail != nullptr ? ctx->detail : "error");
@@ -242,7 +242,7 @@ bool add_cache_status(ngx_http_request_t* r, Ctx* ctx) {
             at = ngx_slprintf(at, end, "larder; fwd=%s", forward_reason(ctx));
             if (fill != nullptr && fill->status != 0)
                 at = ngx_slprintf(at, end, "; fwd-status=%ui", static_cast<ngx_uint_t>(fill->status));
-            if (fill != nullptr && fill->for_store)
+            if (fill != nullptr && fill->is_for_store())
                 at = ngx_slprintf(at, end, "%s%s", is_stored(ctx) ? "; stored" : "",
                                   fill->decision.opaque ? "; detail=esi-coded" : "");
             else if (ctx->detail != nullptr)
@@ -255,7 +255,7 @@ bool add_cache_status(ngx_http_request_t* r, Ctx* ctx) {
 
 ngx_int_t serve_entry(ngx_http_request_t* r, Ctx* ctx, Status status) {
     ctx->status = status;
-    ctx->served = true;
+    ctx->phase = Phase::serving;
     if (ctx->role == Role::fragment) {
         ngx_http_finalize_request(r, NGX_OK);
         return NGX_DONE;

@@ -16,28 +16,20 @@
 
 namespace larder::ngx {
 
-// What waits for a subrequest, and, where nginx has ended that while its answer was not all taken, how.
-struct LateEnd {
-    ngx_http_post_subrequest_pt handler;  // guarded
-    void* data;
-    bool is_due = false;
-    ngx_int_t rc = NGX_OK;
-};
-
 static ngx_int_t on_end(ngx_http_request_t* r, void* data, ngx_int_t rc) {  // never throws
-    auto* end = static_cast<LateEnd*>(data);
+    auto* fragment = static_cast<Fragment*>(data);
     Ctx* ctx = ctx_of(r);
     if (ctx != nullptr && ctx->fill != nullptr && ctx->fill->at_work) {
-        end->is_due = true;
-        end->rc = rc;
+        fragment->late_end = rc;
         return NGX_OK;
     }
-    return end->handler(r, end->data, rc);
+    return fragment->ended(r, fragment->data, rc);
 }
 
 void end_late(Ctx* ctx) {
-    LateEnd* end = ctx->late_end;
-    if (end != nullptr && std::exchange(end->is_due, false)) end->handler(ctx->request, end->data, end->rc);
+    if (ctx->fragment == nullptr) return;
+    auto rc = std::exchange(ctx->fragment->late_end, std::nullopt);
+    if (rc) ctx->fragment->ended(ctx->request, ctx->fragment->data, *rc);
 }
 
 Ctx* ask_location(ngx_http_request_t* r, std::string_view target, ngx_http_post_subrequest_pt ended,
@@ -53,17 +45,20 @@ Ctx* ask_location(ngx_http_request_t* r, std::string_view target, ngx_http_post_
     if (uri.data == nullptr || args.data == nullptr || whole.data == nullptr) throw std::bad_alloc();
     auto* after =
         static_cast<ngx_http_post_subrequest_t*>(ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t)));
-    auto* end = static_cast<LateEnd*>(ngx_palloc(r->pool, sizeof(LateEnd)));
-    if (after == nullptr || end == nullptr) throw std::bad_alloc();
+    void* memory = ngx_palloc(r->pool, sizeof(Fragment));
+    if (after == nullptr || memory == nullptr) throw std::bad_alloc();
     after->handler = on_end;  // guarded: what they pass is
-    after->data = new (end) LateEnd{ended, data};
+    auto* fragment = new (memory) Fragment;
+    fragment->ended = ended;
+    fragment->data = data;
+    after->data = fragment;
     // All that can fail is done before nginx has the subrequest: it never runs as a copy of the client's request.
     Ctx* asker = ctx_of(r);
     if (asker->detached == nullptr) asker->detached = detach_from_client(r);
     ngx_http_variable_value_t* variables = copy_variables(r, asker->detached->variables);
     Ctx* ctx = make<Ctx>(r->pool);
     ctx->role = Role::fragment;
-    ctx->late_end = end;
+    ctx->fragment = fragment;
     ngx_http_request_t* subrequest;
     if (ngx_http_subrequest(r, &uri, &args, &subrequest, after, NGX_HTTP_SUBREQUEST_BACKGROUND) != NGX_OK)
         return nullptr;
@@ -87,14 +82,14 @@ OwnAnswer own_answer(ngx_http_request_t* r, Ctx* ctx, ngx_int_t rc) {
         if (fill->status != 0) answer.status = fill->status;
     }
     auto is_good = [](unsigned status) { return status >= 200 && status < 300; };
-    bool captured = !ctx->served && fill != nullptr && fill->complete && fill->for_page && rc == NGX_OK &&
+    bool captured = !ctx->is_served() && fill != nullptr && fill->is_complete() && fill->is_for_page() && rc == NGX_OK &&
                     is_good(fill->status);
-    bool failed = !ctx->served && !captured && (answer.status == 0 || answer.status >= 500 || (fill != nullptr && fill->failed));
+    bool failed = !ctx->is_served() && !captured && (answer.status == 0 || answer.status >= 500 || (fill != nullptr && is_failure(ctx)));
     if (failed && ctx->servable()) {
-        ctx->served = true;
+        ctx->phase = Phase::serving;
         ctx->status = Status::error_stale;
     }
-    if (ctx->served) {
+    if (ctx->is_served()) {
         EntryView entry = ctx->entry.view();
         answer = {entry.head().status, is_good(entry.head().status), entry.body(), entry.plan()};
     } else if (captured) {
@@ -106,9 +101,9 @@ OwnAnswer own_answer(ngx_http_request_t* r, Ctx* ctx, ngx_int_t rc) {
 void abandon(Ctx* ctx) {
     ngx_http_request_t* r = ctx->request;
     bool asks_backend = r->upstream != nullptr && r->upstream->cleanup != nullptr;
-    bool waits_for_us = ctx->suspended && (ctx->group == nullptr || ctx->group->state != Group::State::pending);
+    bool waits_for_us = ctx->waits == Waits::for_cache;
     bool not_begun = r->write_event_handler == ngx_http_handler;
-    bool has_ended = ctx->late_end->is_due;
+    bool has_ended = ctx->fragment->late_end.has_value();
     if (!asks_backend && !waits_for_us && !not_begun && !has_ended) return;
     bool was_filling = ctx->fill != nullptr && ctx->fill->permit.is_held();
     if (asks_backend) end_upstream(r);

@@ -9,18 +9,19 @@
 namespace larder::ngx {
 
 ngx_int_t answer_instead(Ctx* ctx, Substitute substitute) {
-    ctx->substitute = substitute;
     ctx->request->buffered |= larder_buffered;  // nginx keeps the request until then
-    ctx->substitution.bind<&Ctx::begin_substitute>(ctx, ctx->request->connection->log);
-    ctx->substitution.post();
+    ctx->substitution = std::make_unique<Substitution>();
+    ctx->substitution->answer = substitute;
+    ctx->substitution->event.bind<&Ctx::begin_substitute>(ctx, ctx->request->connection->log);
+    ctx->substitution->event.post();
     return NGX_OK;
 }
 
 void Ctx::begin_substitute() {
     ngx_http_request_t* r = request;
     ngx_connection_t* c = r->connection;
-    const Substitute answer = *substitute;
-    substitute.reset();
+    const Substitute answer = substitution->answer;
+    substitution.reset();
     end_upstream(r);
     retire_fill(this);
     r->buffered &= 0xf & ~larder_buffered;
@@ -31,7 +32,7 @@ void Ctx::begin_substitute() {
     status = answer.status;
     ngx_int_t rc = answer.error;
     if (rc == 0) {
-        served = true;
+        phase = Phase::serving;
         rc = ngx_http_discard_request_body(r);
         if (rc == NGX_OK) rc = send_entry(r, this);
     }

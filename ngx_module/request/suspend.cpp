@@ -5,8 +5,8 @@
 
 namespace larder::ngx {
 
-ngx_int_t suspend(ngx_http_request_t* r, Ctx* ctx) {
-    ctx->suspended = true;
+ngx_int_t suspend(ngx_http_request_t* r, Ctx* ctx, Waits waits) {
+    ctx->waits = waits;
     r->write_event_handler = ngx_http_request_empty_handler;
     if (r == r->main && ctx->role == Role::client) r->read_event_handler = ngx_http_test_reading;
     return NGX_AGAIN;
@@ -14,7 +14,7 @@ ngx_int_t suspend(ngx_http_request_t* r, Ctx* ctx) {
 
 static void make_ready(Ctx* ctx) {
     ngx_http_request_t* r = ctx->request;
-    ctx->suspended = false;
+    ctx->waits = Waits::for_nothing;
     if (r == r->main) r->read_event_handler = ngx_http_block_reading;
     r->write_event_handler = ngx_http_core_run_phases;
 }

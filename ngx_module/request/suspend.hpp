@@ -8,7 +8,7 @@ namespace larder::ngx {
 
 // Stops running the request's phases until resume(). Meanwhile nginx ends the request if its client leaves. Returns what the phase
 // handler has to return.
-ngx_int_t suspend(ngx_http_request_t* r, Ctx* ctx);
+ngx_int_t suspend(ngx_http_request_t* r, Ctx* ctx, Waits waits);
 // Runs the phases of a suspended request on. The request may be gone when this returns.
 void resume(Ctx* ctx);
 // The same, once nginx is done with the subrequest whose end is being handled.

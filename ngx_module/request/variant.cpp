@@ -73,7 +73,7 @@ bool has_body(ngx_http_request_t* r) {
 }
 
 const std::vector<CookieRule>& cookie_rules(const Ctx* ctx) {
-    return ctx->asked_group != nullptr ? ctx->asked_group->rule->cookies : ctx->conf->kept_cookies;
+    return ctx->asked_group() != nullptr ? ctx->asked_group()->rule->cookies : ctx->conf->kept_cookies;
 }
 
 }  // namespace
@@ -117,7 +117,6 @@ bool build_variant(ngx_http_request_t* r, Ctx* ctx) {
     ctx->personal = cookies.personal();
     ctx->near_only = !cookies.shareable();
     ctx->session = cookies.session();
-    ctx->eligible = true;
     return true;
 }
 
@@ -164,6 +163,7 @@ bool extend_variant(ngx_http_request_t* r, Ctx* ctx, const std::vector<std::stri
     auto variant = Variant::parse(view(ctx->variant), &why);
     if (!variant) throw std::runtime_error(why);
     bool any = false;
+    Varied varied = Varied::by_headers;
     std::string codings;
     for (const std::string& name : names) {
         const bool is_coding = name == "accept-encoding";
@@ -181,12 +181,12 @@ bool extend_variant(ngx_http_request_t* r, Ctx* ctx, const std::vector<std::stri
         else
             variant->headers.insert(place, {name, trim_ows(*value)});
         any = true;
-        ctx->by_coding = ctx->by_coding || is_coding;
+        if (is_coding) varied = Varied::by_coding;
     }
     std::string encoded = any ? variant->encode() : std::string();
     if (!any || !Variant::parse(encoded, &why)) return false;
-    if (!ctx->varied) ctx->base = ctx->key;
-    ctx->varied = true;
+    if (ctx->varied == Varied::no) ctx->base = ctx->key;
+    if (ctx->varied != Varied::by_coding) ctx->varied = varied;
     ctx->key = key_of(encoded);
     ctx->variant = copy(r->pool, encoded);
     if (ctx->variant.data == nullptr) throw std::bad_alloc();
