@@ -6,6 +6,7 @@
 
 #include "ngx_module/nginx_versions.hpp"
 #include "ngx_module/request/fill.hpp"
+#include "ngx_module/request/fragment.hpp"
 
 namespace larder::ngx {
 
@@ -88,6 +89,10 @@ bool client_has_left(const ngx_http_request_t* r) {
     // What it sends ahead is read in its turn; until then it is no news.
     if (!left && (ngx_event_flags & NGX_USE_LEVEL_EVENT) != 0 && event->active) ngx_del_event(event, NGX_READ_EVENT, 0);
     return left;
+}
+
+bool asker_has_left(const Ctx* ctx) {
+    return ctx->fill->to_client == ToClient::gone || (ctx->include() != nullptr && !ctx->include()->has_client());
 }
 
 bool goes_on_without_client(ngx_http_request_t* r, Ctx* ctx, ngx_int_t rc) {

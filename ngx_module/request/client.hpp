@@ -12,6 +12,8 @@ void look_away_from_client(ngx_http_request_t* r, Ctx* ctx);
 void look_at_client_again(ngx_http_request_t* r, Ctx* ctx);
 // Whether the client has left, as far as nginx knows. To be asked when its connection has an event.
 bool client_has_left(const ngx_http_request_t* r);
+// Whether who asked for the fill's answer has left, the client or a fragment's page: the answer is of use to others, or to nobody.
+bool asker_has_left(const Ctx* ctx);
 // `rc`: what the next filter returned. True if it says only that the client has left and the fill goes on without it.
 bool goes_on_without_client(ngx_http_request_t* r, Ctx* ctx, ngx_int_t rc);
 

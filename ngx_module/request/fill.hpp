@@ -1,5 +1,5 @@
 // The fill: the request goes on to the backend in its reduced form, and the answer is captured on its way to the client, judged and
-// stored. It begins in the precontent phase; fill_header() and fill_body() run in the header and body filters.
+// stored. It begins in the precontent phase; fill_header() runs in the header filter; the body filter is in capture.hpp.
 #pragma once
 
 #include <list>
@@ -9,7 +9,6 @@
 #include <string_view>
 
 #include "cache/response/decoder.hpp"
-#include "cache/response/parts_control.hpp"
 #include "cache/response/storable.hpp"
 #include "ngx_module/request/answer_compiler.hpp"
 #include "ngx_module/request/ctx.hpp"
@@ -135,12 +134,9 @@ struct Fill {
 
 // Makes ctx->fill, and sends the request on, reduced if it may be cached. Returns what the phase handler has to return.
 ngx_int_t start_fill(ngx_http_request_t* r, Ctx* ctx);
-// The header filter, and the body filter, of a request with a fill.
+// The header filter of a request with a fill.
 ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx);
-ngx_int_t fill_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in);
 
-// Sends the header of a page of fragments, unless it was sent. Returns what the next header filter does.
-ngx_int_t send_page_header(ngx_http_request_t* r, Ctx* ctx, std::string_view plan, const PartsControl& parts);
 // Removes the response fields by which the site steers Larder.
 void strip_larder_response_headers(ngx_http_request_t* r);
 

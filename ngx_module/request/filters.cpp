@@ -3,6 +3,7 @@
 
 #include "ngx_module/buffers.hpp"
 #include "ngx_module/pool.hpp"
+#include "ngx_module/request/capture.hpp"
 #include "ngx_module/request/client.hpp"
 #include "ngx_module/request/fill.hpp"
 #include "ngx_module/request/group.hpp"

@@ -1,0 +1,147 @@
+// From an answer to an entry in the near cache and in the store.
+#include "ngx_module/request/store_answer.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "cache/request/variant.hpp"
+#include "edge_includes/plan/plan.hpp"
+#include "ngx_module/near/shared_zone.hpp"
+#include "ngx_module/near/wakeup.hpp"
+#include "ngx_module/request/answer_compiler.hpp"
+#include "ngx_module/request/fill.hpp"
+#include "ngx_module/request/group.hpp"
+#include "ngx_module/request/render_call.hpp"
+#include "ngx_module/stores/stores.hpp"
+#include "ngx_module/text.hpp"
+
+namespace larder::ngx {
+
+// Nothing of this answer is kept: why is in ctx->detail.
+void end_with_pass(Ctx* ctx) {
+    if (Renewal* renewal = ctx->renewal())
+        renewal->report = {RenderResult::unstorable, ctx->fill->status, 0, {}, ctx->detail != nullptr ? ctx->detail : ""};
+    wake_workers(zone().pass(ctx->key, now_ms(), pass_ms));
+    ctx->fill->permit.lock_ended_with_pass();
+}
+
+// A purge has overtaken the render: what it gives is older than the purge.
+bool was_purged_meanwhile(const Ctx* ctx) {
+    const Fill& fill = *ctx->fill;
+    unsigned domain = ctx->conf->where.value().domain();
+    if (zone().last_purge(domain) <= fill.fence) return false;
+    auto hashes = purge_hashes(view(ctx->variant), fill.decision.tags);
+    return zone().purge_since(domain, fill.fence, hashes).mode != PurgeMode::none;
+}
+
+namespace {
+
+std::shared_ptr<Renewal> waiting_renewal(const Ctx* ctx) {
+    return ctx->renewing != nullptr ? ctx->renewing->renewal : nullptr;
+}
+
+// Sets the parts that are of this fill, stores the entry, lets others go on. `renewal`: whom to tell. Returns all of it but the body.
+std::string store(Ctx* ctx, EntryParts& parts, std::shared_ptr<Renewal> renewal) {
+    Fill& fill = *ctx->fill;
+    parts.render_ms =
+        static_cast<std::uint32_t>(std::clamp<std::int64_t>(now_ms() - fill.request_ms, 0, 0xffffffff));
+    parts.created_ms = fill.request_ms;
+    parts.fence = fill.fence;
+    if (renewal != nullptr && renewal->as_visitor) parts.made_for = MadeFor::anybody;
+    if (ctx->asked_group() != nullptr) bind_to_session(*ctx->asked_group(), parts);
+    std::string prefix = entry_prefix(parts);
+    const Where& where = ctx->conf->where.value();
+    auto put = [&](std::function<void(bool)> handler) {
+        if (renewal != nullptr) {
+            RenderReport& report = renewal->report;
+            bool is_here_alone = where.store == nullptr || is_available(*where.store);
+            report = {is_here_alone ? RenderResult::near : RenderResult::failed, 0, 0, ctx->key.text(),
+                      is_here_alone ? "the page is too large for the store, or nginx uses none" : "nginx does not reach the store"};
+            handler = [handler = std::move(handler), renewal](bool stored) {
+                RenderReport& end = renewal->report;
+                end.result = stored ? RenderResult::stored : RenderResult::failed;
+                if (!stored) end.detail = "the store did not take the page";
+                handler(stored);
+            };
+        }
+        return where.store != nullptr && !ctx->near_only &&
+               put_entry(*where.store, ctx->key, prefix, parts.body, ctx->policy(), std::move(handler));
+    };
+    if (ctx->uses_near()) {
+        wake_workers(zone().insert(ctx->key, where.domain(), prefix, parts.body, now_ms(), &fill.stored));
+        fill.stored = put([](bool) {}) || fill.stored;
+    } else {  // the others look for it in the store, so once it is there
+        zone().postpone_refresh(ctx->key, 0);
+        auto end_fill = [key = ctx->key](bool) { wake_workers(zone().abandon(key)); };
+        fill.stored = put(end_fill);
+        if (!fill.stored) end_fill(false);
+    }
+    fill.permit.lock_ended();
+    count(near_cache::Counter::stored);
+    return prefix;
+}
+
+// <esi:inline>: parts of the page that others include by their names, with their plans.
+void store_named_parts(Ctx* ctx, const EntryParts& page, const std::vector<std::string>& plans) {
+    esi::PlanView plan = esi::PlanView::trusted(page.plan);
+    const Where& where = ctx->conf->where.value();
+    for (std::uint32_t i = 0; i < plan.inline_count(); i++) {
+        esi::Inline named = plan.inline_fragment(i);
+        std::string variant = part_variant(page.variant, named.name);
+        if (variant.empty()) continue;
+        std::string_view body = page.body.substr(named.offset, named.length);
+        EntryParts part = part_of(page, variant, plans[i], body, named.fetchable);
+        std::string prefix = entry_prefix(part);
+        Key key = key_of(variant);
+        if (ctx->uses_near()) wake_workers(zone().insert(key, where.domain(), prefix, body, now_ms()));
+        if (where.store != nullptr && !ctx->near_only)
+            put_entry(*where.store, key, prefix, body, ctx->policy(), [](bool) {});
+    }
+}
+
+}  // namespace
+
+void store_answer(Ctx* ctx) {
+    Fill& fill = *ctx->fill;
+    EntryParts parts;
+    parts.status = fill.status;
+    parts.life = fill.decision.life;
+    parts.variant = view(ctx->variant);
+    parts.tags = fill.decision.tags;
+    parts.headers = fill.decision.headers;
+    parts.steering = fill.decision.steering;
+    parts.vary = fill.decision.vary;
+    parts.audience = fill.decision.audience;
+    if (fill.compiler != nullptr) parts.plan = fill.compiler->plan();
+    parts.body = fill.body;
+    store(ctx, parts, waiting_renewal(ctx));
+    if (!parts.plan.empty()) store_named_parts(ctx, parts, fill.compiler->part_plans());
+}
+
+// Notes for those who come that what is here under this key varies on more headers.
+void store_marker(Ctx* ctx, const std::vector<std::string>& names) {
+    constexpr std::int64_t day_ms = 86'400'000;  // as long as nothing else is known of the URL
+    EntryParts marker;
+    marker.kind = EntryKind::marker;
+    marker.variant = view(ctx->variant);
+    marker.vary = names;
+    marker.tags = ctx->fill->decision.tags;
+    marker.life = {now_ms(), day_ms, day_ms, 0, 0};  // a soft purge is about pages
+    store(ctx, marker, nullptr);  // who waits for a page is not told of a marker
+}
+
+void store_revalidated(ngx_http_request_t* r, Ctx* ctx, EntryParts& parts) {
+    std::string bytes = store(ctx, parts, waiting_renewal(ctx));
+    if (!parts.plan.empty()) {
+        // Its named parts live as long as the page. They are compiled as what the page is.
+        r->headers_out.content_type = str(ctx->entry.view().header("Content-Type"));
+        AnswerCompiler named(r, *ctx->conf, parts.body, std::string(parts.plan));
+        named.run_to_end();
+        store_named_parts(ctx, parts, named.part_plans());
+    }
+    bytes.append(parts.body);
+    ctx->entry = AtHand(std::move(bytes), Verdict::fresh, false);
+}
+
+}  // namespace larder::ngx
