@@ -10,8 +10,8 @@ my $claims  = {
 };
 my $http = <<'CONF';
     larder_zone 8m;
-    larder_store redis redis://@redis@;
-    larder_store memcached memcached://@memcached@;
+    larder_store redis redis://@redis@ timeout=5s;
+    larder_store memcached memcached://@memcached@ timeout=5s;
     larder_valid 1m;
     larder_lock 60s;
     proxy_set_header Host site;
