@@ -46,6 +46,8 @@ class Connection:
         self.reader = self.writer = None
 
     async def send(self, method, target, headers, body=b""):
+        if self.writer is not None and self.reader.at_eof():  # its worker has ended, or was killed
+            self.close()
         if self.writer is None:
             self.reader, self.writer = await asyncio.open_connection(self.host, int(self.port), limit=1 << 20)
         lines = [f"{method} {target} HTTP/1.1", *(f"{n}: {v}" for n, v in headers)]
