@@ -49,7 +49,7 @@ KINDS = {
     "language": Kind(uses=("lang",)),
     "device": Kind(uses=("device",), vary="X-Device"),
     "grouped": Kind(uses=("group",)),
-    "session": Kind(uses=("sid",), cache_control="private", filler=200),
+    "session": Kind(uses=("sid",), cache_control=f"private, max-age={FRESH_S}", filler=200),
     "fixed": Kind(cache_control="no-cache"),
     "secret": Kind(cache_control="no-store", uses=("sid",)),
     "cookie": Kind(sets_cookie=True),
