@@ -425,7 +425,10 @@ sub finish {
     for my $log (@logs, glob $self->dir . '/sanitizer/*') {
         for my $line (grep { $_ =~ $grave } split /\n/, $self->read_file($log)) {
             (my $kind = $line) =~ s/\d+/N/g;
-            push @troubles, "$log: $line" unless $seen{$kind}++ || grep { $line =~ $_ } @{$self->{expected_log}};
+            next if $seen{$kind}++ || grep { $line =~ $_ } @{$self->{expected_log}};
+            push @troubles, "$log: $line";
+            # What else the log says of a connection that a worker has left open.
+            push @troubles, grep { $_ ne $line && /\*$1 / } split /\n/, $self->read_file($log) if $line =~ /\*(\d+) open socket/;
         }
     }
     Test::More::ok(!@troubles, 'the servers ended cleanly and reported nothing grave')
