@@ -7,6 +7,7 @@ use File::Basename qw(basename);
 use File::Find ();
 
 plan skip_all => 'needs root, for chroot' if $> != 0;
+plan skip_all => 'needs mount namespaces, for an installation of its own' if system('unshare --mount true 2>/dev/null') != 0;
 plan skip_all => 'the packages are for Debian\'s own nginx' if $ENV{LARDER_NGINX} || $ENV{LARDER_MODULE};
 my $build = Cwd::abs_path($ENV{LARDER_BUILD} || "$Larder::Test::root/build/release");
 plan skip_all => 'a module for a sanitizer is no package\'s' if `ldd $build/ngx_module/ngx_http_larder_module.so` =~ /lib[au]\w*san\.so/;
