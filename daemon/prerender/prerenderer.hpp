@@ -63,16 +63,6 @@ private:
     Backends& client_;
     Metrics& metrics_;
     std::atomic<bool> stopping_ = false;
-    struct Schedule {
-        UnixMs next_ms = 0;
-        std::future<Result> run;      // the one under way
-        std::vector<Wanted> missing;  // tried again before the next run
-    };
-    // Of the ticker's thread alone:
-    std::map<std::string, Schedule> schedules_;              // by set
-    std::map<std::string, std::vector<PageAddress>> removed_;  // by directory: purged, to be written anew at once
-    std::map<const Store*, std::uint64_t> purges_looked_at_;  // up to which sequence
-
     // What was put into a file, for purges to find it.
     struct File {
         PageAddress page;
@@ -83,6 +73,15 @@ private:
     std::mutex files_mutex_;  // guards what follows
     std::map<std::pair<std::string, std::string>, File> files_;  // by directory and path
 
+    struct Schedule {
+        UnixMs next_ms = 0;
+        std::future<Result> run;      // the one under way
+        std::vector<Wanted> missing;  // tried again before the next run
+    };
+    // Of the ticker's thread alone:
+    std::map<std::string, std::vector<PageAddress>> removed_;  // by directory: purged, to be written anew at once
+    std::map<const Store*, std::uint64_t> purges_looked_at_;  // up to which sequence
+    std::map<std::string, Schedule> schedules_;  // by set. Their end waits for the runs, which use all that is above
     Ticker ticker_;                              // last: it uses all the others
 };
 
