@@ -68,7 +68,7 @@ sub everything {
     File::Find::find({no_chdir => 1, wanted => sub {
         my $path = substr $_, length $root;
         if ($path =~ m{^/(?:dev|proc|sys|tmp|run|var/cache|var/lib/(?:apt|dpkg))$|/__pycache__$}) { $File::Find::prune = 1; return }
-        push @found, $path if $path !~ m{^/var/log/|^/etc/\w+-$};
+        push @found, $path if $path !~ m{^/var/(?:log|lib/nginx)/|^/etc/\w+-$};    # what servers write, and copies of the accounts
     }}, $root);
     return [sort @found];
 }
