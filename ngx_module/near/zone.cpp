@@ -707,6 +707,7 @@ Zone::Room Zone::make_block(unsigned domain, std::span<const std::uint64_t> hash
     }
     if (room.left != 0) {
         release(std::exchange(room.held, 0));
+        room.first = room.last = 0;  // another's from now on
         return room;
     }
     EntryHead head;
@@ -743,7 +744,7 @@ std::uint64_t Zone::insert(const Key& key, unsigned domain, std::string_view pre
             const PurgeMark mark = find_mark(domain, fence_here(domain, head.fence, hashes), hashes);
             ends_fill = judge(head.life, mark, now_ms) == Verdict::fresh;
             d.newest_fence = std::max(d.newest_fence, head.fence);
-            if (made.first != 0) {
+            if (made.held != 0) {
                 block(made.first).mark = mark;
                 block(made.first).purges_seen = d.purges;
             }

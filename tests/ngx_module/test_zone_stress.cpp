@@ -43,7 +43,7 @@ bool work(Zone& zone, unsigned seed, const std::atomic<bool>& stop) {
                 spec.life.base_ms = now;
                 spec.fence = zone.last_purge(1);
                 Made made = make(spec);
-                zone.insert(key, random(2), made.prefix, made.body, now);
+                zone.insert(key, random(2), made.prefix, made.body, now, nullptr, random(2) == 0);
                 break;
             }
             case 2:
