@@ -584,6 +584,13 @@ struct Compiler::State : TokenSink, Names {
         demote(open, "it is not closed");
     }
 
+    // How many branches like this one the innermost open element has; null: it is no branch. The branch itself is not open any more.
+    unsigned* branches_with(Element element) {
+        bool first = element == Element::when || element == Element::attempt;
+        bool second = element == Element::otherwise || element == Element::except;
+        return first || second ? &stack.back().branches[second ? 1 : 0] : nullptr;
+    }
+
     // Tags become text again, the content stays.
     void demote(const Open& open, const std::string& why) {
         Token now = here;
@@ -600,6 +607,7 @@ struct Compiler::State : TokenSink, Names {
         }
         here = now;
         if (is_include(open.element)) return;
+        if (unsigned* count = branches_with(open.element)) --*count;
         if (open.element == Element::assign) capturing = false;
         if (open.element == Element::inline_)
             inlines.erase(inlines.begin() + static_cast<std::ptrdiff_t>(open.inlines));

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <random>
 #include <sstream>
 
 #include "tests/cmocka.hpp"
@@ -408,6 +410,29 @@ TEST(a_document_is_compiled_bit_by_bit) {
     while (!compiler.done()) most = std::max(most, compiler.step());
     assert_true(most < 20'000);
     assert_true(compiler.result().plan == compile(page, options()).plan);
+}
+
+// Hosts trust a plan of the compiler.
+TEST(each_plan_is_one_that_its_check_accepts) {
+    const char* reason = nullptr;
+    constexpr std::string_view unclosed = "<esi:try><esi:attempt></esi:try>";
+    assert_true(PlanView::parse(compile(unclosed, options()).plan, unclosed.size(), &reason).has_value() ||
+                compile(unclosed, options()).plan.empty());
+    constexpr const char* pieces[] = {
+        "<esi:try>", "</esi:try>", "<esi:attempt>", "</esi:attempt>", "<esi:except code='404'>", "</esi:except>",
+        "<esi:choose>", "</esi:choose>", "<esi:when test='1'>", "</esi:when>", "<esi:otherwise>", "</esi:otherwise>",
+        "<esi:foreach collection='[1..2]'>", "</esi:foreach>", "<esi:break/>", "<esi:vars>", "</esi:vars>", "$(HTTP_HOST)",
+        "<esi:include src='/a'>", "</esi:include>", "<esi:include src='/b'/>", "<esi:inline name='/c'>", "</esi:inline>",
+        "<esi:remove>", "</esi:remove>", "<!--esi ", "-->", "<esi:assign name='v'>", "</esi:assign>", "text"};
+    std::mt19937 random(7);
+    for (int round = 0; round < 40'000; ++round) {
+        std::string document;
+        for (std::size_t left = 1 + random() % 14; left > 0; --left) document += pieces[random() % std::size(pieces)];
+        std::string plan = compile(document, options()).plan;
+        if (plan.empty() || PlanView::parse(plan, document.size(), &reason)) continue;
+        print_error("%s: %s\n", reason, document.c_str());
+        assert_true(false);
+    }
 }
 
 TEST_MAIN("compile")
