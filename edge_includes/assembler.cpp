@@ -423,14 +423,10 @@ struct Assembler::State {
     std::uint32_t pending = 0;  // places outside every try that are not settled
 };
 
-Assembler::Assembler(PlanView plan, Environment& environment, Budget& budget) {
-    void* room = budget.memory().allocate(sizeof(State), alignof(State));
-    state_.reset(new (room) State(plan, environment, budget));
-}
+Assembler::Assembler(PlanView plan, Environment& environment, Budget& budget)
+    : state_(budget.memory().make<State>(plan, environment, budget)) {}
 
-void Assembler::Destroy::operator()(State* state) const {
-    state->~State();  // its memory is the page's
-}
+Assembler::~Assembler() = default;
 
 Step Assembler::step() {
     return state_->step();

@@ -53,6 +53,7 @@ class Assembler {
 public:
     // The plan's bytes, the environment and the budget must outlive the assembler.
     Assembler(PlanView plan, Environment& environment, Budget& budget);
+    ~Assembler();
 
     // The next step; `idle` and `done` repeat.
     Step step();
@@ -68,10 +69,7 @@ public:
 
 private:
     struct State;
-    struct Destroy {
-        void operator()(State* state) const;
-    };
-    std::unique_ptr<State, Destroy> state_;
+    InPageMemory<State> state_;
 };
 
 }  // namespace larder::esi

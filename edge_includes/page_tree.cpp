@@ -1,7 +1,6 @@
 // Documents run as their fetches end; what each gives is kept as pieces, and read in the page's order.
 #include "edge_includes/page_tree.hpp"
 
-#include <new>
 #include <optional>
 #include <utility>
 
@@ -35,7 +34,7 @@ struct PageTree::Pieces {
     Pieces& operator=(const Pieces&) = delete;
 
     void add(PageMemory& memory, const Piece& piece) {
-        *end = new (memory.allocate(sizeof(Piece), alignof(Piece))) Piece(piece);
+        *end = memory.make<Piece>(piece).release();
         end = &(*end)->next;
     }
 };
@@ -193,12 +192,10 @@ void PageTree::carry_out(Document& document, const Step& step) {
         case Step::Kind::fetch:
             fetch(document, step);
             break;
-        case Step::Kind::open: {
-            void* room = budget_.memory().allocate(sizeof(Pieces), alignof(Pieces));
-            document.open = new (room) Pieces;
+        case Step::Kind::open:
+            document.open = budget_.memory().make<Pieces>().release();
             document.place(step.id).instead = document.open;
             break;
-        }
         case Step::Kind::close:
             document.open->closed = true;
             document.open = &document.content;

@@ -112,8 +112,7 @@ private:
         if (said_of_compression_ || gzip == nullptr || *gzip != 1 || !conf().codings.value().empty()) return;
         said_of_compression_ = true;
         say("gzip compresses a kept page anew for each visitor; with \"larder_encoding gzip\" and a site "
-            "that "
-            "compresses it is kept as it is sent");
+            "that compresses it is kept as it is sent");
     }
 
     ngx_conf_t* cf_;
