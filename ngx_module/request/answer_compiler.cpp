@@ -1,4 +1,4 @@
-// The compiler's options and reports in nginx's terms.
+// Connects the ESI compiler with nginx's configuration and log.
 #include "ngx_module/request/answer_compiler.hpp"
 
 #include "edge_includes/page_functions.hpp"

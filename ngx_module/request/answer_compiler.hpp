@@ -1,4 +1,4 @@
-// ESI documents become plans.
+// Compiles ESI documents into plans.
 #pragma once
 
 #include <memory>
@@ -11,24 +11,24 @@
 
 namespace larder::ngx {
 
-// For documents that are r's answer, or part of it.
+// Options for compiling r's answer, or a part of it.
 esi::CompileOptions compile_options(ngx_http_request_t* r, const LocConf& conf);
 void log_report(ngx_http_request_t* r, const esi::Report& report);
 
-// A document that is r's answer, or part of it, compiled bit by bit, with the parts of it that others include by their names
-// (<esi:inline>). What is wrong in their markup is logged.
+// Compiles r's answer step by step: the document itself, then its named parts (<esi:inline>). Logs errors in the
+// markup.
 class AnswerCompiler {
 public:
-    // `document` must stay as it is until all is compiled.
+    // `document` must not change or move until everything is compiled.
     AnswerCompiler(ngx_http_request_t* r, const LocConf& conf, std::string_view document);
-    // For a document that has its plan already: only its parts are compiled.
+    // For a document whose plan exists already: compiles only its named parts.
     AnswerCompiler(ngx_http_request_t* r, const LocConf& conf, std::string_view document, std::string plan);
 
-    // Compiles for as long as this turn has room. False: there is more to do.
+    // Compiles for as long as this turn of the event loop allows. Returns false if there is more to do.
     bool run();
     void run_to_end();
 
-    const std::string& plan() const { return plan_; }  // empty: there is no ESI in it, or it is too large
+    const std::string& plan() const { return plan_; }  // empty: no ESI in the document, or it is too large
     const std::vector<std::string>& part_plans() const { return part_plans_; }
 
 private:
@@ -41,7 +41,7 @@ private:
     const LocConf& conf_;
     std::string_view document_;
     const esi::CompileOptions options_;
-    std::unique_ptr<esi::StepwiseCompiler> compiler_;  // of the document, then of each part; null: all are compiled
+    std::unique_ptr<esi::StepwiseCompiler> compiler_;  // of the document, then of each part; null: done
     bool has_plan_ = false;
     std::string plan_;
     std::vector<std::string> part_plans_;

@@ -35,7 +35,7 @@ void AtHand::swap(AtHand& other) noexcept {
     std::swap(rest_, other.rest_);
     std::swap(version_, other.version_);
     std::swap(bytes_, other.bytes_);
-    own_.swap(other.own_);  // bytes_ stay valid: an entry is longer than what a string holds within itself
+    own_.swap(other.own_);  // bytes_ stays valid: an entry is too long for a string's inline buffer
 }
 
 void AtHand::join() {

@@ -1,4 +1,4 @@
-// An entry that a request has at hand, and what is known of it.
+// The entry that a request holds, with its verdict.
 #pragma once
 
 #include <cstdint>
@@ -11,28 +11,29 @@
 
 namespace larder::ngx {
 
-// The bytes are either held in the near cache, until this is destroyed, or they are this object's own. It can be moved, which leaves
-// nothing behind.
+// The bytes are either in the near cache, under a hold that this object releases, or owned by this object. Movable; a
+// moved-from object is empty.
 class AtHand {
 public:
     AtHand() = default;
-    // Takes over what zone().find() found: its hold is released by this object.
+    // Takes over the hold of what zone().find() returned.
     explicit AtHand(const near_cache::Found& found);
-    // An entry that is not in the near cache.
+    // For an entry that is not in the near cache.
     AtHand(std::string bytes, Verdict v, bool is_purged);
     AtHand(AtHand&& other) noexcept { swap(other); }
     AtHand& operator=(AtHand&& other) noexcept;
     ~AtHand() { drop(); }
 
     bool empty() const { return bytes_.empty(); }
-    // Precondition of all that follows: !empty().
+    // Precondition of everything below, up to rest(): !empty().
     EntryView view() const { return EntryView::trusted(bytes_); }
     bool is_held() const { return hold_ != 0; }
-    std::uint64_t version() const { return version_; }  // held: of the entry in the near cache
-    // The rest of the body, for zone().next_piece(). 0: view() has the whole body.
+    std::uint64_t version() const { return version_; }  // if is_held(): identifies the entry in the near cache
+    // Where the rest of the body begins, for zone().next_piece(). 0: view() has the whole body.
     near_cache::Ref rest() const { return rest_; }
 
-    // Makes the entry one piece, for those who need its body in one. Copies, unless it is one.
+    // Makes the entry contiguous, for users that need the body in one piece. Copies it, unless it is contiguous
+    // already.
     void join();
     void drop();
 
@@ -45,7 +46,7 @@ private:
     near_cache::Hold hold_ = 0;
     near_cache::Ref rest_ = 0;
     std::uint64_t version_ = 0;
-    std::string_view bytes_;  // held, or in own_: of the entry up to its body's end, or, if there is a rest, its beginning
+    std::string_view bytes_;  // under the hold or in own_; if rest_ != 0, the head and the first piece of the body
     std::string own_;
 };
 

@@ -1,4 +1,4 @@
-// Fields that nginx keeps to itself, and what an answer means to a cache.
+// Translates nginx's view of an answer into the cache library's.
 #include "ngx_module/request/backend_answer.hpp"
 
 #include <algorithm>
@@ -15,12 +15,13 @@ namespace larder::ngx {
 
 namespace {
 
-// The content codings that the backend was asked for: in a reduced request what the variant holds, else whatever came.
+// The content codings that the backend was asked for: in a reduced request those of the variant, otherwise whatever
+// it chose.
 std::string_view asked_coding(ngx_http_request_t* r, const Ctx* ctx, const std::string& came) {
     const char* why;
     auto variant = ctx->status == Status::pass ? std::nullopt : Variant::parse(view(ctx->variant), &why);
     if (!variant) {
-        bool for_page = ctx->role == Role::fragment;  // goes into a page, as it is
+        bool for_page = ctx->role == Role::fragment;  // a page can include only plain text
         return for_page ? std::string_view() : view(copy(r->pool, came));
     }
     for (const NamedValue& header : variant->headers) {
@@ -29,15 +30,15 @@ std::string_view asked_coding(ngx_http_request_t* r, const Ctx* ctx, const std::
     return {};
 }
 
-// Fields of the backend's answer that nginx keeps to itself, and that say something to a cache: f(name, value). What the operator
-// tells nginx to ignore is left out.
+// Calls f(name, value) for each field that nginx hides from the client and that matters to a cache. Leaves out what
+// the operator tells nginx to ignore (proxy_ignore_headers).
 template <typename F>
 void each_hidden_header(ngx_http_request_t* r, F&& f) {
     if (r->upstream == nullptr) return;
     ngx_uint_t ignored = r->upstream->conf->ignore_headers;
     each_element(r->upstream->headers_in.headers, [&](const ngx_table_elt_t& header) {
         std::string_view name = view(header.key);
-        if (header.value.len == 0) return;  // nginx adds an empty Date where there is none
+        if (header.value.len == 0) return;  // nginx adds an empty Date if there is none
         bool is_hidden =
             equals_ignore_case(name, "Connection") ||
             (equals_ignore_case(name, "Date") && r->headers_out.date == nullptr) ||
@@ -49,7 +50,7 @@ void each_hidden_header(ngx_http_request_t* r, F&& f) {
 
 }  // namespace
 
-// nginx gives each answer the present time as its Date; an answer that is forwarded has its own (RFC 9110 section 6.6.1).
+// nginx puts the present time into Date; a forwarded answer keeps its own (RFC 9110 section 6.6.1).
 void send_own_date(ngx_http_request_t* r) {
     if (r->headers_out.date != nullptr) return;
     std::string_view date;
@@ -61,7 +62,7 @@ void send_own_date(ngx_http_request_t* r) {
     if (r->headers_out.date == nullptr) throw std::bad_alloc();
 }
 
-// What the content handler put into headers_out, as the backend sent it. Views are into the request's pool.
+// Reads the answer from headers_out, where the content handler put it. Views refer to the request's pool.
 Answer gather_answer(ngx_http_request_t* r, const Ctx* ctx) {
     Answer answer;
     answer.status = static_cast<std::uint16_t>(r->headers_out.status);
@@ -73,11 +74,11 @@ Answer gather_answer(ngx_http_request_t* r, const Ctx* ctx) {
     each_hidden_header(r, [&answer](std::string_view name, std::string_view value) {
         answer.headers.push_back({name, value});
     });
-    if (r->headers_out.content_length_n >= 0)  // of an upstream, nginx keeps only the number
+    if (r->headers_out.content_length_n >= 0)  // from an upstream, nginx keeps only the number
         answer.headers.push_back({"Content-Length", view(decimal(r->pool, r->headers_out.content_length_n))});
     if (r->headers_out.content_type.len != 0) {
         std::string_view type = view(r->headers_out.content_type);
-        // nginx keeps the charset of a proxied answer apart from its type.
+        // nginx keeps the charset of an upstream's answer apart from its type.
         if (r->headers_out.charset.len != 0 &&
             r->headers_out.content_type_len == r->headers_out.content_type.len) {
             type = view(
@@ -109,12 +110,10 @@ Answer gather_answer(ngx_http_request_t* r, const Ctx* ctx) {
     return answer;
 }
 
-// nginx takes an answer without a status line for HTTP/0.9, and would pass on whatever it is.
 bool is_not_http(ngx_http_request_t* r) {
     return r->upstream != nullptr && r->http_version == NGX_HTTP_VERSION_9 && r->http_protocol.len != 0;
 }
 
-// How long a site that failed asks to be left alone.
 std::int64_t asked_for_rest_ms(ngx_http_request_t* r) {
     std::string_view said, date;
     each_response_header(r, [&](const ngx_table_elt_t& header) {
@@ -126,13 +125,10 @@ std::int64_t asked_for_rest_ms(ngx_http_request_t* r) {
     return retry_after_s(said, date, now_ms() / 1000) * 1000;
 }
 
-// Whether nginx sends the trailers of the backend's answer on. What is captured has none: neither the client that fills gets them, nor
-// those who come.
 bool passes_trailers(const ngx_http_request_t* r) {
     return r->upstream != nullptr && r->upstream->conf->pass_trailers;
 }
 
-// What may be stored because of the operator's word goes to nobody.
 void strip_cookies(ngx_http_request_t* r, const Policy& policy) {
     each_response_header(r, [&policy](ngx_table_elt_t& header) {
         if (equals_ignore_case(view(header.key), "Set-Cookie") &&

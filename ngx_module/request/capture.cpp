@@ -1,4 +1,5 @@
-// A piece of the body is taken at a time. What is more than one turn of the event loop has room for waits for another.
+// Bodies are processed piece by piece. Work that exceeds the budget of this turn of the event loop (turn.hpp) waits
+// for another turn.
 #include "ngx_module/request/capture.hpp"
 
 #include <algorithm>
@@ -34,15 +35,15 @@ std::string_view bytes_of(const ngx_buf_t* buffer) {
     return {reinterpret_cast<char*>(buffer->pos), static_cast<std::size_t>(buffer->last - buffer->pos)};
 }
 
-// Bytes that a coded body may stand for.
+// The most bytes that a coded body may decode to.
 std::size_t most_decoded(const Ctx* ctx) {
-    constexpr std::size_t most_growth = 16;  // of what may be stored: enough for text, too little for a bomb
+    constexpr std::size_t most_growth = 16;  // times what may be stored: enough for text, too little for a bomb
     return most_growth * std::max<std::size_t>(ctx->policy().max_body, ctx->conf->esi.value().size);
 }
 
 }  // namespace
 
-// From here on the answer is what its coding stood for.
+// Decodes the body from here on, and removes from the header what described the coded body.
 void start_decoding(ngx_http_request_t* r, Ctx* ctx, std::string_view coding) {
     Fill& fill = *ctx->fill;
     fill.decoder = Decoder::make(coding, most_decoded(ctx));
@@ -63,9 +64,9 @@ void start_decoding(ngx_http_request_t* r, Ctx* ctx, std::string_view coding) {
 
 namespace {
 
-// nginx holds what its client has not taken, or what is for a page, in a few buffers, then in a file, from which it comes at the
-// client's pace. All others who want the page would wait for that one: so what is captured is read to its end into memory. Twice
-// as much, for what frames small chunks.
+// Raises proxy_buffers for this response so that nginx reads the whole body into memory at the backend's speed.
+// Otherwise nginx would write what a slow client has not taken to a file and read it back at that client's pace, and
+// every request that waits for the page would wait for that client. Doubled, because small chunks waste buffer space.
 void read_at_backends_pace(ngx_http_request_t* r, std::size_t most) {
     ngx_http_upstream_t* upstream = r->upstream;
     if (upstream == nullptr || !upstream->buffering || upstream->conf->bufs.size == 0) return;
@@ -78,7 +79,7 @@ void read_at_backends_pace(ngx_http_request_t* r, std::size_t most) {
     upstream->conf = conf;
 }
 
-// More came than these buffers hold. (A proxy_cache behind us has all in a file.)
+// Whether the body outgrew these buffers. (With proxy_cache behind us, everything goes through a file.)
 bool went_to_file(const ngx_http_request_t* r) {
     bool piped = r->upstream != nullptr && r->upstream->buffering && r->upstream->pipe != nullptr;
     const ngx_event_pipe_t* pipe = piped ? r->upstream->pipe : nullptr;
@@ -99,7 +100,8 @@ void prepare_capture(ngx_http_request_t* r, Ctx* ctx) {
         fill.body.reserve(most);
     }
     read_at_backends_pace(r, most);
-    // The whole answer is wanted, so the client gets it whole: conditions and ranges are for answers from the cache.
+    // The capture needs the complete body, so the client gets it complete: conditions and ranges apply only to
+    // answers from the cache.
     r->allow_ranges = 0;
     r->headers_in.if_modified_since = r->headers_in.if_unmodified_since = nullptr;
     r->headers_in.if_match = r->headers_in.if_none_match = nullptr;
@@ -128,7 +130,7 @@ void drop_trailers(ngx_http_request_t* r) {
     each_element(r->headers_out.trailers, [](ngx_table_elt_t& trailer) { trailer.hash = 0; });
 }
 
-// All of the body is here. False: there is more to do than this turn has room for.
+// The whole body was received: compiles and stores it. Returns false if that exceeds this turn.
 bool finish(ngx_http_request_t* r, Ctx* ctx) {
     constexpr std::uint64_t store_work = 300;
     constexpr std::size_t stored_bytes_per_unit = 256;
@@ -142,9 +144,10 @@ bool finish(ngx_http_request_t* r, Ctx* ctx) {
     }
     if (fill.decision.esi && fill.compiler == nullptr)
         fill.compiler = std::make_unique<AnswerCompiler>(r, *ctx->conf, fill.body);
-    if (fill.compiler != nullptr && fill.to_client == ToClient::gone) fill.compiler->run_to_end();  // nginx keeps no request without a client
+    // nginx does not keep a request without a client until another turn.
+    if (fill.compiler != nullptr && fill.to_client == ToClient::gone) fill.compiler->run_to_end();
     if (fill.compiler != nullptr && !fill.compiler->run()) return false;
-    // One page is stored as it comes. The many fragments of a page may come in one turn.
+    // Storing one page is never postponed. The many fragments of a page may all end in one turn.
     if (ctx->role == Role::fragment && turn_is_over()) return false;
     if (fill.is_for_store()) {
         spend_turn(store_work + fill.body.size() / stored_bytes_per_unit);
@@ -153,7 +156,8 @@ bool finish(ngx_http_request_t* r, Ctx* ctx) {
     return true;
 }
 
-// Where nothing is left to do but to assemble the page. NGX_DONE: the page, or what takes its place, ends the request.
+// The body is complete and compiled: assembles the page. NGX_DONE: the page, or the error sent in its place, will
+// finalize the request.
 ngx_int_t begin_page(ngx_http_request_t* r, Ctx* ctx) {
     Fill& fill = *ctx->fill;
     if (!fill.is_complete()) {
@@ -161,12 +165,13 @@ ngx_int_t begin_page(ngx_http_request_t* r, Ctx* ctx) {
         return NGX_DONE;
     }
     ngx_int_t rc = start_page(r, ctx, fill.body, fill.plan());
-    if (rc == NGX_DONE) r->buffered |= larder_buffered;  // nginx keeps the request until the page is whole
+    if (rc == NGX_DONE) r->buffered |= larder_buffered;  // nginx keeps the request until the page is complete
     return rc;
 }
 
-// The rest of what came is taken in another turn. nginx keeps the request meanwhile; where it has ended a subrequest, the end counts
-// once all is taken (subrequest.cpp).
+// Postpones the rest of the work to another turn. nginx has to keep the request meanwhile: a refresh by a reference,
+// a client's request by `buffered`. A subrequest may have ended for nginx; its end is handled when the work is done
+// (subrequest.cpp).
 void go_on_later(ngx_http_request_t* r, Ctx* ctx) {
     Fill& fill = *ctx->fill;
     if (!fill.at_work && ctx->role == Role::refresh) r->main->count++;
@@ -177,21 +182,21 @@ void go_on_later(ngx_http_request_t* r, Ctx* ctx) {
     place.enter();
 }
 
-// Nobody wants the rest of what comes for a request of ours, however long it is. A backend that is faster than we are would keep
-// nginx reading it for all of this turn.
+// Nobody needs the rest of the body of our own request, however long it is: ends its upstream in another turn. Until
+// then nginx must not go on reading, as a fast backend could keep it busy for all of this turn.
 void end_soon(ngx_http_request_t* r, Ctx* ctx) {
     ctx->fill->progress = Progress::broken;
     if (r->upstream != nullptr && r->upstream->peer.connection != nullptr) r->upstream->peer.connection->read->ready = 0;
     go_on_later(r, ctx);
 }
 
-// nginx tells of an upstream that broke off by a buffer that flushes, without an end.
+// nginx signals that an upstream broke off by a buffer with `flush` and no end.
 bool upstream_broke_off(ngx_http_request_t* r, const ngx_chain_t* in) {
     return r->upstream != nullptr && r->upstream->peer.connection == nullptr && in->buf->flush &&
            ngx_buf_special(in->buf);
 }
 
-// The answer proves to be none that can be kept while it comes.
+// While the body arrives, it turns out that it can't be stored.
 void keep_no_longer(ngx_http_request_t* r, Ctx* ctx, const char* why) {
     ctx->fill->no_longer_for(BodyFor::store);
     ctx->detail = why;
@@ -199,7 +204,7 @@ void keep_no_longer(ngx_http_request_t* r, Ctx* ctx, const char* why) {
     look_at_client_again(r, ctx);
 }
 
-// A page too large to be assembled goes out as it is: what was kept so far, then the rest.
+// The page is too large to assemble: sends it as it is, first what was captured, then the rest.
 ngx_int_t send_raw_page(ngx_http_request_t* r, Ctx* ctx, const ngx_chain_t* kept, ngx_chain_t* rest) {
     Fill& fill = *ctx->fill;
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
@@ -210,7 +215,7 @@ ngx_int_t send_raw_page(ngx_http_request_t* r, Ctx* ctx, const ngx_chain_t* kept
     if (fill.is_for_store()) keep_no_longer(r, ctx, "too-large-for-esi");
     ngx_int_t rc = send_page_header(r, ctx, {}, {});
     if (rc == NGX_ERROR || rc > NGX_OK) return rc;
-    // What is being sent belongs to the request, and nobody writes to it any more.
+    // The request owns what nginx is sending; nobody changes it any more.
     const auto* body = make<std::string>(r->pool, std::exchange(fill.body, {}));
     ngx_buf_t* buffer = memory_buffer(r->pool, *body);
     ngx_chain_t* chain = buffer != nullptr ? ngx_alloc_chain_link(r->pool) : nullptr;
@@ -250,7 +255,7 @@ ngx_int_t take_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
         if (fill.body_for == BodyFor::nobody) fill.body = {};
     }
     if (fill.progress != Progress::broken) fill.progress = last ? Progress::ended : Progress::coming;
-    if (!fill.is_for_store() && asker_has_left(ctx)) return NGX_ERROR;  // nobody wants the rest
+    if (!fill.is_for_store() && asker_has_left(ctx)) return NGX_ERROR;  // nobody needs the rest
     if (ctx->role != Role::client && fill.body_for == BodyFor::nobody && !last) end_soon(r, ctx);
     if (fill.is_swallowed()) consume(in);
     if (last && fill.body_for != BodyFor::nobody) {
@@ -278,7 +283,7 @@ ngx_int_t take_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
     return NGX_OK;
 }
 
-// What a coding stands for goes on piece by piece; what was sent of it is let go.
+// Passes on one decoded piece. Frees those that nginx has sent.
 ngx_int_t take_piece(ngx_http_request_t* r, Ctx* ctx, std::string_view text, const CodedRest* end) {
     Fill& fill = *ctx->fill;
     fill.decoded.remove_if([](const Decoded& sent) { return ngx_buf_size(sent.buffer) == 0; });
@@ -299,15 +304,15 @@ ngx_int_t refuse_coded(ngx_http_request_t* r, Ctx* ctx) {
     fill.coded = {};
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "larder: \"%V\" is not what its Content-Encoding says, or too long",
                   &r->uri);
-    // A fragment fails alone, and its page takes what its include says for that.
+    // A failed fragment fails alone: its page applies what its include says for that case (alt, onerror).
     if (fill.is_header_held() || ctx->role != Role::client) return give_up(r, ctx);
     ctx->fill->permit.abandon();
     return NGX_ERROR;
 }
 
-// Decodes for as long as this turn has room; what is left then stays in fill.coded.
+// Decodes as much as this turn allows. The rest stays in fill.coded.
 ngx_int_t decode(ngx_http_request_t* r, Ctx* ctx) {
-    constexpr std::size_t bytes_per_unit = 32;  // read or written
+    constexpr std::size_t bytes_per_unit = 32;  // read plus written
     Fill& fill = *ctx->fill;
     CodedRest& coded = fill.coded;
     std::string_view rest = std::string_view(coded.bytes).substr(coded.taken);
@@ -336,13 +341,14 @@ ngx_int_t decode(ngx_http_request_t* r, Ctx* ctx) {
 
 ngx_int_t take_coded(ngx_http_request_t* r, Ctx* ctx, const ngx_buf_t* buffer) {
     Fill& fill = *ctx->fill;
-    // As much as it may stand for: beyond that it is too long in any case.
+    // Whatever is longer coded than it may be decoded is too long.
     if (fill.coded.bytes.size() + bytes_of(buffer).size() > most_decoded(ctx)) return refuse_coded(r, ctx);
     fill.coded.add(bytes_of(buffer), *buffer, is_last(r, buffer));
     return fill.at_work ? NGX_OK : decode(r, ctx);
 }
 
-// The end of what had to wait for other turns.
+// Called when postponed work is done: gives back what go_on_later() took, and ends the request or subrequest where
+// nginx left that to us.
 void end_work(ngx_http_request_t* r, Ctx* ctx, ngx_int_t rc) {
     ctx->fill->at_work = false;
     bool is_running = r->upstream != nullptr && r->upstream->cleanup != nullptr;
@@ -352,7 +358,7 @@ void end_work(ngx_http_request_t* r, Ctx* ctx, ngx_int_t rc) {
     }
     switch (ctx->role) {
         case Role::refresh:
-            ngx_http_finalize_request(r, NGX_DONE);  // what go_on_later() took
+            ngx_http_finalize_request(r, NGX_DONE);  // the reference taken by go_on_later()
             break;
         case Role::fragment:
             end_late(ctx);
@@ -369,7 +375,8 @@ void end_work(ngx_http_request_t* r, Ctx* ctx, ngx_int_t rc) {
     }
 }
 
-// More of it, for as long as this turn has room. NGX_DONE: the page, or what takes its place, ends the request.
+// Goes on with postponed work for one turn. NGX_DONE: the page, or the error sent in its place, will finalize the
+// request.
 ngx_int_t go_on(ngx_http_request_t* r, Ctx* ctx) {
     Fill& fill = *ctx->fill;
     if (fill.progress == Progress::broken) return NGX_OK;
@@ -388,7 +395,7 @@ void Ctx::go_on_filling() {
         if (!fill->is_complete()) fill->progress = Progress::broken;
         fill->permit.abandon();
     }
-    if (!place->waits()) end_work(r, this, rc);  // `this` may be gone then
+    if (!place->waits()) end_work(r, this, rc);  // may destroy `this`
     ngx_http_run_posted_requests(c);
 }
 
@@ -400,7 +407,7 @@ ngx_int_t fill_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
         if (ctx->role != Role::client) end_soon(r, ctx);
         return NGX_OK;
     }
-    if (fill.is_complete()) {  // a filter behind us has more to say, such as add_after_body
+    if (fill.is_complete()) {  // from a later filter, such as add_after_body
         if (ctx->role == Role::client && fill.to_client != ToClient::gone) return next_body_filter(r, in);
         consume(in);
         return NGX_OK;

@@ -1,5 +1,6 @@
-// A client that leaves while a page is filled, or one of its fragments (page/page.cpp). Others may wait for that page, and the next visitor wants it: so the fill goes on
-// to its end, as with proxy_cache. What turns out to be for this client alone ends with it.
+// A client that leaves while its page, or a fragment of it, is being filled. Other requests may wait for that page,
+// so the fill goes on to its end, as with proxy_ignore_client_abort and proxy_cache. A fill whose answer is for this
+// client alone ends with the client.
 #include "ngx_module/request/client.hpp"
 
 #include <utility>
@@ -16,7 +17,8 @@ bool has_running_upstream(const ngx_http_request_t* r) {
     return r->upstream != nullptr && r->upstream->cleanup != nullptr;
 }
 
-// HTTP/2 tells by an event for reading that a stream was reset. What waits to be written has to learn of it.
+// HTTP/2 signals the reset of a stream by a read event. Tell the writing side, which may wait for the stream's
+// window.
 void on_client_event(ngx_http_request_t* r) {
     if (r->connection->error && r->write_event_handler != nullptr)
         r->write_event_handler(r);
@@ -24,9 +26,9 @@ void on_client_event(ngx_http_request_t* r) {
         ngx_http_block_reading(r);
 }
 
-// In the place of nginx's handler for reading on a stream of HTTP/3. When a QUIC connection ends, nginx has the requests of all its
-// streams ended, again and again until the last stream is closed. One that fills a page goes on as after any other error of its
-// client's connection: QUIC waits for it.
+// Replaces nginx's read handler on an HTTP/3 stream. When a QUIC connection ends, nginx repeatedly asks the requests
+// of its streams to end, until the last stream is closed. A request that fills a page goes on instead, as after any
+// other error of its client's connection; QUIC waits for it.
 void on_quic_event(ngx_event_t* event) {
     auto* c = static_cast<ngx_connection_t*>(event->data);
     ngx_http_request_t* r = static_cast<ngx_http_request_t*>(c->data)->main;
@@ -37,18 +39,18 @@ void on_quic_event(ngx_event_t* event) {
             c->error = 1;
         }
     }
-    c->write->handler(event);  // nginx has one for both; it asks the event which it is
+    c->write->handler(event);  // nginx uses one handler for both directions; it checks which event it got
 }
 
-// The location's content handler. nginx's upstream module has the client looked at, and gives up the backend's answer when the
-// client leaves. It sets the handlers for that when it begins, so they are replaced as soon as it has begun; as with
-// proxy_ignore_client_abort, nobody then looks.
+// Replaces the location's content handler. nginx's upstream module watches the client, and drops the backend's answer
+// when the client leaves. It sets its handlers for that when it starts, so replace them right after: nobody watches
+// the client then, as with proxy_ignore_client_abort.
 ngx_int_t ask_whatever_the_client_does(ngx_http_request_t* r) {
     Ctx* ctx = ctx_of(r);
     ctx->on_client_read = nullptr;
     ngx_int_t rc = ctx->content_handler(r);
     bool waits = rc == NGX_DONE && has_running_upstream(r) && !r->connection->error;
-    if (waits && ctx->fill != nullptr && ctx->fill->is_reduced()) {  // the header section of the answer is still to come
+    if (waits && ctx->fill != nullptr && ctx->fill->is_reduced()) {  // waiting for the answer's header
         ctx->on_client_read = std::exchange(r->read_event_handler, on_client_event);
         r->write_event_handler = ngx_http_request_empty_handler;
         if (is_quic_stream(r->connection)) r->connection->read->handler = on_quic_event;  // never throws
@@ -69,10 +71,10 @@ void look_at_client_again(ngx_http_request_t* r, Ctx* ctx) {
     ngx_http_event_handler_pt handler = std::exchange(ctx->on_client_read, nullptr);
     if (handler == nullptr || r->read_event_handler != on_client_event || !has_running_upstream(r)) return;
     r->read_event_handler = handler;  // never throws: it is nginx's
-    ngx_post_event(r->connection->read, &ngx_posted_events);  // it may have left before
+    ngx_post_event(r->connection->read, &ngx_posted_events);  // the client may have left before
 }
 
-// As ngx_http_test_reading() finds out, which ends the request at once.
+// The test of ngx_http_test_reading(), without its end of the request.
 bool client_has_left(const ngx_http_request_t* r) {
     ngx_connection_t* c = r->connection;
     ngx_event_t* event = c->read;
@@ -86,7 +88,8 @@ bool client_has_left(const ngx_http_request_t* r) {
     char byte;
     ssize_t size = recv(c->fd, &byte, 1, MSG_PEEK);
     bool left = size == 0 || (size == -1 && ngx_socket_errno != NGX_EAGAIN);
-    // What it sends ahead is read in its turn; until then it is no news.
+    // The client has sent a pipelined request, which nginx reads later. Until then, level-triggered events would
+    // repeat for it.
     if (!left && (ngx_event_flags & NGX_USE_LEVEL_EVENT) != 0 && event->active) ngx_del_event(event, NGX_READ_EVENT, 0);
     return left;
 }
@@ -98,8 +101,9 @@ bool asker_has_left(const Ctx* ctx) {
 bool goes_on_without_client(ngx_http_request_t* r, Ctx* ctx, ngx_int_t rc) {
     if (rc != NGX_ERROR || !r->connection->error || r != r->main || !ctx->fill->is_for_store()) return false;
     ctx->fill->to_client = ToClient::gone;
-    // What was on its way to the client stays as it is, in this request's memory: HTTP/2 may still send it, as its frames are
-    // promised to the connection. nginx must not wait for it, though, and gets other buffers for the rest of the answer.
+    // What was on its way to the client must stay in this request's memory: HTTP/2 may still send it, as its frames
+    // are in the connection's queue. But nginx must not wait for it: give it other buffers for the rest of the
+    // answer.
     if (ngx_http_upstream_t* u = r->upstream; u != nullptr) {
         u->busy_bufs = nullptr;
         if (u->buffering && u->pipe != nullptr) {

@@ -1,4 +1,4 @@
-// The context's life, and the entry that it holds.
+// The lifetime of a context, and of the entry that it holds.
 #include "ngx_module/request/ctx.hpp"
 
 #include <utility>
@@ -56,14 +56,15 @@ bool Ctx::answers_purged() const {
 void Ctx::take(const near_cache::Found& found) {
     entry = AtHand(found);
     if (entry.empty()) return;
-    // A plan is for one text, and what goes into a page is one.
+    // A plan refers to a body in one piece, and so does a page that includes this entry.
     if (entry.rest() != 0) {
         EntryHead head = entry.view().head();
         bool ends_in_prefix = found.entry.size() < entry.view().prefix_size();
         if (ends_in_prefix || head.plan_size != 0 || role == Role::fragment) entry.join();
     }
-    // Two variants with the same key are beyond reach, but a wrong page is beyond repair. Nor is an entry ours that came
-    // from the store this location had before a reload: that store's purges don't tell of it.
+    // A collision of 128-bit keys is not expected, but would send one visitor another's page, so compare the
+    // variants. Also refuse an entry of another domain: it came from the store that this location used before a
+    // reload, and purges of the present store don't apply to it.
     if (found.domain != conf->where.value().domain() || entry.view().variant() != view(variant)) entry.drop();
 }
 
@@ -112,7 +113,8 @@ void attach_ctx(ngx_http_request_t* r, Ctx* ctx) {
 Ctx* ctx_of(ngx_http_request_t* r) {
     auto* ctx = static_cast<Ctx*>(ngx_http_get_module_ctx(r, ngx_http_larder_module));
     if (ctx != nullptr || !(r->internal || r->filter_finalize)) return ctx;
-    // An internal redirect clears contexts; the pool still has ours (the requests of a page share one pool).
+    // An internal redirect has cleared the contexts. Find ours by its pool cleanup. All requests of a page share one
+    // pool, so compare the request.
     for (ngx_pool_cleanup_t* cleanup = r->pool->cleanup; cleanup != nullptr; cleanup = cleanup->next) {
         if (cleanup->handler != cleanup_of<Ctx>()) continue;
         auto* kept = static_cast<Ctx*>(cleanup->data);

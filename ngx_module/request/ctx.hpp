@@ -1,8 +1,10 @@
-// What Larder knows of one request or subrequest while it runs: the context, which all files of request/ and page/ work on.
+// The per-request context: everything Larder knows about one request or subrequest while it runs. All files of
+// request/ and page/ work on it.
 //
-// The context lives in the request's pool and ends with it. docs/life-of-a-request.md tells the order in which it is used:
-// phase_lookup.cpp looks for an entry; serve.cpp answers from one; fill.cpp sends the request on and captures the answer;
-// refresh.cpp makes a page anew in the background; page/page.cpp assembles the pages that have fragments.
+// It is allocated in the request's pool and destroyed with it. docs/life-of-a-request.md describes the order of use:
+// phase_lookup.cpp looks for an entry, serve.cpp answers from one, fill.cpp sends the request to the backend and
+// captures the answer, refresh.cpp renders a page again in the background, page/page.cpp assembles pages that have
+// fragments.
 #pragma once
 
 #include <memory>
@@ -33,8 +35,8 @@ class Renewal;
 
 enum class Role : std::uint8_t {
     client,    // a request from outside, or another module's subrequest
-    fragment,  // ours, for an include or a group: its answer goes to another request, not to the client
-    refresh,   // ours, without a client: its answer goes to the cache alone
+    fragment,  // our subrequest for an include or a session's group: its answer goes to another request, not to the client
+    refresh,   // our request without a client: its answer goes to the cache only
 };
 
 enum class Status : std::uint8_t {
@@ -51,110 +53,111 @@ enum class Status : std::uint8_t {
 };
 const char* status_text(Status status);
 
-// Where the request is in Larder's hands. Each phase but the first three is for good, apart from filling, which serving may follow:
-// a stale entry, or one that the backend confirmed, takes the place of the backend's answer.
+// How far the request has got. A request does not leave `passing`, `filling` or `serving` again, with one exception:
+// `filling` may turn into `serving`, when a stale or revalidated entry replaces the backend's answer.
 enum class Phase : std::uint8_t {
-    entering,     // not all is known that the variant depends on
-    looking,      // for the key's entry
-    store_asked,  // the same, and the store has answered, or can't be asked
-    passing,      // the request goes to the backend, and the answer is not looked at
-    filling,      // the request goes to the backend, or has gone there, and `fill` captures the answer
+    entering,     // the variant is not complete yet
+    looking,      // the variant is known; looking for its entry
+    store_asked,  // the same, and the store has answered or can't be asked
+    passing,      // sent to the backend, and the answer is not captured
+    filling,      // sent to the backend, or about to be; `fill` captures the answer
     serving,      // the answer comes from `entry`
 };
 
-// What a suspended request waits for. The cache stands for the store, another's fill, and the request's turn.
+// What a suspended request waits for. for_cache: for the store, for another request's fill, or for a turn (turn.hpp).
 enum class Waits : std::uint8_t { for_nothing, for_group, for_cache };
 
-// Whether an answer turned out to vary, so that its headers were added to the variant.
+// Whether headers were added to the variant because an answer varies on them: on request headers, or on
+// Accept-Encoding.
 enum class Varied : std::uint8_t { no, by_headers, by_coding };
 
-// The forecast's word on a page that nobody has.
+// What the forecast (near/forecast.hpp) predicts for a page of which no entry is at hand.
 enum class Guess : std::uint8_t { none, is_kept, is_not_kept };
 
-// What the client gets in the place of the backend's answer.
+// What the client gets instead of the backend's answer.
 struct Substitute {
     Status status;
-    ngx_int_t error = 0;  // 0: the entry at hand; else the error that this is
+    ngx_int_t error = 0;  // HTTP status of an error page; 0: the entry at hand
 };
 
-// A substitute that is about to begin.
+// A substitute, and the event that starts it.
 struct Substitution {
     Substitute answer;
     Event event;
 };
 
-// Of Role::fragment: what the answer is for. In the pool of the client's request.
+// Of Role::fragment: what the subrequest was made for. Allocated in the pool of the client's request.
 struct Fragment {
-    Include* include = nullptr;    // of a page,
-    Group* asked_group = nullptr;  // or the session whose group the answer tells
-    ngx_http_post_subrequest_pt ended = nullptr;  // guarded: to be called at its end, ...
-    void* data = nullptr;                         // ... with this
-    std::optional<ngx_int_t> late_end;  // nginx has ended the subrequest with this, and not all of its answer is taken
+    Include* include = nullptr;    // the include of a page that it is for, ...
+    Group* asked_group = nullptr;  // ... or the session whose group it asks for
+    ngx_http_post_subrequest_pt ended = nullptr;  // called when the subrequest ends, with `data`; guarded
+    void* data = nullptr;
+    std::optional<ngx_int_t> late_end;  // result that nginx ended the subrequest with, while we still process its body
 };
 
 // Of Role::refresh.
 struct Renewing {
-    std::string cookies;                // the Cookie field to send
-    std::shared_ptr<Renewal> renewal;   // null: nobody waits for the page
+    std::string cookies;                // the Cookie field to send to the backend
+    std::shared_ptr<Renewal> renewal;   // who waits for the result; null: nobody
 };
 
-// The search for a named part of another page, as whose name the request's URL may serve. While it goes on, the context's key,
-// variant and entry are the part's.
+// Looks for an entry of a named part (<esi:inline>) whose name is this request's URL. While the search goes on, the
+// context's key, variant and entry are those of the part; those of the request itself are kept here.
 struct NamedPart {
     Key request_key;
     ngx_str_t request_variant{};
-    AtHand request_entry;         // of the request itself: good only to ask the backend about it
-    bool request_passes = false;  // answers to the request itself are known to be unstorable
+    AtHand request_entry;         // not servable, good only to revalidate
+    bool request_passes = false;  // the request's own key is marked as a pass
     enum class Search : std::uint8_t { goes_on, ended } search = Search::goes_on;
 };
 
 struct Ctx {
     ngx_http_request_t* request = nullptr;
-    const LocConf* conf = nullptr;  // null: a fragment or refresh that has not come to its location
+    const LocConf* conf = nullptr;  // null: a fragment or refresh that has not reached its location
     Role role = Role::client;
     Phase phase = Phase::entering;
     Waits waits = Waits::for_nothing;
     Status status = Status::none;
     const char* detail = nullptr;    // for Cache-Status
-    const char* no_store = nullptr;  // why the answer is not to be kept, whatever it says
+    const char* no_store = nullptr;  // why the answer must not be stored, whatever its headers say
 
-    // What the request asks for, and what its variant says of the visitor.
+    // What the request asks for, and who asks.
     Key key;
-    ngx_str_t variant{};      // encoded; empty: there is none, the request can't be cached
-    bool personal = false;    // the variant is one person's
-    bool near_only = false;   // ... and kept in no store
-    bool session = false;     // the visitor has a session, of which the variant holds nothing
-    bool authorized = false;  // ... or credentials, of which it holds no more than that
+    ngx_str_t variant{};      // encoded; empty: there is none, so the request can't be cached
+    bool personal = false;    // the variant belongs to one person
+    bool near_only = false;   // the variant must not be kept in a store shared by machines
+    bool session = false;     // the visitor has a session, and the variant holds nothing of it
+    bool authorized = false;  // the visitor sent credentials, and the variant holds only this fact
     Varied varied = Varied::no;
-    Key base;  // varied: the key without the headers that the answer turned out to vary on
-    RequestControl wishes;     // the client's, as far as they are honoured
-    bool wants_newer = false;  // ... for which the fresh entry at hand won't do
-    Group* group = nullptr;    // of the visitor; null: not wanted, or there is no session
+    Key base;  // if varied: the key without the headers that the answer varies on
+    RequestControl wishes;     // the client's Cache-Control, as far as larder_request_control honours it
+    bool wants_newer = false;  // a fresh entry was at hand, and `wishes` ruled it out
+    Group* group = nullptr;    // the visitor's group; null: not configured, or there is no session
 
-    // The lookup.
+    // State of the lookup.
     AtHand entry;
-    std::optional<near_cache::Check> check;  // the store is to be asked for a newer entry
-    std::unique_ptr<NamedPart> part;         // once a part of this name was looked for
+    std::optional<near_cache::Check> check;  // set if the store is to be asked whether it has a newer entry
+    std::unique_ptr<NamedPart> part;         // set once a named part was looked for
     Guess guess = Guess::none;
-    near_cache::Kinds kinds{};             // of the page, once there is a guess
-    std::unique_ptr<FillWait> fill_wait;   // once the request has waited for another's fill
-    std::unique_ptr<FillClaim> claim;      // to fill the key; once the fill begins, the fill has the permit
+    near_cache::Kinds kinds{};             // set once `guess` is
+    std::unique_ptr<FillWait> fill_wait;   // set once the request has waited for another request's fill
+    std::unique_ptr<FillClaim> claim;      // to fill the key; its permit moves to the fill when that begins
 
-    // The answer.
-    std::unique_ptr<Fill> fill;     // in progress, or what a page is made from
-    std::unique_ptr<Fill> retired;  // it ended without an answer; nginx may still be in its calls
-    std::unique_ptr<Substitution> substitution;          // about to begin
-    std::unique_ptr<TurnPlace> place;                    // once there was more to do than one turn had room for
-    ngx_http_handler_pt content_handler = nullptr;       // the location's, while ours stands in its place
-    ngx_http_event_handler_pt on_client_read = nullptr;  // nginx's, while the client is not looked at
+    // State of the answer.
+    std::unique_ptr<Fill> fill;     // in progress; kept while a page is assembled from its body
+    std::unique_ptr<Fill> retired;  // a fill that ended without an answer; nginx may still be executing its callbacks
+    std::unique_ptr<Substitution> substitution;          // scheduled, and not begun yet
+    std::unique_ptr<TurnPlace> place;                    // in the queue for turns; made when one turn was not enough
+    ngx_http_handler_pt content_handler = nullptr;       // the location's, while ours replaces it
+    ngx_http_event_handler_pt on_client_read = nullptr;  // nginx's read handler, while ours replaces it
     Page* page = nullptr;                                // being assembled
-    std::string csrf_secret;                             // of the cookie that the visitor gets with this answer
+    std::string csrf_secret;                             // of the csrf cookie that the visitor gets with this answer
 
-    // Requests of our own.
+    // Requests that Larder makes.
     Fragment* fragment = nullptr;         // Role::fragment
     std::unique_ptr<Renewing> renewing;   // Role::refresh
-    std::unique_ptr<Policy> own_policy;   // in the place of the location's
-    Detached* detached = nullptr;         // for subrequests of this one, once there is one
+    std::unique_ptr<Policy> own_policy;   // replaces the location's
+    Detached* detached = nullptr;         // parent for our subrequests; made with the first one
 
     Ctx();
     ~Ctx();
@@ -164,49 +167,49 @@ struct Ctx {
     bool has_variant() const { return variant.len != 0; }
     bool is_served() const { return phase == Phase::serving; }
     bool looks_for_part() const { return part != nullptr && part->search == NamedPart::Search::goes_on; }
-    // Of a fragment; null if it is for no include.
+    // The include of a fragment; null if the request is not for one.
     Include* include() const { return fragment != nullptr ? fragment->include : nullptr; }
     Group* asked_group() const { return fragment != nullptr ? fragment->asked_group : nullptr; }
     // Of a refresh; null if nobody waits for it.
     Renewal* renewal() const { return renewing != nullptr ? renewing->renewal.get() : nullptr; }
-    // For callbacks that may come late: false once the request is gone.
+    // For callbacks that may outlive the request: becomes false when the request is destroyed.
     std::shared_ptr<const bool> alive();
-    // The place in the queue for turns, made when it is first needed.
+    // The request's place in the queue for turns, made on first use.
     TurnPlace& turn_place();
-    // What the backend sent is in the near cache, or on its way to a store.
+    // Whether the backend's answer is in the near cache, or on its way to a store.
     bool is_stored() const;
-    // near=off is for stores that work: while one is down, the near cache stands in for it.
+    // Whether this request reads and writes the near cache. near=off has no effect while the store is down.
     bool uses_near() const;
     const Policy& policy() const { return own_policy ? *own_policy : conf->policy; }
-    // An entry is at hand that may be served, if only when the backend fails.
+    // An entry is at hand that may be served, if only because the backend failed.
     bool servable() const { return !entry.empty() && entry.verdict != Verdict::validate; }
-    // What answers the request is older than a purge of it.
+    // What the request is answered with is older than a purge of it.
     bool answers_purged() const;
-    // The backend may not be asked.
+    // Whether the backend must not be asked.
     bool cached_only() const { return at_hand_only() || wishes.only_if_cached; }
-    // A fragment that its page does not wait for.
+    // Whether this is a fragment that its page does not wait for: only an entry in the near cache is of use.
     bool at_hand_only() const;
-    // Takes over what the near cache found, or nothing if it is not this request's.
+    // Takes over what zone().find() returned. Drops it if it belongs to another variant or another store.
     void take(const near_cache::Found& found);
 
     static constexpr const char* event_name = "request";
     void begin_substitute();
-    // Nothing that it waits for finds it any more.
+    // Cancels whatever could call back into this request: timers, waits, claims.
     void end_waits();
     void let_others_pass();
-    // A fragment's turn has come.
+    // Called when it is this fragment's turn to begin.
     void begin_in_turn();
     void go_on_filling();
     void failed() noexcept;
 
 private:
-    std::shared_ptr<bool> alive_;  // null: nobody has asked
+    std::shared_ptr<bool> alive_;  // made by the first call of alive()
 };
 
-// The request's context; null if Larder has nothing to do with the request. An internal redirect clears nginx's pointer to the
-// context; this finds it again.
+// The request's context; null if Larder has nothing to do with the request. nginx clears a request's contexts at an
+// internal redirect; this finds ours again.
 Ctx* ctx_of(ngx_http_request_t* r);
-// Makes a context in r's pool and gives it to r.
+// Makes a context in r's pool and attaches it to r.
 Ctx* new_ctx(ngx_http_request_t* r, const LocConf* conf, Role role);
 void attach_ctx(ngx_http_request_t* r, Ctx* ctx);
 

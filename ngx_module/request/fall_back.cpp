@@ -1,4 +1,4 @@
-// Nothing of the backend's answer was sent yet.
+// All of this runs before any byte of the backend's answer was sent.
 #include "ngx_module/request/fall_back.hpp"
 
 #include "ngx_module/near/shared_zone.hpp"
@@ -8,12 +8,10 @@
 
 namespace larder::ngx {
 
-// The backend failed, and something servable is at hand.
 bool can_fall_back(const Ctx* ctx) {
     return ctx->role != Role::refresh && ctx->servable();
 }
 
-// In the place of what the backend sends, the entry at hand is the answer.
 ngx_int_t answer_from_entry(ngx_http_request_t* r, Ctx* ctx, Status status) {
     if (ctx->role == Role::client) return answer_instead(ctx, {status});
     ctx->status = status;
@@ -30,7 +28,6 @@ ngx_int_t fall_back(ngx_http_request_t* r, Ctx* ctx) {
     return answer_from_entry(r, ctx, Status::error_stale);
 }
 
-// What comes is not what it says it is, or less: nobody gets it. Nothing of it was sent.
 ngx_int_t give_up(ngx_http_request_t* r, Ctx* ctx) {
     Fill& fill = *ctx->fill;
     fill.progress = Progress::broken;

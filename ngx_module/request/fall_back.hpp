@@ -1,4 +1,4 @@
-// Another answer in the place of one that failed. For the filters, as long as nothing of the backend's answer was sent.
+// Another answer in place of a failed one. For use in the filters, before anything of the backend's answer was sent.
 #pragma once
 
 #include "ngx_module/request/ctx.hpp"
@@ -7,11 +7,12 @@ namespace larder::ngx {
 
 // Whether there is an entry that may be served because the backend failed.
 bool can_fall_back(const Ctx* ctx);
-// That entry is the answer. Precondition: can_fall_back(). This and the following return what the filter has to return.
+// Answers with that entry. Precondition: can_fall_back(). This and the functions below return what the filter has to
+// return.
 ngx_int_t fall_back(ngx_http_request_t* r, Ctx* ctx);
-// The entry at hand is the answer, with this status.
+// Answers with the entry at hand, under the given Larder status.
 ngx_int_t answer_from_entry(ngx_http_request_t* r, Ctx* ctx, Status status);
-// What comes is not what it says it is, or less. Falls back, or answers with an error.
+// For an answer that is invalid or cut short: falls back, or answers 502.
 ngx_int_t give_up(ngx_http_request_t* r, Ctx* ctx);
 
 }  // namespace larder::ngx

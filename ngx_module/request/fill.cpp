@@ -1,5 +1,5 @@
-// The fill's beginning, and what its answer's header decides: what it is kept for, whether the backend is asked again, and what the client
-// gets.
+// How a fill begins, and what is decided by the header of its answer: what the body is captured for, whether to ask
+// the backend again, and what the client gets.
 #include "ngx_module/request/fill.hpp"
 
 #include <algorithm>
@@ -33,7 +33,7 @@ namespace larder::ngx {
 
 namespace {
 
-// What r asks for from here on is asked where it is now.
+// Notes where r stands now, as the place from which the fill asks.
 void note_place(ngx_http_request_t* r, Fill& fill) {
     fill.uri_changes = r->uri_changes;
     fill.upstream = r->upstream;
@@ -51,11 +51,11 @@ ngx_int_t ask_again(ngx_http_request_t* r) {
     clear_response_headers(r);
     r->main->count++;
     ngx_http_finalize_request(r, r->content_handler(r));
-    return NGX_ERROR;  // for the upstream that was replaced: it finds itself finalized already
+    return NGX_ERROR;  // the upstream that was replaced finds the request finalized already
 }
 
-// The answer can't be shared, and the backend did not see all of the request: ask again with all of it. From here on the key
-// is known to be personal, so this happens once a minute at most.
+// The answer can't be shared, and the backend did not see the whole request: ask again with the whole request. Where
+// not_stored() has marked the key as a pass, this happens once per pass_ms at most.
 ngx_int_t retry_in_full(ngx_http_request_t* r, Ctx* ctx) {
     if (asker_has_left(ctx)) return NGX_ERROR;
     begin_fill(r, ctx);
@@ -64,7 +64,7 @@ ngx_int_t retry_in_full(ngx_http_request_t* r, Ctx* ctx) {
     return ask_again(r);
 }
 
-// A 304 that says nothing of what we have: ask for the whole answer.
+// The 304 does not match the entry at hand: ask for the full answer.
 ngx_int_t retry_without_condition(ngx_http_request_t* r, Ctx* ctx) {
     FillPermit permit = std::move(ctx->fill->permit);
     ctx->entry.drop();
@@ -73,14 +73,15 @@ ngx_int_t retry_without_condition(ngx_http_request_t* r, Ctx* ctx) {
     return ask_again(r);
 }
 
-// Whether the backend can be asked once more, in the place of what it has begun to send.
+// Whether the content handler can be run once more, in place of an upstream that has begun to answer.
 bool can_ask_again(const ngx_http_request_t* r) {
     return r->upstream != nullptr && r->content_handler != nullptr;
 }
 
-// Whether the site may have answered something else, had it seen the whole request. A `Vary` says so, but its absence says
-// nothing: it is not asked of answers that nobody may keep (RFC 9110 section 12.5.5). So with anything withheld but the name of the
-// client's program, the answer may differ; and with that, if it refuses the request or begins a session, which sites tie to it.
+// Whether the site might have answered differently, had it seen the whole request. A Vary field says so, but its
+// absence proves nothing: sites need not send it in answers that no cache may store (RFC 9110 section 12.5.5). So if
+// more than User-Agent was withheld, the answer may differ. If only User-Agent was, it may differ if the site refused
+// the request, set a cookie (some sites bind sessions to User-Agent), or names User-Agent in Vary.
 bool could_differ(ngx_http_request_t* r, const Fill& fill) {
     if (fill.withheld == Withheld::nothing || !can_ask_again(r)) return false;
     if (fill.withheld == Withheld::more || fill.status >= NGX_HTTP_BAD_REQUEST) return true;
@@ -96,8 +97,9 @@ bool could_differ(ngx_http_request_t* r, const Fill& fill) {
     return differs;
 }
 
-// Whether the site would have answered something else to the whole request, though its answer is everybody's and only too large to
-// be kept: the client wants a part of it, or wants it on a condition, or it varies. Of a page of fragments Larder sends no parts.
+// Whether the whole request would get another answer than this one, which anybody may have and which is only too
+// large to store: if the client asked for a range or sent a condition, or if the answer varies. Not for pages with
+// ESI, of which Larder never sends ranges.
 bool whole_request_matters(const ngx_http_request_t* r, const Ctx* ctx) {
     const Storability& decision = ctx->fill->decision;
     if (ctx->role != Role::client || decision.esi || !can_ask_again(r)) return false;
@@ -107,7 +109,8 @@ bool whole_request_matters(const ngx_http_request_t* r, const Ctx* ctx) {
            headers.if_unmodified_since != nullptr;
 }
 
-// An answer that can't be kept taught something if it was, or may have been, asked for in vain.
+// Tells the forecast whether the answer could be stored. An unstorable one counts only if something was withheld,
+// since only then the backend has to be asked twice.
 void learn_from_reduced(const Ctx* ctx) {
     const Fill& fill = *ctx->fill;
     bool in_vain = fill.withheld != Withheld::nothing && !is_failure(ctx);
@@ -121,15 +124,16 @@ void learn_from_full(const Ctx* ctx) {
     if (is_page) forecast().learn_from_full(ctx->kinds, ctx->key, fill.decision.store);
 }
 
-// The page was everybody's, which is why a visitor with a session waited for it, and no longer is.
+// A visitor with a session waited for this page because it was shared with everybody. It no longer is.
 ngx_int_t retry_for_session(ngx_http_request_t* r, Ctx* ctx) {
     ctx->fill->permit.abandon();
     ctx->detail = "session";
     return retry_in_full(r, ctx);
 }
 
-// The site's answer to a visitor with a session says that the page is everybody's. That answer was made for the visitor: the one
-// to keep is made for nobody, in the background.
+// A visitor with a session was sent in full to the backend, and the answer says that the page is shared with
+// everybody. This answer was made for the visitor and is not stored; a refresh renders the page for nobody in
+// particular.
 void fill_for_everybody(ngx_http_request_t* r, Ctx* ctx) {
     if (r->method != NGX_HTTP_GET || is_failure(ctx)) return;
     near_cache::Found found = zone().find(ctx->key, now_ms());
@@ -138,7 +142,7 @@ void fill_for_everybody(ngx_http_request_t* r, Ctx* ctx) {
     if (!is_kept && !found.pass) request_refresh(r, ctx);
 }
 
-// Some error_page of the location changes the status of the error to that of what it shows.
+// Whether an error_page of the location replaces the status of the error ("=").
 bool overwrites_status(const ngx_http_core_loc_conf_t& location) {
     if (location.error_pages == nullptr) return false;
     auto* pages = static_cast<ngx_http_err_page_t*>(location.error_pages->elts);
@@ -146,7 +150,7 @@ bool overwrites_status(const ngx_http_core_loc_conf_t& location) {
                        [](const ngx_http_err_page_t& page) { return page.overwrite >= 0; });
 }
 
-// What a render call is told unless the answer proves good.
+// What a render call reports, unless the answer proves good later.
 RenderReport failure_report(ngx_http_request_t* r, std::int64_t rest_ms) {
     RenderReport report;
     report.status = static_cast<std::uint16_t>(r->headers_out.status);
@@ -155,25 +159,25 @@ RenderReport failure_report(ngx_http_request_t* r, std::int64_t rest_ms) {
     return report;
 }
 
-// Of a fragment that came in a coding that can't be undone no page can be made.
+// Whether this is a fragment in a content coding that Larder can't decode: no page can be made of it.
 bool is_unreadable(ngx_http_request_t* r, const Ctx* ctx, const Storability& decision) {
     bool has_body = r->headers_out.status < NGX_HTTP_SPECIAL_RESPONSE && r->headers_out.status != NGX_HTTP_NO_CONTENT;
     return ctx->role == Role::fragment && has_body && !decision.coding.empty() && !decision.decode;
 }
 
-// Whether the client takes each of these content codings.
+// Whether the client accepts each of these content codings.
 bool takes_codings(ngx_http_request_t* r, const std::string& codings) {
     return larder::takes_codings(client_codings(r), codings);
 }
 
-// A body whose length says that it is not to be kept. One that is to be decoded will have another length.
+// Whether Content-Length exceeds larder_max_size. The length of a body that is to be decoded says nothing.
 bool is_too_large(const ngx_http_request_t* r, const Ctx* ctx) {
     return !ctx->fill->decision.decode &&
            r->headers_out.content_length_n > static_cast<std::int64_t>(ctx->policy().max_body);
 }
 
-// An answer of unknown length that takes longer than anybody waits for it may be one without end: from then on nobody waits, and
-// it ends with its client. If it ends before, it is stored all the same.
+// An answer of unknown length may have no end. If it takes longer than larder_lock, the requests that wait for it are
+// let go, and the fill ends if its client leaves. If it ends nonetheless, it is stored.
 void limit_waiting(Ctx* ctx) {
     Fill& fill = *ctx->fill;
     if (ctx->role != Role::client || !fill.is_for_store() || fill.expected >= 0) return;
@@ -198,14 +202,14 @@ ngx_int_t pass_header(ngx_http_request_t* r, Ctx* ctx) {
         ngx_http_clear_accept_ranges(r);
         ngx_http_clear_etag(r);
     }
-    // Until the page is known, or something of what was coded.
+    // A page's header waits for the page; that of a coded answer for the first decoded bytes.
     fill.to_client = fill.is_for_page()        ? ToClient::page
                      : fill.decoder != nullptr ? ToClient::header_held
                                                : ToClient::as_it_comes;
     return fill.is_header_held() ? NGX_OK : send_header(r, ctx);
 }
 
-// The backend says that the entry is still good: it is stored anew, and is the answer.
+// 304: the backend confirmed the entry at hand. Stores it with new times, and answers with it.
 ngx_int_t revalidate(ngx_http_request_t* r, Ctx* ctx) {
     ctx->entry.join();
     auto parts = revalidated(ctx->policy(), ctx->entry.view(), gather_answer(r, ctx),
@@ -217,23 +221,25 @@ ngx_int_t revalidate(ngx_http_request_t* r, Ctx* ctx) {
     return answer_from_entry(r, ctx, Status::revalidated);
 }
 
-// The answer says something of the credentials that were sent, and nothing of the page that others get by theirs.
+// Whether the answer is an error about the credentials that were sent: it says nothing about the page that others
+// get.
 bool is_about_credentials(const Ctx* ctx) {
     return ctx->authorized && ctx->fill->status >= NGX_HTTP_SPECIAL_RESPONSE;
 }
 
 void not_stored(ngx_http_request_t* r, Ctx* ctx) {
     count(near_cache::Counter::unstorable);
-    if (is_about_credentials(ctx)) zone().postpone_refresh(ctx->key, now_ms());  // for the next who has some
+    // Let the next request with credentials try at once
+    if (is_about_credentials(ctx)) zone().postpone_refresh(ctx->key, now_ms());
     if (is_failure(ctx) || is_about_credentials(ctx)) {
         ctx->fill->permit.abandon();
         return;
     }
     if (ctx->fill->decision.unasked) {
-        // There may be one for clients that take its coding.
+        // Clients that accept the coding may find an entry of their own.
         store_marker(ctx, {"accept-encoding"});
     } else {
-        // What we hold of it the backend no longer stands by.
+        // The backend does not confirm what we have stored: remove it.
         zone().forget(ctx->key);
         if (const StoreConf* store = ctx->conf->where.value().store; store != nullptr && !ctx->near_only)
             forget_entry(*store, ctx->key);
@@ -243,8 +249,9 @@ void not_stored(ngx_http_request_t* r, Ctx* ctx) {
     end_with_pass(ctx);
 }
 
-// The answer varies on headers that this client sent and the backend did not see. Notes that for those who come, and asks for
-// this client's own variant; or, where such variants are not kept, with all that it sent. Variants by content coding always are.
+// The answer varies on headers that the client sent and the reduced request left out. Stores a marker for later
+// requests, extends this request's variant by these headers and asks again. Where such variants are not kept
+// (larder_vary refuse), asks again in full instead. Variants by content coding are always kept.
 ngx_int_t ask_with_varying_headers(ngx_http_request_t* r, Ctx* ctx, const std::vector<std::string> names) {
     bool may_key = ctx->conf->vary_most.value() != 0 || ctx->fill->decision.unasked;
     if (ctx->entry.empty()) store_marker(ctx, names);
@@ -254,7 +261,7 @@ ngx_int_t ask_with_varying_headers(ngx_http_request_t* r, Ctx* ctx, const std::v
         ctx->detail = varies_detail(r, names);
         return retry_in_full(r, ctx);
     }
-    zone().admit_variant(ctx->base, ctx->key, now_ms(), most_variants(ctx));  // it counts
+    zone().admit_variant(ctx->base, ctx->key, now_ms(), most_variants(ctx));  // not refused here, but counts towards the limit
     start_fill(r, ctx);
     FillPermit::claim(ctx->key, ctx->fill->permit);
     return ask_again(r);
@@ -280,8 +287,9 @@ bool is_failure(const Ctx* ctx) {
 bool is_fills_answer(ngx_http_request_t* r, Fill& fill) {
     if (r->err_status != 0 || r->error_page || r->filter_finalize) return false;
     if (r->uri_changes == fill.uri_changes) return true;
-    // An internal redirect has led here. error_page leaves no trace where recursive_error_pages is on and it says "=": so an
-    // upstream's redirect has to be an X-Accel-Redirect, and any other must not come from such a location.
+    // An internal redirect has led here. It belongs to the answer if it is an X-Accel-Redirect; or, if there was no
+    // upstream, try_files or the like. error_page with "=" under recursive_error_pages leaves no trace in the
+    // request, so a redirect from a location that has one is taken for an error page.
     bool by_upstream = r->upstream != nullptr && r->upstream != fill.upstream;
     if (by_upstream) {
         const ngx_http_upstream_t& u = *r->upstream;
@@ -318,14 +326,15 @@ ngx_int_t start_fill(ngx_http_request_t* r, Ctx* ctx) {
         reduce_request(r, ctx);
         look_away_from_client(r, ctx);
     }
-    constexpr std::uint64_t asking_work = 2'000;  // nginx opens a connection, most of the time
+    constexpr std::uint64_t asking_work = 2'000;  // in most cases nginx opens a connection
     if (ctx->role == Role::fragment) spend_turn(asking_work);
     return NGX_DECLINED;
 }
 
 namespace {
 
-// What nginx or error_page put in the place of what the fill asked for. Fragments may be made of it.
+// nginx or error_page replaced the answer that the fill asked for. It is not stored, but a page may include it as a
+// fragment.
 ngx_int_t other_answer(ngx_http_request_t* r, Ctx* ctx, bool reduced) {
     Fill& fill = *ctx->fill;
     if (reduced && is_for_failure(r, fill) && can_fall_back(ctx) && !r->filter_finalize) return fall_back(r, ctx);
@@ -346,7 +355,7 @@ ngx_int_t other_answer(ngx_http_request_t* r, Ctx* ctx, bool reduced) {
     return pass_header(r, ctx);
 }
 
-// The header is to be that of the page, of which nothing is known but its template.
+// HEAD of a page with ESI: removes what describes the template, as the page will have other values.
 void forget_template(ngx_http_request_t* r) {
     ngx_http_clear_content_length(r);
     ngx_http_clear_accept_ranges(r);
@@ -375,7 +384,7 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
     const bool failed = is_failure(ctx);
     const std::int64_t rest_ms = failed || ctx->renewal() != nullptr ? asked_for_rest_ms(r) : 0;
     if (ctx->renewal() != nullptr) ctx->renewal()->report = failure_report(r, rest_ms);
-    // A header without a status is no answer of the backend's: SSI sends one before the stub of a subrequest that has failed.
+    // A header without a status does not come from the backend: SSI sends one before the stub of a failed subrequest.
     bool is_stub = fill.status == 0;
     if (is_stub || !is_fills_answer(r, fill)) return other_answer(r, ctx, reduced);
     if (failed) fill.retry_ms = std::max(refresh_retry_ms, rest_ms);
@@ -388,10 +397,10 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
         if (too_large) fill.decision.refuse("too-large");
         bool is_anothers = ctx->session && fill.decision.audience != Audience::everybody;
         if (is_anothers && !failed) {
-            request_refresh(r, ctx);  // so that the next one knows
+            request_refresh(r, ctx);  // so that the page's audience is known again for the next request
             return retry_for_session(r, ctx);
         }
-        // An error that says how long it may be kept never replaces the page that a refresh was to renew.
+        // An error with explicit freshness must not replace the page that the refresh was to renew.
         bool renews_nothing = ctx->role == Role::refresh && failed && ctx->servable();
         bool is_for_store = fill.decision.store && !renews_nothing && ctx->no_store == nullptr &&
                             !any_true(r, ctx->conf->no_store.value());
@@ -405,7 +414,7 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
         learn_from_reduced(ctx);
         fill.purged = was_purged_meanwhile(ctx);
         if (fill.decision.esi && ctx->role == Role::client) fill.take_for(BodyFor::page);
-        if (fill.decision.store && !is_for_store) {  // says something about this request alone
+        if (fill.decision.store && !is_for_store) {  // a reason of this request, not of the page
             ctx->detail = ctx->no_store != nullptr ? ctx->no_store : "larder_no_store";
             ctx->fill->permit.abandon();
         } else if (!is_for_store) {
@@ -415,14 +424,14 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
             bool in_full = too_large ? whole_request_matters(r, ctx) : could_differ(r, fill);
             if (in_full && !failed) return retry_in_full(r, ctx);
         }
-    } else {  // sent in full: nothing is stored, but a page may still be assembled from it
+    } else {  // sent in full: not stored, but a page may be assembled from it
         fill.decision = storability(ctx->policy(), gather_answer(r, ctx));
         if (ctx->session && fill.decision.audience == Audience::everybody) fill_for_everybody(r, ctx);
         if (ctx->guess == Guess::is_not_kept) learn_from_full(ctx);
         if (fill.decision.esi && ctx->role == Role::client && r->method != NGX_HTTP_HEAD) fill.take_for(BodyFor::page);
         if (fill.decision.esi && r->method == NGX_HTTP_HEAD) forget_template(r);
     }
-    // A page of fragments and a refresh want all of it, and would wait for ever.
+    // A page of fragments and a refresh need the complete body, and would wait for ever.
     if (fill.decision.stream && ctx->role != Role::client) return NGX_HTTP_BAD_GATEWAY;
     if (is_unreadable(r, ctx, fill.decision)) return give_up(r, ctx);
     if (fill.decision.decode && (reduced || fill.is_for_page())) start_decoding(r, ctx, fill.decision.coding);

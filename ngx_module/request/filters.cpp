@@ -1,4 +1,5 @@
-// Our places in nginx's filter chains: headers before all others, bodies right after they are in memory.
+// Our places in nginx's filter chains: before all other header filters; right after the body filters that bring
+// bodies into memory.
 #include "ngx_module/request/filters.hpp"
 
 #include "ngx_module/buffers.hpp"
@@ -18,7 +19,7 @@ ngx_http_output_body_filter_pt next_body_filter;
 
 namespace {
 
-// Before the lookup came to it, the location has answered by itself: return, an access rule's page.
+// The location has answered before our lookup ran, by `return` or an access rule. A fragment needs that answer too.
 void capture_early_answer(ngx_http_request_t* r, Ctx* ctx) {
     if (ctx->conf == nullptr) ctx->conf = loc_conf(r);
     ctx->status = Status::pass;

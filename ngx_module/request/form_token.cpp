@@ -1,4 +1,4 @@
-// The cookie is looked at when a page asks for a token, not before.
+// The visitor's cookie is read only when a page asks for a token.
 #include "ngx_module/request/form_token.hpp"
 
 #include "cache/csrf.hpp"
@@ -20,7 +20,7 @@ std::optional<std::string> visitors_secret(ngx_http_request_t* r, const LocConf:
     return csrf_secret(value);
 }
 
-// As Django sets it by default.
+// With the attributes that Django sets by default.
 std::string set_cookie_value(ngx_http_request_t* r, const LocConf::Csrf& conf, const std::string& secret) {
     std::string text = conf.cookie + "=" + secret;
     if (!conf.domain.empty()) text += "; Domain=" + conf.domain;

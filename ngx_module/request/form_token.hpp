@@ -1,4 +1,4 @@
-// The token that $csrf_token() gives, and the visitor's cookie that it is made from. Django takes both for its own.
+// The value of $csrf_token(), and the visitor's cookie that it is derived from. Django accepts both as its own.
 #pragma once
 
 #include <optional>
@@ -8,10 +8,12 @@
 
 namespace larder::ngx {
 
-// Sees to it that the visitor has the cookie: sends one with the header if not. True if it does. Before the header leaves.
+// Adds Set-Cookie to the response header if the visitor does not have the cookie yet, and returns true then. Call it
+// before the header is sent. Throws std::bad_alloc.
 bool give_form_cookie(ngx_http_request_t* r, Ctx* ctx);
 
-// A token, another one each time. Nothing when larder_csrf is off, or when the visitor has no cookie and gets none.
+// A new token for each call. nullopt if larder_csrf is off, or if the visitor has no cookie and this answer sets
+// none.
 std::optional<std::string> form_token(ngx_http_request_t* r, const Ctx* ctx);
 
 }  // namespace larder::ngx

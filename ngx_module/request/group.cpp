@@ -1,4 +1,4 @@
-// A session's group: asked for, kept, forgotten.
+// Asks for a session's group, applies the answer, and purges it when the session changes.
 #include "ngx_module/request/group.hpp"
 
 #include <algorithm>
@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::size_t max_group_name = 256;  // bytes
 
-// Of the session that these name, by their keyed digests.
+// The tag of the entry that holds a session's group. The session is named by keyed digests of its cookies.
 std::string session_tag(std::span<const KeptCookie> cookies) {
     std::string tag = "session";
     for (const KeptCookie& cookie : cookies)
@@ -31,7 +31,7 @@ std::string session_tag(std::span<const KeptCookie> cookies) {
     return tag;
 }
 
-// Of the page that this is a fragment of, if its location asks for the same.
+// The group of an outer request of r, if it is known there by the same rule. Null: none.
 Group* group_of_page(ngx_http_request_t* r, const GroupRule& rule) {
     for (ngx_http_request_t* outer = r->parent; outer != nullptr; outer = outer->parent) {
         Ctx* ctx = ctx_of(outer);
@@ -42,7 +42,7 @@ Group* group_of_page(ngx_http_request_t* r, const GroupRule& rule) {
     return nullptr;
 }
 
-// Visible characters and spaces: what a header field may hold.
+// Whether all characters are visible ASCII or spaces, as in a header field, and the length fits.
 bool is_group_name(std::string_view text) {
     return text.size() <= max_group_name &&
            std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < '\x7f'; });
@@ -70,7 +70,7 @@ void settle(Group& group, ngx_http_request_t* r, const OwnAnswer& answer) {
 
 ngx_int_t lookup_ended(ngx_http_request_t* r, Group& group, ngx_int_t rc) {
     OwnAnswer answer = own_answer(r, ctx_of(r), rc);
-    if (group.state != Group::State::pending) return NGX_OK;  // it took too long
+    if (group.state != Group::State::pending) return NGX_OK;  // the timer has resumed the request already
     settle(group, r, answer);
     group.timer.cancel();
     return resume_soon(group.asker);
@@ -136,7 +136,7 @@ void apply_group(Ctx* ctx) {
     const GroupRule& rule = *ctx->asked_group()->rule;
     ctx->own_policy = std::make_unique<Policy>(ctx->conf->policy);
     Policy& policy = *ctx->own_policy;
-    policy.valid = {{0, rule.valid_s}, {204, rule.valid_s}};  // 204: of no group
+    policy.valid = {{0, rule.valid_s}, {204, rule.valid_s}};  // 204: the session has no group
     policy.valid_overrides = false;
     policy.esi = EsiMode::off;
     policy.never_stale = rule.error_s == 0;
@@ -149,7 +149,7 @@ void bind_to_session(Group& group, EntryParts& parts) {
     auto variant = Variant::parse(parts.variant, &why);
     if (!variant) throw std::runtime_error(why);
     group.tag = session_tag(variant->cookies);
-    parts.life.while_ms = 0;  // whatever the answer says: a refresh would not know of the session
+    parts.life.while_ms = 0;  // no stale window, whatever the answer says: a refresh would not have the session
     if (std::find(parts.tags.begin(), parts.tags.end(), group.tag) == parts.tags.end())
         parts.tags.push_back(group.tag);
 }
@@ -157,7 +157,7 @@ void bind_to_session(Group& group, EntryParts& parts) {
 void forget_group_after(ngx_http_request_t* r, const Ctx* ctx) {
     const GroupRule* rule = loc_conf(r)->group.value().get();
     if (rule == nullptr) return;
-    if (ctx != nullptr && ctx->fill != nullptr && ctx->fill->is_reduced()) return;  // the backend saw no session
+    if (ctx != nullptr && ctx->fill != nullptr && ctx->fill->is_reduced()) return;  // the backend did not see the session
     bool writes = !is_safe(r) && r->headers_out.status < NGX_HTTP_BAD_REQUEST;
     if (!writes && !sets_cookie(r, *rule)) return;
     auto cookies = collect_cookies(r->headers_in, rule->cookies).cookies();
@@ -165,7 +165,7 @@ void forget_group_after(ngx_http_request_t* r, const Ctx* ctx) {
     PurgeRequest purge;
     purge.mode = PurgeMode::hard;
     purge.hashes.push_back(tag_hash(session_tag(cookies)));
-    // The location that tells groups need not keep them where this one keeps its pages.
+    // The location that returns groups may use another store than this one.
     purge_everywhere(nullptr, purge);
     for (const StoreConf& store : main_conf(r)->stores) purge_everywhere(&store, purge);
 }

@@ -1,5 +1,5 @@
-// larder_group: of which group a session is, as the backend says when asked with the session's cookies: once, then kept for
-// that session in the near cache. Pages are keyed by the group instead of the session.
+// larder_group: which group a session belongs to. The backend is asked with the session's cookies, and its answer is
+// stored for that session alone. Pages are keyed by the group instead of the session.
 #pragma once
 
 #include <string>
@@ -11,14 +11,14 @@
 
 namespace larder::ngx {
 
-// Lives in the pool of the request that asks.
+// One question for a group. In the pool of the request that asks.
 struct Group {
     enum class State : std::uint8_t { pending, known, failed };
 
     const GroupRule* rule = nullptr;
     State state = State::pending;
-    std::string name;  // known: empty if the session is of no group
-    std::string tag;   // that what is stored of the session's answer carries
+    std::string name;  // if known; empty: the session has no group
+    std::string tag;   // the tag of the entry with the session's answer
     Ctx* asker = nullptr;
     Event timer;
 
@@ -27,18 +27,20 @@ struct Group {
     void failed() noexcept;
 };
 
-// Sets ctx->group if the location wants to know it and the request has a session; asks for it, unless another request of the
-// same page has. True: it is known, has failed, or is not wanted. False: the request has to be suspended, it will be resumed.
-// Precondition: the request may have a variant.
+// Finds the group of the request's session and sets ctx->group, if the location has larder_group and the request has
+// a session. A fragment uses the answer that its page got. False: the question is pending; suspend the request, it
+// will be resumed. True: known, failed, or not wanted. Precondition: build_variant() has succeeded.
 bool find_group(ngx_http_request_t* r, Ctx* ctx);
 
-// The subrequest that asks, once in its location: its answer is for one session, and never served past its time.
+// Policy of the subrequest that asks, once it is in its location: its answer is for one session, and is not served
+// stale unless larder_group says so (error=).
 void apply_group(Ctx* ctx);
-// What is stored of its answer goes with the session.
+// Tags the entry of the answer with the session, so that it can be purged with it. Leaves it no stale window for
+// refreshes.
 void bind_to_session(Group& group, EntryParts& parts);
 
-// To be called when an answer's header is about to leave: if it may have ended or changed the request's session, its group is
-// asked for anew, on all machines.
+// Call this when an answer's header is about to be sent. If the answer may have ended or changed the request's
+// session, purges the session's group in all stores, so that the next request asks again.
 void forget_group_after(ngx_http_request_t* r, const Ctx* ctx);
 
 }  // namespace larder::ngx

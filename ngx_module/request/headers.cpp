@@ -1,4 +1,4 @@
-// Fields of requests, one by one.
+// Access to single header fields.
 #include "ngx_module/request/headers.hpp"
 
 #include <new>

@@ -1,4 +1,4 @@
-// The hash of a URL, and purges that nobody waits for.
+// URL hashes, and purges sent to the store without waiting for its reply.
 #include "ngx_module/request/invalidate.hpp"
 
 #include <algorithm>
@@ -28,7 +28,7 @@ std::uint64_t target_hash(ngx_http_request_t* r) {
 }
 
 std::optional<std::uint64_t> url_hash(ngx_http_request_t* r, std::string_view text) {
-    if (text.substr(0, 1) == "/") {  // a path, also with two slashes
+    if (text.substr(0, 1) == "/") {  // a path, even if it begins with "//"
         Url url = request_url(r);
         std::string storage;
         url.path = normalise_path(split_target(text).path, storage);
@@ -49,7 +49,8 @@ void purge_everywhere(const StoreConf* store, const PurgeRequest& purge) {
     for (std::uint64_t hash : purge.hashes)
         drawn.push_back(zone().purge(store != nullptr ? store->domain : 0, hash, purge.mode, 0, now_ms()));
     if (store == nullptr) return;
-    // Again with the store's own sequence, once that is known. If the store fails, the follower gives it the purge later.
+    // Once the store has assigned a sequence, replace the local one by it. If the store fails, the follower delivers
+    // the purge later.
     purge_store(*store, purge, [domain = store->domain, purge, drawn = std::move(drawn)](std::optional<std::uint64_t> sequence) {
         for (std::size_t i = 0; sequence && i < purge.hashes.size(); i++)
             zone().settle(domain, purge.hashes[i], purge.mode, drawn[i], *sequence, now_ms());

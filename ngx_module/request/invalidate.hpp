@@ -1,4 +1,5 @@
-// What a write through nginx makes of the pages it concerns (RFC 9111 section 4.4), and URLs as purges name them.
+// Invalidation by writes that pass through nginx (RFC 9111 section 4.4), and the hashes of URLs by which purges name
+// them.
 #pragma once
 
 #include <cstdint>
@@ -11,18 +12,20 @@
 
 namespace larder::ngx {
 
-// The hash that each variant of a URL carries: of the request's own target,
+// The purge hash of r's target, which all variants of the URL carry.
 std::uint64_t target_hash(ngx_http_request_t* r);
-// ... or of "http://host/path", or "/path" of the request's own host. Nothing for what is no URL.
+// The purge hash of "http://host/path", or of "/path" on r's host. nullopt if `text` is no URL.
 std::optional<std::uint64_t> url_hash(ngx_http_request_t* r, std::string_view text);
 
-bool is_safe(ngx_http_request_t* r);  // its method (RFC 9110 section 9.2.1)
+bool is_safe(ngx_http_request_t* r);  // r's method is safe (RFC 9110 section 9.2.1)
 
-// Purges here at once, so that whoever is sent on finds the new page, and in the store soon. Null: what is in no store.
+// Purges in the near cache at once, so that a client that is redirected sees the new page; then in the store. Null:
+// purges the near cache's own domain.
 void purge_everywhere(const StoreConf* store, const PurgeRequest& purge);
 
-// To be called when an answer's header is about to leave. If the request was unsafe and the answer is no error: purges the
-// target, and Location and Content-Location if they are of the same host, here at once, in the location's store soon.
+// Call this when an answer's header is about to be sent. If the method is unsafe and the answer no error, purges the
+// target, and the URLs in Location and Content-Location if they are on the same host: in the near cache at once, then
+// in the location's store.
 void invalidate_after(ngx_http_request_t* r, const Ctx* ctx);
 
 }  // namespace larder::ngx

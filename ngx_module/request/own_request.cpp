@@ -20,12 +20,12 @@ struct OtherEnd {
     ~OtherEnd() { close(fd); }
 };
 
-// Nothing ever comes, but when worker_shutdown_timeout has passed nginx says so here.
+// No data ever arrives. nginx calls this when worker_shutdown_timeout has passed, with `close` set: end the request.
 void on_connection_event(ngx_event_t* event) {
     auto* c = static_cast<ngx_connection_t*>(event->data);
     if (!c->close) return;
     auto* r = static_cast<ngx_http_request_t*>(c->data);
-    r->main->count++;  // what it waits for lets go of it on the way
+    r->main->count++;  // extra reference: a pending upstream releases one while we finalize
     ngx_http_finalize_request(r, NGX_ERROR);
     ngx_http_run_posted_requests(c);
 }
@@ -43,7 +43,7 @@ sockaddr* address_of(ngx_pool_t* pool, const std::string& bytes) {
     return address;
 }
 
-// Until a request has it.
+// Owns a new connection until a request takes it over.
 class OwnConnection {
 public:
     OwnConnection() {
@@ -115,7 +115,7 @@ void set_up(ngx_connection_t* c, const OwnRequest& wanted) {
         c->local_socklen = static_cast<socklen_t>(wanted.local.size());
     }
     c->type = SOCK_STREAM;
-    // These are of TCP alone.
+    // Options of TCP; this is a Unix socket.
     c->tcp_nodelay = NGX_TCP_NODELAY_DISABLED;
     c->tcp_nopush = NGX_TCP_NOPUSH_DISABLED;
     c->recv = ngx_recv;
@@ -148,13 +148,13 @@ bool parse_target(ngx_http_request_t* r, const std::string& target) {
     return true;
 }
 
-// As nginx takes the fields of a client's request. False: nginx has ended the request.
+// Handles the fields as nginx does for a client's request. False: nginx has ended the request.
 bool take_fields(ngx_http_request_t* r, const OwnRequest& wanted) {
     auto* core =
         static_cast<ngx_http_core_main_conf_t*>(ngx_http_get_module_main_conf(r, ngx_http_core_module));
     for (const auto& [name, value] : wanted.fields) {
         ngx_table_elt_t* field = push_header(r, &r->headers_in.headers, name, value);
-        if (wanted.server != nullptr && equals(field->key, "host")) {  // the server is chosen
+        if (wanted.server != nullptr && equals(field->key, "host")) {  // the server is chosen already
             r->headers_in.host = field;
             continue;
         }
@@ -174,12 +174,12 @@ void set_variable(ngx_http_request_t* r, ngx_int_t index, std::string_view value
     variable.no_cacheable = 0;
 }
 
-// False: nginx has ended the request.
+// Fills in what nginx would have read from a client. False: nginx has ended the request.
 bool fill_in(ngx_http_request_t* r, const OwnRequest& wanted) {
     r->logged = 1;  // no line in the access log
     r->internal = 1;
     r->discard_body = 1;
-    r->limit_req_status = r->limit_conn_status = 1;  // passed: those limits are of visitors
+    r->limit_req_status = r->limit_conn_status = 1;  // count as passed: these limits are for visitors
     r->read_event_handler = ngx_http_block_reading;
     r->headers_in.content_length_n = -1;
     r->headers_in.keep_alive_n = -1;
@@ -209,10 +209,10 @@ OwnRequest resembling(ngx_http_request_t* r) {
     ngx_connection_t* c = r->connection;
     OwnRequest own;
     own.listening = c->listening;
-    own.address = r->main->http_connection->addr_conf;  // subrequests have none
+    own.address = r->main->http_connection->addr_conf;  // only main requests have one
     own.server =
         static_cast<ngx_http_core_srv_conf_t*>(ngx_http_get_module_srv_conf(r, ngx_http_core_module))->ctx;
-    // This asks the kernel if nginx listens on all addresses.
+    // Asks the kernel, if nginx listens on a wildcard address.
     if (ngx_connection_local_sockaddr(c, nullptr, 0) == NGX_OK)
         own.local.assign(reinterpret_cast<const char*>(c->local_sockaddr), c->local_socklen);
     own.client.assign(reinterpret_cast<const char*>(c->sockaddr), c->socklen);
@@ -235,7 +235,7 @@ ngx_http_request_t* open_request(const OwnRequest& wanted) {
     ngx_connection_t* c = connection.release();
     c->data = r;
 #if (NGX_STAT_STUB)
-    ngx_atomic_fetch_add(ngx_stat_active, 1);  // closing takes it off again
+    ngx_atomic_fetch_add(ngx_stat_active, 1);  // nginx decrements it when it closes the connection
 #endif
     try {
         return fill_in(r, wanted) ? r : nullptr;

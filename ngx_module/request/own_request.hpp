@@ -1,6 +1,6 @@
-// Requests that Larder begins by itself, to make a page anew. nginx runs one like any other, from the server's rewrite phase on,
-// and the answer is captured like any other, but sent nowhere. Its connection is one end of a socket pair, so that nginx's code,
-// which wants a file descriptor, finds a good one. Not being a subrequest, it keeps no client waiting.
+// Requests that Larder starts by itself, to render a page again. nginx runs one like a client's, from the server's
+// rewrite phase on; the answer is captured, and sent nowhere. Its connection is one end of a socket pair, because
+// nginx's code needs a valid file descriptor. It is no subrequest, so no client waits for it.
 #pragma once
 
 #include <string>
@@ -14,25 +14,27 @@ namespace larder::ngx {
 struct OwnRequest {
     ngx_listening_t* listening = nullptr;
     ngx_http_addr_conf_t* address = nullptr;
-    ngx_http_conf_ctx_t* server = nullptr;  // null: the one of `address` that the Host field names
-    std::string local;                      // sockaddr that the client connected to; empty: the one listened on
-    std::string client, client_text;        // sockaddr and text of who asks; empty: somebody at a Unix socket
-    std::string server_name;                // as nginx took it from the client's request; with `server`
+    ngx_http_conf_ctx_t* server = nullptr;  // null: chosen from `address` by the Host field
+    std::string local;                      // sockaddr that a client would have connected to; empty: that of `listening`
+    std::string client, client_text;        // sockaddr and text of the asker; empty: a Unix socket
+    std::string server_name;                // used with `server`: what nginx took from the client's request
     std::string target;
-    std::vector<std::pair<std::string, std::string>> fields;  // in order; one of them is Host
-    in_port_t port = 0;                                       // as the client named it
+    std::vector<std::pair<std::string, std::string>> fields;  // in order; must contain Host
+    in_port_t port = 0;                                       // as the client named it; 0: none
 };
 
-// What a request that makes r's page anew has of r, which may be gone before it begins: where it came in, and the fields that the
-// configuration may look at. Those of r's connection, of its body, and its conditions and ranges are left out.
+// What a request needs in order to render r's page again; r may be gone when that request starts. It has the address
+// where r came in, and the fields that the configuration may look at. Left out are the fields of r's connection and
+// body, its conditions and ranges.
 OwnRequest resembling(ngx_http_request_t* r);
 
-// The request, ready for a context and start(). Null, and it is logged, when nginx can't make one.
+// Makes the request, ready for a context and start(). Null if nginx can't make one, which is logged. Throws
+// std::bad_alloc.
 ngx_http_request_t* open_request(const OwnRequest& wanted);
 
 bool is_own(const ngx_http_request_t* r);
 
-// nginx runs it from here on; it may have ended when this returns.
+// Hands the request over to nginx. It may have ended when this returns.
 void start(ngx_http_request_t* r);
 
 }  // namespace larder::ngx

@@ -1,4 +1,4 @@
-// Decided from the plan, and from the fragments that are there when the header leaves.
+// The header depends on the plan, and on the fragments that are known when it is sent.
 #include "ngx_module/request/page_header.hpp"
 
 #include <algorithm>
@@ -16,11 +16,11 @@ namespace larder::ngx {
 
 namespace {
 
-// What differs between visitors who ask for the same URL.
+// What may differ between visitors who request the same URL.
 constexpr esi::Reads personal_reads = esi::reads_cookies | esi::reads_headers | esi::reads_address |
                                       esi::reads_host_names | esi::reads_form_token;
 
-// Expires counts where there is no max-age.
+// Collects Cache-Control and Expires. Expires counts only if there is no max-age.
 struct Control {
     CacheDirectives said;
     std::optional<std::int64_t> expires_s;
@@ -95,7 +95,8 @@ void set_page_header(ngx_http_request_t* r, Ctx* ctx, std::string_view plan, Par
     bool gives_cookie = give_cookie(r, ctx, plan);
     std::int64_t age_s = page_age_s(ctx);
     if (ctx->answers_purged()) parts.add_purged(ctx->conf->stale.value().purged_s);
-    // A browser may show it again when going back, but asks anew otherwise: who logs in has another token.
+    // no-cache lets a browser show the page again on "back", but revalidate it otherwise: a login, say, changes the
+    // visitor's token.
     std::string control = gives_cookie ? "private, no-store"
                           : personal   ? "private, no-cache"
                                        : parts.value(control_of(r, age_s), age_s);

@@ -1,8 +1,10 @@
-// One fill among all machines that share a store: who holds the fill lock here also claims the store's lease.
+// One fill among all machines that share a store: the request that holds this nginx's fill lock also claims the
+// store's lease.
 //
-// The claim and a look into the store leave in one write, in this order: whoever gets the lease after another's page was
-// stored finds that page. A machine that does not get the lease waits for news of the key from the store. Each wait ends with the
-// lease at the latest, and all of them with larder_lock. A machine that dies is waited for until its lease ends.
+// The claim of the lease and a read of the entry are sent in one write, in this order. So whoever is granted the
+// lease after another machine stored the page finds that page. A machine that is refused waits for the store's news
+// of the key. Each wait ends with the lease at the latest, and all waits of a request together with larder_lock. If
+// the machine that has the lease dies, the others wait until the lease runs out.
 #include "ngx_module/request/permit.hpp"
 
 #include <utility>
@@ -70,7 +72,8 @@ void take_answer(FillClaim& claim, const StoreConf& store, const LeaseAnswer& an
     if (claim.lease == Lease::ours) claim.permit.add_lease(store);
 }
 
-// The store's answer to the look resumes the request. False if nothing was asked.
+// Claims the lease and reads the entry; the entry's arrival resumes the request. False: no lease is needed, or the
+// store can't be asked.
 bool ask_for_lease(Ctx* ctx) {
     FillClaim& claim = *ctx->claim;
     const LocConf& conf = *ctx->conf;

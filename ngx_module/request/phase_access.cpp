@@ -1,4 +1,4 @@
-// nginx itself applies access rules to no subrequest.
+// nginx itself applies no access rules to subrequests.
 #include "ngx_module/request/phase_access.hpp"
 
 #include "ngx_module/pool.hpp"
@@ -8,12 +8,13 @@
 
 namespace larder::ngx {
 
-// A page that is kept is given to those alone whom nginx lets in, so a request of ours that makes it anew need not be let in itself: it
-// skips preaccess and access. One for a URL alone does not: its page may become a file that everybody can read. nginx itself skips
-// access for subrequests, of which fragments of injected markup must make no use.
+// A stored page is given only to visitors whom nginx's access rules admit, so a refresh of it skips preaccess and
+// access. A refresh by URL alone (as_visitor) obeys them: its page may become a file that everybody can read. nginx
+// skips access for every subrequest; fragments are checked here, so that injected markup can't include what the
+// visitor may not see.
 ngx_int_t access_handler(ngx_http_request_t* r) {
     Ctx* ctx = ctx_of(r);
-    // A fragment whose location is known has been here before.
+    // A fragment with a known location has passed this check before.
     if (ctx != nullptr && ctx->include() != nullptr && ctx->conf == nullptr) {
         bool refused =
             guarded(r->connection->log, "reach of a fragment", true, [&] { return ctx->include()->is_out_of_reach(r); });
@@ -27,7 +28,7 @@ ngx_int_t access_handler(ngx_http_request_t* r) {
     ngx_uint_t next = handlers[r->phase_handler].next;
     if (handlers[next].checker == ngx_http_core_access_phase) next = handlers[next].next;
     r->phase_handler = static_cast<ngx_int_t>(next) - 1;
-    return NGX_DECLINED;  // the checker adds one
+    return NGX_DECLINED;  // nginx's phase checker adds one
 }
 
 }  // namespace larder::ngx

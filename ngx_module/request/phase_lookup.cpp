@@ -48,18 +48,19 @@ ngx_int_t go_past(ngx_http_request_t* r, Ctx* ctx, Status status) {
     stop_deadline(ctx);
     if (ctx->cached_only()) return not_cached(ctx);
     ctx->status = status;
-    // A fragment's answer, and one with ESI, is captured even when nothing is cached.
-    // So are those that say something of others: for a session, that the page is everybody's; or of a kind of pages.
+    // Capture the answer, even though it is not stored: a fragment's, and one that may have ESI. Also one that says
+    // something about other requests: that a page is for everybody, though the visitor has a session; or that the
+    // forecast for this kind of page was wrong.
     bool captured = ctx->role == Role::fragment || ctx->policy().esi != EsiMode::off || ctx->session ||
                     ctx->guess == Guess::is_not_kept;
-    // A part of a page's source, or word that it did not change, makes no page.
+    // A page can't be assembled from a range of its source, or from a 304.
     if (ctx->policy().esi == EsiMode::on) strip_conditions(r);
     if (captured) return start_fill(r, ctx);
     ctx->phase = Phase::passing;
     return NGX_DECLINED;
 }
 
-// The store has answered: what is in the near cache now is as new as what the store had then.
+// The store has answered: notes that the near cache is up to date as of that question.
 void confirm_check(Ctx* ctx) {
     if (ctx->check) zone().checked(ctx->key, *ctx->check, now_ms());
     ctx->check.reset();
@@ -112,7 +113,8 @@ ngx_int_t wait_for_fill(ngx_http_request_t* r, Ctx* ctx) {
     return suspend(r, ctx, Waits::for_cache);
 }
 
-// The last place to look before the backend: is it a named part of a page? False: it was looked for, or can't be one.
+// The last attempt before the backend: the URL may be the name of a part of a page. Returns false if the part was
+// looked for already, or the URL can't be one.
 bool look_for_part(ngx_http_request_t* r, Ctx* ctx) {
     if (ctx->part != nullptr || ctx->policy().esi == EsiMode::off || ctx->servable()) return false;
     ctx->part = std::make_unique<NamedPart>();
@@ -129,7 +131,7 @@ bool look_for_part(ngx_http_request_t* r, Ctx* ctx) {
     return true;
 }
 
-// Back to the request itself: there is no such part, or it isn't for this client.
+// Ends the search for a named part: there is none, or it is not for this client.
 void no_part(Ctx* ctx) {
     ctx->part->search = NamedPart::Search::ended;
     ctx->key = ctx->part->request_key;
@@ -137,7 +139,7 @@ void no_part(Ctx* ctx) {
     ctx->entry = std::move(ctx->part->request_entry);
 }
 
-// Whether pages like this one have proved unstorable. Nothing is guessed of a page of which something is here.
+// Whether pages of this kind have proved unstorable lately. Not predicted if anything is known of this page itself.
 bool will_not_be_kept(ngx_http_request_t* r, Ctx* ctx) {
     if (ctx->guess != Guess::none || !ctx->entry.empty() || ctx->asked_group() != nullptr) return false;
     const char* why;
@@ -158,12 +160,13 @@ ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
         return look(r, ctx);
     }
     if (ctx->cached_only()) return not_cached(ctx);
-    // There is nothing that is known to be for this visitor, too: they get what the site makes for them, at once.
+    // No page is known to be shared with this visitor, who has a session: pass the request at once.
     if (ctx->session && ctx->entry.empty()) {
         ctx->detail = "session";
         return go_past(r, ctx, Status::pass);
     }
-    // Nothing to store in the answer to a HEAD, nor to a subrequest of which nginx wants the status alone (auth_request, mirror).
+    // An answer to HEAD has no body to store. Nor has that of a subrequest of which nginx wants the status alone
+    // (auth_request, mirror).
     if (r->method == NGX_HTTP_HEAD || r->header_only) {
         ctx->status = Status::miss;
         return ctx->policy().esi != EsiMode::off && r == r->main ? start_fill(r, ctx) : NGX_DECLINED;
@@ -178,10 +181,11 @@ ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
     }
     bool deadline_passed = ctx->fill_wait != nullptr && !ctx->fill_wait->deadline.timer_runs();
     if (deadline_passed) ctx->detail = "lock-timeout";
-    // Each request for a page that has to be validated each time asks for itself: another's answer would not do.
+    // A page without any freshness has to be validated for each request, so another request's answer would not do.
     bool each_asks =
         ctx->entry.verdict == Verdict::validate && ctx->entry.view().head().life.fresh_ms == 0;
-    // A fill by credentials that the site refuses is nobody's: those who have waited for one ask at once, each for itself.
+    // A fill with credentials that the site refuses gives no page. Whoever waited for one asks next, without waiting
+    // again.
     bool waited_once = ctx->authorized && ctx->fill_wait != nullptr;
     if (waited_once) stop_deadline(ctx);
     if (ctx->conf->lock.value() != 0 && !deadline_passed && !waited_once && !each_asks && !ctx->no_store) {
@@ -211,10 +215,10 @@ ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
 ngx_int_t look(ngx_http_request_t* r, Ctx* ctx) {
     const Where& where = ctx->conf->where.value();
     bool check_store = true;
-    // Who waited for another's fill looks again, even with an entry for the worst case in hand.
+    // A request that waited for a fill looks again, even if it holds an entry to serve in case of failure.
     if ((!ctx->servable() || ctx->fill_wait != nullptr) && ctx->uses_near()) {
-        // A fragment goes into a page as it is stored, so that the page knows its parts.
-        // What was assembled for visitors without a session has their fragments in it.
+        // Fragments take the stored template, so that the page knows its parts. Visitors with a session take it too,
+        // as the assembled page holds fragments made for visitors without one.
         bool assembled = ctx->role == Role::client && r == r->main && !ctx->session;
         near_cache::Found found = zone().find(ctx->key, now_ms(), assembled);
         if (found.hold != 0 || ctx->entry.is_held()) ctx->take(found);
@@ -224,7 +228,8 @@ ngx_int_t look(ngx_http_request_t* r, Ctx* ctx) {
             ctx->part->request_passes = true;
             return look(r, ctx);
         }
-        // Of what passes by, the store is not asked for a part each time: only whether one that is here has changed.
+        // If the request's own key is a pass, ask the store for the part only when the near cache has one that may
+        // have changed. Otherwise each such request would ask it.
         bool passes = ctx->part != nullptr && ctx->part->request_passes;
         check_store = (!ctx->servable() && !passes) || found.check_store;
     }
@@ -234,7 +239,7 @@ ngx_int_t look(ngx_http_request_t* r, Ctx* ctx) {
     return decide(r, ctx);
 }
 
-// The names of the request headers that the entry at hand varies on beyond its variant.
+// The request headers, beyond its variant, that the entry at hand varies on.
 std::vector<std::string> varies_on(const Ctx* ctx) {
     std::vector<std::string> names;
     if (ctx->entry.empty() || ctx->entry.view().head().vary_size == 0) return names;
@@ -242,7 +247,8 @@ std::vector<std::string> varies_on(const Ctx* ctx) {
     return names;
 }
 
-// The entry at hand varies on headers beyond its variant: whose is it?
+// The entry varies on headers beyond its variant. If this request sends one of them, extends the variant by them,
+// drops the entry and returns true: look again, by the new key.
 bool is_anothers(ngx_http_request_t* r, Ctx* ctx, const std::vector<std::string>& names) {
     bool marker = ctx->entry.view().kind() == EntryKind::marker;
     if (extend_variant(r, ctx, names)) {
@@ -250,7 +256,7 @@ bool is_anothers(ngx_http_request_t* r, Ctx* ctx, const std::vector<std::string>
         ctx->phase = Phase::looking;
         return true;
     }
-    if (marker) ctx->entry.drop();  // there is no answer yet for who has none of them
+    if (marker) ctx->entry.drop();  // a request that sends none of these headers has no entry yet
     return false;
 }
 
@@ -266,7 +272,7 @@ void apply_wishes(ngx_http_request_t* r, Ctx* ctx) {
 
 ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx) {
     std::vector<std::string> names = varies_on(ctx);
-    if (ctx->conf->vary_most.value() == 0 && sends_one_of(r, ctx, names)) {  // variants of it are not kept
+    if (ctx->conf->vary_most.value() == 0 && sends_one_of(r, ctx, names)) {  // variants by header are not kept
         ctx->detail = varies_detail(r, names);
         ctx->entry.drop();
         return go_past(r, ctx, Status::pass);
@@ -287,14 +293,15 @@ ngx_int_t decide(ngx_http_request_t* r, Ctx* ctx) {
         if (ctx->entry.verdict == Verdict::fresh)
             return serve_entry(r, ctx, ctx->fill_wait != nullptr ? Status::coalesced : Status::hit);
         if (ctx->entry.verdict == Verdict::stale_while && (ctx->looks_for_part() || !is_to_be_made_by_visitor(ctx))) {
-            if (!ctx->looks_for_part()) request_refresh(r, ctx);  // a part is made anew with its page
+            if (!ctx->looks_for_part()) request_refresh(r, ctx);  // a part is renewed with its page
             return serve_entry(r, ctx, Status::stale);
         }
     }
     return miss(r, ctx);
 }
 
-// A request that has gone to the backend comes back here by an internal redirect: try_files, error_page, X-Accel-Redirect.
+// A request that went to the backend runs through the phases again after an internal redirect (try_files, error_page,
+// X-Accel-Redirect).
 ngx_int_t again(ngx_http_request_t* r, Ctx* ctx) {
     ctx->on_client_read = nullptr;
     if (ctx->fill == nullptr) return NGX_DECLINED;
@@ -312,7 +319,7 @@ ngx_int_t again(ngx_http_request_t* r, Ctx* ctx) {
             retire_fill(ctx);
         else
             ctx->fill->permit.abandon();
-    } else if (reduced && !loc_conf(r)->enabled()) {  // where a redirect leads has its own say
+    } else if (reduced && !loc_conf(r)->enabled()) {  // the redirect's target is not cached
         restore_request(r, ctx);
         ctx->fill->permit.abandon();
         ctx->status = Status::pass;
@@ -355,7 +362,7 @@ ngx_int_t begin(ngx_http_request_t* r, Ctx* ctx) {
     return look(r, ctx);
 }
 
-// Which page it is that the request makes. False: none, which is noted.
+// Determines which page a refresh is to make. False: none; the reason is noted in its report.
 bool find_own_page(ngx_http_request_t* r, Ctx* ctx) {
     if (ctx->renewal() == nullptr || !ctx->renewal()->as_visitor) return is_at_its_place(r, ctx);
     ctx->conf = loc_conf(r);
@@ -371,9 +378,10 @@ bool find_own_page(ngx_http_request_t* r, Ctx* ctx) {
     return false;
 }
 
-// A request of ours that makes a page anew. What is kept of the page is asked about, or stays when the backend fails.
+// Lookup of a refresh. An entry at hand is revalidated, or kept when the backend fails.
 ngx_int_t renew(ngx_http_request_t* r, Ctx* ctx) {
-    // Nothing is cached here, and nothing answers here but try_files or a file: the page's visitors go on to where it is, too.
+    // Not cached here, and no content handler: try_files or a static file may lead on to the page's location, as it
+    // does for visitors.
     if (ctx->phase == Phase::entering) {
         if (!loc_conf(r)->enabled() && r->content_handler == nullptr) return NGX_DECLINED;
         if (!find_own_page(r, ctx)) return NGX_ERROR;
@@ -387,7 +395,7 @@ ngx_int_t renew(ngx_http_request_t* r, Ctx* ctx) {
     return start_fill(r, ctx);
 }
 
-// What the include says of its fragment, once the fragment's location is known.
+// Applies the include's ttl to the policy of the fragment's location.
 void apply_include(Ctx* ctx) {
     auto ttl_s = ctx->include() != nullptr ? ctx->include()->ttl_s() : std::nullopt;
     if (!ttl_s) return;
@@ -406,11 +414,11 @@ ngx_int_t lookup(ngx_http_request_t* r) {
         ctx = new_ctx(r, conf, Role::client);
         return begin(r, ctx);
     }
-    if (ctx->waits != Waits::for_nothing) return NGX_AGAIN;  // an event that was not for us
+    if (ctx->waits != Waits::for_nothing) return NGX_AGAIN;  // nginx ran the phases for an event of its own
     if (ctx->phase == Phase::passing || ctx->phase == Phase::filling || ctx->phase == Phase::serving) return again(r, ctx);
     if (ctx->role == Role::refresh) return renew(r, ctx);
-    if (ctx->conf == nullptr) {  // a fragment, in its location for the first time
-        if (!ctx->at_hand_only() && turn_is_over()) {  // what is to be at hand has no later turn
+    if (ctx->conf == nullptr) {  // a fragment that has just reached its location
+        if (!ctx->at_hand_only() && turn_is_over()) {  // no later turn for what must be at hand now
             TurnPlace& place = ctx->turn_place();
             place.bind<&Ctx::begin_in_turn>(ctx, r->connection->log);
             place.enter();
@@ -441,7 +449,7 @@ bool ask_store(Ctx* ctx) {
 }
 
 ngx_int_t lookup_handler(ngx_http_request_t* r) {
-    // Whatever goes wrong in here, the site goes on without a cache.
+    // Whatever fails in here, the request goes on to the site without a cache.
     return guarded(r->connection->log, "lookup", static_cast<ngx_int_t>(NGX_DECLINED),
                    [r] { return lookup(r); });
 }

@@ -1,4 +1,4 @@
-// From a variant to nginx's request, and from the client's request to one of its fragments.
+// Builds nginx's request from a variant, and a fragment's request from the client's.
 #include "ngx_module/request/reduce.hpp"
 
 #include <algorithm>
@@ -21,20 +21,22 @@ namespace larder::ngx {
 
 namespace {
 
-// Larder-Group is HTTP_LARDER_GROUP to CGI and its kin, and to some of them Larder_Group and Larder.Group are, too.
+// CGI turns Larder-Group into HTTP_LARDER_GROUP, and some gateways map Larder_Group and Larder.Group to the same, so
+// any character that is not alphanumeric may follow.
 bool is_larder_field(std::string_view lower_name) {
     return lower_name.size() > 6 && lower_name.substr(0, 6) == "larder" &&
            std::isalnum(static_cast<unsigned char>(lower_name[6])) == 0;
 }
 
-// The port as the reduced Host names it, for the variables that tell it.
+// Sets the port for nginx's variables to that of the reduced Host field; 0: none.
 void name_port(ngx_http_request_t* r, const Variant& variant) {
     ngx_str_t port = str(port_of(variant.host));
     ngx_int_t number = ngx_atoi(port.data, port.len);
     set_named_port(r, static_cast<in_port_t>(number > 0 && number < 65536 ? number : 0));
 }
 
-// Removes the headers of whose names, in lower case, `named` is true.
+// Removes the headers for whose lower-case names `named` returns true. Throws std::bad_alloc; r->headers_in is then
+// undefined.
 template <typename F>
 void remove_headers(ngx_http_request_t* r, F&& named) {
     auto is_one = [&named](const ngx_table_elt_t& header) {
@@ -48,7 +50,7 @@ void remove_headers(ngx_http_request_t* r, F&& named) {
         return !any;
     });
     if (!any) return;
-    // An nginx list can't lose elements: make another. Typed pointers into the old one stay valid.
+    // An nginx list can't remove elements, so build another. Typed pointers to elements of the old one stay valid.
     ngx_list_t* kept = &r->headers_in.headers;
     bool ok = ngx_list_init(kept, r->pool, 16, sizeof(ngx_table_elt_t)) == NGX_OK;
     each_request_header(given, [&](const ngx_table_elt_t& header) {
@@ -61,7 +63,7 @@ void remove_headers(ngx_http_request_t* r, F&& named) {
     if (!ok) throw std::bad_alloc();
 }
 
-// Variables that nginx takes from the request's headers, target and body, and then remembers.
+// Variables that nginx computes from the request's headers, target or body, and caches.
 bool is_of_request(std::string_view name) {
     return name.substr(0, 5) == "http_" || name.substr(0, 7) == "cookie_" || name == "request_uri" ||
            name == "request_port" || name == "is_request_port" || name == "content_type" ||
@@ -69,12 +71,13 @@ bool is_of_request(std::string_view name) {
            name == "request_body_file";
 }
 
-// nginx has a subrequest share its variables with the page and the page's other subrequests.
+// nginx lets a subrequest share its variables with the page and the page's other subrequests: give it a copy.
 void own_variables(ngx_http_request_t* r) {
     r->variables = copy_variables(r, r->variables);
 }
 
-// Variables to be computed anew: one list per worker, with room for all of them before a request is changed.
+// Scratch list of variables to recompute. One per worker; its memory is reserved before a request is changed, so that
+// nothing can fail midway.
 std::vector<ngx_uint_t> computed;
 
 void make_room_to_recompute(ngx_http_request_t* r) {
@@ -83,9 +86,9 @@ void make_room_to_recompute(ngx_http_request_t* r) {
     computed.reserve(core->variables.nelts);
 }
 
-// What was remembered of the request as it was before must not be said of what it is now: neither may the backend see what the
-// variant does not hold, because an `if` looked at it, nor the access log lack what the client sent. Each of these variables becomes
-// what it was in `known`, if it was anything, or is computed when somebody asks for it.
+// Flushes the cached variables that were computed from the request as it was before. Otherwise the backend would see
+// values that the variant does not hold, because an `if` had evaluated them; or the access log would lack what the
+// client sent. `known`: values to restore; null: each variable is computed when it is next used.
 void recompute_variables(ngx_http_request_t* r, const ngx_http_variable_value_t* known = nullptr) {
     auto reset = [&](ngx_uint_t i) {
         if (known != nullptr)
@@ -99,8 +102,9 @@ void recompute_variables(ngx_http_request_t* r, const ngx_http_variable_value_t*
     for (ngx_uint_t i = 0; i < core->variables.nelts; i++) {
         if (is_of_request(view(definitions[i].name))) reset(i);
     }
-    // Then those that the configuration computes from others, such as a map. What it only sets (set, captures,
-    // auth_request_set) can't be computed again: it has its index for data, or its handler finds nothing.
+    // Then the variables that the configuration computes from others, such as a map's. Those that it only assigns
+    // (set, captures, auth_request_set) can't be computed again: their data is their own index, or their handler
+    // finds nothing.
     computed.clear();
     for (ngx_uint_t i = 0; i < core->variables.nelts; i++) {
         const ngx_http_variable_t& definition = definitions[i];
@@ -115,7 +119,7 @@ void recompute_variables(ngx_http_request_t* r, const ngx_http_variable_value_t*
     for (ngx_uint_t i : computed) reset(i);
 }
 
-// Whether gzip is accepted is another question for the reduced request than for the client's.
+// nginx caches whether the request accepts gzip. The reduced and the client's request differ in that.
 void forget_gzip(ngx_http_request_t* r) {
 #if (NGX_HTTP_GZIP)
     r->gzip_tested = 0;
@@ -124,7 +128,7 @@ void forget_gzip(ngx_http_request_t* r) {
 #endif
 }
 
-// What the client sent about itself that a backend might look at, and that is neither in the variant nor in `cookies`.
+// What the client sent about itself that the backend might look at, and that neither the variant nor `cookies` holds.
 Withheld withheld_from(ngx_http_request_t* r, const Variant& variant, const std::string& cookies) {
     static constexpr std::string_view plain[] = {
         "host",   "connection",    "accept-encoding", "cache-control",
@@ -135,7 +139,7 @@ Withheld withheld_from(ngx_http_request_t* r, const Variant& variant, const std:
         std::string name = lower_case(view(header.key));
         bool held = std::any_of(variant.headers.begin(), variant.headers.end(),
                                 [&](const NamedValue& kept) { return kept.name == name; });
-        // To take anything is what a request without Accept says as well (RFC 9110 section 12.5.1).
+        // "*/*" says the same as no Accept field at all (RFC 9110 section 12.5.1).
         bool says_nothing = std::find(std::begin(plain), std::end(plain), name) != std::end(plain) ||
                             (name == "accept" && view(header.value) == "*/*") ||
                             (name == "x-forwarded-proto" && view(header.value) == variant.scheme);
@@ -146,7 +150,7 @@ Withheld withheld_from(ngx_http_request_t* r, const Variant& variant, const std:
     return withheld;
 }
 
-// $request_method is the method of the client's request in its subrequests, too, if nobody says otherwise.
+// $request_method is the client's method in subrequests as well, unless it is set.
 void set_method(ngx_http_request_t* r) {
     ngx_http_variable_value_t& method = r->variables[main_conf(r)->request_method_index];
     method = {};
@@ -155,15 +159,15 @@ void set_method(ngx_http_request_t* r) {
     method.valid = 1;
 }
 
-// A body of no bytes, so that no module takes the client's for this request's, nor reads one.
+// A body of no bytes, so that no module takes the client's body for this request's, or tries to read one.
 ngx_http_request_body_t* empty_body(ngx_http_request_t* r) {
     auto* body = static_cast<ngx_http_request_body_t*>(ngx_pcalloc(r->pool, sizeof(ngx_http_request_body_t)));
     if (body == nullptr) throw std::bad_alloc();
     return body;
 }
 
-// Fields that describe the request they came with, or its body or the answer to it, or that change what its method means. CGI
-// and its successors make no difference between "-" and "_".
+// Fields about the request they came with: about its body, or the answer to it, or what change the meaning of its
+// method. `lower_name` has "-" for "_", as CGI does not distinguish the two.
 bool describes_request(std::string_view lower_name) {
     static constexpr std::string_view names[] = {
         "accept-encoding",        "digest",           "expect", "range", "repr-digest", "x-http-method",
@@ -178,7 +182,7 @@ std::string as_cgi_reads(std::string_view lower_name) {
     return name;
 }
 
-// Fields of one connection (RFC 9110 section 7.6.1), other than those that its Connection field names.
+// Fields of one connection (RFC 9110 section 7.6.1), besides those that its Connection field names.
 bool is_hop_by_hop(std::string_view lower_name) {
     static constexpr std::string_view names[] = {
         "connection", "http2-settings",    "keep-alive", "proxy-authorization", "proxy-connection", "te",
@@ -186,7 +190,7 @@ bool is_hop_by_hop(std::string_view lower_name) {
     return std::find(std::begin(names), std::end(names), lower_name) != std::end(names);
 }
 
-// Tells which fields of r, by their names in lower case, are of its connection alone.
+// Returns a predicate on lower-case names: whether the field belongs to r's connection alone.
 auto of_connection(ngx_http_request_t* r) {
     std::vector<std::string_view> named;
     each_request_header(r->headers_in, [&named](const ngx_table_elt_t& header) {
@@ -206,7 +210,7 @@ auto of_connection(ngx_http_request_t* r) {
 void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
     const char* why;
     auto variant = Variant::parse(view(ctx->variant), &why);
-    if (!variant) {  // e.g. control characters in a kept header: legal for nginx, not for a variant
+    if (!variant) {  // e.g. a control character in a kept header: nginx allows it, a variant does not
         throw std::runtime_error(why);
     }
     Fill& fill = *ctx->fill;
@@ -235,7 +239,7 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
         if (is_authorization) reduced.authorization = pushed;
         has_scheme = has_scheme || header.name == "x-forwarded-proto";
 #if (NGX_HTTP_GZIP || NGX_HTTP_HEADERS)
-        if (header.name == "accept-encoding") reduced.accept_encoding = pushed;  // gzip_static looks here
+        if (header.name == "accept-encoding") reduced.accept_encoding = pushed;  // gzip_static reads it
 #endif
     }
     if (!has_scheme) push_header(r, &reduced.headers, "X-Forwarded-Proto", variant->scheme);
@@ -258,7 +262,7 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
     reduced.content_length_n = -1;
     reduced.keep_alive_n = -1;
     reduced.connection_type = r->headers_in.connection_type;
-    // The backend gets the variant's target, the client's normalised, and the query that the configuration made, if it did.
+    // Send the variant's target (the client's, normalised), and the query that the configuration set, if it set one.
     auto led_query = variant->led.find('?');
     ngx_str_t args = copy(
         r->pool, led_query != std::string_view::npos ? variant->led.substr(led_query + 1) : variant->query);
@@ -266,18 +270,18 @@ void reduce_request(ngx_http_request_t* r, Ctx* ctx) {
     if (args.data == nullptr || target.data == nullptr) throw std::bad_alloc();
     ngx_http_request_body_t* body = r->request_body;
     if (r != r->main) {
-        // nginx gives a subrequest the body of the client's request, and the reduced one says of no body how long it is.
+        // nginx gives a subrequest the body of the client's request, whose length the reduced header does not state.
         body = empty_body(r);
         own_variables(r);
     }
     make_room_to_recompute(r);
     clients.variables = copy_variables(r, r->variables);
-    // Nothing fails from here on: a request is reduced as a whole, or not at all.
+    // Nothing below can fail, so a request is reduced completely or not at all.
     clients.body = std::exchange(r->request_body, body);
     fill.clients = clients;
     r->headers_in = reduced;
     name_port(r, *variant);
-    // Lists know where their last part is: this one has moved.
+    // A list's `last` may point into the list itself, which was copied: adjust it.
     ngx_list_t& moved = r->headers_in.headers;
     if (moved.last == &reduced.headers.part) moved.last = &moved.part;
     r->args = args;
@@ -295,11 +299,11 @@ void restore_request(ngx_http_request_t* r, Ctx* ctx) {
     r->request_body = clients.body;
     r->args = clients.args;
     r->unparsed_uri = clients.unparsed_uri;
-    // After an internal redirect the target is no longer what the client asked for.
+    // After an internal redirect the target is not the client's any more.
     r->valid_unparsed_uri = clients.valid_unparsed_uri && !r->internal;
     forget_gzip(r);
-    // What nginx remembered of the client's request it remembers on, as over an internal redirect without us: a map is not computed
-    // anew because the URI has changed.
+    // Restores the cached variables of the client's request too. Like an internal redirect without Larder, this does
+    // not evaluate a map again just because the URI has changed.
     recompute_variables(r, clients.variables);
 }
 
@@ -331,7 +335,7 @@ std::vector<std::pair<std::string, std::string>> fields_of_visitor(ngx_http_requ
     auto is_connections = of_connection(r);
     each_request_header(r->headers_in, [&](const ngx_table_elt_t& header) {
         std::string name = lower_case(view(header.key));
-        bool is_coding = name == "accept-encoding";  // what the configuration may choose by, though subrequests have none
+        bool is_coding = name == "accept-encoding";  // kept for the configuration to evaluate, though subrequests lack it
         if (!is_connections(name) && (is_coding || !describes_request(as_cgi_reads(name))))
             fields.emplace_back(std::move(name), view(header.value));
         return true;
@@ -341,7 +345,7 @@ std::vector<std::pair<std::string, std::string>> fields_of_visitor(ngx_http_requ
 
 Detached* detach_from_client(ngx_http_request_t* r) {
     auto* detached = make<Detached>(r->pool);
-    ngx_http_request_t own = *r;  // r itself is not touched
+    ngx_http_request_t own = *r;  // r itself is not changed
 #if (NGX_PCRE)
     own.realloc_captures = 1;
 #endif

@@ -1,4 +1,5 @@
-// Regeneration: a job for the daemon, or a request of this worker's own, which resembles the visitor's until the lookup.
+// Regeneration of stale pages: by a job for larderd, or by a request of this worker's own, which has the visitor's
+// fields until the lookup.
 #include "ngx_module/request/refresh.hpp"
 
 #include <algorithm>
@@ -24,24 +25,25 @@ namespace larder::ngx {
 
 namespace {
 
-// How long a stale hit does not ask the daemon again. The queue drops duplicates; this spares it most of them.
+// How long after a job no other is sent for the same key. The queue drops duplicates; this saves most of the
+// attempts.
 constexpr std::int64_t daemon_lease_ms = 2000;
-// The worker's own refresh ends this by itself; it is for a worker that dies.
+// Expires the claim of a worker that died. Otherwise the end of the worker's refresh ends it.
 constexpr std::int64_t worker_lease_ms = 60'000;
 
-// All that is needed of the request that found the entry stale; it may be gone before the refresh begins.
+// What a refresh needs of the request that found the entry stale. That request may be gone before the refresh begins.
 struct Refresh {
     Key key;
     std::string variant;
     const LocConf* conf;
     std::optional<Policy> own_policy;
     OwnRequest request;
-    std::string cookies;  // for the backend
-    std::string asked_at;  // where larderd reaches this nginx; empty: nowhere
+    std::string cookies;  // the Cookie field for the backend
+    std::string asked_at;  // the URL of this nginx for larderd; empty: unknown
     bool personal, near_only;
 };
 
-// Refreshes of one kind, which wait for each other alone.
+// A queue of refreshes of one kind, with a limit of its own.
 struct Line {
     const unsigned most_running;
     const std::size_t most_queued;
@@ -51,13 +53,14 @@ struct Line {
     bool may_run() const { return running < most_running && !queue.empty(); }
 };
 
-// A backend that just slowed down does not need more from each worker.
+// Few per worker: the backend may be slow already.
 Line of_stale_pages{4, 4096};
-// Fragments that their pages did not wait for are slow, and whoever writes a page's markup says how many there are.
+// A page does not wait for fragments that are slow, and the author of its markup decides how many there are.
 Line of_abandoned_fragments{1, 64};
 Line* const all_lines[] = {&of_stale_pages, &of_abandoned_fragments};
 
-// Pages that no request of ours can make: their visitors do. Whether that has changed is tried again now and then.
+// Keys of pages that our requests can't render, because the configuration leads them elsewhere. Visitors' requests
+// render these. Each is remembered for pass_ms, then tried again.
 class Misled {
 public:
     void remember(const Key& key) {
@@ -75,12 +78,12 @@ public:
 
 private:
     static constexpr std::size_t most = 1024;
-    std::unordered_map<std::string, std::int64_t> until_;  // Unix time in ms
+    std::unordered_map<std::string, std::int64_t> until_;  // expiry, Unix time in ms
 };
 Misled misled;
 
-// The headers and cookies that the configuration has looked at and that the variant doesn't hold, with the directive that would name
-// each, for the log.
+// For the log: the headers and cookies that the configuration has evaluated and the variant does not hold, each with
+// the directive that would put it into the variant.
 std::string looked_at_beyond(ngx_http_request_t* r, const Variant& variant) {
     auto* core =
         static_cast<ngx_http_core_main_conf_t*>(ngx_http_get_module_main_conf(r, ngx_http_core_module));
@@ -106,7 +109,8 @@ std::string looked_at_beyond(ngx_http_request_t* r, const Variant& variant) {
     return text;
 }
 
-// No request of ours can make the page. The log says so, with what the configuration looked at.
+// Logs that our request can't render the page, and what the configuration looked at. Notes it for visitors or for the
+// caller.
 void give_up(ngx_http_request_t* r, const Ctx* ctx, std::string text) {
     const char* why;
     auto variant = Variant::parse(view(ctx->variant), &why);
@@ -118,7 +122,7 @@ void give_up(ngx_http_request_t* r, const Ctx* ctx, std::string text) {
         text += "The configuration looks at what the key doesn't hold: " + looked_at;
     ngx_log_error(NGX_LOG_WARN, r->connection->log, 0, "larder: a request to make %s anew: %s",
                   variant->url().c_str(), text.c_str());
-    if (Renewal* renewal = ctx->renewal())  // nginx, asked instead, has what a visitor sent
+    if (Renewal* renewal = ctx->renewal())  // larderd asks nginx instead, which has the visitor's fields
         renewal->report = {RenderResult::misled, 0, 0, {}, text};
     else
         misled.remember(ctx->key);
@@ -126,7 +130,7 @@ void give_up(ngx_http_request_t* r, const Ctx* ctx, std::string text) {
 
 void run_queues();
 
-// Refreshes begin in an event of their own.
+// Starts refreshes from an event of their own.
 struct Start {
     static constexpr const char* event_name = "refresh";
     void go() { run_queues(); }
@@ -136,7 +140,7 @@ struct Start {
 Start start_of_queue;
 
 void schedule() {
-    if (ngx_exiting) {  // a worker that has to end leaves them to the others
+    if (ngx_exiting) {  // a worker that shuts down leaves them to the others
         for (Line* line : all_lines) {
             for (const Refresh& refresh : line->queue) zone().postpone_refresh(refresh.key, now_ms());
             line->queue.clear();
@@ -149,7 +153,7 @@ void schedule() {
     }
 }
 
-// The URL of this nginx for larderd: empty where it could not sign, or nothing is known.
+// The URL by which larderd can reach this nginx. Empty without larder_signing_key, or if the address is unknown.
 std::string own_url(ngx_http_request_t* r, const OwnRequest& request) {
     const MainConf* main = main_conf(r);
     if (main->render_signer == nullptr) return {};
@@ -174,7 +178,7 @@ Refresh describe(ngx_http_request_t* r, Ctx* ctx) {
     refresh.conf = ctx->conf;
     if (ctx->own_policy != nullptr) refresh.own_policy = *ctx->own_policy;
     refresh.request = resembling(r);
-    // Rewrites happen again, so they must get what the client sent.
+    // The rewrites run again, so they need the target as the client sent it.
     refresh.request.target = r == r->main ? std::string(view(r->unparsed_uri)) : variant->target();
     refresh.cookies = backend_cookies(r, ctx);
     refresh.asked_at = own_url(r, refresh.request);
@@ -183,10 +187,10 @@ Refresh describe(ngx_http_request_t* r, Ctx* ctx) {
     return refresh;
 }
 
-// Lives in the request's pool: its end is the refresh's end.
+// A refresh in progress. In the request's pool, so that the end of the request ends it.
 struct Running {
     Line& line;
-    const Ctx* ctx;  // older than this in the pool, so that it ends later
+    const Ctx* ctx;  // made before this in the pool, so destroyed after it
 
     Running(Line& l, const Ctx* c) : line(l), ctx(c) { line.running++; }
     ~Running() {
@@ -218,7 +222,7 @@ void run(Line& line, const Refresh& refresh) {
     start(r);
 }
 
-// One that can't begin is tried again by whoever finds the page stale next.
+// Starts what may run. A refresh that can't start is retried when the page is next found stale.
 void run_queues() {
     for (Line* line : all_lines) {
         while (line->may_run()) {
@@ -256,8 +260,7 @@ Job make_job(const Refresh& refresh) {
     return job;
 }
 
-// larderd took a job for this page lately and could not do it. Its log says why; nothing else here would tell that it has no part
-// in these pages.
+// larderd took a job for this page lately and refused it. Only its own log says why, so point there.
 void log_refused_job(const Refresh& refresh) {
     constexpr ngx_msec_t interval_ms = 60'000;
     static ngx_msec_t logged_at;
@@ -322,8 +325,8 @@ bool is_to_be_made_by_visitor(const Ctx* ctx) {
 void request_refresh(ngx_http_request_t* r, Ctx* ctx, RefreshOf what) {
     Line& line = what == RefreshOf::stale_page ? of_stale_pages : of_abandoned_fragments;
     RefreshMode mode = ctx->conf->refresh.value();
-    if (mode == RefreshMode::off || ctx->authorized) return;  // credentials are asked with by whoever has them
-    // The daemon can write to stores, not into near caches; and a person's cookies are nobody's business but this worker's.
+    if (mode == RefreshMode::off || ctx->authorized) return;  // only visitors have the credentials
+    // larderd can write to stores, not to near caches. And a personal page's cookies must not leave this worker.
     bool by_daemon = mode == RefreshMode::daemon && has_daemon() && !ctx->personal &&
                      ctx->conf->where.value().store != nullptr;
     if (!zone().claim_refresh(ctx->key, now_ms(), by_daemon ? daemon_lease_ms : worker_lease_ms)) return;
@@ -333,7 +336,7 @@ void request_refresh(ngx_http_request_t* r, Ctx* ctx, RefreshOf what) {
         else
             enqueue_here(line, describe(r, ctx));
     } catch (...) {
-        zone().postpone_refresh(ctx->key, now_ms() + refresh_retry_ms);  // nobody is at it
+        zone().postpone_refresh(ctx->key, now_ms() + refresh_retry_ms);  // nobody is working on it
         throw;
     }
 }

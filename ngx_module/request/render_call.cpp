@@ -1,4 +1,5 @@
-// The page is made by a request of our own, in the server block that the variant names, while the caller's request waits.
+// A request of Larder's own renders the page, in the server block that the variant names, while the caller's request
+// waits.
 #include "ngx_module/request/render_call.hpp"
 
 #include <algorithm>
@@ -20,7 +21,7 @@ namespace larder::ngx {
 
 namespace {
 
-// The caller's request, in its pool.
+// larderd's request. In its own pool.
 struct Caller {
     static constexpr const char* event_name = "render call";
 
@@ -44,7 +45,7 @@ struct Caller {
     }
 };
 
-// Where nginx takes requests, and which server blocks may take them there.
+// An address where nginx listens, with the server blocks that it serves there.
 struct Place {
     ngx_listening_t* listening;
     ngx_http_addr_conf_t* address;
@@ -77,8 +78,8 @@ std::string_view port_of_url(const Variant& variant) {
     return !port.empty() ? port : variant.scheme == "https" ? "443" : "80";
 }
 
-// The likelier ones first. A page that visitors have found stale is theirs who come in where the call does. Of a page that is known by
-// its URL alone, the URL has the port.
+// All addresses, the likelier ones first. A page that visitors found stale (by_url false): that of the call. A page
+// of which only the URL is known: those on the URL's port.
 std::vector<Place> places_for(ngx_http_request_t* r, const Variant& variant, bool by_url) {
     std::vector<Place> places = all_places(r);
     const ngx_http_addr_conf_t* own = places[0].address;
@@ -97,8 +98,8 @@ std::string bytes_of(const sockaddr* address, socklen_t size) {
     return {reinterpret_cast<const char*>(address), size};
 }
 
-// The address that a visitor of the place would have connected to: where the call came in, it is the call's; in a place of all
-// addresses, it is that of this machine.
+// The local address of the connection that a visitor of `place` would have. Where the call came in, that of the call;
+// for a wildcard address, loopback.
 std::string local_address(ngx_http_request_t* r, const Place& place) {
     ngx_connection_t* c = r->connection;
     if (place.listening == c->listening && ngx_connection_local_sockaddr(c, nullptr, 0) == NGX_OK)
@@ -111,7 +112,8 @@ std::string local_address(ngx_http_request_t* r, const Place& place) {
     return bytes_of(reinterpret_cast<sockaddr*>(&loopback), sizeof loopback);
 }
 
-// Nobody asks. But sites want an address, and many fail without: this one is IANA's for such a case, and it is nobody's (RFC 7600).
+// There is no client. But sites expect an address, and many fail without one: use the IPv4 dummy address, which
+// nobody has (RFC 7600).
 void take_dummy_client(OwnRequest& own) {
     sockaddr_in dummy{};
     dummy.sin_family = AF_INET;
@@ -145,7 +147,8 @@ bool is_of_site(ngx_http_request_t* r, const Place& place, const Variant& varian
     return server->caches && (any || server->site[is_tls(*place.address)] == variant.site);
 }
 
-// The request, in the server block of the page's visitors; null when no block is that.
+// Makes the request, in the server block of the page's visitors. Null if no server block fits. `cookies`: set to its
+// Cookie field.
 ngx_http_request_t* open_for(ngx_http_request_t* r, const Variant& variant, bool any_site, std::string& cookies) {
     const MainConf& main = *main_conf(r);
     for (const Place& place : places_for(r, variant, any_site)) {
@@ -191,7 +194,7 @@ void begin(Caller& caller, const RenderCall& call) {
     start(own);
 }
 
-// Whatever goes wrong, the caller is told.
+// Reports to the caller even if the request can't begin.
 void begin_guarded(Caller& caller, const RenderCall& call) {
     bool begun = guarded(caller.request->connection->log, Caller::event_name, false, [&] {
         begin(caller, call);
@@ -225,7 +228,7 @@ ngx_int_t refuse(ngx_http_request_t* r, ngx_uint_t status, const std::string& wh
     return respond(r, status, "text/plain", "larder: " + why + "\n");
 }
 
-// NGX_DONE: it has begun.
+// NGX_DONE: the page is being rendered, and Caller::answer() will finalize r.
 ngx_int_t take(ngx_http_request_t* r) {
     std::string body = r->request_body != nullptr ? body_of(r) : std::string();
     if (!is_signed_render_call(*main_conf(r)->render_signer, signature_of(r), body, ngx_time()))
@@ -260,10 +263,10 @@ ngx_int_t render_call_handler(ngx_http_request_t* r) {
         return NGX_DECLINED;
     if (r->headers_in.content_length_n < 0 || r->headers_in.content_length_n > static_cast<off_t>(max_render_call_bytes))
         return NGX_DECLINED;
-    r->logged = 1;  // no visitor's
+    r->logged = 1;  // not in the access log: no visitor sent it
     ngx_int_t rc = ngx_http_read_client_request_body(r, on_body);
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE) return rc;
-    ngx_http_finalize_request(r, NGX_DONE);  // gives back what reading the body has taken
+    ngx_http_finalize_request(r, NGX_DONE);  // releases the reference that reading the body took
     return NGX_DONE;
 }
 

@@ -1,4 +1,4 @@
-// Render calls of larderd (cache/wire/render_call.hpp), at any address where nginx listens.
+// Takes larderd's render calls (cache/wire/render_call.hpp), at any address where nginx listens.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,8 @@
 
 namespace larder::ngx {
 
-// What a page that is made for a caller is made with, and how it went. Its end, once nothing works on the page any more, tells.
+// The parameters of one render call, and its report. Shared by whatever works on the page; when the last owner is
+// gone, the destructor passes the report to `told`.
 class Renewal {
 public:
     Renewal(const RenderCall& call, std::function<void(const RenderReport&)> told)
@@ -29,7 +30,8 @@ private:
     std::function<void(const RenderReport&)> told_;
 };
 
-// In the post-read phase: takes render calls that are signed by one of larder_signing_key, and leaves all else alone.
+// Handler of the post-read phase. Takes render calls signed by a key of larder_signing_key; declines all other
+// requests.
 ngx_int_t render_call_handler(ngx_http_request_t* r);
 
 }  // namespace larder::ngx

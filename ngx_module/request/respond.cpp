@@ -1,4 +1,4 @@
-// A header and one buffer.
+// Sends a header and one buffer.
 #include "ngx_module/request/respond.hpp"
 
 #include "ngx_module/buffers.hpp"

@@ -1,4 +1,4 @@
-// Answers that Larder makes itself, in the content phase.
+// Answers that Larder generates itself, in the content phase.
 #pragma once
 
 #include <string_view>
@@ -7,7 +7,7 @@
 
 namespace larder::ngx {
 
-// Sends a whole answer; `text` is copied. Returns what the content handler has to return.
+// Sends a complete answer. `type` is not copied, `text` is. Returns what the content handler has to return.
 ngx_int_t respond(ngx_http_request_t* r, ngx_uint_t status, std::string_view type, std::string_view text);
 
 }  // namespace larder::ngx

@@ -1,4 +1,4 @@
-// From an entry to a response.
+// Builds responses from entries.
 #include "ngx_module/request/serve.hpp"
 
 #include <algorithm>
@@ -34,7 +34,8 @@ bool note_cache_control(ngx_http_request_t* r, ngx_table_elt_t* header) {
 
 namespace {
 
-// The fields that nginx's filters look at have places of their own.
+// Adds a field of the entry to headers_out. The fields that nginx's filters use have typed members, which are set as
+// well.
 bool add_entry_header(ngx_http_request_t* r, std::string_view name, std::string_view value) {
     if (equals_ignore_case(name, "Content-Type")) {
         r->headers_out.content_type = str(value);
@@ -53,12 +54,13 @@ bool add_entry_header(ngx_http_request_t* r, std::string_view name, std::string_
             if (equals_ignore_case(name, "Expires")) r->headers_out.expires = header;
             break;
         case 8:
-            // nginx makes a path absolute, with its own idea of scheme and port, but not one that came from an upstream.
+            // nginx makes a path in Location absolute, with its own scheme and port; it does not for an upstream's
+            // answer. So don't tell it of a path.
             if (equals_ignore_case(name, "Location") && value.substr(0, 1) != "/")
                 r->headers_out.location = header;
             break;
         case 16:
-            // Tells nginx's filters that it is compressed already.
+            // So nginx's filters know that the body is compressed already.
             if (equals_ignore_case(name, "Content-Encoding")) r->headers_out.content_encoding = header;
             break;
         case 13:
@@ -74,8 +76,9 @@ bool add_entry_header(ngx_http_request_t* r, std::string_view name, std::string_
     return true;
 }
 
-// What RFC 9111 section 4.3.2 and RFC 9110 section 13 ask for and nginx's filters don't do: If-Match and If-Unmodified-Since are
-// for the origin, entity tags go before dates, a weak tag is good for no range, and a date that is no strong validator for nothing.
+// Adjusts the request's conditions to what RFC 9111 section 4.3.2 and RFC 9110 section 13 require and nginx's filters
+// don't do. If-Match and If-Unmodified-Since are for the origin; If-None-Match overrides If-Modified-Since; a weak
+// tag is no validator for a range; a date that is not a strong validator is none at all.
 void mend_conditions(ngx_http_headers_in_t& headers, const EntryView& entry) {
     headers.if_match = headers.if_unmodified_since = nullptr;
     if (headers.if_none_match != nullptr) headers.if_modified_since = nullptr;
@@ -88,7 +91,7 @@ void mend_conditions(ngx_http_headers_in_t& headers, const EntryView& entry) {
     }
 }
 
-// An answer that came without a Date has the time when it was made (RFC 9110 section 6.6.1).
+// An answer that came without Date gets the time when it was made (RFC 9110 section 6.6.1).
 bool add_date(ngx_http_request_t* r, const EntryView& entry) {
     if (r->headers_out.date != nullptr) return true;
     auto* text = static_cast<u_char*>(ngx_pnalloc(r->pool, sizeof("Mon, 28 Sep 1970 06:00:00 GMT")));
@@ -110,7 +113,7 @@ std::int64_t ttl_s(const Ctx* ctx) {
 ngx_int_t send_entry(ngx_http_request_t* r, Ctx* ctx) {
     if (!set_headers_from_entry(r, ctx)) return NGX_HTTP_INTERNAL_SERVER_ERROR;
     std::string_view plan = ctx->entry.view().plan();
-    if (!plan.empty()) {  // the page sends its header when it knows what is at hand of its parts
+    if (!plan.empty()) {  // its header depends on the fragments, so it is sent later
         if (r->method != NGX_HTTP_HEAD) return send_entry_body(r, ctx);
         set_page_header(r, ctx, plan, unknown_parts(plan));
     }
@@ -138,7 +141,7 @@ bool set_headers_from_entry(ngx_http_request_t* r, Ctx* ctx) {
         r->headers_out.content_length_n = static_cast<off_t>(head.body_size);
         r->allow_ranges = head.status == NGX_HTTP_OK;
     } else {
-        // Length and validators are the template's, not the assembled page's.
+        // Length and validators are those of the template, not of the assembled page.
         ngx_http_clear_content_length(r);
         ngx_http_clear_last_modified(r);
         ngx_http_clear_accept_ranges(r);
@@ -148,7 +151,7 @@ bool set_headers_from_entry(ngx_http_request_t* r, Ctx* ctx) {
 }
 
 ngx_int_t send_entry_body(ngx_http_request_t* r, Ctx* ctx) {
-    // nginx takes several ranges from one buffer only.
+    // nginx's range filter takes several ranges only from a body in one buffer.
     bool several_ranges = r->headers_in.range != nullptr && view(r->headers_in.range->value).find(',') != std::string_view::npos;
     if (several_ranges) ctx->entry.join();
     EntryView entry = ctx->entry.view();
@@ -192,8 +195,8 @@ static const char* forward_reason(const Ctx* ctx) {
     return ctx->wants_newer ? "request" : "stale";
 }
 
-// Whether the answer is stored, as far as that is known when its header section leaves: all of it was seen, or its length says that
-// it may be. Of one without a length nothing is said.
+// Whether the answer will be stored, as far as that is known when its header is sent: the body is complete, or its
+// length allows it. An answer of unknown length is not called stored.
 static bool is_stored(const Ctx* ctx) {
     const Fill& fill = *ctx->fill;
     constexpr std::size_t most_header_bytes = 64u << 10;
@@ -203,7 +206,7 @@ static bool is_stored(const Ctx* ctx) {
            (in_store || zone().fits(static_cast<std::size_t>(fill.expected) + most_header_bytes));
 }
 
-// RFC 9211.
+// See RFC 9211.
 bool add_cache_status(ngx_http_request_t* r, Ctx* ctx) {
     if (r != r->main) return true;
     char text[160];
@@ -262,7 +265,7 @@ ngx_int_t serve_entry(ngx_http_request_t* r, Ctx* ctx, Status status) {
     }
     ngx_int_t rc = ngx_http_discard_request_body(r);
     if (rc == NGX_OK) rc = send_entry(r, ctx);
-    // A page that waits for its fragments finishes the request itself.
+    // A page that waits for its fragments finalizes the request itself.
     if (rc != NGX_DONE) ngx_http_finalize_request(r, rc);
     return NGX_DONE;
 }

@@ -1,4 +1,4 @@
-// From an answer to an entry in the near cache and in the store.
+// Builds entries from answers, and puts them into the near cache and the store.
 #include "ngx_module/request/store_answer.hpp"
 
 #include <algorithm>
@@ -18,7 +18,7 @@
 
 namespace larder::ngx {
 
-// Nothing of this answer is kept: why is in ctx->detail.
+// Nothing of this answer is stored; ctx->detail says why. Marks the key as a pass.
 void end_with_pass(Ctx* ctx) {
     if (Renewal* renewal = ctx->renewal())
         renewal->report = {RenderResult::unstorable, ctx->fill->status, 0, {}, ctx->detail != nullptr ? ctx->detail : ""};
@@ -26,7 +26,7 @@ void end_with_pass(Ctx* ctx) {
     ctx->fill->permit.lock_ended_with_pass();
 }
 
-// A purge has overtaken the render: what it gives is older than the purge.
+// A purge that came while the page was made: the answer may show the state before the purge.
 bool was_purged_meanwhile(const Ctx* ctx) {
     const Fill& fill = *ctx->fill;
     unsigned domain = ctx->conf->where.value().domain();
@@ -41,7 +41,8 @@ std::shared_ptr<Renewal> waiting_renewal(const Ctx* ctx) {
     return ctx->renewing != nullptr ? ctx->renewing->renewal : nullptr;
 }
 
-// Sets the parts that are of this fill, stores the entry, lets others go on. `renewal`: whom to tell. Returns all of it but the body.
+// Completes `parts` with what the fill knows, stores the entry and ends the fill lock. `renewal`: is told the
+// outcome; may be null. Returns the entry without its body.
 std::string store(Ctx* ctx, EntryParts& parts, std::shared_ptr<Renewal> renewal) {
     Fill& fill = *ctx->fill;
     parts.render_ms =
@@ -71,7 +72,7 @@ std::string store(Ctx* ctx, EntryParts& parts, std::shared_ptr<Renewal> renewal)
     if (ctx->uses_near()) {
         wake_workers(zone().insert(ctx->key, where.domain(), prefix, parts.body, now_ms(), &fill.stored));
         fill.stored = put([](bool) {}) || fill.stored;
-    } else {  // the others look for it in the store, so once it is there
+    } else {  // waiters look in the store, so wake them once the entry is there
         zone().postpone_refresh(ctx->key, 0);
         auto end_fill = [key = ctx->key](bool) { wake_workers(zone().abandon(key)); };
         fill.stored = put(end_fill);
@@ -82,7 +83,7 @@ std::string store(Ctx* ctx, EntryParts& parts, std::shared_ptr<Renewal> renewal)
     return prefix;
 }
 
-// <esi:inline>: parts of the page that others include by their names, with their plans.
+// Stores the named parts of the page (<esi:inline>) under variants of their own, with their plans.
 void store_named_parts(Ctx* ctx, const EntryParts& page, const std::vector<std::string>& plans) {
     esi::PlanView plan = esi::PlanView::trusted(page.plan);
     const Where& where = ctx->conf->where.value();
@@ -119,22 +120,22 @@ void store_answer(Ctx* ctx) {
     if (!parts.plan.empty()) store_named_parts(ctx, parts, fill.compiler->part_plans());
 }
 
-// Notes for those who come that what is here under this key varies on more headers.
+// Stores a marker: answers under this key vary on these further headers.
 void store_marker(Ctx* ctx, const std::vector<std::string>& names) {
-    constexpr std::int64_t day_ms = 86'400'000;  // as long as nothing else is known of the URL
+    constexpr std::int64_t day_ms = 86'400'000;  // nothing else is known about this URL's lifetime
     EntryParts marker;
     marker.kind = EntryKind::marker;
     marker.variant = view(ctx->variant);
     marker.vary = names;
     marker.tags = ctx->fill->decision.tags;
-    marker.life = {now_ms(), day_ms, day_ms, 0, 0};  // a soft purge is about pages
-    store(ctx, marker, nullptr);  // who waits for a page is not told of a marker
+    marker.life = {now_ms(), day_ms, day_ms, 0, 0};  // stale windows: a soft purge is about pages, so it leaves a marker usable
+    store(ctx, marker, nullptr);  // a renewal waits for a page, not for a marker
 }
 
 void store_revalidated(ngx_http_request_t* r, Ctx* ctx, EntryParts& parts) {
     std::string bytes = store(ctx, parts, waiting_renewal(ctx));
     if (!parts.plan.empty()) {
-        // Its named parts live as long as the page. They are compiled as what the page is.
+        // The page's named parts expire with it, so store them anew. Compile them with the syntax of the page's type.
         r->headers_out.content_type = str(ctx->entry.view().header("Content-Type"));
         AnswerCompiler named(r, *ctx->conf, parts.body, std::string(parts.plan));
         named.run_to_end();

@@ -1,5 +1,6 @@
-// From the answer that a fill has captured to an entry in the near cache and in the store. For the filters, and for the events in which
-// the rest of a body is taken. Precondition of all: ctx->fill. What is stored ends the fill's permit.
+// Makes entries of the answer that a fill has captured, and stores them in the near cache and the store. For the
+// filters, and for the events that process the rest of a body. Precondition of all functions: ctx->fill. Storing ends
+// the fill's permit.
 #pragma once
 
 #include <string>
@@ -10,16 +11,17 @@
 
 namespace larder::ngx {
 
-// Stores the answer, whose body is complete, with the named parts that it has (<esi:inline>).
+// Stores the answer and its named parts (<esi:inline>). Its body is complete.
 void store_answer(Ctx* ctx);
-// Stores the entry at hand anew, as the backend said that it is still good. It is what is at hand then.
+// Stores the entry at hand again, with the times of the 304 that confirmed it. Afterwards ctx->entry is the new
+// entry.
 void store_revalidated(ngx_http_request_t* r, Ctx* ctx, EntryParts& parts);
-// Notes for those who come that the key's answers vary on these headers, too.
+// Stores a marker that says that the key's answers vary on these headers as well.
 void store_marker(Ctx* ctx, const std::vector<std::string>& names);
-// Nothing of the answer is kept, and for a while nobody waits for an answer of this key. Why is in ctx->detail.
+// Stores nothing, and marks the key as a pass: for pass_ms nobody waits for its answers. ctx->detail says why.
 void end_with_pass(Ctx* ctx);
 
-// Whether the answer is older than a purge of it: the purge came while the page was made.
+// Whether a purge of the answer came while it was made, so that the answer may be older than the purge.
 bool was_purged_meanwhile(const Ctx* ctx);
 
 }  // namespace larder::ngx

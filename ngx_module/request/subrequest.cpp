@@ -1,4 +1,4 @@
-// How subrequests of ours begin and end.
+// How our subrequests begin and end.
 #include "ngx_module/request/subrequest.hpp"
 
 #include <new>
@@ -34,7 +34,7 @@ void end_late(Ctx* ctx) {
 
 Ctx* ask_location(ngx_http_request_t* r, std::string_view target, ngx_http_post_subrequest_pt ended,
                   void* data) {
-    // As a client's request for the same URL, which has the same key.
+    // Normalise the target like a client's, so that both have the same key.
     Target parts = split_target(target);
     std::string path_storage, storage;
     auto path = decoded_path(r, normalise_path(parts.path, path_storage), storage);
@@ -52,7 +52,8 @@ Ctx* ask_location(ngx_http_request_t* r, std::string_view target, ngx_http_post_
     fragment->ended = ended;
     fragment->data = data;
     after->data = fragment;
-    // All that can fail is done before nginx has the subrequest: it never runs as a copy of the client's request.
+    // Allocate everything before nginx has the subrequest: if something fails later, it would run as a copy of the
+    // client's request.
     Ctx* asker = ctx_of(r);
     if (asker->detached == nullptr) asker->detached = detach_from_client(r);
     ngx_http_variable_value_t* variables = copy_variables(r, asker->detached->variables);
@@ -114,7 +115,7 @@ void abandon(Ctx* ctx) {
         r->write_event_handler = ngx_http_request_empty_handler;  // it may stand in the queue of those that run next
         ngx_http_finalize_request(r, NGX_HTTP_CLIENT_CLOSED_REQUEST);
     }
-    // The memory of a subrequest is its page's.
+    // A subrequest's memory is its page's, so ctx and r are still valid here.
     if (was_filling) request_refresh(r, ctx, RefreshOf::abandoned_fragment);
 }
 

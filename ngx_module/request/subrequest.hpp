@@ -1,4 +1,4 @@
-// Subrequests of ours, whose answers go to another request and not to the client.
+// Subrequests of Larder's own, whose answers go to another request instead of the client.
 #pragma once
 
 #include <string>
@@ -9,27 +9,31 @@
 
 namespace larder::ngx {
 
-// Asks the location of `target` ("/path?query"). `ended` is called once with `data`, which must live as long as r's pool.
-// Returns the subrequest's context (of Role::fragment, its conf still to be known); null when nothing can answer the target.
+// Starts a background subrequest for `target` ("/path?query") and returns its context, of Role::fragment, whose conf
+// is set later. `ended` is called with `data` when it ends; `data` must live as long as r's pool. Null if nginx
+// refuses the target or can't start a subrequest. Throws std::bad_alloc.
 Ctx* ask_location(ngx_http_request_t* r, std::string_view target, ngx_http_post_subrequest_pt ended,
                   void* data);
 
-// Calls `ended` of a subrequest that nginx has ended before all of its answer was taken, which now it is.
+// Calls `ended` for a subrequest that nginx ended before we had processed its body. Call it once that is done.
 void end_late(Ctx* ctx);
 
-// What came of it: the entry that it was served from, or what was captured, or a stale entry that we had.
+// The result of a subrequest: the entry that it was served from, the body that was captured, or a stale entry in
+// place of a failure.
 struct OwnAnswer {
-    std::uint16_t status = 0;     // 0: none came
-    bool good = false;            // whole, and its status is 2xx
-    std::string_view body, plan;  // good: they live as long as the request's pool
+    std::uint16_t status = 0;     // 0: no answer
+    bool good = false;            // complete, and the status is 2xx
+    std::string_view body, plan;  // set if good; valid as long as the request's pool
 };
 
-// To be called once, from `ended`, with what nginx gave that. ctx is null if nginx lost it on the way.
+// To be called once, from `ended`, with the arguments of that. `ctx` is null if an internal redirect lost the
+// context.
 OwnAnswer own_answer(ngx_http_request_t* r, Ctx* ctx, ngx_int_t rc);
 
-// Ends a subrequest of ask_location() whose answer nobody wants any more: it would keep the client's connection from its next
-// request. `ended` is called for it once more. What it was to fill is made in the background. A subrequest that waits for another
-// module (auth_request, limit_req) can't be ended from here; it ends by itself. Not to be called from what the subrequest runs.
+// Ends a subrequest of ask_location() whose answer is no longer wanted. Otherwise the client's connection would have
+// to wait for it before its next request. `ended` is called. If the subrequest was filling a key, a refresh does that
+// in the background. A subrequest that waits for another module (auth_request, limit_req) is left alone, and ends by
+// itself. Must not be called from within the subrequest's own handlers.
 void abandon(Ctx* ctx);
 
 }  // namespace larder::ngx

@@ -1,4 +1,4 @@
-// How a request stops in its phases and runs on.
+// How a request stops between phases and is resumed.
 #include "ngx_module/request/suspend.hpp"
 
 #include <memory>
@@ -38,7 +38,8 @@ FillWait::FillWait(Ctx* ctx) : ctx_(ctx) {
 }
 
 void FillWait::end_wait() {
-    // Woken before, the request may be asking the store by now. The store's answer will resume it.
+    // The request may have been woken before the timer ran out, and be waiting for the store now. Then the store's
+    // answer resumes it.
     if (stop()) resume(ctx_);
 }
 

@@ -1,4 +1,4 @@
-// Requests that wait in the precontent phase: for the store, for another's fill, for their group, or for their turn.
+// Requests that wait in the precontent phase: for the store, another request's fill, their group, or their turn.
 #pragma once
 
 #include "ngx_module/near/wakeup.hpp"
@@ -6,26 +6,27 @@
 
 namespace larder::ngx {
 
-// Stops running the request's phases until resume(). Meanwhile nginx ends the request if its client leaves. Returns what the phase
-// handler has to return.
+// Stops running the request's phases until resume(). nginx still ends the request if its client leaves. Returns what
+// the phase handler has to return.
 ngx_int_t suspend(ngx_http_request_t* r, Ctx* ctx, Waits waits);
-// Runs the phases of a suspended request on. The request may be gone when this returns.
+// Goes on running the phases of a suspended request. The request may be destroyed when this returns.
 void resume(Ctx* ctx);
-// The same, once nginx is done with the subrequest whose end is being handled.
+// The same, by a posted request: for use in the callback at a subrequest's end, where nginx still works on the
+// subrequest.
 ngx_int_t resume_soon(Ctx* ctx);
 
-// A request's wait for another's fill of its key. The request is resumed when that fill ends, or when larder_lock is over: there is one
-// deadline, however often the request is woken and finds that it has to wait on.
+// A request's wait for another request's fill of its key. The end of that fill resumes it, or the deadline of
+// larder_lock. There is one deadline, however often the request is woken and has to wait again.
 class FillWait final : public Waiter {
 public:
     explicit FillWait(Ctx* ctx);
 
     static constexpr const char* event_name = "request";
-    void end_wait();  // a timer has run out
+    void end_wait();  // called when a timer has run out
     void failed() noexcept;
 
     Event deadline;
-    Event again;  // while another machine fills: when to ask the store for its lease again
+    Event again;  // while another machine fills: when to claim the store's lease again
 
 private:
     void woken() override;
@@ -33,7 +34,7 @@ private:
     Ctx* ctx_;
 };
 
-// Makes ctx->fill_wait, if the request has not waited yet, and waits.
+// Registers the request as a waiter for ctx->key. Makes ctx->fill_wait, and starts its deadline, on the first call.
 void begin_waiting(Ctx* ctx);
 
 }  // namespace larder::ngx

@@ -10,8 +10,8 @@ namespace larder::ngx {
 
 namespace {
 
-// The authority of an absolute target, or ":authority" where nginx does not make it the Host field: HTTP/2 from 1.28.1 and
-// HTTP/3. In HTTP/1 nginx marks the host alone; the port follows it in the request line.
+// The authority of an absolute target, or ":authority" where nginx does not turn that into a Host field: in HTTP/2
+// from 1.28.1, and in HTTP/3. In HTTP/1 nginx marks only the host; the port follows it in the request line.
 std::string_view target_authority(const ngx_http_request_t* r) {
     const u_char* begin = r->host_start;
     const u_char* end = r->host_end;
@@ -22,9 +22,9 @@ std::string_view target_authority(const ngx_http_request_t* r) {
     return {reinterpret_cast<const char*>(begin), static_cast<std::size_t>(end - begin)};
 }
 
-// As the client spelt it.
+// The authority as the client spelt it.
 std::string_view sent_authority(ngx_http_request_t* r) {
-    // An absolute target overrules Host (RFC 9112 section 3.2.2).
+    // An absolute target overrides Host (RFC 9112 section 3.2.2).
     const ngx_http_request_t* main = r->main;
     if (main->host_start != nullptr && main->host_end != nullptr) return target_authority(main);
     if (r->headers_in.host != nullptr) return view(r->headers_in.host->value);
@@ -34,7 +34,7 @@ std::string_view sent_authority(ngx_http_request_t* r) {
     return view(server->server_name);
 }
 
-// As nginx sends a URI on that is not the client's any more.
+// Encodes a decoded URI as nginx does when it forwards a URI that the configuration changed.
 std::string encoded_uri(const ngx_str_t& uri) {
     uintptr_t extra = ngx_escape_uri(nullptr, uri.data, uri.len, NGX_ESCAPE_URI);
     std::string encoded(uri.len + 2 * extra, '\0');
@@ -42,7 +42,7 @@ std::string encoded_uri(const ngx_str_t& uri) {
     return encoded;
 }
 
-// Whether a request for this path would be at the URI where `r` is.
+// Whether a request for this path would be at r's present URI.
 bool leads_there(ngx_http_request_t* r, std::string_view path) {
     std::string storage;
     return decoded_path(r, path, storage) == view(r->uri);
@@ -91,7 +91,8 @@ std::optional<std::string_view> decoded_path(ngx_http_request_t* r, std::string_
     if (path.find('%') == std::string_view::npos && path.find("//") == std::string_view::npos) return path;
     auto* server =
         static_cast<ngx_http_core_srv_conf_t*>(ngx_http_get_module_srv_conf(r, ngx_http_core_module));
-    // nginx's own parser, with nothing but what it looks at. It wants a character behind the URI.
+    // Call nginx's own parser on a request that has only the fields the parser reads. It needs one readable byte
+    // after the URI.
     ngx_http_request_t parsed{};
     std::string text(path);
     storage.assign(path.size() + 1, '\0');

@@ -1,4 +1,4 @@
-// What the client asked for, and where the configuration led the request.
+// What the client asked for, and where the configuration has led the request since.
 #pragma once
 
 #include <optional>
@@ -11,27 +11,29 @@
 
 namespace larder::ngx {
 
-// The scheme that the visitor used: as a balancer in front that ends TLS says (X-Forwarded-Proto), else as nginx sees it. Without
-// Larder the site would get that field as it came; here it is in the key, so that a client who lies has pages of its own.
+// The visitor's scheme, "http" or "https": the first one of X-Forwarded-Proto, as set by a balancer that ends TLS;
+// else that of the connection. Without Larder the site would see that field as it came. Here it is part of the key,
+// so a client that lies gets pages of its own.
 std::string_view visitor_scheme(const ngx_http_request_t* r);
 
-// The authority of the request, normalised; "_" where there is none. It may be in `storage`.
+// The request's authority, normalised; "_" if there is none. The result may point into `storage`.
 std::string_view request_authority(ngx_http_request_t* r, std::string& storage);
 
-// The target as the client sent it, or as a page's include or larder_group names it. For a subrequest of another module: its URI as
-// it is now, in `storage`.
+// The target as the client sent it, or as a page's include or larder_group names it. For a subrequest of another
+// module: its present URI, written to `storage`.
 std::string_view sent_target(ngx_http_request_t* r, std::string& storage);
 
-// Variant::led: the request's place and URI, and its query by this rule if the configuration changed that. Empty if a request for
-// `path`, the target's normalised path, is there anyway.
+// Computes Variant::led: the location's place, r's URI, and, if the configuration changed the query, the query
+// normalised by `rule`. Empty if a request for `path`, the target's normalised path, would be there anyway. The
+// result may point into `storage`.
 std::string_view led_to(ngx_http_request_t* r, std::string_view path, const QueryRule& rule,
                         std::string& storage);
 
-// A normalised path as nginx decodes it to choose a location; it may be in `storage`, which does not hold `path`. Nothing for what
-// nginx refuses.
+// A normalised path, decoded as nginx does to choose a location. The result may point into `storage`, which must not
+// hold `path`. nullopt if nginx refuses the path.
 std::optional<std::string_view> decoded_path(ngx_http_request_t* r, std::string_view path, std::string& storage);
 
-// The URL of the request, as a base for what its answer names.
+// The request's URL, normalised: the base for references in its answer.
 Url request_url(ngx_http_request_t* r);
 
 }  // namespace larder::ngx

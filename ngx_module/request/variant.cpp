@@ -20,10 +20,10 @@ namespace larder::ngx {
 
 namespace {
 
-// One per worker: a variant is built and hashed within one turn of the event loop.
+// One buffer per worker: a variant is built and hashed within one turn of the event loop.
 char variant_buffer[max_variant_bytes];
 
-// One per worker, as for the variant above.
+// One per worker, as well.
 KeptCookies kept_cookies;
 std::vector<std::string_view> sent_cookies;
 
@@ -32,7 +32,7 @@ void write_cookies(VariantWriter& writer, const KeptCookies& cookies) {
     for (const KeptCookie& cookie : cookies.cookies()) writer.cookie(cookie);
 }
 
-// What is kept of the header; nothing: it counts as absent, which is not the same as empty.
+// The value that the variant holds for a kept header. nullopt: the header counts as absent, which differs from empty.
 std::optional<std::string_view> kept_value(ngx_http_request_t* r, const Ctx* ctx, const HeaderRule& rule) {
     if (rule.is_group) {
         bool has_one = ctx->group != nullptr && !ctx->group->name.empty();
@@ -51,7 +51,7 @@ std::optional<std::string_view> kept_value(ngx_http_request_t* r, const Ctx* ctx
     std::string_view value = trim_ows(sent.value_or(std::string_view()));
     if (!rule.languages.empty()) return choose_language(value, rule.languages);
     if (!rule.codings.empty()) {
-        // A page can't be assembled from compressed fragments: whatever its client accepts, they are asked for as they are.
+        // Compressed fragments can't be assembled into a page: ask for them uncompressed.
         if (ctx->role == Role::fragment) return std::nullopt;
         std::string_view coding = choose_coding(value, rule.codings);
         return coding.empty() ? std::nullopt : std::optional(coding);
@@ -126,7 +126,7 @@ bool sends_one_of(ngx_http_request_t* r, const Ctx* ctx, const std::vector<std::
     auto variant = Variant::parse(view(ctx->variant), &why);
     if (!variant) throw std::runtime_error(why);
     return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-        if (name == "accept-encoding") return false;  // variants by it are kept wherever they are needed
+        if (name == "accept-encoding") return false;  // always kept as variants
         bool held = std::any_of(variant->headers.begin(), variant->headers.end(),
                                 [&name](const NamedValue& header) { return header.name == name; });
         return !held && find_header(r, name);
@@ -172,7 +172,7 @@ bool extend_variant(ngx_http_request_t* r, Ctx* ctx, const std::vector<std::stri
                              [](const NamedValue& header, std::string_view n) { return header.name < n; });
         std::optional<std::string_view> value;
         if (!is_coding) value = find_header(r, name);
-        // What goes into a page is asked for as it is.
+        // A fragment goes into a page uncompressed.
         if (is_coding && ctx->role == Role::client && !(codings = client_codings(r)).empty()) value = codings;
         bool held = place != variant->headers.end() && place->name == name;
         if (!value || (held && (!is_coding || place->value == *value))) continue;
