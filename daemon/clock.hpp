@@ -1,4 +1,4 @@
-// Time: Unix time for what is stored or shared, a monotonic clock for waiting.
+// Unix time, for times that are stored or shared with other machines. Waits and timeouts use std::chrono::steady_clock.
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,4 @@
-// Construction is the start order, from what others need to what needs others.
+// Parts start in the order of their dependencies: what other parts use comes first.
 #include "daemon.hpp"
 
 #include <spdlog/spdlog.h>
@@ -25,7 +25,7 @@ std::unique_ptr<Queue> make_queue(const QueueSettings& settings) {
     return std::make_unique<RedisQueue>(redis, settings.prefix, limits);
 }
 
-// Without login.
+// The queue's URL without user and password, for logs.
 std::string queue_name(const QueueSettings& settings) {
     auto redis = parse_redis_url(settings.url);
     return redis && !redis->at.is_unix()
@@ -33,7 +33,7 @@ std::string queue_name(const QueueSettings& settings) {
                : settings.url;
 }
 
-// Patroni's paths and HAProxy's agent-check, answered from what the probes know.
+// Health checks of the database servers, for load balancers: the paths of Patroni's REST API, and HAProxy's agent-check.
 void add_health_calls(ApiServer& api, replicas::Chooser& chooser) {
     for (const char* path : {"/primary", "/replica", "/read-only", "/agent"}) {
         api.check(path, [&chooser](const ApiRequest& request) -> ApiAnswer {
@@ -91,7 +91,7 @@ Daemon::~Daemon() {
     job_socket_.reset();
     purger_.reset();
     intake_.reset();
-    client_.reset();  // its thread may still be on its way out of a post to the workers
+    client_.reset();  // before the workers: its thread may still be inside Workers::post()
     workers_.reset();
 }
 
@@ -134,7 +134,7 @@ std::chrono::milliseconds Daemon::longest_drain() const {
 
 bool Daemon::turns(std::chrono::milliseconds longest) const {
     auto settings = settings_.get();
-    // What a look for jobs takes when the queue has none, or is away.
+    // The longest time that one claim takes: the queue is empty, or doesn't answer.
     auto look = settings->queue.poll + settings->queue.timeout;
     return client_->turns(longest) && intake_->turns(longest + look);
 }

@@ -1,4 +1,4 @@
-// larderd put together: the parts, the order they start and stop in.
+// The composition root of larderd: owns all its parts, and defines the order in which they start and stop.
 #pragma once
 
 #include <memory>
@@ -24,21 +24,24 @@ namespace larder::daemon {
 
 class Daemon {
 public:
-    // Starts working. Throws std::runtime_error when something that cannot come later fails: a socket can't be bound.
-    // `on_drain` is called, from some thread, when the API is asked to drain.
+    // Starts all parts. Throws std::runtime_error for a failure that retrying won't cure, such as an address that can't be
+    // bound; a store or queue that is away is no such failure. `on_drain` is called, from any thread, when an API client asks
+    // the daemon to drain.
     Daemon(Settings settings, std::function<void()> on_drain);
     ~Daemon();
 
-    // Replaces the settings that may change while running; those that need a restart stay, and are logged.
+    // Puts the new settings in force. Changes of settings that need a restart have no effect and are logged.
     void reload(Settings settings);
 
-    // Ends: no more jobs, renders under way get settings.render.drain to finish, the rest goes back to the queue.
+    // Stops claiming jobs, gives the renders under way settings.render.drain to finish, and puts the remaining jobs back into
+    // the queue. Blocks until no job is in hand.
     void drain();
 
-    // What drain() takes at most, and what comes after it.
+    // The longest time that drain() and the destructor take.
     std::chrono::milliseconds longest_drain() const;
 
-    // None of its loops has hung for longer than this.
+    // For the watchdog: the thread that calls nginx and the backends has passed through its loop within `longest`, and so
+    // has the one that claims jobs, which gets queue.poll and queue.timeout on top.
     bool turns(std::chrono::milliseconds longest) const;
 
 private:

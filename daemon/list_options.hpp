@@ -1,4 +1,5 @@
-// The table of a program's commands and options, from the parser that takes them: manual pages and completions are made of it.
+// Prints a program's commands and options as a table, from its command-line parser. tools/manual and tools/completion read
+// it.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -7,8 +8,9 @@
 
 namespace larder {
 
-// One line each, tab-separated: command, option or positional, its value, its default, its environment variable, sentence.
-// The line of a command itself has no option, those of options for all commands have no command.
+// One line for each command and option, with tab-separated columns: command, option or positional argument, its value, its
+// default, its environment variable, its description. A command's own line has an empty option; an option of all commands
+// has an empty command.
 inline std::string list_options(const CLI::App& app, const std::string& command = "") {
     std::string lines;
     for (const CLI::Option* option : app.get_options()) {

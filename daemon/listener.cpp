@@ -1,5 +1,5 @@
-// For unix sockets bind, chmod, listen: in this order nobody connects before the permissions are right. For TCP without
-// SO_REUSEPORT, with which a second larderd would silently take half of the connections.
+// A unix socket gets its permissions between bind() and listen(), so that nobody can connect before they are set. TCP sockets
+// don't use SO_REUSEPORT: with it a second larderd would start without an error and get half of the connections.
 #include "listener.hpp"
 
 #include <netdb.h>
@@ -30,7 +30,7 @@ std::runtime_error failure(const std::string& where, const char* what) {
     return std::runtime_error(where + ": " + what + ": " + std::strerror(errno));
 }
 
-// Only a refused connection says that nobody listens there: a full backlog, for one, says the opposite.
+// Only ECONNREFUSED proves that nobody listens there. Other errors don't: EAGAIN means that the listener's backlog is full.
 void remove_stale_socket(const std::string& path) {
     struct stat status {};
     if (lstat(path.c_str(), &status) != 0) return;
@@ -77,7 +77,7 @@ int listen_tcp(const Endpoint& at) {
     for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
         int fd = socket(one->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0) continue;
-        int yes = 1;  // so that connections in TIME_WAIT don't hold up a restart
+        int yes = 1;  // a restart must not wait for old connections in TIME_WAIT
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
         if (bind(fd, one->ai_addr, one->ai_addrlen) == 0 && listen(fd, backlog) == 0) return fd;
         int why = errno;

@@ -1,4 +1,4 @@
-// A listening socket, TCP or unix, that no second process shares.
+// A listening socket, TCP or unix, that no other process listens on.
 #pragma once
 
 #include <string>
@@ -9,8 +9,8 @@ namespace larder::daemon {
 
 class Listener {
 public:
-    // `mode`: permissions of a unix socket's file, as octal text. A socket file that a process left behind is replaced. Throws
-    // std::runtime_error, e.g. when another process listens there.
+    // `mode`: permissions of a unix socket's file, in octal ("0660"). Replaces a socket file that nobody listens on any more.
+    // Throws std::runtime_error when it can't listen, for instance because another process does.
     Listener(const Endpoint& at, const std::string& mode);
     ~Listener();
     Listener(const Listener&) = delete;

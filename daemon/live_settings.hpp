@@ -1,4 +1,4 @@
-// The settings in force: a snapshot that SIGHUP replaces as a whole.
+// The settings in force: an immutable snapshot, which SIGHUP replaces as a whole.
 #pragma once
 
 #include <memory>
@@ -13,7 +13,7 @@ public:
     explicit LiveSettings(Settings settings)
         : current_(std::make_shared<const Settings>(std::move(settings))) {}
 
-    // Take it once for each piece of work, so that the work sees one configuration from start to end.
+    // Call it once for each piece of work, so that the whole of it runs with one configuration.
     std::shared_ptr<const Settings> get() const {
         std::lock_guard lock(mutex_);
         return current_;

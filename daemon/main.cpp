@@ -20,7 +20,7 @@ namespace {
 
 using namespace larder::daemon;
 
-// Where the log goes. Its file is opened anew at each SIGHUP, as log rotation has renamed it.
+// The log's destination. SIGHUP reopens the file, because log rotation has renamed it.
 class Log {
 public:
     explicit Log(const LogSettings& log) {
@@ -30,7 +30,7 @@ public:
         open(log);
     }
 
-    // Throws spdlog::spdlog_ex when the file can't be opened; the log then goes on where it went.
+    // Throws spdlog::spdlog_ex when the file can't be opened; the log then keeps its former destination.
     void open(const LogSettings& log) {
         std::shared_ptr<spdlog::sinks::sink> sink;
         if (log.file.empty()) {
@@ -54,7 +54,7 @@ sigset_t signals_to_wait_for() {
     return set;
 }
 
-// 0: none came within that time.
+// Waits for one of the signals. Returns 0 when none has come within `longest`.
 int next_signal(const sigset_t& signals, std::chrono::milliseconds longest) {
     timespec time{longest.count() / 1000, longest.count() % 1000 * 1'000'000};
     int number = sigtimedwait(&signals, nullptr, &time);
@@ -72,7 +72,8 @@ void reload(Daemon& daemon, Log& log, const std::string& file) {
 }
 
 int run(Settings settings, const std::string& file) {
-    // Before any thread is made, so that each inherits the mask and signals come to this thread alone.
+    // Blocked before any thread is created: threads inherit the mask, so these signals reach sigtimedwait() in this thread
+    // only.
     sigset_t signals = signals_to_wait_for();
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     signal(SIGPIPE, SIG_IGN);

@@ -1,4 +1,4 @@
-// libmemcached's calls, with its return codes sorted into answers and errors.
+// Wraps libmemcached, and maps its return codes to results and exceptions.
 #include "memcached_client.hpp"
 
 #include "daemon/stores/store.hpp"
@@ -9,7 +9,7 @@ namespace larder::daemon {
 
 namespace {
 
-// Expiry times beyond 30 days are Unix times in memcached's protocol.
+// memcached takes an expiry time of more than 30 days for a Unix time.
 time_t expiry(std::chrono::milliseconds lifetime) {
     constexpr std::int64_t longest_relative = 30 * 86'400;
     if (lifetime.count() == 0) return 0;
@@ -27,7 +27,7 @@ void behave(memcached_st* handle, std::chrono::milliseconds timeout) {
     memcached_behavior_set(handle, MEMCACHED_BEHAVIOR_SND_TIMEOUT, ms * 1000);
     memcached_behavior_set(handle, MEMCACHED_BEHAVIOR_RCV_TIMEOUT, ms * 1000);
     memcached_behavior_set(handle, MEMCACHED_BEHAVIOR_RETRY_TIMEOUT,
-                           1);  // seconds that a failed server is left alone
+                           1);  // seconds before a failed server is tried again
 }
 
 }  // namespace
@@ -57,7 +57,8 @@ void MemcachedClient::give_back(Handle handle) {
     idle_.push_back(std::move(handle));
 }
 
-// Calls f(handle) and sorts what it returned: answers are returned, everything else is thrown.
+// Calls f(handle) and returns its result if the server has answered; throws for every other result. A handle that has seen an
+// error is not used again.
 template <typename F>
 memcached_return_t MemcachedClient::run(const std::string& key, F&& f) {
     Handle handle = take();

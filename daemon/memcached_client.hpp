@@ -1,4 +1,4 @@
-// A memcached client for several threads, over libmemcached: pooled handles, time limits, ketama distribution.
+// A thread-safe memcached client over libmemcached: pooled handles, timeouts, ketama distribution.
 #pragma once
 
 #include <libmemcached/memcached.h>
@@ -21,27 +21,28 @@ public:
     using std::runtime_error::runtime_error;
 };
 
-// All methods throw MemcachedError when the server cannot be reached or refuses, and TooLarge (stores/store.hpp) for a value
-// above the server's item size.
+// All methods may be called from any thread and block for at most `timeout` per read or write. They throw MemcachedError
+// when the server can't be reached or answers with an error, and TooLarge (stores/store.hpp) for a value above the
+// server's item size.
 class MemcachedClient {
 public:
     struct Item {
         std::string value;
-        std::uint64_t cas = 0;  // of this version, for replace()
+        std::uint64_t cas = 0;  // identifies this version of the value, for replace()
     };
 
     MemcachedClient(const std::vector<HostPort>& servers, std::chrono::milliseconds timeout);
 
     std::optional<Item> get(const std::string& key);
-    // `lifetime` 0: for ever.
+    // A `lifetime` of 0 means that the value doesn't expire; others are rounded up to whole seconds.
     void set(const std::string& key, std::string_view value, std::chrono::milliseconds lifetime);
-    // False: there is one already.
+    // Returns false when the key exists.
     bool add(const std::string& key, std::string_view value, std::chrono::milliseconds lifetime);
-    // False: it was changed, or is gone, since `cas` was read.
+    // Compare and swap. Returns false when the value was changed or removed since get() returned `cas`.
     bool replace(const std::string& key, std::string_view value, std::chrono::milliseconds lifetime,
                  std::uint64_t cas);
     void remove(const std::string& key);
-    // False: there is none.
+    // Returns false when the key doesn't exist.
     bool append(const std::string& key, std::string_view value);
 
 private:
@@ -55,7 +56,7 @@ private:
     template <typename F>
     memcached_return_t run(const std::string& key, F&& f);
 
-    const Handle model_;  // cloned for each thread that asks at the same time
+    const Handle model_;  // cloned when all idle handles are in use
     std::mutex mutex_;    // guards idle_, and model_ while it is cloned
     std::vector<Handle> idle_;
 };

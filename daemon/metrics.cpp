@@ -1,4 +1,4 @@
-// Counting with prometheus-cpp; its counters are atomic, the windows for percentiles and rates are ours.
+// prometheus-cpp's counters are thread-safe. The sliding windows for percentiles and rates are our own, under mutex_.
 #include "metrics.hpp"
 
 #include <prometheus/text_serializer.h>

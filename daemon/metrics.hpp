@@ -1,4 +1,4 @@
-// What the daemon counts, for /metrics and the status page.
+// The daemon's counters, for /metrics and the status page. Thread-safe.
 #pragma once
 
 #include <array>
@@ -21,21 +21,21 @@ public:
     Metrics();
 
     void job(Outcome outcome);
-    void render(const std::string& backend, std::int64_t took_ms);  // of an answer that came
+    void render(const std::string& backend, std::int64_t took_ms);  // a complete answer came
     void backend_error(const std::string& backend);
     void purge(std::size_t hashes);
     void purges_repeated(std::size_t purges);
     void purge_job();
     void prerendered(const std::string& set, bool written);
 
-    // Sets a gauge "larderd_NAME{LABEL=VALUE}" that is read elsewhere, just before the text is made.
+    // Sets the gauge "larderd_NAME{LABEL=VALUE}". For values that other parts own: call it just before text().
     void gauge(const std::string& name, const std::string& help,
                const std::map<std::string, std::string>& labels, double value);
 
     std::uint64_t jobs(Outcome outcome) const;
-    // Render times of the last 1024 answers: the given percentile (0 to 100) in ms; 0 while there are none.
+    // The given percentile (0 to 100) of the last 1024 render times, in ms; 0 before the first.
     std::int64_t render_percentile(double percent) const;
-    // Jobs that ended within the last minute, a second.
+    // Jobs ended per second, averaged over the last minute.
     double jobs_per_second() const;
 
     // The Prometheus text exposition format 0.0.4.

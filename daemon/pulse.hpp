@@ -1,4 +1,4 @@
-// When a thread's loop last turned, for those who watch that it doesn't hang.
+// The time of a thread's last heartbeat, so that a watchdog can tell whether its loop hangs. Thread-safe.
 #pragma once
 
 #include <atomic>

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::chrono::milliseconds first_backoff{50};
 constexpr std::chrono::milliseconds longest_backoff{
-    1000};  // so that a Redis that came back is used again within two seconds
+    1000};  // a Redis that has come back is used again within a second
 
 timeval to_timeval(std::chrono::milliseconds time) {
     return {time.count() / 1000, static_cast<suseconds_t>(time.count() % 1000 * 1000)};
@@ -31,7 +31,8 @@ redisReply* send(redisContext* connection, RedisClient::Arguments arguments) {
         redisCommandArgv(connection, static_cast<int>(texts.size()), texts.data(), sizes.data()));
 }
 
-// Gone, not slow: a command that timed out may be under way still, so it is not sent again.
+// The server has closed the connection. A timeout is different: the command may still be running, so it must not be sent
+// again.
 bool was_closed(const redisContext* connection) {
     return connection->err == REDIS_ERR_EOF ||
            (connection->err == REDIS_ERR_IO && errno != EAGAIN && errno != EWOULDBLOCK);
@@ -130,7 +131,7 @@ RedisReply RedisClient::command(Arguments arguments) {
     if (!reply && was_closed(connection.get())) {
         {
             std::lock_guard lock(mutex_);
-            idle_.clear();  // they were closed alike
+            idle_.clear();  // a restarted server has closed these as well
         }
         connection = open();
         reply.reset(send(connection.get(), arguments));
@@ -143,7 +144,7 @@ RedisReply RedisClient::command(Arguments arguments) {
     if (reply->type == REDIS_REPLY_ERROR) {
         std::string error(reply->str, static_cast<std::size_t>(reply->len));
         if (redis_refusal(error) == Refusal::connection) {
-            note_failure();  // closes the idle ones as well; the next connection resolves the name anew
+            note_failure();  // also closes the idle connections; the next connection resolves the host name again
         } else {
             give_back(std::move(connection));
         }

@@ -1,4 +1,4 @@
-// A Redis client for several threads: pooled connections, time limits, scripts by their digest, back-off while Redis is gone.
+// A thread-safe Redis client over hiredis: pooled connections, timeouts, EVALSHA, back-off while Redis is down.
 #pragma once
 
 #include <chrono>
@@ -18,7 +18,7 @@
 
 namespace larder::daemon {
 
-// Redis cannot be reached, stopped answering, or refused: whatever was asked may or may not have been done.
+// Redis can't be reached, didn't answer in time, or answered with an error. The command may have been executed nevertheless.
 class RedisError : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
@@ -31,19 +31,20 @@ struct FreeContext {
     void operator()(redisContext* context) const { redisFree(context); }
 };
 
-// A reply: never an error reply, those are thrown.
+// Owns a reply of any type but error: error replies are thrown as RedisError. Elements are not range-checked: compare with
+// size().
 class RedisReply {
 public:
     explicit RedisReply(redisReply* reply) : reply_(reply) {}
 
     bool is_nil() const { return reply_->type == REDIS_REPLY_NIL; }
     std::int64_t integer() const { return reply_->type == REDIS_REPLY_INTEGER ? reply_->integer : 0; }
-    // Bytes of a string or status reply; empty for anything else.
+    // The bytes of a string or status reply, valid as long as the reply; empty for other types.
     std::string_view text() const { return text_of(reply_.get()); }
     std::size_t size() const { return reply_->type == REDIS_REPLY_ARRAY ? reply_->elements : 0; }
     std::string_view text(std::size_t index) const { return text_of(reply_->element[index]); }
     std::int64_t integer(std::size_t index) const { return reply_->element[index]->integer; }
-    // The array that is element `index`, e.g. SCAN's second one.
+    // Element `index`, itself an array of strings, as in a reply to SCAN; empty if it is not an array.
     std::vector<std::string_view> texts(std::size_t index) const;
 
 private:
@@ -52,7 +53,7 @@ private:
     std::unique_ptr<redisReply, FreeReply> reply_;
 };
 
-// A Lua script and its SHA-1, as EVALSHA wants it.
+// A Lua script and its SHA-1 in hex, which EVALSHA takes.
 class RedisScript {
 public:
     explicit RedisScript(const char* source);
@@ -69,14 +70,16 @@ class RedisClient {
 public:
     using Arguments = std::span<const std::string_view>;
 
-    // `timeout` bounds connecting, and each wait for a reply. Connects when first used.
+    // Connects when first used. `timeout` applies to connecting and to each wait for a reply.
     RedisClient(RedisAddress address, std::chrono::milliseconds timeout);
 
-    // Sends one command. A connection that Redis has closed is replaced once, so commands must bear repeating. Throws RedisError.
+    // Sends one command and waits for its reply. If Redis has closed the pooled connection, connects anew and sends it
+    // once more: so executing the command twice must be harmless. Throws RedisError.
     RedisReply command(Arguments arguments);
     RedisReply command(std::initializer_list<std::string_view> arguments) {
         return command(Arguments(arguments.begin(), arguments.size()));
     }
+    // Runs the script by EVALSHA, or by EVAL if the server doesn't know it yet. Otherwise as command().
     RedisReply eval(const RedisScript& script, std::initializer_list<std::string_view> keys,
                     Arguments arguments);
     RedisReply eval(const RedisScript& script, std::initializer_list<std::string_view> keys,
@@ -84,7 +87,7 @@ public:
         return eval(script, keys, Arguments(arguments.begin(), arguments.size()));
     }
 
-    // "redis://host:port/db" without login, for messages.
+    // "redis://HOST:PORT/DATABASE" or the socket's path, without user and password, for log messages.
     std::string name() const;
 
 private:

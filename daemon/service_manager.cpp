@@ -1,4 +1,4 @@
-// By hand, as libsystemd would be a dependency for four datagrams.
+// Implements the protocol itself: linking libsystemd for four datagrams is not worth a dependency.
 #include "service_manager.hpp"
 
 #include <sys/socket.h>
@@ -28,7 +28,7 @@ std::optional<std::int64_t> number(std::string_view text) {
     return value;
 }
 
-// -1 if it can't be used. "@" at the start stands for the NUL of an abstract socket's name.
+// Returns a connected socket, or -1. A leading "@" stands for the NUL byte that begins the name of an abstract socket.
 int connected_to(std::string_view path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -84,7 +84,7 @@ void ServiceManager::alive() const {
     say("WATCHDOG=1");
 }
 
-// A message that is lost is the manager's to miss: there is nobody else to tell.
+// Errors are ignored: there is nobody else to report them to, and the manager notices missing messages itself.
 void ServiceManager::say(std::string_view text) const {
     if (socket_ >= 0) (void)!send(socket_, text.data(), text.size(), MSG_NOSIGNAL);
 }

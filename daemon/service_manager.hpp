@@ -1,4 +1,5 @@
-// What larderd tells systemd (sd_notify(3)), in its protocol: datagrams of "NAME=VALUE" lines to the socket NOTIFY_SOCKET.
+// Notifies systemd of larderd's state, in the protocol of sd_notify(3): datagrams with "NAME=VALUE" lines, sent to the socket
+// that $NOTIFY_SOCKET names.
 #pragma once
 
 #include <chrono>
@@ -10,7 +11,7 @@ namespace larder::daemon {
 
 class ServiceManager {
 public:
-    // The one that the environment names. Without one, or if its socket can't be used, nothing is said to anybody.
+    // Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID. Without a usable socket, all notifications do nothing.
     static ServiceManager from_environment();
 
     ServiceManager(ServiceManager&& other) noexcept;
@@ -18,21 +19,21 @@ public:
     ~ServiceManager();
 
     void ready() const;
-    // Until the next ready().
+    // A reload has begun; ready() says that it has ended.
     void reloading() const;
-    // `longest`: what it will take at most.
+    // The process is shutting down and needs up to `longest` for it.
     void stopping(std::chrono::milliseconds longest) const;
-    // To be said at least once within watchdog().
+    // Call it at least once per watchdog() period.
     void alive() const;
 
-    // How long it waits for alive() before it ends this process and starts another; none: for ever.
+    // The watchdog period: without an alive() for this long, systemd kills this process and restarts it. None: no watchdog.
     std::optional<std::chrono::milliseconds> watchdog() const { return watchdog_; }
 
 private:
     ServiceManager() = default;
     void say(std::string_view text) const;
 
-    int socket_ = -1;  // connected; -1: there is no manager
+    int socket_ = -1;  // connected; -1: no service manager
     std::optional<std::chrono::milliseconds> watchdog_;
 };
 

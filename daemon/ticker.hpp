@@ -1,4 +1,5 @@
-// A thread that does something every so often until it is destroyed; a stop doesn't wait for the pause to end.
+// A thread that calls a function periodically until the Ticker is destroyed. Destruction interrupts the pause, but waits
+// for a call that is running.
 #pragma once
 
 #include <chrono>
@@ -11,7 +12,7 @@ namespace larder::daemon {
 
 class Ticker {
 public:
-    // `tick` is called at once, then again `pause` after each return. Precondition: it doesn't throw.
+    // Calls `tick` at once, and again `pause` after each return. `tick` must not throw.
     Ticker(std::chrono::milliseconds pause, std::function<void()> tick)
         : pause_(pause), tick_(std::move(tick)), thread_([this] { loop(); }) {}
 

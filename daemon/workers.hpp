@@ -1,4 +1,4 @@
-// A few threads that run what is posted to them, in order: for work that blocks on a store.
+// A thread pool with one FIFO queue, for tasks that block on a store. Tasks start in the order in which they were posted.
 #pragma once
 
 #include <condition_variable>
@@ -15,7 +15,7 @@ public:
     explicit Workers(std::size_t threads) {
         for (std::size_t i = 0; i < threads; i++) threads_.emplace_back([this] { loop(); });
     }
-    // Runs what was posted before, then ends.
+    // Runs all tasks that were posted, then joins the threads.
     ~Workers() {
         {
             std::lock_guard lock(mutex_);
@@ -25,7 +25,7 @@ public:
         for (std::thread& thread : threads_) thread.join();
     }
 
-    // Precondition: `task` doesn't throw.
+    // Thread-safe. `task` must not throw.
     void post(std::function<void()> task) {
         {
             std::lock_guard lock(mutex_);

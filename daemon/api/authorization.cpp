@@ -1,4 +1,4 @@
-// OpenSSL decodes and compares.
+// Compares secrets in constant time (CRYPTO_memcmp).
 #include "authorization.hpp"
 
 #include <openssl/crypto.h>

@@ -1,12 +1,13 @@
-// Who may ask.
+// Checks the credentials of API requests.
 #pragma once
 
 #include <string_view>
 
 namespace larder::daemon {
 
-// Whether an Authorization field carries the token: "Bearer TOKEN", or "Basic ..." with the token as password, for browsers.
-// An empty token admits nobody. The time it takes does not tell how much of a wrong secret is right.
+// Whether the value of an Authorization field carries the token: as "Bearer TOKEN", or, for browsers, as "Basic ..." with the
+// token as the password and any user. Always false for an empty token. The running time doesn't depend on how many bytes
+// match.
 bool is_authorized(std::string_view authorization, std::string_view token);
 
 }  // namespace larder::daemon

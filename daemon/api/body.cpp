@@ -1,4 +1,4 @@
-// nlohmann-json parses; what it gives is checked here member by member.
+// nlohmann-json parses the text. The functions here check types and sizes.
 #include "body.hpp"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Reading the JSON body of a call, with errors that say what would be legal.
+// Reads the JSON body of an API call. All functions throw BadBody, with a message that says what is legal.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -17,13 +17,13 @@ public:
 
 inline constexpr std::size_t max_listed = 10'000;
 
-// An object that has none but these members. Throws BadBody.
+// Parses an object. Members other than these are an error; each may be missing.
 nlohmann::json read_body(const std::string& text, const std::vector<std::string>& members);
-// A list of texts; empty when there is none.
+// A list of at most max_listed non-empty strings; empty if the member is missing.
 std::vector<std::string> read_texts(const nlohmann::json& body, const char* member);
-// A text; `otherwise` when there is none.
+// A string; `otherwise` if the member is missing.
 std::string read_text(const nlohmann::json& body, const char* member, const std::string& otherwise);
-// The list "urls", as pages.
+// The member "urls": a list of absolute http or https URLs.
 std::vector<PageAddress> read_pages(const nlohmann::json& body);
 
 }  // namespace larder::daemon

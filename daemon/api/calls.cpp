@@ -1,4 +1,4 @@
-// Calls that change something, and where each call hangs.
+// The calls that change something, and the routes of all calls.
 #include "calls.hpp"
 
 #include <nlohmann/json.hpp>
@@ -31,7 +31,8 @@ bool is_taken(Enqueued result) {
     return result != Enqueued::nodaemon && result != Enqueued::full && result != Enqueued::refused;
 }
 
-// Queues each stored variant of the page; returns how many.
+// Enqueues a job for each variant of the page that is stored with a policy. Returns how many were queued, or are queued
+// already.
 std::size_t refresh(const ApiParts& parts, const PageAddress& page) {
     std::size_t queued = 0;
     for (const auto& [name, store] : parts.stores.all()) {

@@ -1,4 +1,4 @@
-// What the API can be asked: one function for each call, from parsed request to answer.
+// The calls of the API: one function each, from parsed request to answer. They throw BadBody (body.hpp) for a bad request.
 #pragma once
 
 #include <functional>
@@ -21,19 +21,20 @@ struct ApiParts {
     Outbox& outbox;
     Gate& gate;
     Metrics& metrics;
-    std::function<std::size_t()> in_hand;  // jobs
+    std::function<std::size_t()> in_hand;  // number of claimed jobs
     std::function<bool()> draining;
-    std::function<void()> drain;            // begins; doesn't wait
-    std::function<std::string()> replicas;  // JSON; empty function: no databases
-    std::function<std::map<std::string, std::uint64_t>()> refused_positions;  // by database; empty function likewise
+    std::function<void()> drain;            // starts draining and returns at once
+    std::function<std::string()> replicas;  // JSON; no function: no [[database]] is configured
+    std::function<std::map<std::string, std::uint64_t>()> refused_positions;  // by database; no function: likewise
     UnixMs started_ms = 0;
 };
 
 // POST /v1/purge  {"tags": [...], "urls": [...], "mode": "soft"|"hard", "position": "NAME/SYSTEM/TIMELINE/LSN"}
 ApiAnswer purge_call(const ApiParts& parts, const ApiRequest& request);
-// POST /v1/refresh  {"urls": [...]}: renders anew all that is stored for them.
+// POST /v1/refresh  {"urls": [...]}: enqueues a job for each stored variant of these pages.
 ApiAnswer refresh_call(const ApiParts& parts, const ApiRequest& request);
-// POST /v1/warm  {"urls": [...]}: renders what a first-time visitor would get, unless it is fresh.
+// POST /v1/warm  {"urls": [...]}: enqueues a job for the variant that a visitor without cookies gets. Fresh entries are
+// not rendered.
 ApiAnswer warm_call(const ApiParts& parts, const ApiRequest& request);
 // GET /v1/explain?url=URL
 ApiAnswer explain_call(const ApiParts& parts, const ApiRequest& request);
@@ -41,10 +42,10 @@ ApiAnswer explain_call(const ApiParts& parts, const ApiRequest& request);
 ApiAnswer status_call(const ApiParts& parts);
 // GET /metrics
 ApiAnswer metrics_call(const ApiParts& parts);
-// GET /
+// GET /  the status page, HTML
 ApiAnswer page_call(const ApiParts& parts);
 
-// Hangs all of them, and POST /v1/drain and GET /healthz, into the server.
+// Registers all of them, and POST /v1/drain and GET /healthz. `parts` must outlive the server.
 void add_calls(ApiServer& server, const ApiParts& parts);
 
 }  // namespace larder::daemon

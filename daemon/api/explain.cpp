@@ -1,4 +1,4 @@
-// "Why do I see this page?": all that is stored for a URL, and what would be served now.
+// GET /v1/explain: what each store holds for a URL, and the verdict on it now.
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -36,7 +36,7 @@ const char* to_string(Verdict verdict) {
     return "unknown";
 }
 
-// Backends may send bytes that aren't UTF-8, JSON may not.
+// JSON must be UTF-8, while backends may send any bytes. Bytes that aren't ASCII become '?'.
 std::string printable(std::string_view bytes) {
     std::string out;
     for (unsigned char c : bytes) out.push_back(c < 0x80 ? static_cast<char>(c) : '?');

@@ -1,4 +1,4 @@
-// Boost.Beast parses, Boost.Asio waits. This file alone includes them: they are large.
+// Uses Boost.Beast to parse and Boost.Asio to wait. Only this file includes them, since they are slow to compile.
 #include "http_server.hpp"
 
 #include <arpa/inet.h>
@@ -41,8 +41,8 @@ using Clock = std::chrono::steady_clock;
 using Protocol = asio::generic::stream_protocol;
 
 constexpr auto deadline_check = 100ms;
-constexpr auto accept_pause = 100ms;   // when there are no file descriptors left
-constexpr auto closing_time = 1000ms;  // for a peer that still sends to take our answer
+constexpr auto accept_pause = 100ms;   // after accept() failed for lack of file descriptors or memory
+constexpr auto closing_time = 1000ms;  // how long a connection lingers after the answer, for the peer to read it
 constexpr auto least_between_warnings = 60s;
 
 std::string text_of(beast::string_view text) {
@@ -57,7 +57,7 @@ std::string http_date() {
     return {text, std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts)};
 }
 
-// The answer as it goes over the wire; a HEAD gets the head alone.
+// The answer as sent; without its body for HEAD.
 std::string bytes_of(const ApiAnswer& answer, bool head_only) {
     std::string reason =
         answer.reason.empty()
@@ -82,7 +82,8 @@ std::string peer_of(const sockaddr_storage& from) {
     return text;
 }
 
-// What is wrong with bytes that Beast refused; nothing where the connection itself failed.
+// The answer to a request that Beast refused to parse; nothing if the connection failed, as nobody is there to read an
+// answer.
 std::optional<ApiAnswer> complaint(error_code error, const HttpLimits& limits) {
     if (error == http::error::header_limit || error == http::error::buffer_overflow)
         return api_error(
@@ -100,7 +101,7 @@ std::optional<ApiAnswer> complaint(error_code error, const HttpLimits& limits) {
 
 using Parser = http::request_parser<http::string_body>;
 
-// Everything here runs on the server's thread, but for `handlers.handle`.
+// All of it runs on the server's thread, except `handlers.handle`, which runs on `workers`.
 struct HttpServer::Impl {
     class Connection;
 
@@ -127,7 +128,8 @@ struct HttpServer::Impl {
 
 class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connection> {
 public:
-    // In the order in which they give up their places.
+    // When there are too many connections, one in the first of these states is closed. Connections that are being handled
+    // stay.
     enum class State : std::uint8_t { closing, head, body, sending, handling };
 
     Connection(Impl& server, int fd, std::string peer)
@@ -152,7 +154,7 @@ public:
                                 });
     }
 
-    // The server ends: what was asked is answered, nothing else is waited for.
+    // The server is stopping: closes the connection unless a complete request awaits its answer.
     void hurry() {
         if (state_ < State::sending) return close();
         if (state_ == State::sending) deadline_ = std::min(deadline_, Clock::now() + closing_time);
@@ -176,7 +178,8 @@ private:
         close();
     }
 
-    // What Beast lets through and we don't: everything whose meaning two servers might see differently.
+    // Refuses requests that Beast accepts but that another server might parse differently (request smuggling), and what we
+    // don't support.
     std::optional<ApiAnswer> fault() const {
         const auto& fields = parser_.get();
         if (fields.count(http::field::host) != 1 &&
@@ -262,7 +265,8 @@ private:
                           });
     }
 
-    // To close a socket that holds bytes nobody has read may cost the peer our answer: so these are read, within bounds.
+    // Closing a socket with unread data makes the kernel send RST, which may destroy our answer before the peer has read
+    // it. So the data is read and dropped: at most limits.body bytes, for at most closing_time.
     void discard() {
         out_.resize(16 * 1024);
         socket_.async_read_some(
@@ -274,7 +278,7 @@ private:
 
     Impl& server_;
     Protocol::socket socket_;
-    const std::string peer_;  // its address; empty: a unix socket
+    const std::string peer_;  // address without port; empty for a unix socket
     State state_ = State::head;
     Clock::time_point since_, deadline_;
     beast::flat_buffer buffer_;
@@ -336,7 +340,8 @@ void HttpServer::Impl::take(int fd, const std::string& peer) {
     if (first) close_late();
 }
 
-// False: all places are taken by requests that are being handled.
+// Makes sure that one more connection is within the limits, by closing another if need be. Returns false when none can be
+// closed because all of their requests are being handled.
 bool HttpServer::Impl::make_room(const std::string& peer) {
     auto of_peer = [&peer](const auto& connection) { return connection->peer() == peer; };
     bool own = !peer.empty() && static_cast<std::size_t>(std::count_if(connections.begin(), connections.end(),
@@ -358,7 +363,7 @@ bool HttpServer::Impl::make_room(const std::string& peer) {
     return true;
 }
 
-// Runs while there are connections.
+// Closes the connections whose deadline has passed, and schedules itself again as long as there are any.
 void HttpServer::Impl::close_late() {
     auto now = Clock::now();
     auto all = connections;
@@ -385,7 +390,7 @@ HttpServer::HttpServer(const Listener& listener, HttpLimits limits, Handlers han
 
 HttpServer::~HttpServer() {
     asio::post(impl_->io, [impl = impl_.get()] { impl->stop(); });
-    impl_->thread.join();  // until no connection is left
+    impl_->thread.join();  // io.run() returns when the last connection is closed
 }
 
 }  // namespace larder::daemon

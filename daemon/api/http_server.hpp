@@ -1,12 +1,12 @@
-// An HTTP/1.1 server for callers who may be hostile. One thread reads and writes all connections; another few run the
-// handlers. One request a connection.
+// An HTTP/1.1 server for clients that may be hostile. One thread does the I/O of all connections; a thread pool runs the
+// handlers. Each connection carries one request.
 //
 //   accept --> head --> [admit] --> body --> [handle] --> answer --> closing --> (closed)
 //                          |                                ^
 //                          +------ answered at once --------+
 //
-// What a connection may cost before anybody knows who it is: `head` bytes, `receive` time, and a place out of `connections`.
-// The place goes to the next comer when they run out: the connection that has come least far, and of these the oldest, is closed.
+// An unauthenticated client can use at most `head` bytes, `receive` time, and one of `connections` places. When the places
+// run out, a new connection replaces the one that has made the least progress, and of these the oldest.
 #pragma once
 
 #include <chrono>
@@ -21,28 +21,28 @@ namespace larder::daemon {
 class Listener;
 
 struct HttpLimits {
-    std::size_t head = 64 * 1024;               // bytes of the request line and the fields
+    std::size_t head = 64 * 1024;               // bytes of the request line and the header fields
     std::size_t body = 1 << 20;                 // bytes
-    std::chrono::milliseconds receive{10'000};  // from the connection to the last byte of the request
-    std::chrono::milliseconds send{10'000};     // for the answer to be taken
+    std::chrono::milliseconds receive{10'000};  // from accept to the last byte of the request
+    std::chrono::milliseconds send{10'000};     // for the client to read the answer
     std::size_t connections = 256;
-    std::size_t per_peer = 64;  // of these, by one TCP address
-    std::size_t threads = 8;    // for handlers
+    std::size_t per_peer = 64;  // connections from one IP address; unix sockets have no such limit
+    std::size_t threads = 8;    // that run `handle`
 };
 
 class HttpServer {
 public:
     struct Handlers {
-        // Called on the server's thread as soon as the head has been read; must not block. An answer ends the request, and
-        // its body is not read.
+        // Called on the server's thread when the header section has been read; must not block. If it returns an answer,
+        // that is sent and the body is not read.
         std::function<std::optional<ApiAnswer>(const ApiRequest& head)> admit;
-        // Called on one of the other threads with the whole request.
+        // Called on a thread of the pool with the whole request; may block.
         ApiHandler handle;
     };
 
-    // Answers from now on. `listener` must outlive the server. Handlers may throw: 500.
+    // Starts to serve. `listener` must outlive the server. A handler that throws makes the answer a 500.
     HttpServer(const Listener& listener, HttpLimits limits, Handlers handlers);
-    // Answers the requests in hand, then returns.
+    // Stops accepting, answers the requests that are being handled, and returns when all connections are closed.
     ~HttpServer();
 
 private:

@@ -1,4 +1,4 @@
-// name=value&name=value
+// Parses "name=value&name=value".
 #include "query.hpp"
 
 #include <algorithm>

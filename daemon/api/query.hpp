@@ -1,4 +1,4 @@
-// Parameters of a query, as forms and curl's --data-urlencode write them.
+// Parameters of a query string in application/x-www-form-urlencoded form.
 #pragma once
 
 #include <optional>
@@ -7,7 +7,8 @@
 
 namespace larder::daemon {
 
-// The first parameter of that name, decoded ("%41" and "+"); what is no escape is left as it is. Nothing: there is none.
+// The value of the first parameter with this name, decoded: "%41" is "A", "+" is a space, a malformed escape stays as it is.
+// Nothing if there is no such parameter.
 std::optional<std::string> query_parameter(std::string_view query, std::string_view name);
 
 }  // namespace larder::daemon

@@ -1,4 +1,4 @@
-// From request to handler.
+// Authenticates a request and dispatches it to its handler.
 #include "server.hpp"
 
 #include <nlohmann/json.hpp>

@@ -1,4 +1,4 @@
-// The API's routes, and who may use them. What the handlers do is elsewhere, and so is HTTP.
+// The API's routes and their access control. calls.hpp has the handlers, http_server.hpp speaks HTTP.
 #pragma once
 
 #include <map>
@@ -17,23 +17,26 @@ class ApiServer {
 public:
     explicit ApiServer(const LiveSettings& settings) : settings_(settings) {}
 
-    // Register before listen(). A handler may throw: 500. HEAD is answered as GET, without the body. POST bodies must be
-    // application/json, so that no page of another site can make a browser send one.
+    // Register handlers before listen(). A handler that throws makes the answer a 500. A get() handler also answers HEAD.
+    // POST needs Content-Type: application/json, which a page of another site can't make a browser send without a CORS
+    // preflight.
     void get(const std::string& path, ApiHandler handler);
     void post(const std::string& path, ApiHandler handler);
-    // A health check: it must not block, so that it is answered however busy the others are. Load balancers ask with OPTIONS, too.
+    // Registers a health check. It answers GET, HEAD and, as some load balancers use it, OPTIONS. It runs on the server's
+    // I/O thread, so that busy handlers don't delay it: it must not block.
     void check(const std::string& path, ApiHandler handler);
 
-    // What can be said of a request without its body: who may not ask, what there isn't, health checks. Nothing: go on.
+    // Judges a request by its header section alone. Returns the answer if it is a refusal (credentials, path, method,
+    // type) or a health check; nothing if the body is to be read and the handler called.
     std::optional<ApiAnswer> admit(const ApiRequest& head) const;
 
-    // Answers from now on. Throws std::runtime_error when it can't listen.
+    // Starts to serve. Throws std::runtime_error when it can't listen.
     void listen();
 
 private:
     struct Route {
         ApiHandler get, post, check;
-        std::string methods() const;  // those allowed
+        std::string methods() const;  // value of the Allow field
     };
 
     ApiAnswer answer(const ApiRequest& request) const;

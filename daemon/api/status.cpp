@@ -1,4 +1,4 @@
-// How the daemon is: as JSON, as Prometheus metrics, as a page.
+// The daemon's status as JSON, as Prometheus metrics, and as an HTML page.
 #include <nlohmann/json.hpp>
 
 #include "calls.hpp"
@@ -100,7 +100,7 @@ std::string shown(const json& value) {
     return escaped(value.is_string() ? value.get<std::string>() : value.dump());
 }
 
-// An object as a table: a row a member; a member that is an object itself as cells.
+// An object as an HTML table with a row per member. A member that is an object itself gets a cell per member.
 std::string table(const json& object) {
     std::string out = "<table>";
     for (const auto& [name, value] : object.items()) {

@@ -1,4 +1,4 @@
-// One libcurl handle a call.
+// Uses a new libcurl handle, and so a new connection, for each call.
 #include "client.hpp"
 
 #include <curl/curl.h>
@@ -70,7 +70,7 @@ json Client::call(const std::string& target, const std::string* body) const {
     std::string url = "http://" + (at.is_unix() ? "larderd" : at.text()) + target;
     curl_easy_setopt(e, CURLOPT_URL, url.c_str());
     if (at.is_unix()) curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, at.path.c_str());
-    curl_easy_setopt(e, CURLOPT_PROXY, "");  // whatever http_proxy says in the environment
+    curl_easy_setopt(e, CURLOPT_PROXY, "");  // ignore $http_proxy
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, fields.get());
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT, connect_timeout_s);
     curl_easy_setopt(e, CURLOPT_TIMEOUT, timeout_s);

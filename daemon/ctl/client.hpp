@@ -1,4 +1,4 @@
-// larderctl's side of the API: one request, one answer.
+// larderctl's HTTP client for larderd's API.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -7,7 +7,7 @@
 
 namespace larder::ctl {
 
-// The daemon cannot be reached, or said no; what() is for people.
+// The daemon can't be reached or has refused the call; what() is a message for the user.
 class CallFailed : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
@@ -18,12 +18,12 @@ public:
     // `api`: HOST:PORT or unix:/PATH. Throws CallFailed for anything else.
     Client(const std::string& api, std::string token);
 
-    // Both return the parsed answer of a 2xx response, and throw CallFailed for everything else.
+    // Return the parsed JSON body of a 2xx response. Throw CallFailed for every other outcome.
     nlohmann::json get(const std::string& path_and_query) const;
     nlohmann::json post(const std::string& path, const nlohmann::json& body) const;
 
 private:
-    nlohmann::json call(const std::string& target, const std::string* body) const;  // nullptr: GET
+    nlohmann::json call(const std::string& target, const std::string* body) const;  // no body: GET, else POST
 
     std::string api_;
     std::string token_;

@@ -1,4 +1,5 @@
-// larderctl: asks and tells a running larderd. Exit: 0 done, 1 the daemon can't be reached or said no, 2 usage.
+// larderctl: the command-line client of larderd's API. Exit status: 0 success, 1 larderd can't be reached or has refused,
+// 2 usage.
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <iostream>
@@ -25,7 +26,7 @@ struct Options {
     std::string position;
 };
 
-// `text` makes the human form.
+// Prints the answer as JSON with --json, else what `text` makes of it.
 template <typename Text>
 void print(const Options& options, const json& answer, Text text) {
     if (options.as_json) {

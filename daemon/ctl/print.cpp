@@ -1,4 +1,4 @@
-// Text only; nothing is computed here. Members that are missing print as "-", so that an older daemon can be asked, too.
+// Formatting only. Missing members print as "-", so that larderctl works with an older larderd.
 #include "print.hpp"
 
 #include <iomanip>

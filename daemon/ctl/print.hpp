@@ -1,4 +1,4 @@
-// The API's answers as lines for people.
+// Formats the API's answers as text for people.
 #pragma once
 
 #include <nlohmann/json.hpp>
