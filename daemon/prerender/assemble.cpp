@@ -1,4 +1,4 @@
-// Every fragment is requested as soon as it is known, then awaited in turn.
+// Requests every fragment as soon as the plan names it, and waits for them in order.
 #include "assemble.hpp"
 
 #include <spdlog/spdlog.h>
@@ -11,7 +11,7 @@ namespace larder::daemon {
 
 namespace {
 
-// A visitor without cookies and headers.
+// ESI variables as a visitor without cookies and optional headers has them.
 class FirstVisit : public esi::Environment {
 public:
     explicit FirstVisit(const PageAddress& page) : page_(page), now_s_(unix_ms() / 1000) {}
@@ -48,7 +48,7 @@ esi::PageLimits limits_of(const Policy& policy) {
 
 }  // namespace
 
-// What a page asks for while it is made.
+// One page while it is assembled: fetches its fragments for the PageTree.
 struct PageAssembler::Assembly : esi::PageHost {
     struct Fetch {
         esi::FetchId id;
@@ -64,7 +64,7 @@ struct PageAssembler::Assembly : esi::PageHost {
         return parse_page_url(page.scheme + "://" + page.host + std::string(target));
     }
 
-    // maxwait is for visitors: nobody waits for a file.
+    // Ignores maxwait, which bounds how long a visitor waits.
     const char* fetch(esi::FetchId id, std::string_view target, const esi::IncludeAttributes&) override {
         auto address = address_of(target);
         if (!address) return "it is no URL of a page";
@@ -84,7 +84,7 @@ struct PageAssembler::Assembly : esi::PageHost {
     PageAssembler& assembler;
     const PageAddress& page;
     std::deque<Fetch> fetches;   // requested, not awaited yet
-    std::deque<Answer> answers;  // of fragments: nodes stay where they are
+    std::deque<Answer> answers;  // of fragments; a deque, because the tree holds views into them
     std::string why;
     bool has_holes = false, wants_form_token = false;
 };
@@ -92,7 +92,7 @@ struct PageAssembler::Assembly : esi::PageHost {
 PageAssembler::PageAssembler(PageSource& source, Policy policy, UnixMs since_ms, UnixMs deadline_ms)
     : source_(source), policy_(std::move(policy)), since_ms_(since_ms), deadline_ms_(deadline_ms) {}
 
-// Waits for the fragment that was asked for first.
+// Waits for the fragment that was requested first, and gives it to the tree.
 void PageAssembler::await_one(esi::PageTree& tree, Assembly& made) {
     Assembly::Fetch fetch = std::move(made.fetches.front());
     made.fetches.pop_front();

@@ -1,4 +1,4 @@
-// Assembles a stored page with its fragments, for a file: what a first-time visitor would get from nginx.
+// Assembles a stored page and its fragments into the bytes of a file: what nginx would send to a visitor without cookies.
 #pragma once
 
 #include <optional>
@@ -14,7 +14,9 @@ class PageAssembler {
 public:
     PageAssembler(PageSource& source, Policy policy, UnixMs since_ms, UnixMs deadline_ms);
 
-    // The whole page; nothing, and the reason in `why`, when a fragment failed that its markup does not let fail.
+    // Returns the whole page. Returns nothing, with the reason in `why`, when a mandatory fragment failed, the page
+    // exceeds a limit, or it holds a form token, which differs between visitors. Blocks until all fragments are there, or
+    // until the deadline.
     std::optional<std::string> assemble(const EntryView& entry, const PageAddress& page, std::string& why);
 
 private:

@@ -1,4 +1,4 @@
-// Refuses rather than cleans: two URLs must never share a file.
+// Refuses unusual paths instead of normalising them: two URLs must never share a file.
 #include "file_path.hpp"
 
 namespace larder::daemon {

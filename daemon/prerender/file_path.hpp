@@ -1,4 +1,4 @@
-// Where the file of a page lies below its directory.
+// Maps a page's URL to the path of its file.
 #pragma once
 
 #include <optional>
@@ -11,10 +11,10 @@ namespace larder::daemon {
 inline constexpr char page_file[] = "index.html";
 inline constexpr char page_file_gzip[] = "index.html.gz";
 
-// The directories from the root of the prerendered files down to the page's own, in which index.html lies; percent-encoding
-// is undone, as nginx's $uri has it. Nothing, and the reason in *why, for a path that names no file of its own:
-// with a query, ".", "..", an empty segment, an encoded '/', control characters, a name longer than 200 bytes,
-// or a segment with the name of the files themselves.
+// Returns the names of the directories from the root of the prerendered files down to the one that holds the page's
+// index.html. Percent-encoding is undone, as in nginx's $uri. Returns nothing, with the reason in *why, for a URL that
+// can't have a file of its own: with a query, ".", "..", an empty segment, an encoded '/', a control character, a segment
+// longer than 200 bytes, or a segment named like page_file or page_file_gzip.
 std::optional<std::vector<std::string>> file_directories(std::string_view path, std::string_view query,
                                                          const char** why);
 

@@ -1,4 +1,4 @@
-// Each step down is an openat(O_NOFOLLOW), so a link that somebody plants leads nowhere.
+// Enters each directory by openat(O_NOFOLLOW), so that a symbolic link that somebody has planted is not followed.
 #include "file_writer.hpp"
 
 #include <dirent.h>
@@ -59,7 +59,7 @@ void write_all(const Fd& file, std::string_view bytes, const std::string& name) 
     }
 }
 
-// Nothing unless there is a regular file of this name.
+// Reads a file. Nothing if there is no regular file with this name, or it can't be opened.
 std::optional<FileContent> content_of(const Fd& directory, const std::string& name) {
     int fd = openat(directory.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) return std::nullopt;
@@ -80,7 +80,7 @@ std::optional<FileContent> content_of(const Fd& directory, const std::string& na
     return content;
 }
 
-// Goes down to a directory that need not be there.
+// Opens a directory below the root; nothing if it doesn't exist.
 std::optional<Fd> find(const std::string& root, const std::vector<std::string>& directories) {
     Fd directory(open(root.c_str(), O_DIRECTORY | O_CLOEXEC), root);
     for (const std::string& step : directories) {
@@ -91,7 +91,7 @@ std::optional<Fd> find(const std::string& root, const std::vector<std::string>& 
     return directory;
 }
 
-// Removes what a daemon that died left behind.
+// Removes temporary files that a larderd which died has left in the directory.
 void sweep(const Fd& directory) {
     int fd = openat(directory.get(), ".", O_DIRECTORY | O_CLOEXEC);
     std::unique_ptr<DIR, int (*)(DIR*)> listing(fd < 0 ? nullptr : fdopendir(fd), closedir);

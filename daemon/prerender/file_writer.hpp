@@ -1,4 +1,4 @@
-// Writes a prerendered page so that readers see the old file or the new one, and never half of one.
+// Writes prerendered files atomically: a reader sees the old file or the new one, never a part.
 #pragma once
 
 #include <cstdint>
@@ -9,26 +9,26 @@
 
 namespace larder::daemon {
 
-// Writes ROOT/DIRECTORIES.../NAME: a temporary file beside it, fsync, rename. Makes directories below the root that are
-// missing; follows no symbolic link below it. A file that holds these bytes already is left alone, so that its inode and time, and
-// with them nginx's ETag and open_file_cache, stay as they are. Precondition: no name is empty, "." or "..", or holds '/'.
-// Throws std::system_error.
+// Writes ROOT/DIRECTORIES.../NAME: writes a temporary file beside it, fsyncs it, renames it. Creates missing directories
+// below the root; follows no symbolic links there. A file that already holds these bytes is not touched: it keeps its
+// inode and modification time, and so nginx's ETag and open_file_cache stay valid. Precondition: no name is empty, ".",
+// "..", or contains '/'. Throws std::system_error.
 void write_file(const std::string& root, const std::vector<std::string>& directories, const std::string& name,
                 std::string_view bytes);
 
-// Removes the file, if there is one. Otherwise as write_file, but makes no directories.
+// Removes the file if it exists. Preconditions and errors as for write_file.
 void remove_file(const std::string& root, const std::vector<std::string>& directories,
                  const std::string& name);
 
-// The file's bytes and the time of its last change in ms; nothing when there is no such file. Otherwise as remove_file.
 struct FileContent {
     std::string bytes;
-    std::int64_t changed_ms = 0;
+    std::int64_t changed_ms = 0;  // modification time, Unix time
 };
+// Reads the file; nothing if it doesn't exist or isn't a regular file. Preconditions and errors as for write_file.
 std::optional<FileContent> read_file(const std::string& root, const std::vector<std::string>& directories,
                                      const std::string& name);
 
-// gzip (RFC 1952), level 6, without a time: the same bytes for the same input.
+// Compresses into gzip format (RFC 1952), level 6. The header has no time stamp, so that equal input gives equal output.
 std::string gzip(std::string_view bytes);
 
 }  // namespace larder::daemon

@@ -1,4 +1,4 @@
-// Jobs may run on any machine, so what tells us of their end is the queue and the store.
+// Any larderd may run a job, so its end is found out by polling the queue and the store.
 #include "page_source.hpp"
 
 #include <algorithm>
@@ -23,8 +23,9 @@ bool will_do(const EntryHead& head, UnixMs since_ms) {
 PageSource::PageSource(Queue& queue, Store& store, std::string store_name, const std::atomic<bool>& stopping)
     : queue_(queue), store_(store), store_name_(std::move(store_name)), stopping_(stopping) {}
 
-// What was rendered since is as new as it gets, however short its freshness. One that was made for a visitor may be of somebody whom
-// nginx let in, where it refuses us.
+// An entry rendered since `since_ms` is accepted even if it is not fresh any more: rendering it again would not make it
+// newer. Entries made for a visitor are not accepted: nginx's access rules may have admitted that visitor, where they
+// refuse an anonymous request.
 std::optional<std::string> PageSource::good_entry(const std::string& key, UnixMs since_ms) {
     auto bytes = store_.get(key);
     const char* why = nullptr;
@@ -58,7 +59,7 @@ std::optional<std::string> PageSource::await(const PageAddress& page, UnixMs sin
     std::string key = key_of(variant).text();
     while (!stopping_) {
         bool pending =
-            queue_.pending(key);  // before the look into the store, or its entry could slip in between
+            queue_.pending(key);  // before the store is read: otherwise the job could store its entry and end in between
         auto start = read_entry_start(store_, key);
         bool is_there = start && will_do(start->head, since_ms);
         if (is_there || !pending) {

@@ -1,4 +1,4 @@
-// Gets pages for prerendering: has them rendered by jobs, like everyone else's, and takes them from the store.
+// Obtains pages for prerendering: enqueues ordinary jobs for them, and reads the results from the store.
 #pragma once
 
 #include <atomic>
@@ -17,19 +17,21 @@ namespace larder::daemon {
 
 class PageSource {
 public:
-    // `stopping` ends each wait. All must outlive the source.
+    // Waits end when `stopping` is set. The references must outlive the source.
     PageSource(Queue& queue, Store& store, std::string store_name, const std::atomic<bool>& stopping);
 
-    // Queues a job for the page unless it was rendered since `since_ms` for nobody in particular. A policy that nginx left for the page goes
-    // before `policy`.
+    // Enqueues a job for the page unless the store has it, rendered since `since_ms` and not for a particular visitor. If
+    // nginx has stored a policy for the page, that is used instead of `policy`.
     void request(const PageAddress& page, const Policy& policy, UnixMs since_ms);
 
-    // Waits until the store holds the page, rendered since then for nobody in particular, or its job has ended: the entry's bytes,
-    // if it is that. Nothing, and the reason in `why`, when there is none such, or at `deadline_ms`.
+    // Waits until the store has the page, rendered since `since_ms` and not for a particular visitor, or until the page
+    // has no job any more. Returns the entry's bytes. Returns nothing, with the reason in `why`, if the job left no such
+    // entry, or at `deadline_ms`.
     std::optional<std::string> await(const PageAddress& page, UnixMs since_ms, UnixMs deadline_ms,
                                      std::string& why);
 
-    // What the entries given since the last call are purged by, and the oldest fence among them.
+    // Of all entries that await() has returned since the last call: the hashes of their tags and URLs, and their lowest
+    // fence.
     struct Given {
         std::uint64_t fence = 0;
         std::vector<std::uint64_t> hashes;

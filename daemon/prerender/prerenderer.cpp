@@ -1,4 +1,5 @@
-// One thread looks which sets are due. Many pages are requested ahead of the one that is awaited.
+// The ticker's thread starts the sets that are due. Within a set, jobs for many pages are enqueued ahead of the page that is
+// awaited.
 #include "prerenderer.hpp"
 
 #include <spdlog/spdlog.h>
@@ -26,13 +27,13 @@ namespace {
 
 constexpr std::chrono::milliseconds look_pause{200};
 constexpr std::chrono::milliseconds retry_pause{
-    60'000};  // after a run that did not get all of its list, or that a store or queue that is away has ended
-constexpr Backoff missing_pause{std::chrono::seconds(1), std::chrono::minutes(10)};  // before a page is tried again
-constexpr std::size_t most_missing_at_once = 64;  // so that the next run need not wait long
-constexpr std::size_t requested_ahead = 4;  // for each request that the backend may be asked at a time
+    60'000};  // after a run that lacked a part of its list, or that ended because the store or queue is away
+constexpr Backoff missing_pause{std::chrono::seconds(1), std::chrono::minutes(10)};  // before a failed page is tried again
+constexpr std::size_t most_missing_at_once = 64;  // bounds how long these retries delay the next run
+constexpr std::size_t requested_ahead = 4;  // jobs in the queue per simultaneous request to the backend
 constexpr int most_redirects = 3;
 constexpr std::size_t most_nested_sitemaps = 100;
-constexpr char run_file[] = ".larder-run";  // in a set's directory while a run is under way: when the run began
+constexpr char run_file[] = ".larder-run";  // exists in a set's directory during a run; holds the Unix time in ms when that began
 
 std::string url_of(const PageAddress& page) {
     return page.scheme + "://" + page.host + page.path + (page.query.empty() ? "" : "?" + page.query);
@@ -46,7 +47,7 @@ std::string header(const EntryView& entry, std::string_view name) {
     return found;
 }
 
-// Why the entry's answer is not to be a file that nginx serves as text/html; empty: it may be one.
+// Why the entry can't become a file, which nginx would serve as text/html; empty if it can.
 std::string unfit(const EntryView& entry) {
     if (entry.head().status != 200) return "its status is " + std::to_string(entry.head().status);
     if (!header(entry, "content-type").starts_with("text/html")) return "it is not text/html";
@@ -54,12 +55,12 @@ std::string unfit(const EntryView& entry) {
     return {};
 }
 
-// Whose files lie where, in the directory of a set.
+// The directories that the pages of one set have taken. No two pages may share one.
 class Places {
 public:
     explicit Places(const PrerenderSettings& set) : wanted_(!set.directory.empty()) {}
 
-    // Why the page has no place; empty: it has one.
+    // Takes the page's directory. Returns why that is impossible; empty on success.
     std::string take(const PageAddress& page) {
         if (!wanted_) return {};
         const char* why = nullptr;
@@ -82,7 +83,7 @@ private:
 void write_page(const std::string& root, const PageAddress& page, const std::string& html) {
     const char* why = nullptr;
     auto directories =
-        file_directories(page.path, page.query, &why);  // why_left_out has seen that it has them
+        file_directories(page.path, page.query, &why);  // exist: Places::take() has checked the page
     write_file(root, *directories, page_file_gzip, gzip(html));
     write_file(root, *directories, page_file, html);
 }
@@ -94,8 +95,8 @@ void remove_page(const std::string& root, const PageAddress& page) {
     remove_file(root, *directories, page_file_gzip);
 }
 
-// When the run began that a daemon which died, or lost its store, has left unfinished; now if there is none. What was rendered
-// since then is not rendered again.
+// The time at which this run began: now, or, if an earlier larderd has died during a run, the time at which that run
+// began. Pages rendered since then are not rendered again.
 UnixMs begin_of_run(const PrerenderSettings& set) {
     UnixMs now = unix_ms(), began = 0;
     if (set.directory.empty()) return now;
@@ -105,7 +106,7 @@ UnixMs begin_of_run(const PrerenderSettings& set) {
         std::from_chars(text.data(), text.data() + text.size(), began);
         if (began <= now && now - began < set.every.count()) return began;
         write_file(set.directory, {}, run_file, std::to_string(now));
-    } catch (const std::exception& error) {  // the store can be filled all the same
+    } catch (const std::exception& error) {  // goes on: pages can be rendered into the store without it
         spdlog::error("prerender {}: {}", set.name, error.what());
     }
     return now;
@@ -115,7 +116,7 @@ void end_run(const PrerenderSettings& set) {
     if (set.directory.empty()) return;
     try {
         remove_file(set.directory, {}, run_file);
-    } catch (const std::exception&) {  // begin_of_run() has told of it
+    } catch (const std::exception&) {  // begin_of_run() has logged the cause
     }
 }
 
@@ -156,7 +157,7 @@ void Prerenderer::look() {
         std::vector<Wanted> again;
         if (due) {
             schedule.next_ms = unix_ms() + set.every.count();
-            schedule.missing.clear();  // they are of the list, or no longer wanted
+            schedule.missing.clear();  // the run renders them, unless they are no longer in the list
         } else {
             again = take_due(schedule.missing);
             if (again.empty()) continue;
@@ -177,7 +178,7 @@ void Prerenderer::look() {
     }
 }
 
-// Those whose time has come, some of them.
+// Moves pages whose retry is due out of `missing`, at most most_missing_at_once.
 std::vector<Prerenderer::Wanted> Prerenderer::take_due(std::vector<Wanted>& missing) {
     std::vector<Wanted> due;
     const UnixMs now = unix_ms();
@@ -201,7 +202,7 @@ Prerenderer::Result Prerenderer::run(const Settings& settings, const PrerenderSe
     return result;
 }
 
-// Returns those that are still to be had.
+// Returns the pages that failed and are to be tried again.
 std::vector<Prerenderer::Wanted> Prerenderer::render_pages(const Settings& settings, const PrerenderSettings& set,
                                                            std::vector<Wanted> pages) {
     const std::string& name = set.store.empty() ? stores_.first_name() : set.store;
@@ -216,7 +217,7 @@ std::vector<Prerenderer::Wanted> Prerenderer::render_pages(const Settings& setti
                                                                                           : backend->concurrency);
         for (; requested < std::min(pages.size(), i + ahead); requested++)
             source.request(pages[requested].page, policy, pages[requested].since_ms);
-        // Time for one render and its fragments, and for what waits before it in the queue.
+        // Enough for the page, its fragments, and the jobs before it in the queue.
         UnixMs patience = 3 * (backend == nullptr ? settings.nginx.timeout : backend->timeout).count() + 5000;
         Rendered rendered = render_page(source, store, set, pages[i], unix_ms() + patience);
         if (stopping_) break;
@@ -229,13 +230,13 @@ std::vector<Prerenderer::Wanted> Prerenderer::render_pages(const Settings& setti
     return missing;
 }
 
-// An old file stays whenever there is no good new page, unless the site says that there is none any more, or the page was purged
-// hard. Returns whether the page is in the store and, if wanted, in its file.
+// Renders one page and writes its file, if the set has a directory. Without a good new page the old file stays, unless the
+// site says 404 or 410 or the page was purged hard: then it is removed.
 Prerenderer::Rendered Prerenderer::render_page(PageSource& source, Store& store, const PrerenderSettings& set,
                                                const Wanted& wanted, UnixMs deadline_ms) {
     const PageAddress& page = wanted.page;
     const UnixMs since_ms = wanted.since_ms;
-    bool is_final = false;  // the site's answer is none for a file
+    bool is_final = false;  // the site has answered, but its answer can't become a file
     std::string why;
     source.take_given();
     try {
@@ -260,7 +261,7 @@ Prerenderer::Rendered Prerenderer::render_page(PageSource& source, Store& store,
     return is_final ? Rendered::never : Rendered::not_yet;
 }
 
-// The purge that came while the page was on its way into the file is looked for here, later ones by remove_purged().
+// Removes the file again if a hard purge came between the render and now. remove_purged() handles later purges.
 void Prerenderer::remember_file(const std::string& directory, const PageAddress& page, Store& store,
                                 PageSource::Given given) {
     const std::uint64_t fence = given.fence;
@@ -305,7 +306,8 @@ void Prerenderer::remove_purged() {
     }
 }
 
-// For a file that an earlier daemon has written: of its entry, if the store still has that, else of its URL alone.
+// For a file that may be of an earlier larderd, so that its tags are unknown. If the store still has the page's entry,
+// purges of the entry's tags and URL count, else those of its URL that are younger than the file.
 bool Prerenderer::was_purged_hard(Store& store, const std::string& directory, const PageAddress& page) {
     const char* why = nullptr;
     auto directories = file_directories(page.path, page.query, &why);
@@ -341,7 +343,7 @@ std::vector<PageAddress> Prerenderer::pages_of(const Settings& settings, const P
     return pages;
 }
 
-// A sitemap that can't be had is told of and left out; the others, and the pages listed by hand, are rendered.
+// Appends the pages of a sitemap to `urls`. A sitemap that can't be fetched is logged, and makes `complete` false.
 void Prerenderer::add_sitemap(const Settings& settings, const PrerenderSettings& set, const std::string& url,
                               bool may_nest, std::vector<std::string>& urls, bool& complete) {
     auto most = static_cast<std::size_t>(set.max_urls) + 1;
@@ -369,7 +371,7 @@ void Prerenderer::add_sitemap(const Settings& settings, const PrerenderSettings&
     }
 }
 
-// Follows redirects, as servers often move sitemaps to another path or scheme.
+// Returns the sitemap's text. Follows redirects, because servers often redirect a sitemap to another path or scheme.
 std::string Prerenderer::fetch_sitemap(const Settings& settings, std::string url) {
     for (int redirects = 0;; redirects++) {
         BackendAnswer answer = fetch(settings, url);
@@ -406,7 +408,7 @@ BackendAnswer Prerenderer::fetch(const Settings& settings, const std::string& ur
     BackendSettings nginx;
     nginx.timeout = settings.nginx.timeout;
     const BackendSettings* backend = backend_for(settings, page->host);
-    if (backend == nullptr) {  // as a visitor would ask for it
+    if (backend == nullptr) {  // ask nginx, as a visitor would
         if (settings.nginx.urls.empty())
             throw std::runtime_error("no [[backend]] renders the host of " + url + ", and [nginx] names no urls");
         nginx.url = settings.nginx.urls.front();

@@ -1,5 +1,5 @@
-// Prerenders on a schedule: each [[prerender]] set is rendered into its store, and written into files. Sets run beside each
-// other, each on a thread of its own. A hard purge of anything that is in a file removes the file.
+// Renders each [[prerender]] set into its store on a schedule, and writes its pages into files. Sets run in parallel, each
+// on a thread of its own. A hard purge of anything that a file contains removes the file.
 #pragma once
 
 #include <atomic>
@@ -25,21 +25,23 @@ public:
                 Metrics& metrics);
     ~Prerenderer();
 
-    // Ends a run at its next page; no further run begins.
+    // Ends the runs under way at their next page, and starts no more. Doesn't wait.
     void stop() { stopping_ = true; }
 
 private:
-    // A page to be rendered: what was rendered since `since_ms` will do.
+    // A page to be rendered. An entry rendered since `since_ms` is new enough.
     struct Wanted {
         PageAddress page;
         UnixMs since_ms = 0;
         unsigned failures = 0;
-        UnixMs due_ms = 0;  // not before then
+        UnixMs due_ms = 0;  // not tried before this time
     };
     struct Result {
-        bool complete = true;         // all of the list was had
-        std::vector<Wanted> missing;  // pages that may be had later
+        bool complete = true;         // all sitemaps could be fetched
+        std::vector<Wanted> missing;  // pages to try again
     };
+    // yes: the page is in the store and, if wanted, in its file. not_yet: try again. never: the site's answer can't become
+    // a file.
     enum class Rendered : std::uint8_t { yes, not_yet, never };
 
     void look();
@@ -63,7 +65,7 @@ private:
     Backends& client_;
     Metrics& metrics_;
     std::atomic<bool> stopping_ = false;
-    // What was put into a file, for purges to find it.
+    // A file that was written, with the hashes and the fence by which a hard purge finds it.
     struct File {
         PageAddress page;
         Store* store = nullptr;
@@ -78,10 +80,10 @@ private:
         std::future<Result> run;      // the one under way
         std::vector<Wanted> missing;  // tried again before the next run
     };
-    // Of the ticker's thread alone:
-    std::map<std::string, std::vector<PageAddress>> removed_;  // by directory: purged, to be written anew at once
-    std::map<const Store*, std::uint64_t> purges_looked_at_;  // up to which sequence
-    std::map<std::string, Schedule> schedules_;  // by set. Their end waits for the runs, which use all that is above
+    // Used by the ticker's thread alone:
+    std::map<std::string, std::vector<PageAddress>> removed_;  // by directory: pages purged, to be rendered at once
+    std::map<const Store*, std::uint64_t> purges_looked_at_;  // sequence of the newest purge seen
+    std::map<std::string, Schedule> schedules_;  // by set; its destructor waits for the runs, which use all members above
     Ticker ticker_;                              // last: it uses all the others
 };
 

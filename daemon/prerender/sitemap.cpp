@@ -1,4 +1,4 @@
-// Expat reads; it fetches no external entity and bounds the internal ones by itself.
+// Uses Expat, which fetches no external entities and limits the expansion of internal ones.
 #include "sitemap.hpp"
 
 #include <expat.h>
@@ -19,7 +19,7 @@ constexpr std::size_t longest_url = 8192;
 struct Reading {
     Sitemap sitemap;
     std::size_t most = 0;
-    std::vector<std::string> open;  // names of the elements around
+    std::vector<std::string> open;  // names of the open elements, outermost first
     std::string text;               // of the <loc> that is open
 };
 
@@ -76,7 +76,7 @@ std::string decoded_sitemap(std::string bytes, std::string_view coding, std::siz
     return bytes;
 }
 
-// What comes before the document is often a line break of the site's, and then no XML any more.
+// Sites often send a line break before the XML declaration, which XML forbids. White space there is skipped.
 std::optional<Sitemap> parse_sitemap(std::string_view xml, std::size_t most, std::string& why) {
     xml.remove_prefix(std::min(xml.size(), xml.find_first_not_of(" \t\r\n")));
     std::unique_ptr<XML_ParserStruct, void (*)(XML_Parser)> parser(XML_ParserCreate(nullptr), XML_ParserFree);

@@ -1,5 +1,5 @@
-// A purge is put into kept_ first, then into the log, then into the stores, so that a rewrite of the log from kept_ and a crash
-// at any point lose no purge that a store has been given.
+// A purge goes into kept_ first, then into the log, then into the stores. In this order, neither a crash at any point nor
+// a rewrite of the log from kept_ can lose a purge that a store has taken.
 #include "outbox.hpp"
 
 #include <spdlog/spdlog.h>
@@ -26,7 +26,7 @@ Outbox::Outbox(const PurgeSettings& settings, const Stores& stores, Metrics& met
     ticker_ = std::make_unique<Ticker>(look_pause, [this] { tick(); });
 }
 
-// Takes over what an earlier larderd had accepted.
+// Takes over the purges that an earlier larderd has accepted. Stores that are no longer configured are forgotten.
 void Outbox::remember(std::vector<AcceptedPurge> purges) {
     for (AcceptedPurge& found : purges) {
         std::erase_if(found.sequences, [this](const auto& taken) {
@@ -66,7 +66,7 @@ PurgeReceipt Outbox::purge(const PurgeOrder& order) {
     return receipt;
 }
 
-// Returns false when there is no room: purges that every store has are dropped for it, others never.
+// Returns false when there is no room. Purges that every store has are dropped to make room, others never.
 bool Outbox::keep(const Kept& purge) {
     std::lock_guard lock(mutex_);
     while (bytes_ + purge->bytes() > most_bytes_) {
@@ -137,12 +137,12 @@ void Outbox::deliver_waiting(Addressee& to) {
         }
         deliver(to, *next);
         std::lock_guard lock(mutex_);
-        to.waiting.pop_front();  // only this thread removes, the API's add at the end
+        to.waiting.pop_front();  // still `next`: only this thread removes; the API's threads append
     }
 }
 
-// Purges that the store's log has and we have not are nginx's, or another larderd's. They concern no other store: whoever made them
-// gave them to each.
+// Reads the store's log, and keeps the purges that nginx or another larderd has written there. They need not be delivered
+// to other stores: whoever made them has written them to each.
 void Outbox::adopt(Addressee& to) {
     const auto oldest = static_cast<std::uint64_t>((unix_ms() - keep_for_.count()) * 1000);
     std::vector<LoggedPurge> logged = to.store->logged_after(std::max(to.read_up_to, oldest));
@@ -174,7 +174,8 @@ void Outbox::adopt(Addressee& to) {
     if (without_room == 0) to.read_up_to = newest;
 }
 
-// The store may have lost purges that it took. The newest are the likeliest to be missing, so they come first.
+// The store may have lost purges that it had taken: delivers those again. Starts with the newest, which are the likeliest
+// to be lost.
 void Outbox::recover(Addressee& to) {
     std::vector<std::pair<Kept, std::uint64_t>> taken;
     {
@@ -187,7 +188,7 @@ void Outbox::recover(Addressee& to) {
     std::size_t lost = 0;
     for (auto at = taken.rbegin(); at != taken.rend(); ++at) {
         const auto& [purge, sequence] = *at;
-        // A store records all names of a purge at once, so one stands for all.
+        // A store records all hashes of a purge atomically, so it is enough to look for one.
         if (to.store->newest_purge_of(purge->order.hashes.front(), purge->order.mode) >= sequence) continue;
         deliver(to, *purge);
         lost++;

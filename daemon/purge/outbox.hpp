@@ -1,10 +1,11 @@
-// Accepts purges for all stores. A purge that was accepted reaches every store:
+// Delivers purges to all stores. A purge that was accepted reaches every store:
 //
-// - a store that is away gets it when it is back;
-// - with [purge] directory the purge is on disk before it is acknowledged, so that the next larderd delivers it;
-// - the purge is kept for a while after all stores took it: a store that has lost it, as Redis does when it restarts from an
-//   older snapshot, gets it again;
-// - so it is with purges that others gave to a store: nginx, or another larderd. They are read from the store's log.
+// - A store that is down gets it when it is back.
+// - With [purge] directory, the purge is on disk before it is acknowledged, so that it survives a crash of larderd.
+// - The purge is kept for purge.keep after all stores have taken it. A store that has lost it, as Redis does when it
+// restarts from
+//   an older snapshot, gets it again.
+// - The same holds for purges that nginx or another larderd has written to a store: they are read from the store's log.
 #pragma once
 
 #include <deque>
@@ -20,32 +21,33 @@
 namespace larder::daemon {
 
 struct PurgeReceipt {
-    const char* refused = nullptr;  // why it could not be recorded; the stores that are not away took it nevertheless
-    std::uint64_t sequence = 0;  // the highest that a store gave it; 0: every store is away
-    std::size_t waiting = 0;     // stores that will get it later
+    const char* refused = nullptr;  // why it could not be recorded; the stores that are up have taken it nevertheless
+    std::uint64_t sequence = 0;  // the highest that a store has assigned; 0: no store has taken it yet
+    std::size_t waiting = 0;     // number of stores that were down; they get it later, unless `refused`
 };
 
 class Outbox {
 public:
     using Stores = std::map<std::string, std::unique_ptr<Store>, std::less<>>;
 
-    // Throws std::runtime_error when the directory can't be used.
+    // Throws std::runtime_error when the directory can't be used. `stores` and `metrics` must outlive the outbox.
     Outbox(const PurgeSettings& settings, const Stores& stores, Metrics& metrics);
 
+    // Records the purge and delivers it to all stores that are up. Thread-safe; blocks for the disk and the stores.
     PurgeReceipt purge(const PurgeOrder& order);
-    // Purges that some store lacks, counted for each.
+    // Deliveries outstanding: a purge counts once for each store that lacks it.
     std::size_t waiting() const;
 
 private:
     using Kept = std::shared_ptr<AcceptedPurge>;
-    // A store, and the purges that it was away for.
+    // A store, and the purges that it has yet to get.
     struct Addressee {
         std::string name;
         Store* store = nullptr;
         std::deque<Kept> waiting{};
-        // Of the ticker's thread alone:
-        std::string incarnation{};    // of the store, when its log was last compared with ours
-        std::uint64_t read_up_to = 0;  // of its log
+        // Used by the ticker's thread alone:
+        std::string incarnation{};    // Store::incarnation() when recover() last ran
+        std::uint64_t read_up_to = 0;  // sequence up to which adopt() has read its log
         bool away = false;
     };
 
@@ -66,9 +68,9 @@ private:
     PurgeLog log_;
 
     mutable std::mutex mutex_;  // guards what follows, and the sequences in kept purges
-    std::vector<Addressee> addressees_;  // themselves fixed
-    std::deque<Kept> kept_;              // by id
-    std::size_t bytes_ = 0;              // of these
+    std::vector<Addressee> addressees_;  // the vector never changes
+    std::deque<Kept> kept_;              // ascending by id
+    std::size_t bytes_ = 0;              // size of kept_
     std::uint64_t last_id_ = 0;
 
     std::unique_ptr<Ticker> ticker_;  // last: it uses all the others

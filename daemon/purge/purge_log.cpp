@@ -1,4 +1,4 @@
-// Group commit: one thread flushes for all whose lines were written before it began.
+// Group commit: one thread's fdatasync() covers the lines of all threads that were written before it began.
 #include "purge_log.hpp"
 
 #include <fcntl.h>
@@ -49,7 +49,7 @@ std::string lines_of(const AcceptedPurge& purge) {
     return lines;
 }
 
-// The next word of a line; the line loses it.
+// Removes the first word from the line and returns it.
 std::string_view word(std::string_view& text) {
     std::string_view first = text.substr(0, text.find(' '));
     text.remove_prefix(std::min(text.size(), first.size() + 1));
@@ -64,7 +64,7 @@ std::optional<Integer> number(std::string_view text) {
     return value;
 }
 
-// What follows "P ".
+// Parses the rest of a line after "P ".
 std::optional<AcceptedPurge> parse_accepted(std::string_view text) {
     auto id = number<std::uint64_t>(word(text));
     auto accepted_ms = number<UnixMs>(word(text));
@@ -193,8 +193,8 @@ bool PurgeLog::append(std::string_view line) {
     return true;
 }
 
-// After a failed write or fsync the kernel may have dropped any of the file's dirty pages, and a later fsync that succeeds says
-// nothing about them. So the file is given up, and tidy() writes another.
+// After a failed write or fsync the kernel may have dropped dirty pages of the file, and a later successful fsync doesn't
+// report that. So the file is abandoned, and tidy() writes a new one.
 void PurgeLog::give_up() {
     spdlog::error("{}: {}; purges are not kept until it can be written anew", path_, std::strerror(errno));
     file_.reset();
@@ -227,7 +227,8 @@ void PurgeLog::tidy(const std::deque<std::shared_ptr<AcceptedPurge>>& purges, st
     rewrite(purges);
 }
 
-// The new file is written beside the old one and renamed over it. Returns false, and leaves the old one, if that fails.
+// Writes a new file and renames it over the old one. Returns false on failure; unless the last fsync failed, the old file
+// is then still in place.
 bool PurgeLog::rewrite(const std::deque<std::shared_ptr<AcceptedPurge>>& purges) {
     std::string text;
     for (const auto& purge : purges) text += lines_of(*purge);

@@ -1,4 +1,5 @@
-// One thread for all stores. A purge is settled after all its jobs are queued, so a crash in between repeats it.
+// One thread serves all stores. A purge is removed from the store's list of pending purges after all its jobs are queued,
+// so a purge that a crash interrupts is walked again.
 #include "purger.hpp"
 
 #include <spdlog/spdlog.h>
@@ -12,7 +13,7 @@ namespace larder::daemon {
 namespace {
 constexpr std::chrono::milliseconds look_pause{50};
 constexpr std::size_t most_side_by_side = 64;
-constexpr std::size_t few = 64;  // jobs of one purge that go before those of larger ones
+constexpr std::size_t few = 64;  // the first jobs of each purge get a higher priority than the rest
 }  // namespace
 
 Purger::Purger(const Stores& stores, Queue& queue, Metrics& metrics)
@@ -31,7 +32,7 @@ void Purger::look() {
     away_ = away;
 }
 
-// One page of keys of each pending purge. Returns whether there may be more to do now.
+// Enqueues jobs for one page of keys of each pending purge. Returns whether to call it again at once.
 bool Purger::walk_pages(const std::string& name, Store& store) {
     std::vector<Purge> purges = store.pending(most_side_by_side);
     Walks going;
@@ -43,12 +44,13 @@ bool Purger::walk_pages(const std::string& name, Store& store) {
         if (!full && walk.cursor.empty()) store.settle(purge);
         else going[{name, purge.sequence, purge.hash}] = std::move(walk);
     }
-    std::erase_if(walks_, [&](const auto& walk) { return std::get<0>(walk.first) == name; });  // another daemon's now
+    // What is left is no longer pending: another larderd has settled it.
+    std::erase_if(walks_, [&](const auto& walk) { return std::get<0>(walk.first) == name; });
     walks_.merge(going);
     return !purges.empty() && !full;
 }
 
-// Returns false when the queue takes no jobs now: the purge stays pending.
+// Returns false when the queue takes no jobs at present. The purge then stays pending.
 bool Purger::walk_page(const std::string& name, Store& store, const Purge& purge, Walk& walk) {
     KeyPage page = store.keys_under(purge.hash, walk.cursor);
     for (const std::string& key : page.keys) {
@@ -67,10 +69,11 @@ bool Purger::regenerate(const std::string& name, Store& store, const std::string
     if (entry->head.fence >= purge.sequence) return true;
     const char* why = nullptr;
     auto variant = Variant::parse(entry->variant, &why);
-    // A page that needs its visitor, and a part that is made with its page, are for nginx to make anew.
+    // nginx regenerates these itself: pages that depend on data of their visitor, and named parts, which come with their
+    // page.
     if (!variant || variant->needs_visitor() || variant->method != "GET") return true;
     auto policy = store.policy(key);
-    if (!policy) return true;  // stored by someone who doesn't want it made without a visitor
+    if (!policy) return true;  // nginx stores no policy for pages that must not be regenerated without a visitor
     Job job;
     job.reason = JobReason::purge;
     job.enqueued_ms = unix_ms();
@@ -82,7 +85,7 @@ bool Purger::regenerate(const std::string& name, Store& store, const std::string
     auto delay = walk.queued++ < few ? few_purged_delay : delay_of(job.reason);
     Enqueued result = queue_.enqueue(key, encode_job(job), delay, job.urgent());
     if (result == Enqueued::nodaemon || result == Enqueued::full) return false;
-    if (result != Enqueued::refused) metrics_.purge_job();  // refused: nginx makes it for its next visitor
+    if (result != Enqueued::refused) metrics_.purge_job();  // refused: nginx regenerates it at the next visit
     return true;
 }
 

@@ -1,5 +1,5 @@
-// Turns purges into jobs: every entry under a purged tag or URL is queued. The purges of a store are walked side by side, a page of
-// keys of each in turn, so that a purge of one page is not behind one of a million.
+// Turns purges into jobs: enqueues every entry under a purged tag or URL. Walks the pending purges of a store round-robin,
+// one page of keys each, so that a purge of a million entries doesn't delay a purge of one.
 #pragma once
 
 #include <map>
@@ -17,10 +17,10 @@ public:
     Purger(const Stores& stores, Queue& queue, Metrics& metrics);
 
 private:
-    // How far a purge has been walked. Lost with the daemon; the next one begins anew.
+    // How far a purge has been walked. Not persistent: a restarted larderd starts from the beginning.
     struct Walk {
         std::string cursor;
-        std::size_t queued = 0;
+        std::size_t queued = 0;  // jobs
     };
     using Walks = std::map<std::tuple<std::string, std::uint64_t, std::uint64_t>, Walk>;  // by store, sequence, hash
 
@@ -32,9 +32,9 @@ private:
     const Stores& stores_;
     Queue& queue_;
     Metrics& metrics_;
-    // Of the ticker's thread alone:
+    // Used by the ticker's thread alone:
     Walks walks_;
-    bool away_ = false;
+    bool away_ = false;  // a store or the queue; so that it is logged once
 
     Ticker ticker_;  // last: it uses all the others
 };
