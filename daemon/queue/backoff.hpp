@@ -1,4 +1,4 @@
-// Exponential back-off with jitter: numbers in, a wait out.
+// Exponential back-off with jitter, as a pure function.
 #pragma once
 
 #include <algorithm>
@@ -10,8 +10,8 @@ struct Backoff {
     std::chrono::milliseconds first{1000};
     std::chrono::milliseconds longest{300000};
 
-    // The wait after `failures` failures (from 1): first, twice that, four times ..., at most longest, and of that a random
-    // part between half and all. `random` is uniform in [0, 1).
+    // The wait after the `failures`-th failure in a row, counted from 1: `first` doubled with each failure, at most
+    // `longest`, times a random factor between 0.5 and 1. `random`: uniform in [0, 1).
     std::chrono::milliseconds after(unsigned failures, double random) const {
         auto full = static_cast<double>(first.count());
         for (unsigned i = 1; i < failures && full < static_cast<double>(longest.count()); i++) full *= 2;

@@ -1,4 +1,5 @@
-// hiredis reads RESP; the objects it makes are ours, so that a peer cannot make it allocate what it likes.
+// hiredis parses RESP. Its object functions are replaced by ours, so that a peer can't make it allocate large or nested
+// arrays.
 #include "job_protocol.hpp"
 
 #include <charconv>
@@ -9,7 +10,7 @@
 
 namespace larder::daemon {
 
-// An array of at most 5 texts. hiredis wants a pointer for each element, too: the array itself serves for all of them.
+// A request: an array of at most 5 bulk strings. hiredis wants an object for each element, too; they all get the array's.
 struct JobRequest {
     std::vector<std::string> words;
 };
@@ -20,7 +21,7 @@ constexpr std::size_t max_words = 5;
 constexpr std::size_t max_request_bytes = max_job_bytes + 1024;
 constexpr std::int64_t longest_delay_ms = 86'400'000;
 
-// nullptr makes the reader fail, which is how everything but an array of texts is refused.
+// These return nullptr for everything but an array of bulk strings, which makes the reader fail.
 void* make_array(const redisReadTask* task, int elements) {
     if (task->parent != nullptr || elements < 1 || elements > static_cast<int>(max_words)) return nullptr;
     return new JobRequest();

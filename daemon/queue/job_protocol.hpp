@@ -1,8 +1,10 @@
-// What nginx says on the job socket: RESP requests, a queue's answers. Bytes in, bytes out, no socket.
+// The protocol of the job socket, which nginx speaks: RESP, without I/O. Bytes in, bytes out.
 //
-//   ENQUEUE KEY DELAY_MS URGENT JOB  ->  +new +dup +raised +running +dirty +refused +nodaemon, as Redis's enqueue script; +full: no room
+//   ENQUEUE KEY DELAY_MS URGENT JOB  ->  to_string(Enqueued) as a simple string: +new, +dup ... +full (queue.hpp)
 //   PING                             ->  +PONG
-// A request is an array of bulk strings. Anything else, or more than max_request_bytes, ends the conversation.
+//
+// A request is an array of bulk strings. Bad arguments get an error reply. Other RESP types, or a request of more than 33
+// KiB, get an error reply and end the conversation.
 #pragma once
 
 #include <hiredis.h>
@@ -19,7 +21,8 @@ class JobConversation {
 public:
     explicit JobConversation(Queue& queue);
 
-    // Takes the peer's next bytes and appends the answers to `out`. False: say goodbye once `out` is written.
+    // Parses the peer's next bytes and appends the replies to `out`. Returns false when the connection is to be closed
+    // after `out` has been sent.
     bool feed(std::string_view bytes, std::string& out);
 
 private:

@@ -1,4 +1,4 @@
-// A peer that doesn't read its answers is not read from, so no peer can make us hold more than a little.
+// Flow control: while a peer has most_unread bytes of replies to read, nothing is read from it.
 #include "job_socket.hpp"
 
 #include <fcntl.h>
@@ -41,7 +41,7 @@ void JobSocket::welcome() {
     peers_.try_emplace(fd, queue_);
 }
 
-// Both return false when the peer is gone or done with.
+// Both return false when the connection is to be closed.
 bool JobSocket::read_from(int fd, Peer& peer) {
     std::array<char, 65536> buffer;
     ssize_t got = recv(fd, buffer.data(), buffer.size(), 0);

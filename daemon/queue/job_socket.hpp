@@ -1,4 +1,5 @@
-// The unix socket that feeds the in-memory queue. One thread, poll(2); conversations: job_protocol.hpp.
+// The unix socket through which nginx enqueues jobs into the queue in memory. One thread serves all connections with poll(2);
+// job_protocol.hpp has the protocol.
 #pragma once
 
 #include <atomic>
@@ -32,7 +33,7 @@ private:
 
     Queue& queue_;
     Listener listener_;
-    int wake_[2];  // a pipe: its end of file ends the loop
+    int wake_[2];  // a pipe; closing its write end makes loop() return
     std::map<int, Peer> peers_;
     std::thread thread_;  // last: it uses all the others
 };

@@ -1,4 +1,4 @@
-// The state machine in memory: every job is in items_, and its key in exactly one of due_ and held_.
+// Invariant: every job is in items_, and its key is in exactly one of due_ (if queued) and held_ (if running or waiting).
 #include "memory_queue.hpp"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// The queue of one daemon, for sites without Redis: the state machine of queue.hpp in memory. Lost when the daemon stops;
-// the next stale hit asks again.
+// The queue of a single larderd, for sites without Redis: the state machine of queue.hpp, in memory. Jobs are lost when
+// larderd stops; the next stale hit enqueues them again.
 #pragma once
 
 #include <condition_variable>
@@ -15,7 +15,7 @@ namespace larder::daemon {
 
 class MemoryQueue : public Queue {
 public:
-    // `most_jobs`: further keys are answered `full`.
+    // `most_jobs`: with that many jobs, enqueue() answers `full` for other keys.
     MemoryQueue(QueueLimits limits, std::size_t most_jobs, UnixClock clock = unix_ms);
 
     void set_limits(const QueueLimits& limits) override;
@@ -42,10 +42,10 @@ private:
         State state = State::queued;
         std::string job;
         std::string token;      // of the lease, while running
-        UnixMs at = 0;          // queued: due; running: the lease's deadline; waiting: its end
-        UnixMs since = 0;       // enqueued
-        UnixMs asked_at = never;  // running or waiting: the earliest due time that it was enqueued with again
-        unsigned attempts = 0;  // failed ones
+        UnixMs at = 0;          // queued: due time; running: the lease's deadline; waiting: when the wait ends
+        UnixMs since = 0;       // when it was enqueued
+        UnixMs asked_at = never;  // the earliest due time of enqueues that came while it was running or waiting
+        unsigned attempts = 0;  // failed attempts
         bool dirty = false;
         bool refused = false;
     };
@@ -67,7 +67,7 @@ private:
     std::condition_variable work_;
     Items items_;
     Times due_;   // keys queued, by due time
-    Times held_;  // keys running or waiting, by the time that ends
+    Times held_;  // keys running or waiting, by Item::at
     std::map<std::string, UnixMs> given_up_;
     UnixMs announced_until_ = 0;
     std::uint64_t claims_ = 0;

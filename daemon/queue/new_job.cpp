@@ -1,4 +1,4 @@
-// Making jobs.
+// Builds and enqueues jobs.
 #include "new_job.hpp"
 
 #include "cache/request/key.hpp"

@@ -1,4 +1,4 @@
-// Jobs that the daemon makes by itself: for pages nobody has asked for just now.
+// Jobs that larderd makes itself (refresh, warm, prerender), rather than nginx for a visitor.
 #pragma once
 
 #include <string>
@@ -11,11 +11,11 @@
 
 namespace larder::daemon {
 
-// The variant of a request that has no cookie and no header that a key would hold: what a first-time visitor gets. Encoded;
-// empty when the URL is too long for a variant.
+// The encoded variant of a request without cookies and without headers that keys hold: the page of a first-time visitor.
+// Empty when the URL is too long for a variant.
 std::string plain_variant(const PageAddress& page);
 
-// What the answer is stored by when no location of nginx has said so.
+// The policy of a section of larderd.toml, for pages that nginx has left no policy for.
 template <typename Section>
 Policy policy_from(const Section& section) {
     auto seconds = [](Duration time) { return static_cast<std::uint32_t>(time.count() / 1000); };
@@ -29,8 +29,8 @@ Policy policy_from(const Section& section) {
     return policy;
 }
 
-// Enqueues now, in the place that the reason deserves. `known`: the policy by which nginx stored the page, if it did; `otherwise`:
-// that of our settings.
+// Enqueues a job, with the priority of its reason (cache/priority.hpp). `known`: the policy with which nginx stored the
+// page, if any; `otherwise`: the policy of our settings. `variant`: encoded, not empty.
 Enqueued enqueue_new(Queue& queue, JobReason reason, const std::string& store, std::optional<Policy> known,
                      const Policy& otherwise, const std::string& variant);
 

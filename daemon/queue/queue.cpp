@@ -1,4 +1,4 @@
-// The words that enqueuers get.
+// The names of results on the wire.
 #include "queue.hpp"
 
 namespace larder::daemon {

@@ -1,4 +1,5 @@
-// The queue of jobs: one state machine, and the contract that Redis and memory both keep (tests/daemon/queue_conformance.hpp).
+// The job queue: the state machine, and the contract that both implementations, in Redis and in memory, keep
+// (tests/daemon/queue_conformance.hpp).
 //
 //              enqueue                claim                 finish
 //    (absent) ---------> queued ----------------> running ---------> (absent), or queued again if dirty
@@ -7,13 +8,14 @@
 //                          +----------------------+  |  v
 //                          +<------- postpone -------+ waiting (back-off) ---> queued
 //                          |                           |
-//                          +<--- dirty --- given up <--+ after so many attempts; (absent) after a while
+//                          +<--- dirty --- given up <--+ after `attempts`; (absent) after `give_up_for`
 //
-// A job that no daemon can do is refused: it has no bytes any more, enqueuers are told so, and it is absent after a while.
+// A job that no larderd can do is refused: it loses its bytes, enqueue() answers `refused`, and it is absent after
+// `give_up_for`.
 //
-// There is at most one job for a key. An urgent job (a purge) for one that is running, waiting or given up marks it dirty
-// and replaces its bytes: it will run once more, or at all. Any other job for it is dropped as `running`: so back-off holds
-// however many visitors ask. An urgent job for a queued one replaces its bytes.
+// There is at most one job per key. If a job is running, waiting or given up, an urgent enqueue (a purge) replaces its
+// bytes and marks it dirty, so that it will run again. Any other enqueue is dropped as `running`, so that visitors can't
+// defeat the back-off. If a job is queued, an urgent enqueue replaces its bytes, and an earlier due time takes effect.
 #pragma once
 
 #include <chrono>
@@ -24,20 +26,21 @@
 
 namespace larder::daemon {
 
-// What became of an enqueue; the words are those that nginx gets.
+// The result of an enqueue; to_string() gives the word that nginx gets.
 enum class Enqueued : std::uint8_t {
-    fresh,     // "new"
-    dup,       // queued already
-    raised,    // queued already, now due earlier
-    running,   // running, waiting or given up; dropped
-    dirty,     // the same, but urgent: will run once more
-    refused,   // a daemon took it lately and could not do it: whoever asks must see to it himself
-    nodaemon,  // nobody takes jobs; dropped
-    full,      // no room; dropped
+    fresh,     // "new": queued
+    dup,       // was queued already
+    raised,    // was queued already; is due earlier now
+    running,   // is running, waiting or given up; the enqueue was dropped
+    dirty,     // the same, but urgent: the job will run again
+    refused,   // no larderd can do this job (see Queue::refuse); the caller must regenerate the page by other means
+    nodaemon,  // no larderd takes jobs; dropped
+    full,      // too many jobs; dropped
 };
 const char* to_string(Enqueued result);
 
-// The right to run a job, until its deadline unless renewed. `token` tells this lease from any other for the same key.
+// The right to run a job, until the lease's deadline, which renew() extends. `token` distinguishes it from other leases
+// for the same key.
 struct Lease {
     std::string key;
     std::string token;
@@ -49,31 +52,31 @@ struct Claim {
     Lease lease;
     std::string job;  // bytes as enqueued
     unsigned failed_attempts = 0;
-    std::chrono::milliseconds overdue{};  // since it was due: says how urgent it is (cache/priority.hpp)
-    std::chrono::milliseconds age{};  // since it was enqueued, by the queue's clock; a job whose bytes are replaced keeps its age
+    std::chrono::milliseconds overdue{};  // time since it was due; the caller derives its priority from it (cache/priority.hpp)
+    std::chrono::milliseconds age{};  // time since it was first enqueued, by the queue's clock; replacing the bytes doesn't reset it
 };
 
 enum class Finished : std::uint8_t {
     removed,
     requeued,
     lost
-};  // lost: the lease had expired, someone else has the job
-// What failed the job: something about it, which it may do so many times; or a server that was away, which is not its fault.
+};  // lost: the lease had expired, and the job may be another larderd's
+// counts: the failure counts towards the job's `attempts`. free: it doesn't, because a server was down.
 enum class Attempt : std::uint8_t { counts, free };
 enum class Failed : std::uint8_t { waiting, given_up, lost };
 
 struct QueueDepths {
-    std::int64_t queued = 0;  // all that wait for a claim
-    std::int64_t due = 0;     // of these, those whose time has come
+    std::int64_t queued = 0;  // jobs that may be claimed, now or later
+    std::int64_t due = 0;     // of these, the jobs whose due time has passed
     std::int64_t running = 0;
     std::int64_t waiting = 0;   // between attempts, or given up for now
     std::int64_t given_up = 0;  // in the list of given-up jobs
 };
 
 struct QueueLimits {
-    std::chrono::milliseconds lease{15000};
-    unsigned attempts = 5;
-    std::chrono::milliseconds give_up_for{600000};
+    std::chrono::milliseconds lease{15000};         // length of a lease
+    unsigned attempts = 5;                          // failures after which a job is given up
+    std::chrono::milliseconds give_up_for{600000};  // how long a job that was given up or refused blocks its key
 };
 
 // All methods may be called from any thread and throw std::runtime_error when the queue cannot be reached.
@@ -81,42 +84,46 @@ class Queue {
 public:
     virtual ~Queue() = default;
 
-    // Of `limits` the number of attempts and the time that given-up jobs rest; the lease stays.
+    // Changes `attempts` and `give_up_for`; ignores `lease`.
     virtual void set_limits(const QueueLimits& limits) = 0;
 
-    // `delay` counts from now; a negative one goes before others.
+    // Adds a job, or changes the one that the key has, as the state machine says. It is due `delay` from now. A negative
+    // delay gives it priority: the job with the earliest due time is claimed first. `urgent`: it is a purge.
     virtual Enqueued enqueue(std::string_view key, std::string_view job, std::chrono::milliseconds delay,
                              bool urgent) = 0;
 
-    // At most `most` jobs whose time has come, the earliest due first. Doesn't wait.
+    // Claims at most `most` jobs whose due time has passed, the earliest due first. Doesn't wait for jobs.
     virtual std::vector<Claim> claim(std::size_t most) = 0;
 
-    // Waits until a claim may be worthwhile, at most `longest`.
+    // Blocks until there may be a job to claim, at most `longest`.
     virtual void wait(std::chrono::milliseconds longest) = 0;
 
+    // The job is done.
     virtual Finished finish(const Lease& lease) = 0;
-    // `wait`: before the next attempt, if there is one.
+    // The job has failed. `wait`: how long before the next attempt, if there is one.
     virtual Failed fail(const Lease& lease, std::chrono::milliseconds wait, Attempt attempt) = 0;
-    // The job cannot be done by any daemon. False: lost.
+    // No larderd can do the job. Returns false when the lease was lost.
     virtual bool refuse(const Lease& lease) = 0;
-    // Puts the job back, due after `delay`, without counting an attempt; sooner, if it was enqueued again meanwhile with an earlier
-    // due time. False: lost.
+    // Puts the job back into the queue, due after `delay`, or earlier if it was enqueued meanwhile with an earlier due
+    // time. Not a failed attempt. Returns false when the lease was lost.
     virtual bool postpone(const Lease& lease, std::chrono::milliseconds delay) = 0;
-    // Makes a job that is running run once more, with these bytes; no effect when it is marked already.
+    // Marks the running job dirty and replaces its bytes, so that it runs again. No effect if it is dirty already or the
+    // lease was lost.
     virtual void run_again(const Lease& lease, std::string_view job) = 0;
 
-    // Extends leases to the full length. Returns those that were lost.
+    // Extends the leases to their full length from now. Returns those that were lost.
     virtual std::vector<Lease> renew(const std::vector<Lease>& leases) = 0;
-    // Queues what was running when its daemon died, and what has waited long enough. Returns how many crashed leases it found.
+    // Queues jobs whose lease has expired, because their larderd died, and jobs whose wait is over. Returns the number of
+    // expired leases.
     virtual std::size_t reap() = 0;
 
-    // Tells enqueuers for the next `lifetime` that somebody takes jobs; 0: no longer.
+    // Heartbeat: for the next `lifetime`, enqueue() accepts jobs because this larderd takes them. 0 withdraws it.
     virtual void announce(std::chrono::milliseconds lifetime) = 0;
 
-    // Whether there is a job for the key that will still be tried: false for one given up.
+    // Whether the key has a job that will be tried; false for one that is given up or refused.
     virtual bool pending(std::string_view key) = 0;
     virtual QueueDepths depths() = 0;
-    // Something that may lose jobs, to be logged at start; empty: nothing.
+    // A message about a configuration that may lose jobs, for the log; empty if there is none.
     virtual std::string warning() { return {}; }
 };
 

@@ -1,4 +1,4 @@
-// Each method is one script: a crash leaves the queue before it or after it.
+// Each change of the queue is one Lua script, and so atomic: a crash can't leave a job between two states.
 #include "redis_queue.hpp"
 
 #include <unistd.h>

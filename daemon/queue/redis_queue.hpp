@@ -1,4 +1,5 @@
-// The queue for all machines, in Redis. Keys and the enqueue script are in cache/wire/redis_scripts.hpp, the rest in scripts.hpp.
+// The queue shared by all machines, in Redis. cache/wire/redis_scripts.hpp has the keys and the enqueue script,
+// scripts.hpp the other scripts.
 #pragma once
 
 #include <atomic>
@@ -36,7 +37,7 @@ private:
     std::atomic<unsigned> attempts_allowed_;
     std::atomic<std::chrono::milliseconds> give_up_for_;
     const std::string due_, jobs_, running_, owners_, dirty_, asked_, attempts_, dead_, buried_, alive_;
-    const std::string self_;  // unlike any other daemon's, ever
+    const std::string self_;  // unique name of this process, for lease tokens and heartbeats
     std::atomic<std::uint64_t> claims_{0};
 };
 

@@ -1,9 +1,9 @@
-// The queue's Lua scripts that only the daemon runs. Each moves a job by one arrow of the state machine in queue.hpp.
+// The queue's Lua scripts that only larderd runs. Each is one arrow of the state machine in queue.hpp.
 //
-// Beside the keys that cache/wire/redis_scripts.hpp names:
-//   PREFIX{queue}owners      hash    KEY -> token of the lease. In `running` without an owner: waiting, or given up
-//   PREFIX{queue}buried      zset    score: when it was given up, in ms, member: KEY; says which of `dead` is oldest
-// Times are of Redis's clock, so that daemons whose clocks differ agree.
+// Keys in addition to those in cache/wire/redis_scripts.hpp:
+//   PREFIX{queue}owners      hash    KEY -> token of the lease. A KEY in `running` without an owner is waiting, given up or refused
+//   PREFIX{queue}buried      zset    score: when it was given up, in ms, member: KEY; to trim the oldest of `dead`
+// All times are by Redis's clock, so that machines whose clocks differ agree.
 #pragma once
 
 #include "cache/wire/redis_scripts.hpp"
@@ -11,7 +11,7 @@
 namespace larder::daemon::queue_scripts {
 
 // KEYS: due, running, jobs, owners, attempts. ARGV: at most, lease in ms, token.
-// Returns KEY, job, failed attempts, age in ms, how long it has been due in ms, KEY, ...
+// Returns five values for each job: KEY, job, failed attempts, age in ms, ms since it was due.
 inline constexpr char claim[] = LARDER_LUA_JOB_TIME R"lua(
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -35,8 +35,8 @@ end
 return out
 )lua";
 
-// KEYS: due, running, dirty, jobs, attempts, owners, asked. ARGV: KEY, token, delay in ms for what is queued again: as new.
-// Returns "removed", "requeued" or "lost".
+// KEYS: due, running, dirty, jobs, attempts, owners, asked. ARGV: KEY, token, delay in ms. A dirty job is queued again as
+// a new job with this delay. Returns "removed", "requeued" or "lost".
 inline constexpr char finish[] = LARDER_LUA_JOB_TIME R"lua(
 local key = ARGV[1]
 if redis.call('HGET', KEYS[6], key) ~= ARGV[2] then return 'lost' end
@@ -81,7 +81,7 @@ return 'given up'
 )lua";
 
 // KEYS: running, jobs, attempts, owners, dirty. ARGV: KEY, token, attempts allowed, give up for ms. Returns 1, or 0 when the
-// lease was lost. A job without bytes is what the enqueue script knows a refused one by.
+// lease was lost. The empty job tells the enqueue script that it was refused.
 inline constexpr char refuse[] = R"lua(
 local key = ARGV[1]
 if redis.call('HGET', KEYS[4], key) ~= ARGV[2] then return 0 end
@@ -109,7 +109,7 @@ redis.call('ZADD', KEYS[1], math.min(due, tonumber(asked or due)), key)
 return 1
 )lua";
 
-// KEYS: dirty, jobs, owners. ARGV: KEY, token, job.
+// KEYS: dirty, jobs, owners. ARGV: KEY, token, job. Always returns 1.
 inline constexpr char run_again[] = R"lua(
 local key = ARGV[1]
 if redis.call('HGET', KEYS[3], key) == ARGV[2] and redis.call('SADD', KEYS[1], key) == 1 then
@@ -134,7 +134,8 @@ return lost
 )lua";
 
 // KEYS: due, running, dirty, jobs, attempts, owners, dead, buried. ARGV: attempts allowed, give up for ms.
-// A crashed lease counts as a failed attempt, without back-off. Returns how many there were. At most 256 jobs a call.
+// Handles at most 256 jobs per call. An expired lease counts as a failed attempt; the job is queued without back-off.
+// Returns the number of expired leases.
 inline constexpr char reap[] = R"lua(
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -170,8 +171,8 @@ end
 return crashed
 )lua";
 
-// KEYS: alive. ARGV: the daemon's name, for how many ms from now it takes jobs; 0: it takes none any more. What other daemons have
-// announced stands. (Daemons before this one keep a string there.)
+// KEYS: alive. ARGV: the larderd's name, how long in ms from now it takes jobs; 0: no longer. Heartbeats of others stay.
+// (Older versions of larderd keep a string under this key.)
 inline constexpr char announce[] = R"lua(
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)

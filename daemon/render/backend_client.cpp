@@ -1,4 +1,4 @@
-// One transfer is one Transfer object: owned by waiting_ until the thread takes it, then by running_.
+// Each request is a Transfer object, owned by waiting_ until the thread starts it, then by running_.
 #include "backend_client.hpp"
 
 #include <algorithm>
@@ -29,9 +29,9 @@ struct BackendClient::Transfer {
     Done done;
     BackendAnswer answer;
     std::size_t header_bytes = 0;
-    int status = 0;  // of the header section that comes, or came last
+    int status = 0;  // of the newest header section
     bool head_is_complete = false;
-    const char* refused = nullptr;  // why we stopped reading
+    const char* refused = nullptr;  // why we aborted the transfer
     char error[CURL_ERROR_SIZE] = "";
     std::unique_ptr<curl_slist, FreeList> fields, connect_to;
     std::unique_ptr<CURL, FreeEasy> easy;
@@ -40,7 +40,7 @@ struct BackendClient::Transfer {
     bool take_header(std::string_view line);
     bool take_body(std::string_view bytes);
 
-    // libcurl's callback. No exception may pass through libcurl, which is C.
+    // A callback for libcurl. It must not throw, because libcurl is C.
     template <bool (Transfer::*take)(std::string_view)>
     static std::size_t on(char* bytes, std::size_t, std::size_t size, void* self) {
         auto& transfer = *static_cast<Transfer*>(self);
@@ -65,7 +65,7 @@ void BackendClient::Transfer::prepare() {
         add(value.empty() ? name + ";" : name + ": " + value);
         accepts = accepts || equals_ignore_case(name, "accept");
     }
-    if (!accepts) add("Accept:");  // libcurl would add one
+    if (!accepts) add("Accept:");  // keeps libcurl from adding its own
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, fields.get());
     curl_easy_setopt(e, CURLOPT_URL, (request.origin + "/").c_str());
     curl_easy_setopt(e, CURLOPT_REQUEST_TARGET, request.target.c_str());
@@ -79,7 +79,7 @@ void BackendClient::Transfer::prepare() {
     }
     if (!request.socket_path.empty())
         curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, request.socket_path.c_str());
-    curl_easy_setopt(e, CURLOPT_PROXY, "");  // whatever http_proxy says in the environment
+    curl_easy_setopt(e, CURLOPT_PROXY, "");  // ignore $http_proxy
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(e, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
@@ -97,9 +97,10 @@ void BackendClient::Transfer::prepare() {
 bool BackendClient::Transfer::take_header(std::string_view line) {
     header_bytes += line.size();
     while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
-    // Trailers come through here, too, whatever they look like: nothing in them may steer us.
+    // libcurl passes trailers (RFC 9110 section 6.5) through here as well. They are ignored: only the header section may
+    // steer us.
     if (head_is_complete && status >= 200) return true;
-    if (line.starts_with("HTTP/")) {  // a 1xx response may have come before
+    if (line.starts_with("HTTP/")) {  // begins a header section; the one before may have been a 1xx response's
         std::string_view code = line.substr(std::min(line.size(), line.find(' ') + 1));
         status = 0;
         std::from_chars(code.data(), code.data() + code.size(), status);
@@ -201,7 +202,7 @@ void BackendClient::finish(CURL* easy, CURLcode result) {
         answer.error = transfer->refused;
     } else if (result != CURLE_OK) {
         answer.error = transfer->error[0] != '\0' ? transfer->error : curl_easy_strerror(result);
-    } else if (!transfer->head_is_complete) {  // libcurl takes the end of the connection for the end of the header section
+    } else if (!transfer->head_is_complete) {  // libcurl reports success when the connection ends within the header section
         answer.error = "the header section is cut off";
     } else if (status < 200 || status > 599) {
         answer.error = "the status is not one of a final response";

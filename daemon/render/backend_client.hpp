@@ -1,4 +1,4 @@
-// Calls backends: many requests at once on one thread, with libcurl's multi interface.
+// HTTP client for nginx and the backends: many simultaneous requests on one thread, with libcurl's multi interface.
 #pragma once
 
 #include <atomic>
@@ -19,38 +19,38 @@ namespace larder::daemon {
 
 struct BackendAnswer {
     std::string error;                                         // why there is no answer; empty: there is one
-    bool unreachable = false;                                  // the error: nobody took the request
-    bool no_answer = false;                                    // ... who did proved another, or spoke no HTTP
+    bool unreachable = false;                                  // with an error: could not connect, so nobody got the request
+    bool no_answer = false;                                    // with an error: failed TLS verification, or didn't speak HTTP
     std::uint16_t status = 0;                                  // of the final response
     std::vector<std::pair<std::string, std::string>> headers;  // field lines in order, values trimmed
     std::string body;
-    UnixMs request_ms = 0;     // sent
-    UnixMs response_ms = 0;    // header section received
-    std::int64_t took_ms = 0;  // from request to the last byte
+    UnixMs request_ms = 0;     // when the request was sent
+    UnixMs response_ms = 0;    // when the last header line came
+    std::int64_t took_ms = 0;  // from the request to the last byte of the answer
 };
 
-// Who renders.
+// Interface to whatever renders pages; tests replace it.
 class Backends {
 public:
     using Done = std::function<void(BackendAnswer)>;
 
     virtual ~Backends() = default;
-    // Starts a request. `done` is called once, on some thread: it must be quick and must not throw.
+    // Starts a request; doesn't wait. Calls `done` once, on any thread. `done` must not block or throw.
     virtual void call(BackendRequest request, Done done) = 0;
 };
 
 class BackendClient : public Backends {
 public:
     BackendClient();
-    // Ends requests that are under way with an error.
+    // Fails the requests under way.
     ~BackendClient() override;
 
     void call(BackendRequest request, Done done) override;
 
-    // Ends all requests under way, and those to come, with an error.
+    // Fails all requests under way, and all later ones.
     void abort();
 
-    // Its thread has turned its loop within this time; that takes a second at most.
+    // Whether its thread has passed through its loop within `longest`. A healthy thread does so at least once a second.
     bool turns(std::chrono::milliseconds longest) const { return pulse_.within(longest); }
 
 private:
@@ -66,7 +66,7 @@ private:
     void fail_all();
 
     std::unique_ptr<CURLM, FreeMulti> multi_;
-    std::map<CURL*, std::unique_ptr<Transfer>> running_;  // of the thread alone
+    std::map<CURL*, std::unique_ptr<Transfer>> running_;  // used by the thread alone
 
     std::mutex mutex_;  // guards waiting_
     std::vector<std::unique_ptr<Transfer>> waiting_;

@@ -33,7 +33,7 @@ std::optional<BackendRequest> nginx_request(const std::string& url, const Render
     BackendRequest request;
     request.socket_path = address->socket_path;
     request.origin = address->origin;
-    if (address->origin.starts_with("https://")) {  // nginx chooses the certificate by the name
+    if (address->origin.starts_with("https://")) {  // connect to the address, but send the host's name for SNI and verification
         request.connect_to = "::" + address->origin.substr(std::string_view("https://").size());
         request.origin = "https://" + std::string(variant.host);
     }

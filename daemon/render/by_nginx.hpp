@@ -1,5 +1,5 @@
-// Pages made by nginx: which one to ask, and how (cache/wire/render_call.hpp). It makes a page as it makes its visitors', stores it
-// by itself, and says how it went.
+// Builds render calls (cache/wire/render_call.hpp). The nginx that gets one renders the page as for a visitor, stores it,
+// and answers with the result.
 #pragma once
 
 #include <mutex>
@@ -15,10 +15,11 @@ namespace larder::daemon {
 
 inline constexpr const char* nginx_name = "nginx";  // for logs, metrics and the gate
 
-// The nginx servers that are known, in the order in which they are to be asked.
+// Knows the nginx servers that can be asked to render. Thread-safe.
 class NginxServers {
 public:
-    // That of the job, then those of [nginx] urls, then those that other jobs have named lately. Remembers that of the job.
+    // The URLs of the servers, in the order in which to try them, without duplicates: the job's, then [nginx] urls, then
+    // the most recent of other jobs. Remembers the job's. `of_job`: may be empty.
     std::vector<std::string> for_job(const std::string& of_job, const NginxSettings& settings);
 
 private:
@@ -28,7 +29,8 @@ private:
     std::vector<std::string> recent_;
 };
 
-// The call to the nginx at `url`. Nothing, and the reason in *why, where none can be made.
+// The request for a render call to the nginx at `url` (parse_backend_url). Returns nothing, with the reason in *why, if
+// the URL is malformed. `now_s`: Unix time, for the signature.
 std::optional<BackendRequest> nginx_request(const std::string& url, const RenderCall& call, const Variant& variant,
                                             const Settings& settings, std::int64_t now_s, const char** why);
 

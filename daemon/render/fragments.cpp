@@ -1,4 +1,4 @@
-// What the page includes is read from its plan, what is known of a fragment from the store's index by URL.
+// Reads the includes from the page's plan, and finds the stored variants of each in the store's index by URL.
 #include "fragments.hpp"
 
 #include <algorithm>
@@ -17,7 +17,7 @@ namespace larder::daemon {
 
 namespace {
 
-// Targets ("/path?query") of the constant includes, each once.
+// The targets ("/path?query") of the includes whose URL is constant, without duplicates.
 std::vector<std::string> included_targets(const EntryView& page, const Variant& variant) {
     std::vector<std::string> targets;
     auto plan = esi::PlanView::parse(page.plan(), page.body().size());

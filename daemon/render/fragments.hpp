@@ -1,5 +1,4 @@
-// The fragments of a page that was just rendered: those that are due are made anew with it, so that the next visitor finds all
-// of it fresh.
+// Regenerates the stale fragments of a page that was just rendered, so that the next visitor finds the whole page fresh.
 #pragma once
 
 #include <string>
@@ -11,14 +10,19 @@
 
 namespace larder::daemon {
 
-// At most so many fragments of a page are looked at, and so many variants of each; the rest waits for its visitors.
+// Limits of due_fragments: fragments of a page, and variants of each. Others are regenerated when a visitor finds them stale.
 inline constexpr std::size_t max_page_fragments = 64;
 inline constexpr std::size_t max_fragment_variants = 64;
 
-// A job for each stored fragment that the page includes by a constant URL of its own host, that goes with the page's variant
-// (has no cookie or header that the page's has not), is past its freshness or purged, and was stored with a policy.
-// `page_job`: what the page was rendered for; its fence and position are the fragments', too. Fragments that are not stored are left to nginx, which knows their locations.
-// `page`: parsed before. Throws when the store is away.
+// Returns a job for each stored fragment that
+// - the page includes by a constant URL of its own host,
+// - matches the page's variant: it has no cookie or header that the page's variant lacks,
+// - is stale or purged, and
+// - was stored with a policy.
+// Fragments that are not stored are left to nginx, because only nginx knows the policy of their location.
+//
+// `page`: the entry. `page_job`: the job that it was rendered for; the fragments' jobs get its fence and position. Throws
+// std::runtime_error when the store can't be reached.
 std::vector<Job> due_fragments(Store& store, const EntryView& page, const Job& page_job);
 
 }  // namespace larder::daemon

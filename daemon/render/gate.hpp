@@ -1,5 +1,6 @@
-// The gate before each backend: so many requests at a time, a few that wait their turn, and no more. Urgent ones have lines of
-// their own, which go first, and are hardly ever turned away: a job that is turned away loses its place in the queue.
+// Limits the simultaneous requests to each backend. Requests beyond the limit wait in a bounded line. Urgent requests have
+// separate lines, which are served first and are much longer: a job that finds its line full goes back to the queue and
+// waits there again.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +17,7 @@ namespace larder::daemon {
 
 class Gate {
 public:
-    // A place inside; its end gives the place to the next in line. The gate must outlive it.
+    // A place at a backend. Its destructor passes the place to the next request in line. The gate must outlive it.
     class Ticket {
     public:
         Ticket() = default;
@@ -39,13 +40,16 @@ public:
         Gate* gate_ = nullptr;
         std::string backend_;
     };
-    // Must be quick and must not throw: it may run where a ticket ends.
+    // Called with the ticket when the request may begin. Must not block or throw: it may run inside a ticket's destructor.
     using Go = std::function<void(Ticket)>;
 
-    enum class Turn : std::uint8_t { visited, few, usual };  // as in cache/priority.hpp
+    // In order of priority. visited, few: urgent, as visited_delay and few_purged_delay in cache/priority.hpp; usual: all
+    // others.
+    enum class Turn : std::uint8_t { visited, few, usual };
 
-    // Runs `go` now if fewer than `limit` are inside, or when one leaves; false, and `go` dropped, when too many wait already: of the
-    // usual ones `limit`, of urgent ones most_urgent at all backends.
+    // Calls `go` now if fewer than `limit` requests are inside, else when one leaves. Returns false, without ever calling
+    // `go`, if too many wait: `limit` usual ones for this backend, or most_urgent urgent ones for all backends together.
+    // Thread-safe.
     bool enter(const std::string& backend, std::size_t limit, Turn turn, Go go) {
         {
             std::lock_guard lock(mutex_);
@@ -73,7 +77,7 @@ public:
         return out;
     }
 
-    // Urgent requests that wait.
+    // Number of urgent requests that wait, at all backends.
     std::size_t urgent() const {
         std::lock_guard lock(mutex_);
         return urgent_;

@@ -1,4 +1,4 @@
-// Two threads: one claims, one keeps what was claimed.
+// Two threads: the claimer claims jobs, the keeper renews their leases and sends the heartbeat.
 #include "intake.hpp"
 
 #include <spdlog/spdlog.h>
@@ -17,13 +17,14 @@ constexpr auto away_pause = 200ms;
 Intake::Intake(const LiveSettings& settings, Queue& queue, const Gate& gate, Regenerator& regenerator)
     : settings_(settings), queue_(queue), gate_(gate), regenerator_(regenerator) {}
 
-// How many jobs may be in hand. Urgent ones that wait for a slow backend don't keep others from being taken.
+// How many jobs may be in hand. Urgent jobs that wait for a backend don't count, so that a slow backend doesn't block the
+// others.
 std::size_t Intake::most_in_hand() const {
     return static_cast<std::size_t>(settings_.get()->render.concurrency) + gate_.urgent();
 }
 
 void Intake::start() {
-    keep();  // from here on an enqueue finds somebody to take jobs
+    keep();  // announces this larderd, so that enqueues succeed from now on
     keeper_ = std::make_unique<Ticker>(heartbeat, [this] { keep(); });
     claimer_ = std::thread([this] { claim_loop(); });
 }
@@ -39,7 +40,8 @@ void Intake::claim_loop() {
         {
             std::unique_lock lock(mutex_);
             auto room = [this] { return held_.size() < most_in_hand(); };
-            // The bound is for what comes without a notice: a reload that raises the concurrency, an urgent job that waits.
+            // Wakes up every 50 ms because two causes of more room don't notify: a reload, and an urgent job that starts
+            // to wait.
             changed_.wait_for(lock, 50ms, [&] { return draining_ || room(); });
             if (draining_) return;
             if (!room()) continue;
@@ -78,7 +80,8 @@ Intake::Hold::~Hold() {
     intake_.changed_.notify_all();
 }
 
-// Renewal comes with every heartbeat: the shortest lease that can be configured is as long as one.
+// Sends the heartbeat and renews the leases. The heartbeat's period is shorter than the shortest lease that can be
+// configured.
 void Intake::keep() {
     std::vector<Lease> leases = held();
     bool away = false;
@@ -88,7 +91,8 @@ void Intake::keep() {
             if (!draining()) queue_.announce(heartbeat_lifetime);
         }
         if (!leases.empty()) queue_.renew(leases);
-        // After an outage every lease has expired. Their daemons renew them first, with their next heartbeats.
+        // After an outage of the queue all leases have expired, though their holders are alive. Each larderd renews its
+        // own with its next heartbeat, so nothing is reaped before that.
         if (queue_away_) reap_from_ = std::chrono::steady_clock::now() + heartbeat_lifetime;
         bool may_reap = std::chrono::steady_clock::now() >= reap_from_;
         if (std::size_t crashed = may_reap ? queue_.reap() : 0; crashed > 0)

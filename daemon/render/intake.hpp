@@ -1,4 +1,5 @@
-// The intake: claims jobs while there is room, keeps their leases alive, tells enqueuers that somebody is here.
+// Claims jobs from the queue while there is room, renews their leases, and announces this larderd to enqueuers. Its
+// methods are thread-safe.
 #pragma once
 
 #include <chrono>
@@ -20,25 +21,27 @@ namespace larder::daemon {
 class Intake {
 public:
     Intake(const LiveSettings& settings, Queue& queue, const Gate& gate, Regenerator& regenerator);
-    ~Intake();  // waits until no job is in hand
+    ~Intake();  // drains, and waits until no job is in hand
 
-    // Announces itself and begins to claim.
+    // Announces this larderd and begins to claim jobs.
     void start();
-    // Takes no more jobs and tells enqueuers so; returns when none is in hand, or after `longest`. True: none is.
+    // Stops claiming, withdraws the announcement, and waits until no job is in hand, at most `longest`. Returns whether
+    // none is.
     bool drain(std::chrono::milliseconds longest);
-    // Gives the jobs in hand back to the queue, for other daemons to claim at once.
+    // Puts the jobs in hand back into the queue, where another larderd may claim them at once. Throws when the queue is down.
     void give_back();
-    // Returns when no job is in hand.
+    // Waits until no job is in hand.
     void wait_until_idle();
 
     std::size_t in_hand() const;
     bool draining() const;
 
-    // It has looked for jobs within this time, or takes no more. A look takes queue.poll, and queue.timeout if the queue is away.
+    // Whether the claimer has passed through its loop within `longest`, or is draining. One round takes up to queue.poll, or
+    // queue.timeout if the queue is down.
     bool turns(std::chrono::milliseconds longest) const { return draining() || pulse_.within(longest); }
 
 private:
-    // A job in hand. Its end, however it comes, makes room for another.
+    // A job in hand. Its destructor makes room for another.
     class Hold {
     public:
         Hold(Intake& intake, const Lease& lease);
@@ -69,8 +72,9 @@ private:
     bool draining_ = false;
 
     std::mutex heartbeat_mutex_;  // held while announcing, so that no heartbeat follows the withdrawal
-    bool queue_away_ = false;     // of the keeper alone, as the next
-    std::chrono::steady_clock::time_point reap_from_{};
+    // Used by the keeper alone:
+    bool queue_away_ = false;
+    std::chrono::steady_clock::time_point reap_from_{};  // not reaped before this time
 
     Pulse pulse_;  // of the claimer
     std::unique_ptr<Ticker> keeper_;

@@ -1,4 +1,4 @@
-// How a claimed job can end. Each has a counter: larderd_jobs_total{outcome="..."}.
+// How this larderd's work on a claimed job can end. Each outcome has a counter: larderd_jobs_total{outcome="..."}.
 #pragma once
 
 #include <array>
@@ -8,15 +8,15 @@ namespace larder::daemon {
 
 enum class Outcome : std::uint8_t {
     stored,      // rendered and stored
-    outdone,     // rendered, but the store held a newer entry
-    skipped,     // what is stored is new enough
-    expired,     // nobody wants the result any more
-    refused,     // the job itself is wrong: bytes, store, host, headers
-    unstorable,  // the answer may not be stored
-    failed,      // no answer, or a bad one: to be tried again
-    given_up,    // the same, for the last time
-    postponed,   // the backend is busy, or no replica is good enough
-    lost,        // the lease was lost to another daemon
+    outdone,     // rendered, but the store had a newer entry
+    skipped,     // not rendered: the stored entry is fresh
+    expired,     // not rendered: the job's deadline has passed
+    refused,     // this larderd can't do the job: malformed, unknown store or host, nginx doesn't take the call
+    unstorable,  // rendered, but the answer may not be stored
+    failed,      // no answer, or an error: will be tried again
+    given_up,    // the same, after the last attempt
+    postponed,   // put back into the queue: the backend is busy, or no replica is fresh enough
+    lost,        // the lease was lost, to another larderd or because the queue is down
 };
 inline constexpr std::array all_outcomes{
     Outcome::stored,     Outcome::outdone, Outcome::skipped,  Outcome::expired,   Outcome::refused,

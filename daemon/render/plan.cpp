@@ -1,4 +1,4 @@
-// The compiler's limits come from the policy, so that nginx and the daemon compile alike.
+// The compiler's limits come from the policy, which nginx sends with the job, so that nginx and larderd compile alike.
 #include "plan.hpp"
 
 #include "cache/request/key.hpp"

@@ -1,4 +1,4 @@
-// Compiles an answer's ESI for its entry, as nginx would.
+// Compiles the ESI of an answer into the plan of its entry, with the same result as in nginx.
 #pragma once
 
 #include <string>
@@ -11,18 +11,19 @@
 
 namespace larder::daemon {
 
-// For documents of this type.
+// The limits and the syntax for documents of this type. `content_type`: value of the Content-Type field; may be empty.
 esi::CompileOptions compile_options(const Policy& policy, std::string_view content_type);
 
-// The plan for the entry; empty when the body holds no ESI. False, and the reason in *why, when a document that must be
-// compiled cannot be: such an answer isn't stored.
+// Sets `plan` to the compiled body; to an empty string if the answer is not to be compiled or contains no ESI. Returns
+// false, with the reason in `why`, when the document must be compiled and can't be: the answer must then not be stored.
 bool compile_plan(const Storability& storability, const Policy& policy, std::string_view body,
                   std::string& plan, std::string& why);
 
-// A named part of a page (<esi:inline>), to be stored beside it.
+// A named part of a page (<esi:inline>), to be stored as an entry of its own.
 struct NamedPart {
-    std::string key, entry;
+    std::string key, entry;  // key as text, encoded entry
 };
+// The named parts of a page. `page`: complete, with its plan.
 std::vector<NamedPart> named_parts(const EntryParts& page, const Storability& storability,
                                    const Policy& policy);
 

@@ -1,4 +1,4 @@
-// Randomness for jitter; not for secrets.
+// Random numbers for jitter. Not for secrets.
 #pragma once
 
 #include <random>

@@ -1,4 +1,4 @@
-// The steps. Each runs on one thread at a time; a Render belongs to the step that runs.
+// Each step runs on one thread, and hands the Render to the next one, so a Render needs no lock.
 #include "regenerator.hpp"
 
 #include <spdlog/spdlog.h>
@@ -27,13 +27,13 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto busy_delay =
-    200ms;  // plus as much at random: how long a job waits for a backend whose line is full
+    200ms;  // plus a random time of the same length: how long a job is postponed when its line at the gate is full
 
 constexpr std::chrono::milliseconds longest_outage_wait = 30s;
 constexpr std::chrono::milliseconds first_visit_copy_time = 10min;
 constexpr std::uint32_t longest_retry_after_s = 3600;
 
-// How long the site asks us to leave it alone.
+// The time that the answer's Retry-After field asks for; 0 if there is none.
 std::chrono::milliseconds retry_after(const BackendAnswer& answer) {
     std::string_view text, date;
     for (const auto& [name, value] : answer.headers) {
@@ -43,8 +43,9 @@ std::chrono::milliseconds retry_after(const BackendAnswer& answer) {
     return std::chrono::seconds(retry_after_s(text, date, answer.response_ms / 1000));
 }
 
-// It is for a URL, and nothing is known yet of how nginx keys the page. What becomes a file is always asked for as by nobody in
-// particular: nginx must not renew it as a page that only those see whom it lets in.
+// Whether nginx is to treat the render call like a request of a first-time visitor: to work out the key itself, and to
+// apply its access rules. So for pages known only by their URL, because nginx has not keyed them yet. Always so for
+// prerendering: a page that nginx would refuse to an anonymous visitor must not become a file.
 bool is_of_visitor(const Job& job) {
     return job.reason == JobReason::prerender || (job.reason == JobReason::warm && !job.policy_of_nginx);
 }
@@ -60,7 +61,7 @@ std::string encoded(const Policy& policy) {
 
 struct Regenerator::Render {
     std::function<void(Outcome)>
-        ended;  // first, so that it ends last: what it holds counts the job as in hand
+        ended;  // declared first, so destroyed last: it holds what counts the job as in hand
     Claim claim;
     const std::chrono::steady_clock::time_point claimed_at = std::chrono::steady_clock::now();
     std::chrono::steady_clock::time_point lease_sure_at = claimed_at;
@@ -68,19 +69,19 @@ struct Regenerator::Render {
     Job job;
     Variant variant;  // of views into job
     Store* store = nullptr;
-    const BackendSettings* backend = nullptr;  // null: nginx makes it
-    std::vector<std::string> nginx;            // ... the first of these, or else the next
+    const BackendSettings* backend = nullptr;  // null: nginx renders
+    std::vector<std::string> nginx;            // URLs of nginx servers, in the order in which to try them
     BackendRequest request;
-    Gate::Ticket place;                 // at the backend
-    std::shared_ptr<void> route_token;  // of the database server
+    Gate::Ticket place;                 // at the backend or at nginx
+    std::shared_ptr<void> route_token;  // counts as load on the database server
     std::uint64_t fence = 0;
-    std::string stored;  // the entry that the store holds: the backend may say that it is still good
-    Verdict verdict = Verdict::dead;  // on it
-    bool purged = false;              // since it was rendered
+    std::string stored;  // bytes of the stored entry, for revalidation; empty: none that may be used
+    Verdict verdict = Verdict::dead;  // on the stored entry
+    bool purged = false;              // the stored entry was purged
     BackendAnswer answer;
-    std::string weak_etag;  // of an answer that was decoded
+    std::string weak_etag;  // owns the bytes of the ETag that decode() has weakened
 
-    // The job's age.
+    // Time since the job was enqueued.
     std::chrono::milliseconds waited() const {
         return claim.age +
                std::chrono::floor<std::chrono::milliseconds>(std::chrono::steady_clock::now() - claimed_at);
@@ -88,7 +89,7 @@ struct Regenerator::Render {
 
     std::string name() const { return backend != nullptr ? backend->name : nginx_name; }
 
-    // Lets others ask the backend; also called before anything slow that does not need it.
+    // Releases the places at the backend and the database. Called as early as possible, so that other requests can go on.
     void leave() {
         route_token.reset();
         place = {};
@@ -108,13 +109,13 @@ void Regenerator::guarded(const Shared& render, void (Regenerator::*step)(const 
         try {
             fail(render, error.what(), attempt);
         } catch (const std::exception& second) {
-            // The queue is away as well: the lease will expire, and the job be claimed anew.
+            // The queue is down as well. The lease will expire, and some larderd will claim the job again.
             report(render, Outcome::lost, second.what());
         }
     };
     try {
         (this->*step)(render);
-    } catch (const std::runtime_error& error) {  // a store or the queue is away
+    } catch (const std::runtime_error& error) {  // a store or the queue is down
         failed(error, Attempt::free);
     } catch (const std::exception& error) {
         failed(error, Attempt::counts);
@@ -145,7 +146,7 @@ void Regenerator::prepare(const Shared& render) {
     enter_gate(render);
 }
 
-// False: there is nobody to ask, and the job has ended.
+// Returns false when nobody can render the page; it has then ended the job.
 bool Regenerator::prepare_request(const Shared& render) {
     const char* why = nullptr;
     if (render->backend != nullptr) {
@@ -170,7 +171,7 @@ bool Regenerator::prepare_request(const Shared& render) {
     return why == nullptr;
 }
 
-// What the store holds of it, and what that is worth. Nothing that was purged for good counts.
+// Reads the stored entry and its verdict. A dead entry is ignored.
 void Regenerator::read_stored(Render& render) {
     auto entry = read_stored_entry(*render.store, render.claim.lease.key);
     if (!entry || EntryView::trusted(entry->bytes).variant() != render.job.variant) return;
@@ -179,7 +180,8 @@ void Regenerator::read_stored(Render& render) {
     if (render.verdict != Verdict::dead) render.stored = std::move(entry->bytes);
 }
 
-// False when what is stored was not purged since, and is what the job asked for.
+// Whether to render. Not if the stored entry is fresh, except for a manual refresh. A prerender also needs an entry that
+// was made for anybody and since the job was enqueued.
 bool Regenerator::is_wanted(const Render& render) {
     if (render.job.reason == JobReason::manual || render.verdict != Verdict::fresh) return true;
     if (render.job.reason != JobReason::prerender) return false;
@@ -187,7 +189,8 @@ bool Regenerator::is_wanted(const Render& render) {
     return !stored.is_for_anybody() || stored.head().created_ms < unix_ms() - render.waited().count();
 }
 
-// Asks only whether it has changed. An operator who asks for a page by hand wants all of it.
+// Makes the request to a backend conditional, if there is a stored entry to validate. A manual refresh asks for the whole
+// page.
 void Regenerator::add_condition(Render& render) {
     if (render.backend == nullptr || render.stored.empty() || render.job.policy.keep_s == 0 || render.job.reason == JobReason::manual)
         return;
@@ -214,7 +217,7 @@ void Regenerator::enter_gate(const Shared& render) {
 }
 
 void Regenerator::call(const Shared& render) {
-    // A daemon that was stopped for a while, or waited long at the gate, may have lost the job to another.
+    // After a long wait at the gate, or if the process was suspended, another larderd may have claimed the job.
     auto since_sure = std::chrono::steady_clock::now() - render->lease_sure_at;
     if (since_sure > render->settings->queue.lease / 2) {
         if (!parts_.queue.renew({render->claim.lease}).empty())
@@ -226,7 +229,8 @@ void Regenerator::call(const Shared& render) {
     if (render->job.deadline_ms != 0) deadline = std::min(deadline, render->job.deadline_ms);
     if (deadline <= now) return end(render, Outcome::expired, "its deadline has passed");
     render->request.timeout = std::chrono::milliseconds(deadline - now);
-    // The job is younger than the purges it knows of, and so is its render.
+    // The fence is read before the backend is asked, so the render is newer than all purges up to it. The job's own fence
+    // holds as well: the job was made after those purges.
     render->fence = std::max(render->store->newest_purge(), render->job.fence);
     RenderCall by_nginx;
     if (parts_.router) {
@@ -363,7 +367,8 @@ void Regenerator::end_stored_by_nginx(const Shared& render, const std::string& k
     }
     EntryView page = EntryView::trusted(entry->bytes);
     if (key != render->claim.lease.key) {
-        // The prerenderer looks for the page by the key of its URL alone, which no visitor's request has.
+        // The prerenderer looks the page up by the key that larderd computes from its URL. nginx's key differs, so the
+        // entry is stored under both.
         std::chrono::milliseconds lifetime(page.head().life.dead_at_ms() - unix_ms());
         render->store->put(render->claim.lease.key, entry->bytes, std::min(lifetime, first_visit_copy_time));
     }
@@ -371,7 +376,8 @@ void Regenerator::end_stored_by_nginx(const Shared& render, const std::string& k
     end(render, Outcome::stored, "");
 }
 
-// Puts in the place of the body what its coding stands for.
+// Undoes the body's content coding, and makes a strong ETag weak, as it named the coded bytes. Returns false for malformed
+// or too long content.
 bool Regenerator::decode(Render& render, Storability& storability) {
     std::string_view coding;
     for (const auto& [name, value] : render.answer.headers) {
@@ -388,7 +394,7 @@ bool Regenerator::decode(Render& render, Storability& storability) {
     return true;
 }
 
-// The backend says that what is stored is still good.
+// Handles a 304: renews the stored entry.
 void Regenerator::revalidate(const Shared& render, const Answer& answer) {
     Storability decision;
     auto parts = render->stored.empty()
@@ -401,7 +407,7 @@ void Regenerator::revalidate(const Shared& render, const Answer& answer) {
         return store_entry(render, build_entry(*parts));
     }
     if (render->stored.empty()) return fail(render, "status 304, though nothing was asked", Attempt::counts);
-    // It is about something else than what we have: ask for all of it.
+    // The 304 doesn't match the stored entry: ask again, without conditions.
     render->stored.clear();
     std::erase_if(render->request.fields, [](const auto& field) {
         return field.first == "If-None-Match" || field.first == "If-Modified-Since" ||
@@ -410,7 +416,8 @@ void Regenerator::revalidate(const Shared& render, const Answer& answer) {
     enter_gate(render);
 }
 
-// A backend that larderd asks directly knows of no access rules: what it gives is for all.
+// Sets what all entries rendered here have in common. They are made for anybody: a backend that larderd asks directly is
+// behind no access rules of nginx.
 void Regenerator::stamp(const Render& render, EntryParts& parts) {
     parts.made_for = MadeFor::anybody;
     parts.render_ms = static_cast<std::uint32_t>(std::max<std::int64_t>(render.answer.took_ms, 0));
@@ -418,7 +425,7 @@ void Regenerator::stamp(const Render& render, EntryParts& parts) {
     parts.fence = render.fence;
 }
 
-// Nobody renders a part by itself: it has no place in the index, and is made anew with its page.
+// Stores a named part. Parts are not indexed by tag, because they are regenerated with their page only.
 void Regenerator::store_part(const Render& render, const NamedPart& part) {
     const char* why = nullptr;
     auto entry = EntryView::parse(part.entry, &why);
@@ -427,8 +434,9 @@ void Regenerator::store_part(const Render& render, const NamedPart& part) {
     if (lifetime > 0ms) render.store->put(part.key, part.entry, lifetime);
 }
 
-// The backend no longer gives out this page to everybody: what is stored of it must not be served for as long as its contract
-// would allow. A hard purge of the URL is what every near cache understands; other variants of it are made anew.
+// The answer may not be stored any more, for instance because the page has become private: removes the stored entry, which
+// must not be served as stale either. A hard purge of the URL removes it from the near caches. That also hits the URL's
+// other variants, which are then rendered again.
 void Regenerator::withdraw(const Shared& render, const std::string& why) {
     const std::string& key = render->claim.lease.key;
     if (render->store->get_start(key, sizeof(EntryHead))) {
@@ -442,7 +450,7 @@ void Regenerator::withdraw(const Shared& render, const std::string& why) {
 
 void Regenerator::store_entry(const Shared& render, const std::string& bytes) {
     const char* why = nullptr;
-    auto entry = EntryView::parse(bytes, &why);  // whatever a reader would refuse is not written
+    auto entry = EntryView::parse(bytes, &why);  // never store an entry that readers would refuse
     if (!entry) return end(render, Outcome::unstorable, why);
     std::chrono::milliseconds lifetime(entry->head().life.dead_at_ms() - unix_ms());
     if (lifetime <= 0ms) return end(render, Outcome::unstorable, "it was dead on arrival");
@@ -467,7 +475,7 @@ void Regenerator::store_entry(const Shared& render, const std::string& bytes) {
     end(render, stored ? Outcome::stored : Outcome::outdone, stored ? "" : "the store holds a newer entry");
 }
 
-// A prerender asks for its fragments by itself, whether or not they are due.
+// Enqueues jobs for the page's stale fragments. The prerenderer requests all fragments of its pages itself.
 void Regenerator::enqueue_fragments(const Render& render, const EntryView& page) {
     if (render.job.reason == JobReason::prerender) return;
     for (Job& job : due_fragments(*render.store, page, render.job)) {
@@ -481,7 +489,8 @@ void Regenerator::end(const Shared& render, Outcome outcome, const std::string& 
     report(render, finished == Finished::lost ? Outcome::lost : outcome, why);
 }
 
-// Where no attempt counts, the job's age stands for the number of its failures: each wait is as long as half of all before.
+// Ends the attempt; the queue decides whether there is another. While a server is down, failures are not counted, so the
+// back-off is computed from the job's age: each wait is half of the time that the job has waited so far.
 void Regenerator::fail(const Shared& render, const std::string& why, Attempt attempt,
                        std::chrono::milliseconds at_least) {
     render->leave();
@@ -498,7 +507,7 @@ void Regenerator::fail(const Shared& render, const std::string& why, Attempt att
     report(render, outcome, why);
 }
 
-// nginx is told when it asks for the page again, and makes it by itself.
+// When nginx enqueues the page again, the queue answers "refused", and nginx refreshes the page itself.
 void Regenerator::refuse(const Shared& render, const std::string& why) {
     render->leave();
     bool ours = parts_.queue.refuse(render->claim.lease);

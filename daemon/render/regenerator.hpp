@@ -1,11 +1,14 @@
-// From a claimed job to a stored entry.
+// Takes a claimed job to a stored entry. The steps run on the workers' threads; between call and commit the request is on
+// BackendClient's thread.
 //
-//   prepare (worker)   decode, is it still wanted?, fence, which replica
-//   call (curl)        nginx, or the backend if a [[backend]] has the host, when the gate lets it in
-//   commit (worker)    by nginx: it has stored the page, or says why not. By a backend: may it be stored?, plan, index -> put ->
-//                      purges since the fence. Then the job ends
+//   prepare   decodes the job, checks whether it is still wanted, builds the request, waits at the gate
+//   call      reads the fence, asks the router for a replica, sends the request: to the backend if a [[backend]] has the host, else
+//             to nginx
+//   commit    nginx has answered: it has stored the page, or says why not.
+//             A backend has answered: may it be stored? If so: plan, index -> put -> purges since the fence.
+//             Ends the job.
 //
-// An answer that failed never replaces a good entry; the job is tried again. One that may not be stored ends the job.
+// A failed answer never replaces a good entry; the job is tried again. An answer that may not be stored ends the job.
 #pragma once
 
 #include <atomic>
@@ -42,8 +45,8 @@ public:
 
     explicit Regenerator(Parts parts) : parts_(std::move(parts)) {}
 
-    // Takes the job through all steps. `ended` is called, from any thread, when the daemon no longer holds its lease; it is
-    // destroyed, whatever happens, when nothing works on the job any more.
+    // Starts the job; doesn't wait. `ended` is called at most once, on any thread, when this larderd no longer holds the
+    // lease. It is destroyed, in every case, when nothing works on the job any more.
     void start(Claim claim, std::function<void(Outcome)> ended);
 
 private:

@@ -1,4 +1,4 @@
-// The header's format: replicas::route_value; its signature: cache/signer.hpp.
+// replicas::route_value() defines the header's value, cache/signer.hpp its signature.
 #include "replica_router.hpp"
 
 #include <algorithm>
@@ -10,9 +10,10 @@ namespace larder::daemon {
 
 namespace {
 
-// What a job without a deadline is given to wait for a good replica.
+// How long a job without a deadline may wait for a replica that is fresh enough.
 constexpr UnixMs usual_patience_ms = 30'000;
 
+// The fraction (0 to 1) of its patience that the job has used up.
 double patience_used(const Job& job, UnixMs waited, UnixMs now) {
     UnixMs patience = job.deadline_ms != 0 ? waited + job.deadline_ms - now : usual_patience_ms;
     return patience <= 0 ? 1 : std::clamp(static_cast<double>(waited) / static_cast<double>(patience), 0.0, 1.0);

@@ -1,4 +1,4 @@
-// Asks the replica chooser where a render shall read, and signs the answer for the site.
+// Asks the replica chooser which database server a render is to read from, and signs the choice for the site.
 #pragma once
 
 #include "daemon/live_settings.hpp"

@@ -1,4 +1,4 @@
-// From variant to request.
+// Builds the request of a variant.
 #include "request.hpp"
 
 #include <algorithm>
@@ -13,7 +13,7 @@ namespace larder::daemon {
 
 namespace {
 
-// Fields that frame a message, belong to one connection, or are ours to say.
+// False for header fields that frame a message, that belong to one connection, or that Larder sets itself.
 bool may_be_kept(std::string_view name) {
     static constexpr std::array<std::string_view, 16> never{"connection",
                                                             "content-length",
@@ -40,7 +40,7 @@ bool matches(std::string_view pattern, std::string_view host) {
     return pattern.starts_with("*.") && host.size() > pattern.size() - 1 && host.ends_with(pattern.substr(1));
 }
 
-// The Host header that a client would send names the port, a pattern usually doesn't.
+// A variant's host has a port unless it is the default one; patterns usually have none.
 std::string_view without_port(std::string_view host) {
     std::size_t colon = host.rfind(':');
     return colon == std::string_view::npos || host.ends_with(']') ? host : host.substr(0, colon);
@@ -107,7 +107,7 @@ std::optional<BackendRequest> backend_request(const Variant& variant, const Poli
     if (!has_agent) add("User-Agent", "larderd");
     add("X-Forwarded-Proto", variant.scheme);
     if (policy.esi != EsiMode::off) add("Surrogate-Capability", "larder=\"ESI/1.0\"");
-    for (const auto& [name, value] : backend.headers) {  // the operator's word goes before ours
+    for (const auto& [name, value] : backend.headers) {  // configured headers override ours
         std::erase_if(request.fields, [&name](const auto& field) { return equals_ignore_case(field.first, name); });
         add(name, value);
     }
