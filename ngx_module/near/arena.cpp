@@ -1,4 +1,4 @@
-// Two-level segregated free lists over boundary-tagged blocks.
+// Two-level segregated free lists over blocks with boundary tags.
 #include "arena.hpp"
 
 #include <bit>
@@ -9,11 +9,11 @@ namespace larder::near_cache {
 
 namespace {
 
-constexpr unsigned second_level_bits = 4;  // 16 lists for each power of two
+constexpr unsigned second_level_bits = 4;  // 16 lists per power of two
 constexpr unsigned second_levels = 1u << second_level_bits;
 constexpr unsigned first_levels = 32;
 constexpr std::uint32_t used_bit = 1u << 31;
-constexpr std::uint32_t min_units = 2;  // header and the two list links
+constexpr std::uint32_t min_units = 2;  // the header, and one for the list links
 
 struct ListIndex {
     unsigned first, second;
@@ -25,7 +25,7 @@ ListIndex list_of(std::uint32_t units) {
     return {log - second_level_bits + 1, (units >> (log - second_level_bits)) - second_levels};
 }
 
-// The first list whose every block is at least `units` long.
+// The first list in which every block has at least `units`.
 ListIndex list_at_least(std::uint32_t units) {
     if (units >= second_levels) {
         unsigned log = 31u - static_cast<unsigned>(std::countl_zero(units));
@@ -34,17 +34,17 @@ ListIndex list_at_least(std::uint32_t units) {
     return list_of(units);
 }
 
-// Header included.
+// Units of a block for `bytes`, with its header.
 std::uint32_t units_for(std::size_t bytes) {
     return std::max(min_units, static_cast<std::uint32_t>((bytes + arena_unit - 1) / arena_unit) + 1);
 }
 
 }  // namespace
 
-struct Arena::Header {                       // 16 bytes before a block's memory
-    std::uint32_t size;                      // in units, header included; used_bit
-    std::uint32_t previous_size;             // of the block just before, in units; 0 for the first
-    std::uint32_t next_free, previous_free;  // while free; next_free also in a list of kept blocks
+struct Arena::Header {                       // in the 16 bytes before a block's memory
+    std::uint32_t size;                      // in units, with the header; and used_bit
+    std::uint32_t previous_size;             // of the preceding block, in units; 0 for the first one
+    std::uint32_t next_free, previous_free;  // links while free; next_free also links kept blocks
 
     std::uint32_t units() const { return size & ~used_bit; }
     bool used() const { return (size & used_bit) != 0; }
@@ -57,7 +57,7 @@ struct Arena::Control {
     std::uint64_t free_units;
 };
 
-// A Ref names a block's memory; its header is the unit before.
+// A Ref names a block's memory; the header is in the unit before it.
 Arena::Control& Arena::control() const {
     return *reinterpret_cast<Control*>(base_);
 }
@@ -115,7 +115,7 @@ void Arena::remove_free(Ref block) {
 
 Ref Arena::find_free(std::uint32_t units) const {
     const Control& c = control();
-    // The last one freed of this size class: with pages of about one size, it fits.
+    // Try the block of this class that was freed last: it fits if entries have similar sizes.
     auto [own_first, own_second] = list_of(units);
     Ref own = c.heads[own_first][own_second];
     if (own != 0 && header(own).units() >= units) return own;
@@ -132,7 +132,7 @@ Ref Arena::find_free(std::uint32_t units) const {
 }
 
 Ref Arena::keep(Ref block, Ref list) {
-    header(block).next_free = list;  // unused while the block is allocated
+    header(block).next_free = list;  // not used while the block is allocated
     return block;
 }
 
@@ -149,7 +149,7 @@ Ref Arena::merged(Ref a, Ref b) const {
     return first;
 }
 
-// By address. Merge sort, bottom up: runs[i] is a sorted list of 2^i blocks, or empty.
+// Sorts by address. Bottom-up merge sort: runs[i] is empty or a sorted list of 2^i blocks.
 Ref Arena::sorted(Ref list) const {
     Ref runs[32] = {};
     while (list != 0) {
@@ -180,13 +180,13 @@ void Arena::reset(Ref kept) {
     for (Ref block = sorted(kept); block != 0; block = next) {
         next = header(block).next_free;
         std::uint32_t units = header(block).units();
-        add(block - at, false);  // whole blocks once, hence at least min_units
+        add(block - at, false);  // 0 or at least min_units, as blocks were laid out without gaps
         add(units, true);
     }
     add(end() - (at - 1), false);
 }
 
-// Allocates the first `units` of a free block, or all of it where the remainder would be too small.
+// Allocates the first `units` of a free block, or all of it if the rest is too small for a block.
 void Arena::take(Ref block, std::uint32_t units) {
     remove_free(block);
     std::uint32_t have = header(block).units();
@@ -263,7 +263,8 @@ bool Arena::consistent() const {
     return free_units == control().free_units && free_lists_hold(free_blocks);
 }
 
-// Whether the lists hold so many blocks, each free and in the list of its size, and the bitmaps say which lists are empty.
+// Whether the lists contain exactly `blocks` free blocks, each in the list of its size, and the bitmaps mark the
+// non-empty lists.
 bool Arena::free_lists_hold(std::uint64_t blocks) const {
     const Control& c = control();
     for (unsigned first = 0; first < first_levels; first++) {

@@ -1,4 +1,4 @@
-// Scores by kind of page.
+// Scores for kinds of pages.
 #include "ngx_module/near/forecast.hpp"
 
 #include <algorithm>
@@ -12,35 +12,35 @@ namespace larder::near_cache {
 
 namespace {
 
-// A kind's score goes up with each answer that was kept and down with each that could not be. Below 0 its pages go in full. It
-// starts above that, by how wide the kind is: the wider, the more must have failed.
+// A kind's score rises with each storable answer and falls with each unstorable one. Below 0, its requests are sent
+// in full. The wider a kind is, the higher it starts, so the more answers must have been unstorable.
 constexpr std::array<int, 3> start_score{0, 1, 3};
 constexpr int most_score = 8, least_score = -1;
-// How many full answers pass before a reduced request is tried again: at first, and after many failures.
+// The number of full answers before a reduced request is tried again: initially, and how often it may be doubled.
 constexpr unsigned first_pause = 128, most_doublings = 5;
-// One that looks storable counts as many.
+// A full answer that looks storable counts as this many.
 constexpr unsigned looks_storable = 32;
-// No kind is certain. A page of none has this one.
+// decider() returns this index if no kind of the page is decisive.
 constexpr std::size_t nobody = 3;
 
 std::uint64_t hash(std::string_view text, std::uint64_t seed) {
     return XXH3_64bits_withSeed(text.data(), text.size(), seed);
 }
 
-// The lowest bits of a kind say how wide it is: 0 is the narrowest.
+// The lowest two bits of a kind are its width; 0 is the narrowest.
 std::uint64_t with_width(std::uint64_t hash, std::uint64_t width) {
     return (hash & ~std::uint64_t{3}) | width;
 }
 
-// Kinds of each width have slots of their own. There are as many of the narrowest as a site has pages, and they must not make it forget
-// the few wide ones.
+// Each width has slots of its own. A site has as many narrow kinds as pages, and these must not displace the few wide
+// ones.
 struct Region {
     std::size_t first, sets;
 };
-constexpr std::size_t ways = 4;  // places that a kind can have
+constexpr std::size_t ways = 4;  // associativity
 constexpr std::array<Region, 3> regions{{{0, 512}, {512 * ways, 256}, {768 * ways, 256}}};
 
-// "a=1&b=2" as "a&b".
+// "a=1&b=2" gives "a&b&".
 std::string parameter_names(std::string_view query) {
     std::string names;
     while (!query.empty()) {
@@ -52,7 +52,7 @@ std::string parameter_names(std::string_view query) {
     return names;
 }
 
-// "/users/17/orders/4/" as "/users/#/orders/".
+// "/users/17/orders/4/" gives "/users/#/orders/".
 std::string directory(std::string_view path) {
     if (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
     path = path.substr(0, path.rfind('/') + 1);
@@ -76,10 +76,10 @@ Kinds kinds_of(std::string_view host, std::string_view path, std::string_view qu
             with_width(hash(directory(path), place + 2), 1), with_width(place, 2)};
 }
 
-// What a slot holds: 32 bits that tell its kind, and a byte or two for each of these.
+// A slot's lower 32 bits: these fields. Its upper 32 bits identify the kind.
 struct Forecast::State {
-    std::int8_t score;         // less the start's, so that 0 is what nothing is known of
-    std::uint8_t doublings;    // of the pause: tries that failed
+    std::int8_t score;         // minus the start score, so that 0 means unknown
+    std::uint8_t doublings;    // of the pause: failed tries
     std::uint16_t passed = 0;  // full answers since the last try
 
     static State of(std::uint64_t word) {
@@ -96,7 +96,7 @@ struct Forecast::State {
     unsigned pause() const { return first_pause << std::min<unsigned>(doublings, most_doublings); }
 };
 
-// The kind's slot, or else one that is empty, or else another kind's that it may take.
+// The kind's slot; or else an empty one; or else another kind's, which will be overwritten.
 std::atomic<std::uint64_t>& Forecast::slot(std::uint64_t kind) {
     static_assert((regions[2].first + regions[2].sets * ways) == slot_count);
     const Region& region = regions[kind & 3];
@@ -110,7 +110,7 @@ std::atomic<std::uint64_t>& Forecast::slot(std::uint64_t kind) {
     return *free;
 }
 
-// The narrowest kind of which enough is known; `nobody`: none.
+// The index of the narrowest kind of which enough is known, or `nobody`.
 std::size_t Forecast::decider(const Kinds& kinds) {
     for (std::size_t i = 0; i < kinds.size(); i++) {
         std::uint64_t word = slot(kinds[i]).load(std::memory_order_relaxed);
@@ -121,7 +121,8 @@ std::size_t Forecast::decider(const Kinds& kinds) {
     return nobody;
 }
 
-// change(state) of that kind; another kind that holds the slot goes.
+// Applies change(state) to the kind's state. If another kind has the slot, it is replaced. Lost if another worker
+// updates the slot meanwhile.
 template <typename F>
 void Forecast::update(const Kinds& kinds, std::size_t which, F&& change) {
     std::atomic<std::uint64_t>& at = slot(kinds[which]);
@@ -145,7 +146,7 @@ bool Forecast::passes(const Kinds& kinds, const Key& key) {
     if (start_score[which] + state.score >= 0) return false;
     bool tries = state.passed >= state.pause() || (state.doublings == 0 && is_hinted(key));
     if (!tries) return true;
-    // It counts as failed until it has not, so that many at once are one try.
+    // Count the try as failed until it succeeds, so that concurrent requests are not all tries.
     update(kinds, which, [](State& s) {
         s.passed = 0;
         s.doublings = static_cast<std::uint8_t>(std::min<unsigned>(s.doublings + 1u, most_doublings));
@@ -154,7 +155,7 @@ bool Forecast::passes(const Kinds& kinds, const Key& key) {
 }
 
 void Forecast::learn(const Kinds& kinds, bool storable) {
-    // What a narrow kind explains says nothing about the wider ones.
+    // If a narrow kind decides, its answers say nothing about wider ones.
     std::size_t last = std::min(decider(kinds), kinds.size() - 1);
     for (std::size_t i = 0; i <= last; i++) {
         update(kinds, i, [&](State& state) {

@@ -1,13 +1,16 @@
-// The forecast: whether the answer to a request that nobody has asked before will be one to keep. What can't be kept is rendered
-// twice when that shows after the reduced request only: once reduced, once in full. So what a site answers is remembered by kinds
-// of pages, and where reduced answers prove unstorable the next of that kind goes in full at once.
+// The forecast: predicts whether the answer for a page that was not requested lately will be storable. An unstorable
+// page costs the backend two renders if that shows only after the reduced request: this one, and the full one. So the
+// forecast remembers, by kinds of pages, whether answers were storable; where they were not, the next request for
+// that kind is sent in full at once.
 //
-// A wrong guess costs a hit, or a render, and never a right answer. Pages that are here are not guessed about.
+// A wrong prediction costs a hit or a render; it never causes a wrong answer. Nothing is predicted for pages that
+// have an entry.
 //
-// A kind is learned from a few answers, and forgotten for newer ones of its width that fall into its place. While pages of a kind go in full,
-// what comes back is looked at, and one is tried in its reduced form now and then, ever more seldom while that fails.
+// A few answers teach it a kind. A newer kind of the same width that maps to the same slot replaces an older one.
+// While requests for a kind go in full, their answers are examined, and now and then a reduced request is tried, less
+// often each time that fails.
 //
-// Shared by all workers without a lock: a lost update is a lesson less. Knows no nginx.
+// Shared by all workers without a lock: a lost update loses one observation. Knows nothing of nginx.
 #pragma once
 
 #include <array>
@@ -19,18 +22,19 @@
 
 namespace larder::near_cache {
 
-// The kinds that a page is of, from the narrowest: its path and the names of its parameters; its directory, with all numbered ones
-// taken for one; its location.
+// The kinds that a page belongs to, from narrow to wide: its path and the names of its query parameters; its
+// directory, with numbers in it ignored; its location.
 using Kinds = std::array<std::uint64_t, 3>;
 Kinds kinds_of(std::string_view host, std::string_view path, std::string_view query, std::string_view location);
 
 class Forecast {
 public:
-    // Whether this request is to go in full.
+    // Whether this request is to be sent in full.
     bool passes(const Kinds& kinds, const Key& key);
-    // What came of a reduced request.
+    // Notes whether the answer to a reduced request was storable.
     void learn(const Kinds& kinds, bool storable);
-    // What came of one that went in full because of passes(): storable if it looks as if it were when asked for reduced.
+    // Notes the answer to a request that was sent in full because of passes(). `storable`: it looks storable if
+    // requested in reduced form.
     void learn_from_full(const Kinds& kinds, const Key& key, bool storable);
 
 private:
@@ -43,9 +47,9 @@ private:
     void update(const Kinds& kinds, std::size_t which, F&& change);
     bool is_hinted(const Key& key);
 
-    // Memory that is all zero is a forecast that knows nothing.
+    // All zero: nothing is known.
     std::array<std::atomic<std::uint64_t>, slot_count> slots_;
-    std::array<std::atomic<std::uint32_t>, hint_count> hints_;  // of keys whose full answer looked storable
+    std::array<std::atomic<std::uint32_t>, hint_count> hints_;  // keys whose full answer looked storable
 };
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 

@@ -1,5 +1,5 @@
-// All pages of an nginx slab zone are taken for one near cache and its forecast; the slab pool's own lock guards it, so that the master
-// unlocks it when a worker died holding it (ngx_unlock_mutexes).
+// The near cache and its forecast take all pages of an nginx slab zone. The slab pool's own lock guards them, because
+// the master unlocks that one when a worker dies with it (ngx_unlock_mutexes).
 #include "ngx_module/near/shared_zone.hpp"
 
 #include <memory>
@@ -38,14 +38,14 @@ struct Area {
     near_cache::Forecast* forecast;
 };
 
-// Where the near cache lies in the zone; kept in the slab pool's `data`, which survives a reload.
+// Where the near cache is in the zone. The slab pool's `data` points to it, and survives a reload.
 Area* area_of(ngx_shm_zone_t* shm) {
     return static_cast<Area*>(reinterpret_cast<ngx_slab_pool_t*>(shm->shm.addr)->data);
 }
 
 ngx_int_t init_shared_zone(ngx_shm_zone_t* shm, void* previous) {
     auto* pool = reinterpret_cast<ngx_slab_pool_t*>(shm->shm.addr);
-    if (previous != nullptr) {  // a reload, same size: the contents stay
+    if (previous != nullptr) {  // a reload with the same size: keep the contents
         shm->data = previous;
         return NGX_OK;
     }

@@ -1,4 +1,4 @@
-// The near cache in nginx's terms: its shared memory zone, and this worker's view of it.
+// The near cache in nginx's shared memory, and this worker's access to it.
 #pragma once
 
 #include "ngx_module/near/forecast.hpp"
@@ -7,13 +7,13 @@
 
 namespace larder::ngx {
 
-// For the larder_zone directive; null (and logged) when nginx refuses.
+// Adds the zone to the configuration, for larder_zone. Null, after logging, if nginx refuses.
 ngx_shm_zone_t* add_shared_zone(ngx_conf_t* cf, std::size_t bytes);
 
-// Makes this process's view. To be called once in each worker, before zone().
+// Attaches this process to the zone. Called once in each worker, before zone().
 void attach_zone(ngx_shm_zone_t* shm);
 
-// This worker's view. Precondition: attach_zone() was called (whenever some location caches, it was).
+// This worker's view. Precondition: attach_zone() was called, as it is whenever a location caches.
 near_cache::Zone& zone();
 near_cache::Forecast& forecast();
 bool has_zone();

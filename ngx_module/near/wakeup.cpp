@@ -1,4 +1,4 @@
-// eventfds on nginx's event loop.
+// Wakes workers by eventfds on nginx's event loop.
 #include "ngx_module/near/wakeup.hpp"
 
 #include <sys/eventfd.h>
@@ -15,14 +15,15 @@ namespace larder::ngx {
 
 namespace {
 
-// One per worker, by number. They stay the same over reloads: a fill in an old worker has new ones waiting, and the other way
-// round.
+// One eventfd per worker number. Kept over reloads, as a request in a new worker may wait for a fill in an old one,
+// and vice versa. An old worker lacks the eventfds of numbers that a reload added: requests in those workers then
+// wait for their timers.
 std::vector<int> wakeup_fds;
 ngx_connection_t* own;
 
-std::unordered_multimap<std::uint64_t, Waiter*> waiting;  // by their keys' bucket_hash()
-std::vector<Waiter*> woken;    // those to be woken in this event; null: it is gone, or was woken
-std::uint64_t woken_position;  // up to which the zone's record of woken keys was read
+std::unordered_multimap<std::uint64_t, Waiter*> waiting;  // by bucket_hash() of their keys
+std::vector<Waiter*> woken;    // being woken by this event; null: destroyed or stopped since
+std::uint64_t woken_position;  // for Zone::each_woken()
 
 }  // namespace
 
@@ -34,9 +35,9 @@ struct Wakeups {
         waiting.erase(first, last);
     }
 
-    // Those that wait for one of the keys that the zone names look again. Whoever finds its fill still running waits on.
+    // Wakes the waiters for the keys that the zone names. A waiter whose fill still runs waits again.
     static void wake_waiting() {
-        woken.reserve(waiting.size());  // nothing is lost if memory is short: who waits has a timer
+        woken.reserve(waiting.size());  // if this throws, waiters still have their timers
         bool complete = zone().each_woken(woken_position, [](std::uint64_t key_hash) {
             auto [first, last] = waiting.equal_range(key_hash);
             take(first, last);
@@ -46,7 +47,7 @@ struct Wakeups {
             Waiter* waiter = std::exchange(woken[i], nullptr);
             if (waiter == nullptr) continue;
             waiter->state_ = Waiter::State::idle;
-            waiter->woken();  // may end others
+            waiter->woken();  // may destroy other waiters
         }
         woken.clear();
     }
@@ -58,8 +59,8 @@ namespace {
 
 void on_wakeup(ngx_event_t* event) {
     auto* connection = static_cast<ngx_connection_t*>(event->data);
-    // Where each write is an event of its own, the count is left alone: another worker of this number, before or after a
-    // reload, might find nothing. It overflows in some hundred thousand years.
+    // With edge-triggered events, don't drain the eventfd. During a reload an old and a new worker share it, and a
+    // read by one would hide the wake-up from the other. The 64-bit counter does not overflow in practice.
     std::uint64_t times;
     while ((ngx_event_flags & NGX_USE_CLEAR_EVENT) == 0 && read(connection->fd, &times, sizeof times) > 0) {
     }
@@ -101,7 +102,7 @@ void start_wakeups(ngx_cycle_t* cycle) {
     if (own == nullptr) throw std::bad_alloc();
     own->read->handler = on_wakeup;  // guarded
     own->read->log = own->write->log = cycle->log;
-    own->read->channel = 1;  // not a client's: nginx leaves it open while it shuts down
+    own->read->channel = 1;  // nginx must not close it as an idle client connection when it shuts down
     if (ngx_handle_read_event(own->read, 0) != NGX_OK) {
         throw std::bad_alloc();
     }

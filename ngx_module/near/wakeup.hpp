@@ -1,6 +1,6 @@
-// Requests that wait for another's fill, in this worker and in others. Each worker has an eventfd, made before the fork, so
-// whoever ends a fill wakes exactly the workers that wait for it: no polling. The zone says for which keys, so that a worker
-// resumes no other requests.
+// Wakes requests that wait for another request's fill, in this worker or in others. Each worker has an eventfd, made
+// before the fork, so whoever ends a fill wakes the workers that wait for it; nobody polls. The zone names the keys,
+// so that a worker resumes no other requests.
 #pragma once
 
 #include <cstdint>
@@ -9,26 +9,26 @@
 
 namespace larder::ngx {
 
-// In the master, before workers start.
+// Makes the eventfds. Called in the master, before workers start.
 ngx_int_t prepare_wakeups(ngx_cycle_t* cycle);
 void start_wakeups(ngx_cycle_t* cycle);
 void stop_wakeups();
 
-// Something of this worker that waits for the end of a key's fill. It stops waiting when it is destroyed.
+// Something in this worker that waits for the end of a key's fill. Its destruction ends the wait.
 class Waiter {
 public:
     Waiter() = default;
     Waiter(const Waiter&) = delete;
     Waiter& operator=(const Waiter&) = delete;
 
-    // `key_hash`: the key's bucket_hash(). Precondition: it does not wait.
+    // Starts to wait. `key_hash`: the key's bucket_hash(). Precondition: it is not waiting. May throw std::bad_alloc.
     void wait(std::uint64_t key_hash);
-    // False if it does not wait.
+    // Stops waiting. False: it was not waiting.
     bool stop();
 
 protected:
     virtual ~Waiter() { stop(); }
-    // Called once, in an event of the worker. The fill may have ended, or begun anew.
+    // Called once per wait, from an event in this worker. The fill may have ended, or another one may have begun.
     virtual void woken() = 0;
 
 private:
@@ -39,7 +39,7 @@ private:
     State state_ = State::idle;
 };
 
-// `workers`: a bit mask, as the near cache gives it.
+// Wakes these workers. `workers`: the bit mask that Zone's methods return.
 void wake_workers(std::uint64_t workers);
 
 }  // namespace larder::ngx

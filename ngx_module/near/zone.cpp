@@ -1,4 +1,4 @@
-// The near cache's structures in shared memory.
+// Implementation of the near cache's structures in shared memory.
 #include "zone.hpp"
 
 #include <unistd.h>
@@ -18,12 +18,12 @@ namespace larder::near_cache {
 namespace {
 
 constexpr std::uint64_t zone_magic = 0x34656e6f5a72644c;
-constexpr std::int64_t clock_tolerance_ms = 10'000;  // between the store's clock and what we take for it
-constexpr std::int64_t touch_interval_ms = 1000;  // how exact "least recently used" is
-constexpr std::size_t min_piece_bytes = 1024;     // of an entry, unless it ends there
-constexpr std::size_t whole_prefix_bytes = 4096;  // up to so many, an entry's prefix is in its first piece
-constexpr std::size_t purge_ways = 16;            // places in the purge table that a tag can have
-constexpr std::int64_t check_interval_ms = 1000;  // for who was told to check an entry, before somebody else is
+constexpr std::int64_t clock_tolerance_ms = 10'000;  // subtracted from the estimate of the store's clock
+constexpr std::int64_t touch_interval_ms = 1000;  // precision of the LRU order
+constexpr std::size_t min_piece_bytes = 1024;     // smallest piece of a block, unless the entry ends there
+constexpr std::size_t whole_prefix_bytes = 4096;  // a prefix up to this size is never split
+constexpr std::size_t purge_ways = 16;            // associativity of the purge table
+constexpr std::int64_t check_interval_ms = 1000;  // how long one caller has to ask the store, before another one is told to
 
 std::size_t aligned(std::size_t bytes) {
     return (bytes + 63) / 64 * 64;
@@ -38,17 +38,17 @@ T clamp_power_of_two(std::size_t wanted, T low, T high) {
 
 struct Zone::HoldSlot {
     Ref block;
-    std::int32_t pid;  // 0: free. Written last, so that a slot with a pid always names a block
+    std::int32_t pid;  // 0: free. Written last, so a slot with a pid always names a block
     Hold next_free;
 };
 
 struct Zone::PurgeSlot {
     std::uint64_t tag;
     std::uint64_t soft, hard;  // newest sequences; both 0: empty slot
-    std::uint64_t owed;        // the sequence, drawn here, of a purge that the store has not taken; 0: there is none
+    std::uint64_t owed;        // drawn sequence of a purge that the store has not recorded; 0: none
     std::uint32_t domain;
-    bool owed_hard;            // what the store is owed is a hard purge
-    bool given;                // the store has a purge of this tag from us
+    bool owed_hard;            // ... and that purge is hard
+    bool given;                // the store has recorded a purge of this tag that we gave it
 
     bool empty() const { return soft == 0 && hard == 0; }
     std::uint64_t newest() const { return std::max(soft, hard); }
@@ -56,29 +56,29 @@ struct Zone::PurgeSlot {
 
 struct Zone::Root {
     std::uint64_t magic;
-    std::atomic<std::uint32_t> busy;  // inside a critical section; found set by the next to lock: someone died there
+    std::atomic<std::uint32_t> busy;  // set inside critical sections; if it is set when the lock is taken, a process died there
     std::uint32_t bucket_count, hold_count, purge_count;
-    std::uint64_t buckets_at, holds_at, purges_at, arena_at;  // bytes from the root
+    std::uint64_t buckets_at, holds_at, purges_at, arena_at;  // offsets from the root in bytes
     std::uint64_t arena_size;
 
     struct Ends {
         Ref first, last;
-    } used, claims;   // the nodes by last use, latest first; those with a fill or refresh in progress
-    Ref garbage;      // blocks that are to be freed, linked by next_garbage
+    } used, claims;   // nodes by last use, latest first; nodes with a fill or refresh in progress
+    Ref garbage;      // list of blocks to be freed, linked by next_garbage
     Hold first_free_hold;
     std::uint32_t nodes, entries, holds, claimed;
-    std::uint64_t versions;  // given out so far
-    std::uint64_t epoch;     // raised whenever anything that an assembled page may rest on changes
+    std::uint64_t versions;  // the last version assigned
+    std::uint64_t epoch;     // raised when anything changes that an assembled page may depend on
     struct Domain {
         std::uint64_t identity;
         std::atomic<std::uint64_t> last_purge, log_read, store_identity;
         std::uint64_t newest_fence;  // of all entries that came from the store
-        std::atomic<std::uint32_t> owed;  // slots of the purge table that say so
-        std::int64_t clock_ahead_ms;  // of the store's clock before this machine's, once it is known
+        std::atomic<std::uint32_t> owed;  // number of purge slots with `owed`
+        std::int64_t clock_ahead_ms;  // the store's clock minus this machine's
         bool clock_known;
-        std::uint64_t purges;  // how often we heard of one; sequences needn't come in order
+        std::uint64_t purges;  // purges learned of so far; their sequences may be in any order
         std::uint64_t soft_floor, hard_floor;
-        std::uint32_t told_epoch;  // raised when we stop being told
+        std::uint32_t told_epoch;  // raised when the store begins or stops to tell us of changes
         bool told;
     } domains[max_domains];
     Woken woken;
@@ -89,23 +89,23 @@ struct Zone::Node {
     Key key;
     Ref next_in_bucket, used_previous, used_next, claim_previous, claim_next;
     Ref entry;               // 0: none
-    Ref assembled;           // of this entry; 0: none
-    std::uint32_t variants;  // of it that were made since variants_since_ms
+    Ref assembled;           // page assembled from this entry; 0: none
+    std::uint32_t variants;  // variants of this key made since variants_since_ms
     std::int64_t variants_since_ms;
     std::int64_t used_ms, checked_ms, refresh_after_ms, pass_until_ms, fill_until_ms;
-    std::int64_t check_began_ms;  // somebody was told then to ask the store; 0: that is over
-    Check asked;                  // ... knowing this
-    std::uint16_t news;           // how often the store has told of it,
-    std::uint16_t checked_news;   // ... and how many of them the store was asked after
-    std::int32_t fill_pid, refresh_pid;  // 0: nobody's. In the list of claims while either is set
+    std::int64_t check_began_ms;  // when a caller was told to ask the store; 0: nobody is asking
+    Check asked;                  // ... with this knowledge
+    std::uint16_t news;           // how often the store told of a change or, during a fill, of the lease
+    std::uint16_t checked_news;   // `news` as of the store's last answer
+    std::int32_t fill_pid, refresh_pid;  // process that does it; 0: none. In the list of claims if either is set
     std::uint64_t waiters;
-    std::uint64_t news_waiters;  // fills that another machine's fill keeps waiting
+    std::uint64_t news_waiters;  // workers with a fill that waits for another machine's
     std::uint64_t version;
 
     bool is_claimed() const { return fill_pid != 0 || refresh_pid != 0; }
 };
 
-// A list of nodes.
+// A doubly linked list of nodes: where the root has its ends, and nodes their links.
 struct Zone::List {
     Root::Ends Root::*ends;
     Ref Node::*previous;
@@ -116,28 +116,30 @@ struct Zone::List {
 constexpr Zone::List Zone::List::used{&Root::used, &Node::used_previous, &Node::used_next};
 constexpr Zone::List Zone::List::claims{&Root::claims, &Node::claim_previous, &Node::claim_next};
 
-// A piece of a block: this, and bytes of the entry.
+// A piece of a block: this header, then bytes of the entry.
 struct Zone::Segment {
-    Ref next;  // 0: the last one
+    Ref next;  // 0: the last piece
     std::uint32_t size;
 
     char* bytes() { return reinterpret_cast<char*>(this + 1); }
 };
 
-// A block's first piece: this, the purge hashes, the parts of an assembled page, the beginning of the entry.
+// The first piece of a block: this header, the purge hashes, the parts of an assembled page, the beginning of the
+// entry.
 struct Zone::Block : Segment {
-    std::uint32_t references;  // the node's and the holds'
+    std::uint32_t references;  // by the node and by holds
     std::uint32_t entry_size;
     std::uint32_t domain;
     std::uint32_t told_epoch;
-    std::uint64_t purges_seen;  // `mark` is true as of this value of Domain::purges
+    std::uint64_t purges_seen;  // value of Domain::purges for which `mark` was computed
     PurgeMark mark;
     Lifetime life;
     std::uint64_t fence;
     std::int64_t created_ms;
     std::uint16_t hash_count, part_count;
     Ref next_garbage;
-    // An assembled page: its parts were last looked at in this epoch, and are as they should be until then.
+    // For an assembled page: the epoch in which its parts were last checked, and how long that holds within the
+    // epoch.
     std::uint64_t checked_epoch;
     std::int64_t unchanged_until_ms;
 
@@ -148,8 +150,8 @@ struct Zone::Block : Segment {
 
 namespace {
 
-// A process may be killed between any two of its instructions: what is written above is written before what is below. Its
-// death orders memory between processors; only the compiler has to be told.
+// A process may be killed between any two instructions, so writes before this must not be reordered with those after
+// it. A death makes memory visible to other processors, so a barrier for the compiler suffices.
 void in_this_order() {
     std::atomic_signal_fence(std::memory_order_seq_cst);
 }
@@ -234,7 +236,8 @@ std::span<Zone::PurgeSlot> Zone::purge_slots() const {
     return {reinterpret_cast<PurgeSlot*>(reinterpret_cast<char*>(root_) + root_->purges_at), root_->purge_count};
 }
 
-// Empties index, lists and arena; blocks that somebody holds stay, counted anew. Done again from the start if it was cut off.
+// Empties index, lists and arena, except for held blocks, whose references are counted again. Can be repeated if it
+// was interrupted.
 void Zone::lay_out() noexcept {
     Root& r = root();
     std::fill(buckets().begin(), buckets().end(), 0);
@@ -265,7 +268,7 @@ void Zone::recover() noexcept {
     stats().counters[static_cast<unsigned>(Counter::recoveries)].fetch_add(1, std::memory_order_relaxed);
 }
 
-// One entry takes a quarter of the memory at most.
+// One entry takes at most a quarter of the memory.
 std::size_t Zone::max_block_bytes() const {
     return std::min<std::size_t>(root().arena_size / 4, std::numeric_limits<std::uint32_t>::max());
 }
@@ -297,7 +300,7 @@ void Zone::push(const List& list, Ref ref) {
     ends.first = ref;
 }
 
-// Notes which process fills or refreshes; 0: none any more.
+// Notes which process fills or refreshes; pid 0: none. Keeps the list of claims up to date.
 void Zone::set_process(Ref ref, std::int32_t Node::*which, std::int32_t pid) {
     Node& n = node(ref);
     bool was_claimed = n.is_claimed();
@@ -329,8 +332,8 @@ Ref Zone::node_for(const Key& key) {
     return ref;
 }
 
-// Throws out the least recently used node that nobody is filling. Returns the bytes that it and its entry had; 0: there is none
-// among the few that are looked at.
+// Evicts the least recently used node that is not being filled. Returns the bytes that it and its entry had; 0 if
+// none of the 16 oldest nodes can be evicted.
 std::size_t Zone::evict_one() {
     for (int looked = 0; looked < 16; looked++) {
         Ref ref = root().used.last;
@@ -375,7 +378,7 @@ void Zone::drop_entry(Node& n) {
     root().entries--;
 }
 
-// A block of many pieces is freed piece by piece, by those who want memory.
+// Releases a reference. A block of many pieces is not freed at once, but piece by piece when memory is needed.
 void Zone::unreference(Ref ref) {
     Block& b = block(ref);
     if (--b.references != 0) return;
@@ -385,7 +388,7 @@ void Zone::unreference(Ref ref) {
     for (unsigned freed = 0; freed < slice_steps / 4 && root().garbage == ref; freed++) free_a_piece();
 }
 
-// False: there is none to be freed.
+// Frees one piece of garbage. False: there is none.
 bool Zone::free_a_piece() {
     Ref ref = root().garbage;
     if (ref == 0) return false;
@@ -416,7 +419,7 @@ Hold Zone::hold(Ref ref) {
 
 unsigned Zone::domain_of(std::uint64_t identity) {
     Guard guard(*this);
-    if (identity == 0) identity = 1;  // 0 marks a free one
+    if (identity == 0) identity = 1;  // 0 marks a free domain
     unsigned number = 1;
     for (; number < max_domains - 1; number++) {
         Root::Domain& domain = root().domains[number];
@@ -430,7 +433,7 @@ void Zone::release(Hold h) {
     if (h == 0) return;
     Guard guard(*this);
     HoldSlot& slot = hold_slots()[h];
-    // After a recovery that kept it, or a sweep that took us for dead, the slot may be another's.
+    // After a recovery or a sweep() that took this process for dead, the slot may belong to another process.
     if (slot.pid == pid_) free_hold(h);
 }
 
@@ -450,7 +453,7 @@ void Zone::touch(Ref ref, std::int64_t now_ms) {
     push(List::used, ref);
 }
 
-// Whether the store should be asked about the entry; if not, *until_ms is when it should.
+// Whether the store should be asked about the entry now. If not, sets *until_ms to when it should be.
 bool Zone::due_for_check(const Node& n, const Block& b, std::int64_t now_ms, std::int64_t* until_ms) const {
     if (b.domain == 0) {
         *until_ms = std::numeric_limits<std::int64_t>::max();
@@ -460,7 +463,7 @@ bool Zone::due_for_check(const Node& n, const Block& b, std::int64_t now_ms, std
     bool asking = n.asked.news == n.news && n.asked.told_epoch == static_cast<std::uint16_t>(domain.told_epoch);
     if (asking && now_ms >= n.check_began_ms && now_ms - n.check_began_ms < check_interval_ms) {
         *until_ms = n.check_began_ms + check_interval_ms;
-        return false;  // one asks, the others go on with what is here
+        return false;  // one caller asks, the others use what is here
     }
     *until_ms = n.checked_ms + (domain.told ? coherence_.told_ms : coherence_.untold_ms);
     return n.news != n.checked_news || b.told_epoch != domain.told_epoch || now_ms >= *until_ms ||
@@ -481,7 +484,7 @@ bool Zone::parts_unchanged(Block& assembled, std::int64_t now_ms) {
         if (now_ms - node(ref).used_ms >= touch_interval_ms) touch(ref, now_ms);
     }
     assembled.checked_epoch = root().epoch;
-    // Not longer than the interval of touching: parts must not grow old unused while the page they are in is hot.
+    // At most the touch interval: parts must not be evicted as unused while a hot page contains them.
     assembled.unchanged_until_ms = std::min(until_ms, now_ms + touch_interval_ms);
     return true;
 }
@@ -495,7 +498,7 @@ Found Zone::find(const Key& key, std::int64_t now_ms, bool assembled) {
     if (now_ms - n.used_ms >= touch_interval_ms) touch(ref, now_ms);
     found.pass = n.pass_until_ms > now_ms;
     if (n.entry == 0) {
-        n.checked_news = n.news;  // the caller asks the store now
+        n.checked_news = n.news;  // the caller will ask the store now
         return found;
     }
     Block& b = block(n.entry);
@@ -519,7 +522,7 @@ Found Zone::find(const Key& key, std::int64_t now_ms, bool assembled) {
         else drop_assembled(n);
     }
     found.hold = hold(shown);
-    if (found.hold == 0) {  // more answers under way than the table has slots: as if it weren't here
+    if (found.hold == 0) {  // no free slot, as too many answers are being sent: treat it as a miss
         found.verdict = Verdict::dead;
         return found;
     }
@@ -585,7 +588,7 @@ Fill Zone::claim_fill(const Key& key, unsigned worker, std::int64_t now_ms, std:
     return Fill::mine;
 }
 
-// Notes what they are woken for.
+// Takes the waiters, and notes the key for each_woken().
 std::uint64_t Zone::take_waiters(const Node& n, std::uint64_t& waiters) {
     if (waiters == 0) return 0;
     Woken& w = woken();
@@ -603,20 +606,20 @@ std::uint64_t Zone::end_fill(Ref ref) {
     return take_waiters(n, n.waiters);
 }
 
-// A block that is being made.
+// A block under construction.
 struct Zone::Room {
-    std::size_t before;       // bytes before the entry: the block's own, the hashes, the parts
-    std::size_t prefix;       // of the entry
-    std::size_t size;         // of the entry
+    std::size_t before;       // bytes before the entry: header, hashes, parts
+    std::size_t prefix;       // bytes of the entry's prefix
+    std::size_t size;         // bytes of the entry
     std::uint16_t hash_count, part_count;
     unsigned domain;
-    std::size_t left = size;  // bytes of the entry that have no place yet
+    std::size_t left = size;  // bytes of the entry without memory so far
     std::size_t evicted = 0;
     Ref first = 0, last = 0;
     Hold held = 0;
 };
 
-// What it has then is held, so that it isn't lost if we die.
+// Appends a piece. The first one is held at once, so that it can be found if this process dies.
 void Zone::add_piece(Room& room, Ref ref) {
     std::size_t overhead = room.first == 0 ? room.before : sizeof(Segment);
     auto size = static_cast<std::uint32_t>(std::min(room.left, arena_.block_bytes(ref) - overhead));
@@ -640,9 +643,9 @@ void Zone::add_piece(Room& room, Ref ref) {
     room.left -= size;
 }
 
-// One slice of the search for memory; false: there is no use in another one. A block that fits is best. When so many bytes were
-// evicted as are wanted, and none fits, then the largest that there are will do. Then more is evicted, but within a bound: what is
-// evicted is not free while it is being sent, and others take some.
+// One slice of the search for memory. False: done, or hopeless. First choice is a piece that fits everything. Once as
+// many bytes as needed were evicted and none fits, take the largest free pieces. Then evict further, within a bound,
+// because evicted blocks are not free while they are being sent, and others take some of the memory.
 bool Zone::make_room(Room& room) {
     Guard guard(*this);
     const std::size_t most_evicted = 2 * (room.before + room.size) + 64 * min_piece_bytes;
@@ -668,7 +671,7 @@ bool Zone::make_room(Room& room) {
 
 namespace {
 
-// Writes text behind text, from one piece of a block to the next.
+// Writes a sequence of texts into the consecutive pieces of a block.
 template <typename NextPiece>
 class PieceWriter {
 public:
@@ -692,7 +695,7 @@ private:
 
 }  // namespace
 
-// A new block with everything copied in, referenced by its `held` alone. Nothing `left` says that there was room.
+// Makes a block with everything copied in, referenced only by `held`. If `held` is 0 there was no room.
 Zone::Room Zone::make_block(unsigned domain, std::span<const std::uint64_t> hashes, std::span<const Part> parts,
                             std::string_view prefix, std::string_view body) {
     Room room{.before = sizeof(Block) + hashes.size_bytes() + parts.size_bytes(),
@@ -707,7 +710,7 @@ Zone::Room Zone::make_block(unsigned domain, std::span<const std::uint64_t> hash
     }
     if (room.left != 0) {
         release(std::exchange(room.held, 0));
-        room.first = room.last = 0;  // another's from now on
+        room.first = room.last = 0;  // may belong to others from now on
         return room;
     }
     EntryHead head;
@@ -755,18 +758,20 @@ std::uint64_t Zone::insert(const Key& key, unsigned domain, std::string_view pre
             bool older = false;
             if (n.entry != 0) {
                 const Block& present = block(n.entry);
-                // Another store's fences mean something else: then the location's store has changed.
+                // Fences of another store can't be compared; an entry from one is there if the location's store was
+                // changed.
                 older = present.domain == domain &&
                         (present.fence > head.fence ||
                          (present.fence == head.fence && present.created_ms > head.created_ms));
             }
-            // One too large takes the old one's place too: that would be stale for as long as the page is so large.
+            // An entry that is too large also removes the old one, which would otherwise stay stale as long as the
+            // page is that large.
             if ((made.held != 0 || made.before + made.size > max_block_bytes()) && !older) drop_entry(n);
             if (made.held != 0 && !older) {
                 n.entry = made.first;
                 block(made.first).references++;
                 n.version = ++root().versions;
-                n.checked_ms = n.used_ms = now_ms;  // `news` stay unchecked: they may be younger than this entry
+                n.checked_ms = n.used_ms = now_ms;  // `news` stays unchecked, as it may be newer than this entry
                 n.check_began_ms = 0;
                 n.pass_until_ms = 0;
                 n.refresh_after_ms = 0;
@@ -825,7 +830,7 @@ void Zone::checked(const Key& key, const Check& check, std::int64_t now_ms) {
     n.checked_ms = now_ms;
     n.checked_news = check.news;
     n.check_began_ms = 0;
-    // What was not told while nobody was is not confirmed.
+    // Changes during a time in which the store told us nothing are not covered by this answer.
     Block& b = block(n.entry);
     std::uint32_t epoch = root().domains[b.domain].told_epoch;
     if (static_cast<std::uint16_t>(epoch) == check.told_epoch) b.told_epoch = epoch;
@@ -871,11 +876,11 @@ void Zone::set_told(unsigned domain, bool told) {
     Root::Domain& d = root().domains[domain];
     root().epoch++;
     if (d.told && !told) d.told_epoch++;
-    if (!d.told && told) d.told_epoch++;  // what changed before we were told
+    if (!d.told && told) d.told_epoch++;  // something may have changed before the store told us of changes
     d.told = told;
 }
 
-// The newest purge of any of these tags after `fence`.
+// The newest purge after `fence` of any of these hashes, hard before soft.
 PurgeMark Zone::find_mark(unsigned domain_number, std::uint64_t fence, std::span<const std::uint64_t> hashes) const {
     const Root::Domain& domain = root().domains[domain_number];
     std::uint64_t soft = domain.soft_floor, hard = domain.hard_floor;
@@ -896,13 +901,13 @@ PurgeMark Zone::purge_mark(Block& b) const {
     if (b.purges_seen == domain.purges || b.fence >= domain.last_purge.load(std::memory_order_relaxed)) return b.mark;
     PurgeMark mark = find_mark(b.domain, b.fence, {b.hashes(), b.hash_count});
     b.purges_seen = domain.purges;
-    // A second soft purge doesn't make it any more stale: the first one's time stays.
+    // A further soft purge makes the entry no staler, so keep the time of the first one.
     if (b.mark.mode == PurgeMode::none || mark.mode == PurgeMode::hard) b.mark = mark;
     return b.mark;
 }
 
-// What the fence of an entry from the store is worth here. The store has not ordered the purges that it is owed, so whoever made the
-// entry did not know of them, whatever its fence.
+// The fence of an entry from the store, as it counts here. Its maker can't have known the purges that the store is
+// still owed, whatever the fence says: so it counts as older than those.
 std::uint64_t Zone::fence_here(unsigned domain, std::uint64_t fence, std::span<const std::uint64_t> hashes) const {
     if (root().domains[domain].owed.load(std::memory_order_relaxed) == 0) return fence;
     for (std::uint64_t hash : hashes) {
@@ -933,7 +938,7 @@ void Zone::postpone_refresh(const Key& key, std::int64_t until_ms) {
     Guard guard(*this);
     if (Ref ref = find_node(key)) {
         node(ref).refresh_after_ms = until_ms;
-        set_process(ref, &Node::refresh_pid, 0);  // no lease that ends with a worker
+        set_process(ref, &Node::refresh_pid, 0);  // no lease for sweep() to end
     }
 }
 
@@ -949,8 +954,9 @@ Zone::PurgeSlot* Zone::find_purge(unsigned domain, std::uint64_t tag) const {
     return nullptr;
 }
 
-// The place for a purge that is not in the table: an empty one, or that of the oldest purge. That one is forgotten, and whatever may
-// have missed it counts as purged. What a store is owed is forgotten last. Null: the new one is older still.
+// Returns a slot for a purge that is not in the table: an empty one, or that of the oldest purge of the set, which is
+// dropped after its domain's floor was raised. Purges that a store is owed are dropped last. Null: the new purge is
+// older than all of them.
 Zone::PurgeSlot* Zone::slot_for_purge(unsigned domain, std::uint64_t tag, std::uint64_t sequence) {
     auto set = purge_set(domain, tag);
     PurgeSlot& oldest = *std::min_element(set.begin(), set.end(), [](const PurgeSlot& a, const PurgeSlot& b) {
@@ -1084,14 +1090,15 @@ std::uint64_t Zone::sweep(const std::function<bool(int)>& alive) {
     };
     for (Hold h = 1; h <= root().hold_count;) {
         Guard guard(*this);
-        Hold end = std::min(h + 16 * slice_steps, root().hold_count + 1);  // they lie side by side
+        // Reading slots is cheap, as they are contiguous: read more of them per slice.
+        Hold end = std::min(h + 16 * slice_steps, root().hold_count + 1);
         for (unsigned freed = 0; h < end && freed < slice_steps; h++) {
             if (!is_dead(hold_slots()[h].pid)) continue;
             free_hold(h);
             freed++;
         }
     }
-    // Those that are looked at go to the list's front, where new ones come, too.
+    // Nodes that were checked move to the front of the list, where new ones are inserted too.
     std::uint64_t waiters = 0;
     std::uint32_t left = std::numeric_limits<std::uint32_t>::max();
     while (left != 0) {
@@ -1156,7 +1163,7 @@ bool Zone::holds_consistent() const {
     return used == root().holds && used + unused == root().hold_count;
 }
 
-// Each block is referenced by as many nodes and holds as it says, and no memory is lost.
+// Whether each block has as many references as nodes and holds refer to it, and no memory is lost.
 bool Zone::blocks_consistent() const {
     std::unordered_map<Ref, std::uint32_t> references;
     std::size_t bytes = arena_.free_bytes();

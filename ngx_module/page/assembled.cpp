@@ -1,4 +1,4 @@
-// When an assembled page may be kept, and how it is made an entry.
+// Decides when an assembled page may be kept, and makes an entry of it.
 #include "ngx_module/page/assembled.hpp"
 
 #include <algorithm>
@@ -13,8 +13,8 @@ namespace larder::ngx {
 
 namespace {
 
-// nginx's rewrite module keeps its location configuration to itself; its first field is the array of codes, null when the
-// block has no rewrite, if, set or return.
+// The rewrite module's array of codes for a location or server; null if that has no rewrite, if, set or return. The
+// module does not export its configuration, whose first member this is.
 ngx_array_t* rewrite_codes(void** loc_conf) {
     static const ngx_uint_t index = [] {
         for (ngx_uint_t i = 0; ngx_cycle->modules[i] != nullptr; i++) {
@@ -63,7 +63,7 @@ void keep_assembled_page(const Ctx& ctx, std::string_view text, const std::strin
     assembled.fence = page.head().fence;
     assembled.variant = page.variant();
     page.each_header([&](std::string_view name, std::string_view value) {
-        // Validators of the template say nothing about the page.
+        // Validators and digests describe the template, not the page.
         bool goes = equals_ignore_case(name, "ETag") || equals_ignore_case(name, "Last-Modified") ||
                     is_digest_field(name);
         bool replaced = equals_ignore_case(name, "Cache-Control") || equals_ignore_case(name, "Expires");

@@ -1,5 +1,6 @@
-// Assembled pages: an ESI page whose parts are all in the near cache, fresh, and the same for everybody who shares the page's
-// key, is kept there whole. A hit then costs what a hit on any page costs, and has a length, an ETag, 304, HEAD and ranges.
+// Assembled pages. If all fragments of an ESI page are in the near cache, fresh, and the same for everybody who
+// shares the page's key, the near cache keeps the assembled page too. A hit on it costs as much as a hit on any page,
+// and has a length, an ETag, 304, HEAD and ranges.
 #pragma once
 
 #include <span>
@@ -11,12 +12,13 @@
 
 namespace larder::ngx {
 
-// Whether every request that shares a page's key gets this fragment, given that one did: the fragment's location keeps nothing
-// of a request that the page's doesn't, and which location answers can't depend on the request either.
+// Whether every request that shares the page's key would get this fragment. That is so if the fragment's location
+// keeps only cookies and headers that the page's keeps as well, has the same bypass conditions, and no rewrite or
+// `if` depends on the request.
 bool is_shared_part(const LocConf& page, ngx_http_request_t* fragment, const LocConf& fragment_conf);
 
-// `ctx`: of the page, served from the near cache. `text`: the page, assembled from `parts`; `control`: its Cache-Control, if it
-// is not to be the template's.
+// Keeps the page. `ctx`: of the page, served from the near cache. `text`: the page assembled from `parts`. `control`:
+// its Cache-Control; empty: the template's.
 void keep_assembled_page(const Ctx& ctx, std::string_view text, const std::string& control,
                          std::span<const near_cache::Zone::Part> parts);
 

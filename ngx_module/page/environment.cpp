@@ -1,4 +1,4 @@
-// Views into nginx's request; it outlives every page made from it.
+// Returned views refer to nginx's request, which outlives every page made from it.
 #include "ngx_module/page/environment.hpp"
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace larder::ngx {
 std::optional<std::string_view> RequestEnvironment::cookie(std::string_view name) {
     const auto& allowed = ctx_->conf->esi_cookies.value();
     if (std::find(allowed.begin(), allowed.end(), name) == allowed.end()) return std::nullopt;
-    // Not nginx's own parser: from 1.29.6 on it is another one, and before that it takes a comma for the end of a cookie.
+    // nginx's own parser takes a comma for the end of a cookie before 1.29.6, so read the field ourselves.
     std::optional<std::string_view> found;
     each_cookie_field(request_->headers_in, [&](std::string_view field) {
         if (!found) found = first_cookie(field, name);

@@ -1,5 +1,5 @@
-// Subrequests run in the background: they don't take part in nginx's own ordering of output. Their answers are captured by
-// request/capture.cpp or come from entries.
+// Subrequests run in the background: nginx does not order their output. request/capture.cpp captures their answers,
+// unless they come from entries.
 #include "ngx_module/page/fetches.hpp"
 
 #include <algorithm>
@@ -23,7 +23,7 @@ namespace larder::ngx {
 
 namespace {
 
-// Where the answer of a fragment leads; empty if it is no redirect.
+// The Location of a fragment's answer; empty if it is no redirect.
 std::string_view redirect_location(ngx_http_request_t* r, const Ctx* ctx, std::uint16_t status) {
     bool redirects = status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
     if (!redirects || ctx == nullptr) return {};
@@ -49,7 +49,7 @@ const char* Fetches::fetch(esi::FetchId id, std::string_view target, const esi::
     return start(id, target, attributes) ? nullptr : "no location answers it";
 }
 
-// A subrequest for the fragment, or for where it redirects to. False: no location answers it.
+// Starts a subrequest for the fragment, or for the target of its redirect. False: no location answers it.
 bool Fetches::ask(Fetch& fetch, std::string_view target) {
     auto ended = [](ngx_http_request_t* r, void* data, ngx_int_t rc) {
         return guarded(r->connection->log, "end of fragment", static_cast<ngx_int_t>(NGX_OK),
@@ -57,7 +57,7 @@ bool Fetches::ask(Fetch& fetch, std::string_view target) {
     };
     Ctx* ctx = ask_location(request_, target, ended, &fetch);
     if (ctx == nullptr) return false;
-    if (confines()) ctx->request->internal = 0;  // nginx refuses a client's request for an internal location
+    if (confines()) ctx->request->internal = 0;  // so nginx refuses internal locations, as to a client
     fetch.running = ctx;
     ctx->fragment->include = &fetch;
     if (fetch.attributes.no_store) ctx->no_store = "esi-no-store";
@@ -76,7 +76,7 @@ bool Fetches::start(esi::FetchId id, std::string_view target, const esi::Include
     bool limited = attributes.maxwait_ms != esi::IncludeAttributes::unset;
     ngx_msec_t timeout = limited ? attributes.maxwait_ms : ctx_->conf->esi.value().timeout;
     fetch->timer.bind<&Fetch::on_timeout>(fetch, request_->connection->log);
-    // What is at hand comes before the timer: that is of the next turn.
+    // Entries in the cache are used before the timer runs out, as timers expire in the next turn at the earliest.
     fetch->timer.start_timer(std::max<ngx_msec_t>(timeout, 1));
     return true;
 }
@@ -116,27 +116,27 @@ void Fetches::end() {
     });
 }
 
-// The fragment's subrequest is over, one way or another.
+// Called when the fragment's subrequest has ended, successfully or not.
 ngx_int_t Fetches::on_end(ngx_http_request_t* r, void* data, ngx_int_t rc) {
     auto* fetch = static_cast<Fetch*>(data);
     fetch->all->take(*fetch, r, ctx_of(r), rc);
-    return NGX_OK;  // nginx need not make an error page of it
+    return NGX_OK;  // so nginx makes no error page of it
 }
 
 void Fetches::take(Fetch& fetch, ngx_http_request_t* r, Ctx* ctx, ngx_int_t rc) {
     fetch.running = nullptr;
     OwnAnswer answer = own_answer(r, ctx, rc);
-    if (is_over()) return;  // the page went out without it
+    if (is_over()) return;  // the page was sent without it
     if (unseen_) return owner_.wake();
     note(fetch, r, ctx);
     std::string_view location = redirect_location(r, ctx, answer.status);
     if (!location.empty() && redirect(fetch, location)) return;
-    // What was captured was counted as it came.
+    // A captured body was counted while it arrived; that of an entry in our own memory is counted here.
     bool copied = answer.good && ctx->is_served() && !ctx->entry.is_held();
     if (copied && !has_room(fetch, answer.body.size())) answer.good = false;
     if (ctx != nullptr && ctx->is_served()) {
         std::uint32_t vary_size = ctx->entry.view().head().vary_size;
-        bool varies = ctx->varied != Varied::no || vary_size != 0;  // on what the page's key need not hold
+        bool varies = ctx->varied != Varied::no || vary_size != 0;  // on headers that the page's key may lack
         bool fresh = ctx->status == Status::hit && ctx->entry.is_held();
         if (fresh && !varies && is_shared_part(*ctx_->conf, r, *ctx->conf)) fetch.part = {ctx->key, ctx->entry.version()};
     }
@@ -150,7 +150,7 @@ void Fetches::take(Fetch& fetch, ngx_http_request_t* r, Ctx* ctx, ngx_int_t rc) 
         lost(fetch, answer.status);
 }
 
-// What the fragment's answer means for the page's header.
+// Notes what the fragment's answer means for the page's header.
 void Fetches::note(Fetch& fetch, ngx_http_request_t* r, const Ctx* ctx) {
     if (ctx == nullptr) return;
     fetch.is_private = ctx->personal;
@@ -166,7 +166,8 @@ void Fetches::note(Fetch& fetch, ngx_http_request_t* r, const Ctx* ctx) {
         const Fill& fill = *ctx->fill;
         fetch.said = control_of(r, 0);
         fetch.fresh_left_s = fill.decision.store ? fill.decision.life.fresh_ms / 1000 : 0;
-        // It was asked for with all that the visitor sent, or sets a cookie: it may be the visitor's own.
+        // The answer may be for this visitor alone: the backend got the whole request, or the answer must not be
+        // stored.
         fetch.is_private = fetch.is_private || !fill.decision.store || ctx->status == Status::pass ||
                            ctx->status == Status::bypass;
         take_cookies(r);
@@ -185,7 +186,7 @@ void Fetches::take_cookies(ngx_http_request_t* r) {
     });
 }
 
-// Its answer leads somewhere else. False: it may not, or has done so too often.
+// The fragment's answer is a redirect: follows it in the next turn. False: refused, or too many redirects.
 bool Fetches::redirect(Fetch& fetch, std::string_view location) {
     constexpr unsigned most_redirects = 5;
     if (!fetch.pending) return true;  // it was given up before
@@ -209,7 +210,7 @@ bool Fetches::redirect(Fetch& fetch, std::string_view location) {
 void Fetches::lost(Fetch& fetch, std::uint16_t status) {
     if (!fetch.pending) return;  // it was given up before
     if (fetch.attributes.late_client) {
-        // The browser fetches it.
+        // Send a placeholder; the browser fetches the fragment.
         owner_.spoilt();
         return arrived(fetch, view(copy(request_->pool, late_placeholder(fetch.target))), {});
     }

@@ -1,5 +1,5 @@
-// The fragments of a page, each fetched by a subrequest. What comes of a fetch is told to the page's tree, and noted for the page's
-// header and for keeping the page assembled.
+// The fragments of a page, each fetched by a subrequest. The outcome of a fetch is given to the page's tree, and
+// noted for the page's header and for keeping the assembled page.
 #pragma once
 
 #include <cstdint>
@@ -20,24 +20,25 @@ namespace larder::ngx {
 
 class Fetches;
 
-// One URL being fetched for a page; several places may want it.
+// One URL fetched for a page. Several includes may use it.
 struct Fetch final : Include {
     Fetches* all = nullptr;
     esi::FetchId id = 0;
     bool pending = true;
-    Ctx* running = nullptr;  // the subrequest for it, until that ends
+    Ctx* running = nullptr;  // its subrequest; null: not running
     std::string_view target;
-    std::string_view location;  // where it is now: the target, or where that redirected to
-    std::string redirect_to;    // still to be asked
+    std::string_view location;  // the target, or where its redirects have led so far
+    std::string redirect_to;    // redirect that is to be followed
     unsigned redirects = 0;
-    esi::IncludeAttributes attributes;  // of the first include that wants it
-    // For the page's header: what it says itself, its age, how long it is still fresh here (seconds).
+    esi::IncludeAttributes attributes;  // of the first include of this URL
+    // For the page's header: the fragment's own directives; its age, and how long it remains fresh, in seconds.
     CacheDirectives said;
     std::int64_t age_s = 0, fresh_left_s = 0;
     bool is_private = false;
-    bool purged = false;  // it is older than a purge of it
+    bool purged = false;  // older than a purge of it
     Event timer;
-    std::optional<near_cache::Zone::Part> part;  // a fresh entry of the near cache, the same for all who share the page
+    // Set if the fragment is a fresh entry of the near cache, the same for everybody who shares the page
+    std::optional<near_cache::Zone::Part> part;
 
     bool has_room(std::size_t size) override;
     bool has_client() const override;
@@ -52,12 +53,12 @@ struct Fetch final : Include {
 
 class Fetches {
 public:
-    // The page.
+    // Implemented by the page.
     class Owner {
     public:
-        // Something has ended, or has to be asked: the page is to be looked at once more, after all of this turn.
+        // A fetch has ended or has to be followed: process the page at the end of this turn.
         virtual void wake() = 0;
-        // The page is not as it should be: others must not get it as it is.
+        // The page lacks something, so it must not be kept for others.
         virtual void spoilt() = 0;
         virtual void failed() noexcept = 0;
 
@@ -65,35 +66,35 @@ public:
         ~Owner() = default;
     };
 
-    // `r` and `ctx` are the page's; all must outlive this.
+    // `r` and `ctx` are the page's. All arguments must outlive this object.
     Fetches(ngx_http_request_t* r, Ctx* ctx, esi::PageTree& tree, Owner& owner)
         : request_(r), ctx_(ctx), tree_(tree), owner_(owner), fetches_(&tree.budget().memory()) {}
     Fetches(const Fetches&) = delete;
     Fetches& operator=(const Fetches&) = delete;
 
-    // Null, or why the target can't be fetched.
+    // Fetches `target`. Returns null, or why it can't be fetched.
     const char* fetch(esi::FetchId id, std::string_view target, const esi::IncludeAttributes& attributes);
-    // Asks for what redirects lead to.
+    // Starts the fetches of redirects' targets.
     void follow();
     bool empty() const { return fetches_.empty(); }
 
-    // The page has no time left: what is not there by now is left out, and nothing more is fetched.
+    // The page's time is over: leaves out what is missing, and refuses further fetches.
     void run_out_of_time();
-    // The page's client has left. Others may wait for what fragments fill, so these fills go on, and whatever is for this page alone
-    // ends. False if nothing goes on.
+    // The page's client has left. Fills of fragments go on, as others may wait for them; subrequests that serve only
+    // this page end. False if nothing goes on.
     bool go_on_unseen();
     bool is_unseen() const { return unseen_; }
-    // The page has ended. What still runs for it finds that.
+    // Ends all fetches; those that are still running are abandoned.
     void end();
     bool is_over() const { return stage_ == Stage::over; }
 
-    // What those behind us may do with the page, as far as its parts are known.
+    // What caches behind us may do with the page, as far as its fragments are known.
     PartsControl control() const;
-    // Adds cookies of fragments to the page's header, where the operator wants them to reach visitors.
+    // Adds to the page's header those cookies of fragments that larder_esi_set_cookie names.
     void add_cookies();
-    // Whether a fragment may still set such a cookie.
+    // Whether a pending fragment may still set such a cookie.
     bool waits_for_cookies() const;
-    // The entries of the near cache that the page is made of. Nothing if one of its parts is no such entry.
+    // The near cache entries that the page consists of. nullopt if a fragment is no such entry.
     std::optional<std::vector<near_cache::Zone::Part>> parts() const;
 
 private:
@@ -118,7 +119,7 @@ private:
     void arrived(Fetch& fetch, std::string_view body, std::string_view plan);
     void ended(Fetch& fetch);
     bool has_room(const Fetch& fetch, std::size_t size);
-    // Whether fragments are limited to what the page's visitor could ask for.
+    // Whether includes are limited to what the page's visitor could request.
     bool confines() const { return ctx_->conf->esi_includes.value().empty(); }
     ngx_log_t* log() const { return request_->connection->log; }
 
@@ -126,7 +127,7 @@ private:
     Ctx* ctx_;
     esi::PageTree& tree_;
     Owner& owner_;
-    std::pmr::vector<esi::InPageMemory<Fetch>> fetches_;  // by their ids; null: a part of the page itself
+    std::pmr::vector<esi::InPageMemory<Fetch>> fetches_;  // indexed by id; null: a part of the page itself
     std::vector<std::string> cookies_;
     Stage stage_ = Stage::open;
     bool unseen_ = false;

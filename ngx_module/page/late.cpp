@@ -1,4 +1,5 @@
-// One script for each place, so that a place needs nothing but itself; a page that allows no inline scripts keeps the link.
+// Each placeholder has a script of its own, so that it needs nothing else in the page. Where the page forbids inline
+// scripts, the link remains.
 #include "ngx_module/page/late.hpp"
 
 namespace larder::ngx {

@@ -1,4 +1,4 @@
-// Fragments that the browser fetches, because they were not at hand when the page went out (late="client").
+// Fragments that the browser fetches, because they were not in the cache when the page was sent (late="client").
 #pragma once
 
 #include <string>
@@ -6,8 +6,8 @@
 
 namespace larder::ngx {
 
-// Markup that stands for the fragment at `target` (a path of this site, as on the wire): a link, which a script beside it
-// replaces by the fragment.
+// Markup in place of the fragment at `target` (a path of this site, percent-encoded): a link, and a script that
+// replaces it by the fragment.
 std::string late_placeholder(std::string_view target);
 
 }  // namespace larder::ngx

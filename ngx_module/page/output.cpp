@@ -1,4 +1,4 @@
-// nginx's own way of using buffers again: those that filters are done with come back by their tag.
+// Buffers are reused by nginx's own method: it returns those with our tag when the filters have sent them.
 #include "ngx_module/page/output.hpp"
 
 #include <algorithm>
@@ -10,7 +10,7 @@ namespace larder::ngx {
 
 namespace {
 
-constexpr std::size_t smallest_alone = 256;  // bytes: a buffer costs about half of that
+constexpr std::size_t smallest_alone = 256;  // bytes; a buffer costs about half as much memory
 constexpr std::size_t room_step = 4096;
 
 ngx_buf_tag_t tag() {
@@ -19,7 +19,7 @@ ngx_buf_tag_t tag() {
 
 }  // namespace
 
-// A buffer at the end of what is to be sent.
+// Appends a buffer to the output chain.
 ngx_buf_t* PageOutput::new_buffer() {
     if (free_ == nullptr) memory_.add(sizeof(ngx_buf_t) + sizeof(ngx_chain_t));
     ngx_chain_t* link = ngx_chain_get_free_buf(request_->pool, &free_);

@@ -1,4 +1,5 @@
-// What a page sends: large pieces as they are, small ones copied together. Buffers are used again once nginx has sent them.
+// The output of a page. Large pieces are sent from where they are, small ones are copied together. Buffers are reused
+// once nginx has sent them.
 #pragma once
 
 #include <string_view>
@@ -10,13 +11,13 @@ namespace larder::ngx {
 
 class PageOutput {
 public:
-    // What is copied lives in the page's memory, and buffers count as such.
+    // Copies and buffers count as the page's memory.
     PageOutput(ngx_http_request_t* r, esi::PageMemory& memory) : request_(r), memory_(memory) {}
 
-    // `text` must stay as it is until the request ends. Throws std::bad_alloc.
+    // `text` must not change or move until the request ends. Throws std::bad_alloc.
     void append(std::string_view text);
 
-    // Sends what was appended; `last`: the page ends with it. The next body filter's return value.
+    // Sends what was appended. `last`: this ends the page. Returns the result of the next body filter.
     ngx_int_t send(bool last);
 
 private:
@@ -27,10 +28,10 @@ private:
     esi::PageMemory& memory_;
     ngx_chain_t* out_ = nullptr;
     ngx_chain_t** end_ = &out_;
-    ngx_buf_t* last_ = nullptr;   // of `out_`
+    ngx_buf_t* last_ = nullptr;   // the last buffer of `out_`
     ngx_chain_t* free_ = nullptr;
     ngx_chain_t* busy_ = nullptr;
-    u_char* room_ = nullptr;      // for copies
+    u_char* room_ = nullptr;      // free space for copies
     std::size_t room_size_ = 0;
 };
 

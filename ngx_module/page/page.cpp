@@ -1,7 +1,8 @@
-// The host of the ESI assembler: it carries out its steps with nginx's subrequests and buffers.
+// The host of the ESI assembler: carries out a page's steps with nginx's subrequests and buffers.
 //
-// Work is batched: whatever ends in one turn of the event loop is looked at once, after all of that turn, so a page whose fragments
-// are all at hand leaves in one write, and one that has to wait sends what it has just before it waits.
+// Work is batched. Everything that ends in one turn of the event loop is processed once, at the end of that turn. So
+// a page whose fragments are all in the cache is sent in one write, and a page that has to wait sends what it has
+// just before it waits.
 #include "ngx_module/page/page.hpp"
 
 #include <string>
@@ -74,14 +75,14 @@ public:
         return NGX_DONE;
     }
 
-    // A page ends once. Whatever still runs for it, or was to run, finds it over.
+    // Ends the page, once: cancels its timers and its remaining subrequests.
     void end() {
         place_.leave();
         total_.cancel();
         fetches_.end();
     }
 
-    // ---- what the page asks of us
+    // ---- esi::PageHost
 
     const char* fetch(esi::FetchId id, std::string_view target, const esi::IncludeAttributes& attributes) override {
         return fetches_.fetch(id, target, attributes);
@@ -109,7 +110,7 @@ public:
 
     static constexpr const char* event_name = "page assembly";
     void failed() noexcept override {
-        if (fetches_.is_over()) return;  // nginx has it back
+        if (fetches_.is_over()) return;  // the request was given back to nginx already
         ngx_connection_t* c = request_->connection;
         finish(NGX_ERROR);
         ngx_http_run_posted_requests(c);
@@ -127,14 +128,14 @@ private:
 
     void spoilt() override { personal_ = true; }
 
-    // Gives the request back to nginx: `this` may be gone then.
+    // Gives the request back to nginx. `this` may be destroyed then.
     void finish(ngx_int_t rc) {
         end();
         request_->buffered &= 0xf & ~larder_buffered;
         ngx_http_finalize_request(request_, rc);
     }
 
-    // False when the slice is over, and there is more to do.
+    // Runs the plan within the slice. False if there is more to do.
     bool run(std::uint64_t slice) {
         tree_.budget().begin_slice(slice);
         return tree_.run();
@@ -160,7 +161,7 @@ private:
         return output_.send(is_whole());
     }
 
-    // Says what the page lacks because of a limit.
+    // Logs what was cut from the page because of a limit.
     void note_limits() {
         if (refused_ > most_logged || left_out_ > most_logged)
             ngx_log_error(NGX_LOG_WARN, log(), 0, "larder: \"%V\": in all, %ui includes were refused, %ui fragments left out",
@@ -184,7 +185,8 @@ private:
         }
     }
 
-    // The page as one text, while its parts are still what it was made from.
+    // Keeps the assembled page in the near cache, if its template and all fragments came from there and it is the
+    // same for everybody.
     void keep() {
         bool from_near = ctx_->role == Role::client && request_ == request_->main &&
                          ctx_->status == Status::hit && ctx_->entry.is_held() && !ctx_->session;
@@ -229,11 +231,12 @@ private:
 
     bool has_client() const { return ctx_->role == Role::client && request_ == request_->main; }
 
-    // Others may wait for what its fragments fill, and the next visitor wants that: so fills go on to their end, as they do for a page
-    // without fragments. Whatever is for this page alone ends. `this` may be gone then.
+    // The client has left. Others may wait for what the fragments fill, and later visitors need it too: so fills go
+    // on to their end, as for a page without fragments, and whatever serves only this page ends. `this` may be
+    // destroyed then.
     void go_on_without_client() {
         ngx_connection_t* c = request_->connection;
-        // nginx ends a request whose connection is broken as soon as one of its subrequests ends.
+        // nginx ends a request with a broken connection as soon as one of its subrequests ends, so hide the error.
         c->error = 0;
         if (c->write->timer_set) ngx_del_timer(c->write);
         request_->read_event_handler = ngx_http_block_reading;
@@ -243,7 +246,7 @@ private:
         finish(NGX_ERROR);
     }
 
-    // All of the page has taken too long: what is not there by now is left out.
+    // larder_esi total= is over: fragments that are still missing are left out.
     void on_total() {
         ngx_log_error(NGX_LOG_WARN, log(), 0,
                       "larder: \"%V\" took longer than larder_esi total=: going on without the rest",
@@ -251,7 +254,7 @@ private:
         fetches_.run_out_of_time();
     }
 
-    // What those behind us may do with the page, as far as its parts are known.
+    // What caches behind us may do with the page, as far as its fragments are known.
     PartsControl control() const {
         PartsControl control = fetches_.control();
         if (reads_visitor_) control.add_private();
@@ -268,18 +271,18 @@ private:
     PageOutput output_;
     TurnPlace place_;
     Event total_;
-    std::size_t sent_ = 0;  // bytes
-    static constexpr ngx_uint_t most_logged = 16;  // of each kind, by page
+    std::size_t sent_ = 0;  // bytes of text
+    static constexpr ngx_uint_t most_logged = 16;  // log lines of each kind per page
     ngx_uint_t refused_ = 0, left_out_ = 0;
-    bool reads_visitor_ = false;  // a fragment does, not only the page itself
-    bool personal_ = false;  // not the same for all who share the page's key, or not as it should be
-    // What the last look at the page has come to. paused: more of it could be sent, but not in this turn.
+    bool reads_visitor_ = false;  // a fragment's plan reads data of the visitor
+    bool personal_ = false;  // differs between visitors who share the page's key, or lacks something: must not be kept assembled
+    // How far the page was sent. waits: for a fragment; paused: more could be sent, but not in this turn.
     enum class Sent : std::uint8_t { waits, paused, whole } sent_so_far_ = Sent::waits;
 };
 
 void on_client_left(ngx_http_request_t* r, ngx_int_t rc) noexcept {
     Page* page = ctx_of(r)->page;
-    // A page in another's place has no client of its own.
+    // If the page is itself a fragment, the client is not its own.
     if (!page->has_client()) return ngx_http_finalize_request(r, rc);
     bool done =
         guarded(r->connection->log, Page::event_name, false, [page] { return page->go_on_without_client(), true; });

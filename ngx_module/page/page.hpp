@@ -1,5 +1,5 @@
-// An ESI page being assembled: fragments are fetched in parallel by subrequests, their bodies kept in memory, and the page
-// goes out in order as far as it is complete. Nested ESI fragments are documents of the same page.
+// Assembles an ESI page: fetches its fragments in parallel by subrequests, keeps their bodies in memory, and sends
+// the page in order, as far as it is complete. Fragments that are ESI documents become part of the same page.
 #pragma once
 
 #include <string_view>

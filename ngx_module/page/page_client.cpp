@@ -1,4 +1,4 @@
-// As nginx does it between two parts of an upstream's answer.
+// Does for a page what nginx's upstream module does between two pieces of an answer.
 #include "ngx_module/page/page_client.hpp"
 
 #include "ngx_module/request/client.hpp"
@@ -29,14 +29,14 @@ void watch_client(ngx_http_request_t* r) {
     r->read_event_handler = on_readable;  // never throws
 }
 
-// Between two parts: what the client has not taken yet is its affair and has send_timeout, the fragments have times of
-// their own.
+// Between two pieces of the page, send_timeout applies to data that the client has not taken. Waiting for fragments
+// has timeouts of its own.
 void wait_for_client(ngx_http_request_t* r) {
     ngx_connection_t* c = r->connection;
     if (r == r->main) r->read_event_handler = on_readable;  // never throws
-    if (r != c->data) return;  // another part of the answer is being sent
+    if (r != c->data) return;  // nginx is sending another part of the answer
     r->write_event_handler = on_writable;  // never throws
-    if (c->write->delayed) return;  // by limit_rate
+    if (c->write->delayed) return;  // limit_rate delays the output
     if (!c->buffered) {
         if (c->write->timer_set) ngx_del_timer(c->write);
         return;

@@ -1,4 +1,4 @@
-// nginx's access modules keep their rules to themselves: what is compared is whether two locations have the same ones.
+// nginx's access modules don't export their rules. So compare whether two locations have the same ones.
 #include "ngx_module/page/reach.hpp"
 
 #include <algorithm>
@@ -19,7 +19,8 @@ ngx_module_t* find_module(const char* name) {
     return nullptr;
 }
 
-// A module's configuration of a location begins with these; nginx lets inner locations inherit them as they are.
+// The first members of the location configuration of nginx's access modules. An inner location that sets none
+// inherits the pointers.
 struct AccessRules {
     ngx_array_t* rules;
 #if (NGX_HAVE_INET6)
