@@ -1,4 +1,4 @@
-// Threads and a lock around the pure parts.
+// Adds threads and a lock to the pure state machine, Cluster.
 #include "daemon/replicas/chooser.hpp"
 
 #include <spdlog/spdlog.h>
@@ -15,14 +15,14 @@ namespace larder::replicas {
 
 namespace {
 
-// Shared with the tokens, which may outlive the Chooser.
+// Shared ownership with the tokens, because they may outlive the Chooser.
 struct Shared {
     std::mutex mutex;
     std::vector<Cluster> clusters;
     std::mt19937_64 generator{std::random_device{}()};
 };
 
-// Holds one in-flight count.
+// Counts one request in flight to a server; its destructor ends that.
 class Hold {
 public:
     Hold(std::shared_ptr<Shared> shared, std::size_t database, std::size_t node, Class urgency)
@@ -41,7 +41,7 @@ private:
     Class urgency_;
 };
 
-// Those that say something about the cluster: a write to another database that we know doesn't.
+// The positions that concern this cluster: all but those that name another configured database.
 std::vector<std::string_view> that_concern(const Cluster& cluster, const std::vector<Cluster>& clusters,
                                            std::span<const std::string> positions) {
     std::vector<std::string_view> some;

@@ -1,14 +1,14 @@
-// The chooser: probes every configured database server and says which one a regeneration should read from.
+// Probes every configured database server, and chooses the one that a regeneration reads from.
 //
 //   Chooser chooser(settings.databases);
 //   chooser.start();
 //   Choice choice = chooser.choose({.urgency = Class::background, .positions = positions});
 //   if (choice.hold) requeue after choice.retry_after, log choice.reason;
 //   else send Larder-Route: signer.sign(route_value(choice.alias, job.position, path, deadline_ms), now_s),
-//        and keep `choice` until the backend has answered: its token is what counts as load.
+//        and keep `choice` until the backend has answered: its token counts as load on the server.
 //
-// Each server has a probing thread with a connection of its own, so one that hangs delays nobody. All
-// decisions are in decide/ and know neither clock nor network.
+// Each server is probed by a thread of its own over a connection of its own, so that one that hangs delays no other. The
+// decisions are in decide/, without clock and network.
 #pragma once
 
 #include <chrono>
@@ -27,8 +27,7 @@
 
 namespace larder::replicas {
 
-// Counts one piece of work against its server for as long as it lives. May outlive the Chooser; movable
-// between threads.
+// Counts as load on the chosen server as long as it exists. May outlive the Chooser and be destroyed on any thread.
 class InFlight {
 public:
     InFlight() = default;
@@ -40,10 +39,10 @@ private:
 
 struct Request {
     Class urgency = Class::background;
-    std::span<const std::string> positions;  // that the answer must have seen, as in decide/position.hpp; empty ones: none
-    // Part of the time this work may wait that has gone by: 0 new, 1 its deadline. From 0.8 on a background
-    // job is no longer held for freshness: it gets the least-lagged replica that satisfies them, or the
-    // primary under its cap.
+    std::span<const std::string> positions;  // that the server must have replayed (decide/position.hpp); empty strings are ignored
+    // The fraction of its patience that the work has used up: 0 new, 1 at its deadline. From 0.8 on, a background job
+    // is no longer held until a replica in rotation qualifies: it gets the replica with the least lag that has replayed the
+    // positions, or else the primary, within the primary's limits.
     double patience_used = 0.0;
     std::size_t database = 0;  // index into the settings
 };
@@ -51,39 +50,38 @@ struct Request {
 struct Choice {
     std::string alias;                         // the server to read from; empty when hold
     bool primary = false;                      // that server is the primary
-    bool hold = false;                         // don't render now: keep what is stored and come back
-    std::chrono::milliseconds retry_after{0};  // when hold
-    const char* reason = "";  // a short text for logs, always there: why this server, or why none
+    bool hold = false;                         // no server qualifies: don't render now
+    std::chrono::milliseconds retry_after{0};  // with hold: when to ask again
+    const char* reason = "";  // why this server, or why none; never empty, for logs
     InFlight token;
-    // Positions of this database that its servers can't have, with those that they stand for. Whoever remembers one had
-    // better remember the other in its place.
+    // Positions of this database that its servers can't ever reach, each with the one to use in its place. The caller should
+    // replace them where they are stored.
     std::vector<Replaced> replaced;
 };
 
 class Chooser {
 public:
-    // Precondition: validate(databases) is empty, and there is at least one.
+    // Preconditions: validate(databases) finds no problem, and there is at least one database.
     explicit Chooser(std::vector<DatabaseSettings> databases);
     ~Chooser();  // stops
     Chooser(const Chooser&) = delete;
     Chooser& operator=(const Chooser&) = delete;
 
-    // Starts the probing threads (one for each server); may be called again after stop(). Signals stay with
-    // the caller: the threads block all of them. Throws std::system_error when a thread can't be made.
+    // Starts a probing thread for each server, with all signals blocked. May be called again after stop(). Throws
+    // std::system_error when a thread can't be created.
     void start();
-    // Returns when all have ended: at once, unless a server's name is being looked up by a DNS that doesn't
-    // answer.
+    // Ends the probing threads. Returns at once, unless a server's name is being resolved and DNS doesn't answer.
     void stop();
 
-    // Thread-safe (but not beside start and stop) and quick, no I/O. Until the first probes have come back,
-    // which takes milliseconds, it holds.
+    // Chooses a server. Does no I/O. Holds until the first probes have come back, which takes milliseconds. Thread-safe, but
+    // must not run at the same time as start() or stop().
     Choice choose(const Request& request);
 
-    // Thread-safe snapshots: nodes in the settings' order, primary first; alarms as sentences (split brain,
-    // strangers).
+    // Thread-safe snapshots. Nodes are in the settings' order, primaries first. Alarms are sentences, about split brain or
+    // servers of another cluster.
     std::vector<NodeStatus> status() const;
     std::vector<std::string> alarms() const;
-    // By database: how many different positions came that it can't have (decide/fences.hpp).
+    // For each database, the number of different impossible positions that came (decide/fences.hpp).
     std::map<std::string, std::uint64_t> refused_positions() const;
 
     const std::vector<DatabaseSettings>& settings() const;
@@ -95,9 +93,8 @@ private:
 
 // The value of the Larder-Route header, to be signed with Signer(keys, route_salt):
 //   alias=<alias>;fence=<position>;fragment=<path>;deadline=<unix ms>
-// A position that isn't well-formed is left out; bytes of `path` that aren't printable ASCII are
-// percent-encoded. The path may hold the separators: readers take what lies between "fragment=" and the last
-// ";deadline=".
+// A malformed position is left out. Bytes of `path` that aren't printable ASCII are percent-encoded. The path may contain the
+// separators, so a reader must take everything between "fragment=" and the last ";deadline=".
 std::string route_value(std::string_view alias, std::string_view position, std::string_view path,
                         std::int64_t deadline_unix_ms);
 

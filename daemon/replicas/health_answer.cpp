@@ -1,4 +1,4 @@
-// Answers for load balancers.
+// Health checks for load balancers.
 #include "daemon/replicas/health_answer.hpp"
 
 #include <algorithm>
@@ -40,7 +40,7 @@ struct Question {
     std::optional<std::int64_t> lag_ms;
 };
 
-// Returns what is wrong, or an empty text.
+// Parses the query. Returns an error message; empty on success.
 std::string read_query(std::string_view query, Question& question) {
     while (!query.empty()) {
         std::string_view part = query.substr(0, query.find('&'));
@@ -66,7 +66,7 @@ bool is_primary(const NodeStatus& node) {
     return node.role == Role::primary;
 }
 
-// An unknown lag is no small lag; nor is what we have only a lower bound for.
+// Whether the replica is in rotation, and its lag is known to be within the limit. A lower bound of the lag is not enough.
 bool is_good_replica(const NodeStatus& node, const Question& question) {
     if (node.role != Role::replica || !node.in_rotation) return false;
     bool known = node.lag.bound == Bound::exact || node.lag.bound == Bound::at_most;
@@ -116,7 +116,7 @@ std::string agent_check(const std::vector<NodeStatus>& nodes, std::string_view a
     if (node->role == Role::quarantined) return "down #quarantined\n";
     if (!node->in_rotation) {
         bool late = node->lag.bound == Bound::exact || node->lag.bound == Bound::at_least;
-        // Late, it may still finish what it has begun; otherwise connections to it are of no use.
+        // A replica that is late but still replays may finish its running queries. Others are down.
         if (late && node->streaming) return "drain\n";
         return late ? "down #lag " + std::to_string(node->lag.ms) + " ms\n" : "down #freshness unknown\n";
     }

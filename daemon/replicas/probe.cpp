@@ -1,4 +1,4 @@
-// Probing through libpq's asynchronous calls, so that a server that hangs costs a timeout and no more.
+// Uses libpq's asynchronous calls, so that a probe of a server that hangs ends at its timeout.
 #include "daemon/replicas/probe.hpp"
 
 #include <libpq-fe.h>
@@ -15,10 +15,10 @@ namespace {
 
 constexpr std::int64_t login_every_ms = 2000;
 
-// CASE keeps the functions that fail in the other role from being called. A receiver's row without a status
-// is one that a role without pg_monitor may not read. The timeline: a promoted server's control file names
-// the old one until its next checkpoint, a WAL file's name doesn't; a replica's is what it receives, or if it
-// receives nothing what it last knew.
+// CASE avoids functions that raise an error on a primary or on a replica, respectively. A row of pg_stat_wal_receiver
+// without a status means that the role lacks pg_monitor. Timeline of a primary: taken from the name of the current WAL
+// file, because the control file of a promoted server has the old timeline until its next checkpoint. Timeline of a
+// replica: the one that it receives; if it receives nothing, that of its last checkpoint.
 constexpr const char* question = R"sql(
 select r.in_recovery,
        case when r.in_recovery then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end,
@@ -72,7 +72,7 @@ bool read_number(const PGresult* result, int column, Integer& value) {
     return std::from_chars(text, end, value).ptr == end && text != end;
 }
 
-// Whether the row was what we asked for; NULL positions (a standby that has replayed nothing yet) become 0.
+// Parses the row. Returns false if it is malformed. A NULL position, of a standby that has replayed nothing yet, becomes 0.
 bool read_row(const PGresult* result, Observation& seen) {
     if (PQntuples(result) != 1 || PQnfields(result) != columns) return false;
     auto flag = [result](int column) { return std::strcmp(PQgetvalue(result, 0, column), "t") == 0; };
@@ -84,7 +84,7 @@ bool read_row(const PGresult* result, Observation& seen) {
         if (!lsn) return false;
         seen.position = *lsn;
     }
-    // System identifiers are printed as signed 64-bit numbers.
+    // PostgreSQL shows system identifiers as signed 64-bit numbers.
     std::int64_t system = 0;
     bool read =
         read_number(result, timeline, seen.timeline) && read_number(result, system_identifier, system) &&
@@ -117,7 +117,8 @@ Probe::~Probe() = default;
 Probe::Result Probe::run() {
     Result result;
     Step step = Step::failed;
-    // The old connection keeps its place until the new one has one of its own: a full server must not pass for a free one.
+    // Keep the old connection open until the new one is established. Closing it first would free a connection slot, and a
+    // server without free slots would seem to accept logins.
     std::unique_ptr<pg_conn, Finish> old;
     if (monotonic_ms() >= login_again_ms_) old = std::move(connection_);
     if (connection_) step = ask(result);
@@ -174,7 +175,7 @@ Probe::Step Probe::ask(Result& result) {
         connection_.reset();
         return Step::done;
     }
-    // The end of the query's results is in the buffer already, or comes before the next probe.
+    // Read up to the end of the results, unless it has not arrived yet: then it does before the next probe.
     while (PQisBusy(connection) == 0) {
         if (!ResultPtr(PQgetResult(connection))) break;
     }
@@ -182,7 +183,7 @@ Probe::Step Probe::ask(Result& result) {
     return Step::done;
 }
 
-// Until the socket is readable (or writable), the time is over, or someone wants us to stop.
+// Waits until the socket is readable (or writable), the deadline has passed, or stop_fd_ is readable.
 Probe::Step Probe::wait(bool for_write, std::int64_t deadline_ms) {
     for (;;) {
         pollfd fds[2] = {

@@ -1,4 +1,4 @@
-// One server's probe: a connection of its own, one query, a deadline for each.
+// Probes one server over a connection of its own: one query, with deadlines for connecting and for the answer.
 #pragma once
 
 #include <cstdint>
@@ -19,22 +19,21 @@ class Probe {
 public:
     struct Answer {
         Observation seen;
-        std::int64_t sent_ms = 0;  // monotonic; the server looked between these two
+        std::int64_t sent_ms = 0;  // monotonic; the server has executed the query between these two times
         std::int64_t received_ms = 0;
     };
     struct Interrupted {};
     using Result =
-        std::variant<Answer, std::string, Interrupted>;  // the string says what went wrong, on one line
+        std::variant<Answer, std::string, Interrupted>;  // the string is an error message of one line
 
-    // `stop_fd` becomes readable when a probe under way shall end at once; not owned. `timeout_ms` bounds
-    // connecting, and again the query. PostgreSQL 12 or later; the role needs only LOGIN, with pg_monitor it
-    // also sees how busy the server is.
+    // `timeout_ms` applies to connecting, and again to the query. `stop_fd`: not owned; run() ends when it becomes
+    // readable. The server must be PostgreSQL 12 or later. The role needs LOGIN only; with pg_monitor it also sees how
+    // busy the server is.
     Probe(std::string dsn, std::int64_t timeout_ms, int stop_fd);
     ~Probe();
 
-    // Connects if need be and asks. A connection that the server has closed since the last time is made anew,
-    // once. Every few seconds the connection is replaced: whether the server takes logins is a part of the answer, as those who
-    // are sent there must log in.
+    // Probes the server; blocks. Connects if there is no connection, or reconnects once if the server has closed it. Also
+    // reconnects every few seconds, to find out whether the server accepts logins, as the site's connections will need that.
     Result run();
 
 private:

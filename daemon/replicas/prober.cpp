@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::int64_t shortest_pause_ms = 10;
 
-// A thread inherits the mask, so the signals stay with those who wait for them.
+// Blocks all signals while the thread is created. The thread inherits the mask, so it never receives signals meant for
+// main().
 class AllSignalsBlocked {
 public:
     AllSignalsBlocked() {
@@ -43,7 +44,7 @@ Prober::EventFd::~EventFd() {
 }
 
 void Prober::EventFd::set() {
-    eventfd_write(fd_, 1);  // can only fail when set more than 2^64 times, and then it is set
+    eventfd_write(fd_, 1);  // fails only if the counter is at its maximum, and then the eventfd is readable anyway
 }
 
 void Prober::EventFd::clear() {
@@ -76,7 +77,7 @@ void Prober::loop() {
     }
 }
 
-// Until the interval since `since_ms` is over or someone is in a hurry; false when the thread shall end.
+// Waits until interval_ms_ after `since_ms`, or until hurry(). Returns false when the thread is to end.
 bool Prober::pause(std::int64_t since_ms) {
     pollfd stop = {stop_.fd(), POLLIN, 0};
     if (poll(&stop, 1, static_cast<int>(shortest_pause_ms)) > 0) return false;

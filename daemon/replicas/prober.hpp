@@ -1,4 +1,4 @@
-// The probing thread of one server: probes it at an interval, and sooner when asked to.
+// The thread that probes one server, at an interval and on request.
 #pragma once
 
 #include <atomic>
@@ -14,16 +14,16 @@ namespace larder::replicas {
 class Prober {
 public:
     using Sink =
-        std::function<void(const Probe::Result&, std::int64_t sent_ms)>;  // called in the thread, with answers and errors only
+        std::function<void(const Probe::Result&, std::int64_t sent_ms)>;  // called in the thread; never gets Interrupted
 
-    // Starts the thread, which probes at once. Throws std::system_error.
+    // Starts the thread, which probes at once. Throws std::system_error when the thread or an eventfd can't be created.
     Prober(const std::string& dsn, std::int64_t interval_ms, std::int64_t timeout_ms, Sink sink);
-    // Ends a probe under way and joins.
+    // Interrupts a probe under way and joins the thread.
     ~Prober();
     Prober(const Prober&) = delete;
     Prober& operator=(const Prober&) = delete;
 
-    // Probe soon, though never sooner than 10 ms after the last one. Thread-safe, never blocks.
+    // Makes the next probe start now, or 10 ms after the end of the last one. Thread-safe; doesn't block.
     void hurry();
 
 private:

@@ -6,7 +6,8 @@ namespace larder::replicas {
 
 namespace {
 
-// Bytes beyond ASCII would be signed as one encoding here and checked as another there.
+// Percent-encodes all bytes but printable ASCII: the site would decode others by a charset that we don't know, and the
+// signature would not match.
 std::string printable(std::string_view path) {
     std::string out;
     for (unsigned char c : path) {

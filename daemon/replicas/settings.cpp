@@ -1,4 +1,4 @@
-// Checking what the operator said.
+// Validates the settings.
 #include "daemon/replicas/settings.hpp"
 
 #include <libpq-fe.h>
@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t max_replicas = 32;
 constexpr const char* legal_name = "must be 1 to 63 letters, digits, '_' or '-'";
 
-// What is wrong with a DSN, without repeating it: it may hold a password.
+// What is wrong with a DSN; empty if nothing. The message doesn't contain the DSN, which may hold a password.
 std::string dsn_fault(const std::string& dsn) {
     if (dsn.empty())
         return "is missing; legal is a libpq connection string, e.g. \"host=10.0.0.2 dbname=site "

@@ -58,7 +58,7 @@ std::string to_json(const std::vector<NodeStatus>& nodes, const std::vector<std:
         }
         databases.back()["nodes"].push_back(to_object(node));
     }
-    // Servers' messages may hold bytes that aren't UTF-8 (lc_messages of another encoding).
+    // Error messages of servers may not be UTF-8, depending on lc_messages.
     return Json{{"databases", databases}, {"alarms", alarms}}.dump(-1, ' ', false,
                                                                    Json::error_handler_t::replace);
 }

@@ -1,4 +1,4 @@
-// The ladder of choice.
+// Tries the rules of decide() in order.
 #include "daemon/replicas/decide/choice.hpp"
 
 #include <algorithm>
@@ -11,9 +11,9 @@ namespace larder::replicas {
 
 namespace {
 
-constexpr double last_call = 0.8;         // of the patience: from here on freshness yields to getting done
-constexpr double tie = 1.1;               // costs within this factor are noise
-constexpr double latency_floor_ms = 1.0;  // probes quicker than this say nothing about renders
+constexpr double last_call = 0.8;         // fraction of the patience after which a stale replica is better than waiting
+constexpr double tie = 1.1;               // costs that differ by less than this factor count as equal
+constexpr double latency_floor_ms = 1.0;  // differences between probes below this say nothing about renders
 constexpr std::int64_t replay_wait_ms =
     20;  // a commit is usually replayed within a millisecond (see docs/replicas.md)
 constexpr std::int64_t longest_wait_ms = 10000;
@@ -48,7 +48,7 @@ private:
         return kept;
     }
 
-    // The same number on two timelines is not the same place: a replica must be on the position's own.
+    // LSNs on different timelines don't compare, so the replica must be on the fence's timeline.
     bool satisfies(const Candidate& node) const {
         return fence_.kind == FenceKind::none ||
                (node.timeline == fence_.timeline && node.replayed >= fence_.lsn);
@@ -59,7 +59,7 @@ private:
         return nodes;
     }
 
-    // Freshness is unknown, so it can't be a reason against anyone; a missing write still is.
+    // Without a primary, lag is unknown, so it excludes no replica. The fence still does.
     Decision without_primary() const {
         auto all = filter(
             [this](const Candidate& node) { return s_.timeline == 0 || node.timeline == s_.timeline; });
@@ -118,7 +118,7 @@ private:
         return {.node = node, .primary = s_.nodes[node].role == Role::primary, .reason = reason};
     }
 
-    // Up to a quarter more, so that what was held together doesn't come back together.
+    // Adds up to a quarter at random, so that jobs that were held at the same time don't all come back at the same time.
     Decision hold(std::int64_t ms, const char* reason) const {
         double jittered = static_cast<double>(std::clamp<std::int64_t>(ms, 1, longest_wait_ms)) *
                           (1.0 + 0.25 * s_.random());
@@ -126,8 +126,8 @@ private:
             .node = {}, .retry_after_ms = static_cast<std::int64_t>(std::ceil(jittered)), .reason = reason};
     }
 
-    // No sooner than hysteresis can let a replica back in; for a replica that is far behind, half of what it
-    // is behind by.
+    // How soon a replica may be back in rotation: not before it has had enough good probes; if all are far behind, after
+    // half of the smallest lag.
     std::int64_t recovery_ms() const {
         std::int64_t least_ms = longest_wait_ms;
         for (const Candidate& node : s_.nodes) {
@@ -138,14 +138,14 @@ private:
         return std::max(5 * s_.probe_interval_ms, none_known ? 0 : least_ms);
     }
 
-    // What a render there would cost. The weight scales the load a node is meant to carry, not its latency,
-    // so that idle nodes stay equal and busy ones share in proportion.
+    // The relative cost of a render on this node. The weight scales the node's load, not its latency: idle nodes cost the
+    // same, and busy nodes share the load in proportion to their weights.
     static double cost(const Candidate& node) {
         double load = (node.in_flight + node.busy) / node.weight;
         return (1.0 + load) * std::max(node.latency_ms, latency_floor_ms);
     }
 
-    // Takes one out of `from`, with a probability in proportion to its weight.
+    // Removes a random node from `from`, with a probability proportional to its weight, and returns it.
     std::size_t draw(Indices& from) const {
         double total = 0;
         for (std::size_t i : from) total += s_.nodes[i].weight;
@@ -160,8 +160,8 @@ private:
         return drawn;
     }
 
-    // The power of two choices (Mitzenmacher 2001): the cheaper of two drawn at random avoids the herd that
-    // "the cheapest of all" makes of everyone who decides from the same, slightly old numbers.
+    // The power of two choices (Mitzenmacher 2001): takes the cheaper of two random nodes. Taking the cheapest of all
+    // would send all requests to one node until the next probe, since they decide by the same, slightly old numbers.
     std::size_t pick(Indices from) const {
         std::size_t first = draw(from);
         if (from.empty()) return first;

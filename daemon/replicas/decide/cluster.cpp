@@ -11,15 +11,15 @@ namespace {
 constexpr double latency_alpha = 0.2;
 constexpr std::int64_t starting_retry_ms = 20;
 
-// Enough for hard_max_lag, within 10 MB. What is behind the oldest sample is too late to be used, so the
-// bound errs on the safe side.
+// Samples for hard_max_lag, but not more than 10 MB. A replica that is behind the oldest sample is too late to be used, so a
+// smaller ring is safe.
 std::size_t ring_capacity(const DatabaseSettings& settings) {
     constexpr std::int64_t most = 400000;
     return static_cast<std::size_t>(
         std::min(most, settings.hard_max_lag_ms / settings.probe_interval_ms + 2));
 }
 
-// Silence of the primary: as many probes in a row as take a replica out.
+// The primary counts as silent after as many lost probes as take a replica out of rotation.
 std::int64_t silence_ms(const DatabaseSettings& settings) {
     return Rotation::failures_to_leave * settings.probe_interval_ms + settings.probe_timeout_ms;
 }
@@ -46,8 +46,8 @@ std::vector<Change> Cluster::observed(std::size_t index, const Observation& seen
                                       std::int64_t received_ms) {
     std::vector<Change> changes;
     Node& node = nodes_[index];
-    // A replica names its timeline while it receives WAL; cut off, it only remembers that of its last
-    // checkpoint.
+    // A replica reports its current timeline only while it receives WAL; otherwise that of its last checkpoint, which may
+    // be older.
     std::uint32_t timeline =
         node.seen.instance == seen.instance ? std::max(node.seen.timeline, seen.timeline) : seen.timeline;
     node.seen = seen;
@@ -116,7 +116,7 @@ const char* Cluster::flaw(const Node& node) const {
     if (node.role != Role::replica) return to_string(node.role);
     if (trust_.timeline != 0 && node.seen.timeline != trust_.timeline)
         return "on another timeline than the primary";
-    // When the primary is gone, every receiver is cut off, and that tells nothing about the replica.
+    // While the primary is down, no replica receives WAL, so that is no fault of the replica.
     bool primary_heard =
         primary_present() && nodes_[static_cast<std::size_t>(trust_.primary)].failures_in_row == 0;
     if (primary_heard && !node.seen.streaming) return "receives no WAL";
@@ -129,7 +129,7 @@ Sample Cluster::classify(const Node& node) const {
         case Bound::unknown:
             return Sample::between;
         case Bound::at_most:
-            return Sample::good;  // all that is known of a silent primary
+            return Sample::good;  // it has everything that the primary wrote before it fell silent
         case Bound::at_least:
             return node.lag.ms > settings_.max_lag_ms ? Sample::bad : Sample::between;
         case Bound::exact:

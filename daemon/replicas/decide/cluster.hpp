@@ -1,6 +1,5 @@
-// One database with its servers: what the probes said, who has which role, who is in rotation, what is in
-// flight. A pure state machine: times (monotonic, ms) and luck come from the caller, who also serialises the
-// calls.
+// The state of one database and its servers: probe results, roles, rotation, requests in flight. A pure state machine: the
+// caller passes in times (monotonic, in ms) and random numbers, and serialises the calls.
 #pragma once
 
 #include <cstdint>
@@ -28,20 +27,21 @@ public:
     const DatabaseSettings& settings() const { return settings_; }
     std::size_t size() const { return nodes_.size(); }
 
-    // Probing begins. Until every server has been probed once, or two probe timeouts have gone by, choose()
-    // holds.
+    // Probing begins. choose() holds until every server has been probed once, or two probe timeouts have passed.
     void starting(std::int64_t now_ms);
 
-    // The newest probe's result. `sent_ms` and `received_ms` enclose the moment at which the server looked.
+    // The result of the newest probe of a server. The server has looked at its state between `sent_ms` and `received_ms`.
+    // Return what has changed, for the log.
     std::vector<Change> observed(std::size_t node, const Observation& seen, std::int64_t sent_ms,
                                  std::int64_t received_ms);
     std::vector<Change> failed(std::size_t node, std::string error, std::int64_t sent_ms);
 
-    // Whether `name` is this database's or one of its servers'.
+    // Whether `name` is the name of this database or the alias of one of its servers.
     bool knows(std::string_view name) const;
 
-    // The fence of work that must have seen all these positions, of this database or of none that we know. A position that
-    // the cluster can't have is told in `replaced`, with the one that it stands for.
+    // The fence of work that must have seen all these positions. `positions`: of this database, or with a name that no
+    // configured database has. `replaced`: the positions of this database that the cluster can't have, each with the one
+    // to use in its place.
     struct Fenced {
         Fence fence;
         std::vector<Replaced> replaced;
@@ -50,7 +50,7 @@ public:
     Fenced fence_of(std::span<const std::string_view> positions, std::int64_t now_ms);
     std::uint64_t refused_positions() const { return fences_.refused(); }
 
-    // Each decision that names a node is followed by begin(), and that by one end().
+    // Each decision that names a node must be followed by one begin() and, when the work is done, one end().
     Decision choose(Class urgency, const Fence& fence, double patience_used, std::int64_t now_ms,
                     const std::function<double()>& random);
     void begin(std::size_t node, Class urgency);
@@ -63,15 +63,15 @@ private:
     struct Node {
         NodeSettings settings;
         Observation seen;      // newest answer
-        bool present = false;  // answers, apart from failures that are few enough to be forgiven
+        bool present = false;  // answers; a few failures in a row are tolerated
         unsigned failures_in_row = 0;
         Role role = Role::unknown;
         Rotation rotation;
         Lag lag;
         double latency_ms = 0;
         unsigned in_flight[2] = {0, 0};  // by Class
-        std::int64_t probed_ms = 0;    // when the newest probe that has ended was sent
-        std::int64_t answered_ms = 0;  // the same of the newest that was answered
+        std::int64_t probed_ms = 0;    // when the newest finished probe was sent
+        std::int64_t answered_ms = 0;  // when the newest answered probe was sent
         std::uint64_t probes = 0;
         std::uint64_t failures = 0;
         std::uint64_t chosen = 0;
@@ -81,7 +81,7 @@ private:
     bool primary_present() const;
     Horizon horizon() const;
     void judge(std::vector<Change>& changes);
-    // Why a replica may get no work whatever its lag; null when nothing speaks against it.
+    // Why the replica must get no work whatever its lag; null if nothing is wrong with it.
     const char* flaw(const Node& node) const;
     Sample classify(const Node& node) const;
     void count(Node& node, Sample sample, std::vector<Change>& changes);

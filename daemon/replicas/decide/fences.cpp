@@ -1,4 +1,4 @@
-// Judging positions.
+// Judges positions by what the probes have found.
 #include "daemon/replicas/decide/fences.hpp"
 
 #include <algorithm>
@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t most_met = 1024;
 constexpr std::size_t longest_position = 63 + 1 + 20 + 1 + 10 + 1 + 16;
 
-// For the log: texts come from anywhere.
+// The text with unprintable bytes replaced, for the log: it may be hostile.
 std::string shown(std::string_view text) {
     std::string out(text);
     std::replace_if(
@@ -18,7 +18,8 @@ std::string shown(std::string_view text) {
     return out;
 }
 
-// Why the cluster can't have a position; what is left of a timeline it had itself is no reason for alarm.
+// Why the cluster can't have a position. A position on a former timeline of the cluster is normal after a promotion: not
+// alarming.
 struct Fault {
     bool alarming = true;
     std::string text;
@@ -44,12 +45,13 @@ std::optional<Fault> fault_of(const std::optional<Position>& position, bool ours
 Fences::Meaning Fences::of(std::string_view text, bool ours, const Horizon& horizon, std::int64_t now_ms,
                            std::vector<Change>& changes) {
     forget_other_timelines(horizon);
-    text = text.substr(0, longest_position + 1);  // longer ones are none, whatever they go on with
+    text = text.substr(0, longest_position + 1);  // one byte too many is enough to make it malformed
     auto stands_for = [&](Lsn lsn) { return Meaning{{FenceKind::position, horizon.timeline, lsn}, true}; };
     auto known = met_.find(text);
     if (known != met_.end() && known->second.stands_for) return stands_for(*known->second.stands_for);
     auto position = parse_position(text);
-    // The probes report the end of the last record, too: an insert position behind a page's header would lie beyond the log.
+    // The site reports an insert position, probes the end of the last record: convert, as the former may lie behind the
+    // latter.
     if (position) position->lsn = end_of_last_record(position->lsn, horizon.wal);
     auto fault = fault_of(position, ours, horizon);
     Meaning as_it_stands;
@@ -61,7 +63,7 @@ Fences::Meaning Fences::of(std::string_view text, bool ours, const Horizon& hori
     }
     bool ahead = position && ours && (position->system == 0 || position->system == horizon.system) &&
                  position->timeline >= horizon.timeline;
-    // Without a primary nobody can say that it is impossible: the write may be what a new primary will have.
+    // Without a primary, a position ahead of all servers can't be called impossible: the next primary may have this write.
     if (!horizon.primary_answers) return ahead ? as_it_stands : Meaning{{.kind = FenceKind::unclear}, false};
     Met& met = meet(text, now_ms);
     bool promotion_possible = ahead && position->timeline > horizon.timeline;

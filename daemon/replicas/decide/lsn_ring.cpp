@@ -1,4 +1,4 @@
-// The ring's arithmetic.
+// Two binary searches: for the samples that count at a time, and for the replica's place among them.
 #include "daemon/replicas/decide/lsn_ring.hpp"
 
 #include <algorithm>

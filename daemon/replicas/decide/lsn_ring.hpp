@@ -1,9 +1,9 @@
-// The LSN ring: how late a replica is, from samples of the primary's log position on one monotonic clock.
+// Measures the lag of replicas in time, by samples of the primary's log position on one monotonic clock.
 //
-// A replica that has replayed up to sample i but not up to sample i+1 lacks writes made after sample i: it is
-// at most that sample's age late. No heartbeat table, no clocks to agree, and an idle primary gives 0, where
-// SQL formulas over pg_last_xact_replay_timestamp() grow for ever and receive = replay calls a cut-off
-// replica healthy. Error: at most one sample period plus one probe.
+// A replica that has replayed up to sample i but not up to sample i+1 lacks writes made after sample i, so its lag is at
+// most the age of sample i. This needs no heartbeat table and no synchronised clocks. With an idle primary it gives 0,
+// where formulas with pg_last_xact_replay_timestamp() grow without limit. A replica that receives nothing falls behind,
+// where "received = replayed" would call it healthy. Error: at most one sample period plus the duration of a probe.
 #pragma once
 
 #include <cstddef>
@@ -15,10 +15,10 @@
 namespace larder::replicas {
 
 enum class Bound : std::uint8_t {
-    unknown,   // nothing to compare with; `ms` is 0
+    unknown,   // no samples; `ms` is 0
     exact,     // within the error above
-    at_least,  // the replica is behind the oldest sample we hold
-    at_most,   // it has all we know of, but we haven't heard of the primary for that long
+    at_least,  // the replica is behind the oldest sample
+    at_most,   // the replica has replayed the newest sample, which is this old because the primary doesn't answer
 };
 
 struct Lag {
@@ -31,21 +31,20 @@ const char* to_string(Bound bound);
 
 class LsnRing {
 public:
-    // Holds the newest `capacity` samples (1 or more). A newest sample older than `silent_ms` means that the
-    // primary is silent.
+    // Keeps the newest `capacity` samples (at least 1). The primary counts as silent when its newest sample is older than
+    // `silent_ms`.
     LsnRing(std::size_t capacity, std::int64_t silent_ms) : capacity_(capacity), silent_ms_(silent_ms) {}
 
-    // A sample: at `now_ms` the primary's log had been written up to `lsn`. Samples come in order of time;
-    // one that goes back in the log (another primary) empties the ring first. 0 is no position and ignored.
+    // Adds a sample: at `now_ms` the primary's log ended at `lsn`. Samples must come in order of time. A lower `lsn` than
+    // before means another primary, and empties the ring first. An `lsn` of 0 is ignored.
     void add(std::int64_t now_ms, Lsn lsn);
     void clear() { samples_.clear(); }
 
-    // The lag at `now_ms` of a replica that had replayed up to `replayed` then. Samples later than `now_ms`
-    // don't count: the replica couldn't know them yet.
+    // The lag at `now_ms` of a replica that had replayed up to `replayed` at that time. Ignores samples later than `now_ms`.
     Lag lag(Lsn replayed, std::int64_t now_ms) const;
 
 private:
-    // The log stood at `lsn` from the first of these times to the last (or longer).
+    // The log ended at `lsn` at both times, and between them.
     struct Sample {
         std::int64_t first_ms = 0;
         std::int64_t last_ms = 0;

@@ -1,4 +1,4 @@
-// Parsing of positions: strict, since they come with purges and jobs from anywhere.
+// Parses positions strictly, because they come from outside, with purges and jobs.
 #include "daemon/replicas/decide/position.hpp"
 
 #include <algorithm>
@@ -9,7 +9,7 @@ namespace larder::replicas {
 
 namespace {
 
-// All of `text`, which has 1 to `max_digits` digits in `base`, without sign or space.
+// Parses `text`, which must consist of 1 to `max_digits` digits in `base`.
 template <typename Integer>
 std::optional<Integer> parse_number(std::string_view text, std::size_t max_digits, int base) {
     if (text.empty() || text.size() > max_digits) return std::nullopt;

@@ -1,4 +1,4 @@
-// Judging roles.
+// Decides each server's role from what all servers say.
 #include "daemon/replicas/decide/roles.hpp"
 
 #include <algorithm>
@@ -40,7 +40,7 @@ private:
         judgement_.alarms.push_back(aliases_[i] + " " + sentence);
     }
 
-    // A cluster that was built anew as a whole is a new cluster, not five strangers.
+    // If no server belongs to the trusted cluster any more, the cluster was rebuilt: trust the new one.
     void recognise_cluster() {
         const Observation* first = nullptr;
         for (const Observation* node : seen_) {
@@ -66,8 +66,7 @@ private:
             }
         }
         if (best < 0) return;
-        // Of several aliases of one server the first is as good as the one trusted before, and the one people
-        // know.
+        // If several aliases lead to this server, take the first in the settings.
         for (int i = 0; i < best; i++) {
             if (claims_primary(static_cast<std::size_t>(i)) && same_server(at(i), at(best))) {
                 best = i;

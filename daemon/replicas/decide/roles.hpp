@@ -1,4 +1,5 @@
-// Which server is the primary? From what each says about itself, with distrust.
+// Finds out which server is the primary, from what each server says about itself. Detects split brain and servers of other
+// clusters.
 #pragma once
 
 #include <cstdint>
@@ -14,10 +15,10 @@ enum class Role : std::uint8_t {
     unknown,  // has not answered lately
     primary,
     replica,
-    quarantined,  // says it is a primary but isn't the one we trust, or belongs to another cluster
+    quarantined,  // takes writes but isn't the trusted primary, or belongs to another cluster; gets no work
 };
 
-// What one probe learned from a server.
+// The answer to one probe.
 struct Observation {
     bool in_recovery = false;
     std::uint32_t timeline = 0;
@@ -25,31 +26,32 @@ struct Observation {
     WalLayout wal{};
     bool streaming = false;  // replica: its WAL receiver is connected
     bool replay_paused = false;
-    std::uint64_t system = 0;   // pg_control_system().system_identifier: same for all servers of a cluster
-    std::int64_t instance = 0;  // pg_postmaster_start_time() in microseconds: tells two servers apart
-    unsigned active = 0;        // client backends executing a statement, the probe's own excluded
+    std::uint64_t system = 0;   // pg_control_system().system_identifier: the same for all servers of a cluster
+    std::int64_t instance = 0;  // pg_postmaster_start_time() in microseconds: distinguishes servers
+    unsigned active = 0;        // client backends that are executing a statement, without the probe's
     unsigned max_connections = 0;
     double latency_ms = 0;  // how long the probe took
 };
 
-// What must be remembered from one judgement to the next.
+// The state that is carried from one judgement to the next.
 struct Trust {
-    std::uint64_t system = 0;    // the cluster we look after; 0: none seen yet
-    std::uint32_t timeline = 0;  // the newest that a primary had
-    int primary = -1;            // index of the primary we trusted last; -1: none yet
+    std::uint64_t system = 0;    // system identifier of the trusted cluster; 0: none seen yet
+    std::uint32_t timeline = 0;  // the highest on which a primary was seen
+    int primary = -1;            // index of the trusted primary; -1: none yet
 };
 
 struct Judgement {
-    std::vector<Role> roles;          // for each server
-    std::vector<std::string> alarms;  // sentences; they name servers by `aliases`
+    std::vector<Role> roles;          // by server
+    std::vector<std::string> alarms;  // sentences that name servers by alias
     Trust trust;
 };
 
-// `seen[i]` is server i's newest answer, or null when it doesn't answer. Index 0 is the configured primary.
-// Of several servers out of recovery the one on the highest timeline is the primary (a promotion starts a new
-// one); on the same timeline the one trusted before; the others are quarantined. One that shares system and
-// start time with the primary is the same server under another alias and no alarm. A timeline lower than one
-// seen before is never trusted again.
+// `seen[i]`: server i's newest answer, or null if it doesn't answer. Index 0 is the configured primary.
+//
+// If several servers are out of recovery, the one on the highest timeline is the primary, because a promotion starts a new
+// timeline. On the same timeline, it is the one that was trusted before. The others are quarantined, unless they have the
+// same system identifier, timeline and start time as the primary: then they are the same server under another alias. A
+// server on a lower timeline than one seen before never becomes primary.
 Judgement judge_roles(std::span<const Observation* const> seen, std::span<const std::string> aliases,
                       const Trust& before);
 

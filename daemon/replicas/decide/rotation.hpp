@@ -1,4 +1,5 @@
-// In or out of the rotation, with hysteresis: one slow probe takes nobody out, one quick one lets nobody in.
+// Whether a replica is in rotation, with hysteresis: one bad probe doesn't take it out, and one good probe doesn't take it
+// back in.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +9,7 @@ namespace larder::replicas {
 enum class Sample : std::uint8_t {
     good,     // lag within half the limit
     between,  // neither good nor bad
-    bad,      // late, cut off, or on another timeline
+    bad,      // too much lag, receives no WAL, or on another timeline
     failed,   // no answer
 };
 
@@ -19,7 +20,7 @@ public:
     static constexpr unsigned good_to_return = 5;
 
     bool in() const { return in_; }
-    // How many good samples in a row are still missing; 0 when in.
+    // The number of good samples in a row that it still needs; 0 when in rotation.
     unsigned missing() const { return in_ ? 0 : needed_ - good_; }
 
     void count(Sample sample) {
@@ -35,7 +36,7 @@ public:
 
 private:
     bool in_ = false;
-    unsigned needed_ = 1;  // a replica we have just met has done nothing yet to be distrusted for
+    unsigned needed_ = 1;  // a new replica needs one good sample, one that has left the rotation good_to_return
     unsigned good_ = 0;
     unsigned bad_ = 0;
     unsigned failed_ = 0;

@@ -1,4 +1,4 @@
-// A token bucket on a clock that the caller reads.
+// A token bucket; the caller passes in the time.
 #pragma once
 
 #include <algorithm>
@@ -8,11 +8,11 @@ namespace larder::replicas {
 
 class TokenBucket {
 public:
-    // Full at first. `rate` tokens a second, at most `burst` kept; both above 0.
+    // Starts full. Gains `rate` tokens per second and holds at most `burst`; both must be above 0.
     TokenBucket(double rate, unsigned burst) : rate_(rate), burst_(burst), tokens_(burst) {}
 
     bool take(std::int64_t now_ms) {
-        // A clock that goes back adds nothing and takes nothing.
+        // A time before the last one adds no tokens.
         if (now_ms > filled_ms_) {
             double earned =
                 filled_ms_ == never ? 0.0 : rate_ * static_cast<double>(now_ms - filled_ms_) / 1000.0;
