@@ -1,4 +1,4 @@
-// Parsing of addresses.
+// Parses addresses.
 #include "address.hpp"
 
 #include <algorithm>

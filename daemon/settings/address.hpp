@@ -1,4 +1,5 @@
-// Addresses in settings: listeners, Redis, memcached, backends, pages. Text in, parts out; nothing is resolved here.
+// Parses the addresses in settings: listeners, Redis, memcached, backends, pages. Resolves no names. Each function returns
+// nothing for a malformed text.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +10,7 @@
 
 namespace larder::daemon {
 
-inline constexpr std::size_t max_socket_path = 108;  // sockaddr_un.sun_path, with its NUL
+inline constexpr std::size_t max_socket_path = 108;  // size of sockaddr_un.sun_path, NUL included
 
 struct HostPort {
     std::string host;  // without the brackets of an IPv6 literal
@@ -35,17 +36,18 @@ struct RedisAddress {
 };
 
 struct BackendAddress {
-    std::string origin;       // "http://host:port" for URLs; of a unix socket "http://localhost"
+    std::string origin;       // "http://HOST:PORT" or "https://HOST:PORT"; for a unix socket "http://localhost"
     std::string socket_path;  // empty: TCP
 };
 
-// A page's URL in the parts of a variant (cache/request/variant.hpp): host in lower case without its scheme's default port.
+// A page's URL, normalised as in a variant (cache/request/variant.hpp): the host is in lower case and without the scheme's
+// default port.
 struct PageAddress {
     std::string scheme, host, path, query;
 };
 
 std::optional<Endpoint> parse_listen_address(std::string_view text);         // HOST:PORT, unix:/PATH
-// As in nginx.conf (cache/wire/store_url.hpp); unix:/PATH is a Redis, too.
+// Store URLs, as in nginx.conf (cache/wire/store_url.hpp), but unix:/PATH is a Redis here.
 std::optional<RedisAddress> parse_redis_url(std::string_view text);
 std::optional<std::vector<HostPort>> parse_memcached_url(std::string_view text);
 std::optional<BackendAddress> parse_backend_url(std::string_view text);  // http(s)://HOST[:PORT], unix:/PATH

@@ -1,4 +1,4 @@
-// Field by field.
+// Copies field by field.
 #include "databases.hpp"
 
 namespace larder::daemon {

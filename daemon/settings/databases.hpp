@@ -1,4 +1,4 @@
-// From the [[database]] sections to what the replica chooser takes.
+// Converts the [[database]] sections into the replica chooser's settings.
 #pragma once
 
 #include "daemon/replicas/settings.hpp"

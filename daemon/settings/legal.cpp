@@ -1,4 +1,4 @@
-// The tests behind the words.
+// Each function pairs a predicate with its description.
 #include "legal.hpp"
 
 #include <algorithm>
@@ -20,13 +20,13 @@ bool is_visible(std::string_view text) {
     return std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f; });
 }
 
-// A header field's value: nothing that could start another field (RFC 9110 section 5.5).
+// A header field's value, without control characters that could begin another field (RFC 9110 section 5.5).
 bool is_field_value(std::string_view text) {
     return std::all_of(text.begin(), text.end(),
                        [](unsigned char c) { return c == '\t' || (c >= 0x20 && c != 0x7f); });
 }
 
-// The daemon frames and addresses its requests itself.
+// A field name that a [[backend]] may set: not one of those that frame or address the request, which larderd sets itself.
 bool is_free_field_name(std::string_view name) {
     std::string lower(name);
     std::transform(lower.begin(), lower.end(), lower.begin(),

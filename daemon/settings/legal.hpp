@@ -1,4 +1,4 @@
-// What is legal for a setting: a test, and the words that tell it to people.
+// The legal values of a setting: a predicate, and its description for error messages and docs.
 #pragma once
 
 #include <functional>
@@ -19,7 +19,7 @@ struct Legal {
 Legal<Number> between(Number least, Number most);
 Legal<Duration> between(Duration least, Duration most);
 Legal<Decimal> decimal_between(double least, double most);
-Legal<Node> any_node();  // checked together with the rest of its database: databases.hpp
+Legal<Node> any_node();  // replicas::validate() checks it, together with the rest of its [[database]]
 Legal<Nodes> any_nodes();
 Legal<Size> bytes_between(std::int64_t least, std::int64_t most);
 Legal<Text> one_of(std::initializer_list<const char*> words);

@@ -1,4 +1,4 @@
-// Reading the file against the table, with all that is wrong told at once.
+// Reads the file by the table in settings.def. Collects all errors before it throws.
 #include "settings.hpp"
 
 #include <toml++/toml.h>
@@ -23,7 +23,7 @@ class Problems {
 public:
     explicit Problems(std::string file) : file_(std::move(file)) {}
 
-    // `line` 0: of the whole file.
+    // `line` 0: the error concerns the file as a whole.
     void add(int line, const std::string& text) { problems_.emplace_back(line, text); }
 
     void throw_if_any() {
@@ -50,7 +50,7 @@ int line_of(const toml::node& node) {
     return static_cast<int>(node.source().begin.line);
 }
 
-// As in the file, on one line, for messages; never a secret.
+// The value as written in the file, on one line, for error messages. Values that may hold a secret are replaced.
 std::string written(const toml::node& node, std::string_view key) {
     for (std::string_view secret : {"token", "key", "fallback_keys", "primary", "replica"}) {
         if (key == secret) return "its value";
@@ -63,7 +63,7 @@ std::string written(const toml::node& node, std::string_view key) {
     return text.size() > 80 ? text.substr(0, 80) + "..." : text;
 }
 
-// Reads one section's table into its struct: each key that the table of settings knows, and a problem for every other one.
+// Reads one section into its struct. Unknown keys are errors.
 class SectionReader {
 public:
     SectionReader(const toml::table& table, std::string section, Problems& problems)
@@ -186,8 +186,8 @@ void check_store_exists(const Settings& settings, const std::string& store, int 
                  std::string(section) + ".store: " + show(store) + " is not a [[store]]; legal: " + legal);
 }
 
-// Pages that can have no file are errors here. Of a sitemap's pages such are left out as they come, as are those that would share
-// a file with another page, or are that file by name.
+// Listed pages that can't have a file are errors. Pages of a sitemap are only known at run time: the prerenderer skips
+// those that can't have a file, as well as pages that are named like the file itself or would share a file with another page.
 void check_files(const PrerenderSettings& pages, Problems& problems) {
     if (pages.directory.empty()) return;
     std::string host;
@@ -208,7 +208,7 @@ void check_files(const PrerenderSettings& pages, Problems& problems) {
     }
 }
 
-// A page that nothing renders would be tried in vain at each run.
+// Prerendering a page that no backend renders would fail at each run.
 void check_hosts(const Settings& settings, const PrerenderSettings& pages, Problems& problems) {
     auto check = [&](const char* setting, const std::string& url) {
         auto page = parse_page_url(url);
@@ -220,7 +220,7 @@ void check_hosts(const Settings& settings, const PrerenderSettings& pages, Probl
     if (!pages.sitemap.empty()) check("sitemap", pages.sitemap);
 }
 
-// Sets run beside each other, and each takes the files in its directory for its own.
+// Two sets must not share a directory: sets run at the same time, and each considers all files in its directory its own.
 void check_directories(const std::vector<PrerenderSettings>& sets, Problems& problems) {
     std::map<std::filesystem::path, std::string> owners;
     for (const PrerenderSettings& set : sets) {
@@ -246,7 +246,7 @@ void check_databases(const Settings& settings, Problems& problems) {
     }
 }
 
-// What one setting alone cannot tell.
+// Checks that involve several settings.
 void check_together(const Settings& settings, Problems& problems) {
     if (settings.stores.empty()) problems.add(0, "there is no [[store]]; legal: at least one");
     if (settings.backends.empty() && settings.signing.key.empty())

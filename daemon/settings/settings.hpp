@@ -1,4 +1,4 @@
-// larderd's settings: what larderd.toml said, checked. The table of all settings is settings.def.
+// larderd's settings, read from larderd.toml and validated. settings.def has the table of all settings.
 #pragma once
 
 #include <chrono>
@@ -37,20 +37,21 @@ struct Settings {
 #undef MEMBER_many
 };
 
-// Everything wrong with a file, one "FILE:LINE: ..." a line.
+// what() has one line for each error in the file: "FILE:LINE: ...".
 class SettingsError : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
 };
 
-// Reads and checks; throws SettingsError. `file` is for messages.
+// Parse and validate settings; throw SettingsError. `file`: the name in error messages.
 Settings parse_settings(std::string_view toml, const std::string& file);
 Settings load_settings(const std::string& file);
 
-// One line a setting: section, key, type, default, legal values, live or restart, sentence; tab-separated.
+// One line per setting, with tab-separated columns: section, key, type, default, legal values, "live" or "restart",
+// description.
 std::string list_settings();
 
-// Names ("queue.url") of settings that differ and need a restart.
+// The names ("queue.url") of settings that differ and need a restart to take effect.
 std::vector<std::string> restart_needed(const Settings& running, const Settings& wanted);
 
 }  // namespace larder::daemon

@@ -1,4 +1,4 @@
-// Reading and showing the types of settings.
+// Reads and formats the types of settings.
 #include "value.hpp"
 
 #include <toml++/toml.h>
@@ -19,7 +19,7 @@ constexpr Unit duration_units[] = {
 constexpr Unit size_units[] = {{"k", 1 << 10}, {"m", 1 << 20}, {"g", 1 << 30}};
 constexpr std::int64_t longest_ms = 100LL * 366 * 86'400'000;
 
-// Digits, then one of `units` or nothing (which multiplies by `plain`).
+// Parses digits, followed by one of `units` or by nothing. Without a unit the number is multiplied by `plain`.
 template <std::size_t N>
 std::optional<std::int64_t> parse_with_unit(std::string_view text, const Unit (&units)[N],
                                             std::int64_t plain) {

@@ -1,4 +1,4 @@
-// The types of settings: how each is written in TOML, read, and shown again.
+// The types of settings: their forms in TOML, how they are read and shown.
 #pragma once
 
 #include <chrono>
@@ -41,16 +41,17 @@ struct Size {
 
     Size() = default;
     Size(std::int64_t count)
-        : bytes(count) {}  // implicit on purpose: defaults in settings.def read as numbers
+        : bytes(count) {}  // implicit, so that defaults in settings.def can be plain numbers
     bool operator==(const Size&) const = default;
 };
 
-// "250ms", "10s", "5m", "1h", "1d", or whole seconds without a unit. Nothing for anything else or beyond 100 years.
+// Parses "250ms", "10s", "5m", "1h", "1d", or seconds without a unit. Returns nothing for other texts and for more than
+// 100 years.
 std::optional<Duration> parse_duration(std::string_view text);
-// "512k", "16m", "1g", or whole bytes.
+// Parses "512k", "16m", "1g" (powers of 1024), or bytes without a unit. Returns nothing for other texts.
 std::optional<Size> parse_size(std::string_view text);
 
-// Reads a value; false when the node has another type or form.
+// Read a value. Return false when the node has another type or form; `into` may then be changed.
 bool read_value(const toml::node& node, Text& into);
 bool read_value(const toml::node& node, Texts& into);
 bool read_value(const toml::node& node, Pairs& into);
@@ -61,7 +62,7 @@ bool read_value(const toml::node& node, Decimal& into);
 bool read_value(const toml::node& node, Node& into);
 bool read_value(const toml::node& node, Nodes& into);
 
-// As it would be written in the file.
+// Format a value as it is written in the file; of a database server only the alias, as its DSN may hold a password.
 std::string show(const Text& value);
 std::string show(const Texts& value);
 std::string show(const Pairs& value);
@@ -72,7 +73,7 @@ std::string show(const Decimal& value);
 std::string show(const Node& value);
 std::string show(const Nodes& value);
 
-// The name of the type for messages, e.g. "a duration".
+// The name of the type for error messages, such as "a duration".
 const char* type_name(const Text&);
 const char* type_name(const Texts&);
 const char* type_name(const Pairs&);
