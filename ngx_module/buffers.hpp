@@ -1,4 +1,4 @@
-// nginx's buffers.
+// Helpers for nginx's buffers.
 #pragma once
 
 #include <string_view>
@@ -7,7 +7,8 @@
 
 namespace larder::ngx {
 
-// A buffer over memory that nobody may write to; null if memory is short. A buffer of no bytes is one that only marks a place.
+// A buffer over read-only memory, which must outlive it; null if out of memory. Without bytes it is a special buffer,
+// for flags alone.
 inline ngx_buf_t* memory_buffer(ngx_pool_t* pool, std::string_view bytes) {
     auto* buffer = static_cast<ngx_buf_t*>(ngx_calloc_buf(pool));
     if (buffer == nullptr) return nullptr;
@@ -18,7 +19,7 @@ inline ngx_buf_t* memory_buffer(ngx_pool_t* pool, std::string_view bytes) {
     return buffer;
 }
 
-// Takes what is in the buffers, so that nginx may use them again.
+// Marks the buffers as consumed, so that nginx may reuse them.
 inline void consume(ngx_chain_t* in) {
     for (; in != nullptr; in = in->next) {
         in->buf->pos = in->buf->last;

@@ -104,7 +104,7 @@ std::string unescape(std::string_view text) {
     return out;
 }
 
-// Why the request is not a purge, or an empty text.
+// Reads the parameters. Returns what is wrong with them; empty: nothing.
 std::string parse_purge(ngx_http_request_t* r, PurgeRequest& purge) {
     if (view(r->method_name) == "PURGE") {
         purge.hashes.push_back(target_hash(r));
@@ -142,14 +142,14 @@ std::string parse_purge(ngx_http_request_t* r, PurgeRequest& purge) {
     return {};
 }
 
-// What the handlers of several stores report to.
+// Collects the replies of several stores. In the request's pool.
 struct PurgeResult {
     ngx_http_request_t* request;
     PurgeRequest purge;
     std::size_t outstanding = 0;
     std::uint64_t sequence = 0;
     std::string failed;
-    std::string unkept;  // stores that took it, and might lose it
+    std::string unkept;  // stores that recorded it, but may lose it
     std::shared_ptr<bool> alive = std::make_shared<bool>(true);
 
     ~PurgeResult() { *alive = false; }
@@ -173,7 +173,8 @@ void answer_purge(PurgeResult& result) {
     ngx_http_run_posted_requests(c);
 }
 
-// `sequence`: what the store has given it. If there is no store, or it failed, one is drawn.
+// Purges in the zone. `sequence`: assigned by the store; nullopt: there is no store or it failed, so one is drawn
+// here.
 void purge_near(unsigned domain, PurgeResult& result, std::optional<std::uint64_t> sequence) {
     for (std::uint64_t hash : result.purge.hashes) {
         if (sequence) zone().settle(domain, hash, result.purge.mode, 0, *sequence, now_ms());

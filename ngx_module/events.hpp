@@ -1,4 +1,5 @@
-// Events of our objects: a timer, or a place in the queue of what runs at the end of this turn of the event loop.
+// Timers and posted events that call our objects. nginx runs posted events at the end of the current turn of the
+// event loop.
 #pragma once
 
 #include "ngx_module/ngx.hpp"
@@ -13,7 +14,7 @@ struct ClassOf<void (T::*)()> {
     using Type = T;
 };
 
-// The way in which nginx calls a member function: what that throws is logged, and ends in failed().
+// An nginx event handler that calls `method`. It logs an exception and calls the object's failed().
 template <auto method>
 void event_handler(ngx_event_t* event) noexcept {
     using Object = typename ClassOf<decltype(method)>::Type;
@@ -27,7 +28,7 @@ void event_handler(ngx_event_t* event) noexcept {
     }
 }
 
-// Owned by the object that it calls; nothing happens once it is gone.
+// An event owned by the object that it calls. Its destruction cancels it.
 class Event {
 public:
     Event() = default;
@@ -41,8 +42,9 @@ public:
         event_.data = object;
         event_.log = log;
     }
-    void post() { ngx_post_event(&event_, &ngx_posted_events); }  // as often as you like: it runs once
-    void post_next() { ngx_post_event(&event_, &ngx_posted_next_events); }  // ... of the next turn, unless it is posted already
+    void post() { ngx_post_event(&event_, &ngx_posted_events); }  // runs once, however often it is posted
+    // Posts it for the next turn, unless it is posted already.
+    void post_next() { ngx_post_event(&event_, &ngx_posted_next_events); }
     bool timer_runs() const { return event_.timer_set; }
     void start_timer(ngx_msec_t ms) { ngx_add_timer(&event_, ms); }
     void cancel() {

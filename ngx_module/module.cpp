@@ -1,4 +1,4 @@
-// The two nginx modules, their phases, and what starts and stops with each worker.
+// The two nginx modules and their phase handlers.
 #include "ngx_module/module.hpp"
 
 #include "ngx_module/directives/advice.hpp"
@@ -34,7 +34,7 @@ ngx_int_t start_worker(ngx_cycle_t* cycle) {
         MainConf* conf = main_conf(cycle);
         if (conf == nullptr || conf->zone == nullptr) return NGX_OK;
         if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
-            return NGX_OK;  // cache manager and loader
+            return NGX_OK;  // the cache manager or loader
         attach_zone(conf->zone);
         start_worker_parts(cycle, *conf);
         return NGX_OK;
@@ -70,7 +70,7 @@ ngx_int_t postconfigure(ngx_conf_t* cf) {
     if (!named) return NGX_ERROR;
     install_header_filter();
     start_page = assemble_page;
-    // Precontent runs for subrequests too (access does not), and after auth_request and limit_req.
+    // Unlike the access phase, precontent runs for subrequests as well, and after auth_request and limit_req.
     bool ok = (conf->render_signer == nullptr || add_handler(cf, NGX_HTTP_POST_READ_PHASE, render_call_handler)) &&
               add_handler(cf, NGX_HTTP_PREACCESS_PHASE, access_handler) &&
               add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, lookup_handler) &&

@@ -1,4 +1,4 @@
-// Entry points that the directive tables name.
+// Functions that the module's context refers to.
 #pragma once
 
 #include "ngx_module/ngx.hpp"

@@ -1,11 +1,12 @@
-// What differs between nginx's versions: all of it, each with the version that changed it.
+// Everything that differs between versions of nginx, each with the version that changed it.
 #pragma once
 
 #include "ngx_module/ngx.hpp"
 
 namespace larder::ngx {
 
-// 1.23.0: the fields of one name are linked, each to the next; before, an array pointed to them. At NULL or a zeroed array there are none.
+// 1.23.0: header fields of the same name form a linked list; before, an array pointed to them. Null or a zeroed
+// array: no field.
 #if nginx_version >= 1023000
 using SameFields = ngx_table_elt_t*;
 
@@ -35,7 +36,7 @@ void each_of(const SameFields& fields, F&& f) {
     auto** field = static_cast<ngx_table_elt_t**>(fields.elts);
     for (ngx_uint_t i = 0; i < fields.nelts; i++) f(*field[i]);
 }
-// False: no memory.
+// False: out of memory.
 inline bool add_to(SameFields& fields, ngx_pool_t* pool, ngx_table_elt_t* field) {
     if (fields.elts == nullptr && ngx_array_init(&fields, pool, 2, sizeof(ngx_table_elt_t*)) != NGX_OK)
         return false;
@@ -55,7 +56,7 @@ inline const SameFields& cookie_fields(const ngx_http_headers_in_t& headers) {
 }
 #endif
 
-// 1.29.3: the port that the client named is kept, for $request_port and $is_request_port.
+// 1.29.3: nginx keeps the port that the client named, for $request_port and $is_request_port.
 #if nginx_version >= 1029003
 inline in_port_t named_port(const ngx_http_request_t* r) {
     return r->port;
@@ -70,13 +71,13 @@ inline in_port_t named_port(const ngx_http_request_t*) {
 inline void set_named_port(ngx_http_request_t*, in_port_t) {}
 #endif
 
-// 1.25.0: HTTP/3. Each stream has a connection of its own.
+// 1.25.0: HTTP/3, in which each stream has a connection of its own.
 #if (NGX_HTTP_V3)
 inline bool is_quic_stream(const ngx_connection_t* c) {
     return c->quic != nullptr;
 }
-// Whether nginx wants the stream's request to end because its QUIC connection has ended: not when worker_shutdown_timeout has passed,
-// which is an error of the connection.
+// Whether nginx asks the stream's request to end because its QUIC connection has ended. False when
+// worker_shutdown_timeout has passed: that is an error of the connection.
 inline bool ends_with_quic_connection(const ngx_connection_t* c) {
     return c->close && !c->quic->parent->error;
 }
@@ -89,7 +90,7 @@ inline bool ends_with_quic_connection(const ngx_connection_t*) {
 }
 #endif
 
-// Whether what comes in there is encrypted.
+// Whether connections to this address use TLS.
 inline bool is_tls([[maybe_unused]] const ngx_http_addr_conf_t& address) {
     bool tls = false;
 #if (NGX_HTTP_SSL)

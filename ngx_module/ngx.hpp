@@ -1,4 +1,4 @@
-// The only include of nginx's headers: they are C.
+// The only file that includes nginx's headers, as they need extern "C".
 #pragma once
 
 extern "C" {

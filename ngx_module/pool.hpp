@@ -1,4 +1,4 @@
-// C++ objects that live as long as an nginx pool, and the wall that exceptions don't pass.
+// C++ objects in nginx pools, and guards that stop exceptions before nginx's C code.
 #pragma once
 
 #include <exception>
@@ -9,13 +9,13 @@
 
 namespace larder::ngx {
 
-// The cleanup handler of a T in a pool: tells it from others.
+// The cleanup handler of a T in a pool. Its address identifies the type.
 template <typename T>
 ngx_pool_cleanup_pt cleanup_of() {
     return [](void* data) { static_cast<T*>(data)->~T(); };
 }
 
-// An object in the pool, destroyed with it. Throws std::bad_alloc.
+// Makes an object in the pool, to be destroyed with it. Throws std::bad_alloc, and whatever the constructor throws.
 template <typename T, typename... Args>
 T* make(ngx_pool_t* pool, Args&&... args) {
     static_assert(alignof(T) <= NGX_ALIGNMENT, "nginx's pools align no further");
@@ -36,7 +36,7 @@ inline void log_exception(ngx_log_t* log, const char* where) noexcept {
     }
 }
 
-// Runs f; an exception, which must not reach nginx's C frames, is logged and gives `failure`.
+// Runs f. An exception, which must not reach nginx's C code, is logged, and `failure` is returned.
 template <typename F, typename R>
 R guarded(ngx_log_t* log, const char* where, R failure, F&& f) noexcept {
     try {

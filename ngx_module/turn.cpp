@@ -1,6 +1,6 @@
-// nginx has no word for a turn. It reads its clock once in each, so a clock that has moved says that a new turn has begun; turns
-// within one millisecond share an account. Work that finds the account used up goes on in the next turn, whatever the clock says: an
-// event posted for it runs after the sockets of that turn.
+// nginx has no notion of a turn. It updates its cached time once per turn, so a changed time means a new turn; turns
+// within one millisecond share one budget. Work that finds the budget used up goes on in the next turn, even within
+// the same millisecond: the event posted for it runs after that turn's sockets were served.
 #include "ngx_module/turn.hpp"
 
 #include <algorithm>
@@ -13,7 +13,7 @@ namespace larder::ngx {
 
 namespace {
 
-constexpr std::uint64_t turn_work = 10'000;  // about 1 ms
+constexpr std::uint64_t turn_work = 10'000;  // takes about 1 ms
 constexpr std::uint64_t least_slice = 500;
 
 std::uint64_t left = turn_work;
@@ -67,9 +67,9 @@ struct TurnQueue {
     void run() {
         look_at_clock();
         while (size != 0 && left != 0) {
-            spend_turn(1);  // so that this loop ends, whatever they do
+            spend_turn(1);  // so that the loop ends, whatever the handlers charge
             ngx_event_t& event = take_first().event_;
-            event.handler(&event);  // the place may be gone then
+            event.handler(&event);  // may destroy the place
         }
         if (size != 0) {
             ngx_post_event(&next_run_event, &ngx_posted_next_events);
@@ -90,8 +90,8 @@ private:
     }
 
     ngx_queue_t places{};
-    ngx_event_t run_event{};       // at the end of this turn,
-    ngx_event_t next_run_event{};  // ... of the next one
+    ngx_event_t run_event{};       // posted for the end of this turn
+    ngx_event_t next_run_event{};  // posted for the end of the next turn
 };
 
 void TurnPlace::enter() {

@@ -1,8 +1,8 @@
-// How much of one turn of the worker's event loop Larder's own work may take, in the units of edge_includes/budget.hpp.
+// A budget for Larder's own work in one turn of a worker's event loop, in the units of edge_includes/budget.hpp.
 //
-// Everything that a page, a fragment's markup or a content coding makes us do is counted here, for the whole worker: other
-// requests go on however many hostile pages are at work. Work that finds the turn used up waits in one queue; each gets an equal
-// share of what a turn has left.
+// All work on pages, on the markup of fragments and on content codings is charged to it, over all requests of the
+// worker. So other requests are served in time, however many hostile pages are in progress. Work that finds the
+// budget used up waits in one queue, and gets an equal share of the budget of a later turn.
 #pragma once
 
 #include <cstdint>
@@ -13,15 +13,15 @@
 
 namespace larder::ngx {
 
-// What the next slice of work may take; 0: the turn is used up.
+// What one caller may spend now; 0: this turn's budget is used up.
 std::uint64_t next_slice();
 inline bool turn_is_over() {
     return next_slice() == 0;
 }
-// Work that was done.
+// Charges work that was done.
 void spend_turn(std::uint64_t work);
 
-// The place of an object in the queue of those with work to do. Nothing happens once it is gone.
+// An object's place in the queue. Its destruction leaves the queue.
 class TurnPlace {
 public:
     TurnPlace() = default;
@@ -35,7 +35,8 @@ public:
         event_.data = object;
         event_.log = log;
     }
-    // The object is called once: at the end of this turn, or of the first one that has room for it.
+    // Queues the object. Its method is called once: at the end of this turn, or of the first later one that has
+    // budget left.
     void enter();
     void leave();
     bool waits() const { return waits_; }
@@ -43,7 +44,7 @@ public:
 private:
     friend struct TurnQueue;
 
-    ngx_event_t event_{};  // never posted: it holds what to call
+    ngx_event_t event_{};  // never posted: holds the call
     ngx_queue_t link_{};
     bool waits_ = false;
 };

@@ -1,4 +1,4 @@
-// What a request's context says about it, as nginx variables and as counters.
+// nginx variables and counters about a request, from its context.
 #include "ngx_module/variables.hpp"
 
 #include <algorithm>
@@ -16,7 +16,7 @@ namespace {
 
 void set(ngx_http_variable_value_t* value, const ngx_str_t& text) {
     value->data = text.data;
-    value->len = text.len & 0xfffffff;  // 28 bits; texts here are short
+    value->len = text.len & 0xfffffff;  // a field of 28 bits
     value->valid = 1;
     value->no_cacheable = 0;
     value->not_found = text.data == nullptr;
@@ -120,7 +120,7 @@ ngx_int_t add_variables(ngx_conf_t* cf) {
                                 {ngx_string("larder_age"), variable<get_age>},
                                 {ngx_string("larder_group"), variable<get_group>}};
     for (Definition& definition : definitions) {
-        // Not cacheable: what a condition sees early is not what the log wants to see at the end.
+        // Not cacheable: a condition may evaluate it early, and the log needs its final value.
         ngx_http_variable_t* added = ngx_http_add_variable(cf, &definition.name, NGX_HTTP_VAR_NOCACHEABLE);
         if (added == nullptr) return NGX_ERROR;
         added->get_handler = definition.get;  // guarded

@@ -1,4 +1,4 @@
-// The order in which a worker's parts start, and what it cleans up after one that died.
+// The order in which the parts of a worker start and stop.
 #include "ngx_module/worker.hpp"
 
 #include <csignal>
@@ -12,7 +12,7 @@ namespace larder::ngx {
 
 void start_worker_parts(ngx_cycle_t* cycle, MainConf& conf) {
     start_wakeups(cycle);
-    // nginx replaces a worker that died at once: this one may be it.
+    // nginx replaces a worker that died at once, so this may be its successor: release what dead processes held.
     wake_workers(zone().sweep([](int pid) { return kill(pid, 0) == 0 || errno != ESRCH; }));
     start_stores(cycle, conf);
 }

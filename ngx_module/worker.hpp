@@ -1,4 +1,4 @@
-// What starts and stops with a worker.
+// Starts and stops what each worker has.
 #pragma once
 
 #include "ngx_module/directives/config.hpp"

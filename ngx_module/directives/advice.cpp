@@ -12,8 +12,8 @@ namespace larder::ngx {
 
 namespace {
 
-// What another module's directive has set for a location; null: this nginx lacks it. The configuration of another module is its own
-// matter, but its table of directives says where in there each of them is.
+// The value that another module's directive has for a location; null: this nginx has no such directive. The layout of
+// the other module's configuration is private, but its command table tells each directive's offset in it.
 template <typename T>
 const T* set_by(const ngx_cycle_t* cycle, void** loc_conf, std::string_view directive) {
     for (ngx_module_t** place = cycle->modules; *place != nullptr; place++) {
@@ -28,8 +28,8 @@ const T* set_by(const ngx_cycle_t* cycle, void** loc_conf, std::string_view dire
     return nullptr;
 }
 
-// Whether text has a variable that is another for each visitor, whatever the key holds. Request ids and the address in fields that the
-// world has for it are not meant: sites log those.
+// The first variable in the text that differs between visitors who share a key. Not meant are request ids, and
+// addresses in the header fields that exist for them: sites log those.
 std::string_view visitors_variable(std::string_view text) {
     static constexpr std::array<std::string_view, 10> beginnings = {
         "remote_addr", "binary_remote_addr", "remote_port",
@@ -98,7 +98,7 @@ private:
         }
     }
 
-    // The zone takes no page that is larger than a quarter of it.
+    // The zone stores no page larger than about a quarter of it.
     void on_sizes() const {
         std::size_t most = (main_.zone != nullptr ? main_.zone->shm.size : 0) / 4;
         if (most == 0 || conf().where.value().store != nullptr || conf().max_size.value() <= most) return;
@@ -106,7 +106,7 @@ private:
             std::to_string(most / 1024) + "k are not kept");
     }
 
-    // Said once: it is mostly so for all locations.
+    // Said once, as it is usually the same for all locations.
     void on_compression() {
         auto* gzip = set_by<ngx_flag_t>(cf_->cycle, loc_conf_, "gzip");
         if (said_of_compression_ || gzip == nullptr || *gzip != 1 || !conf().codings.value().empty()) return;

@@ -1,11 +1,11 @@
-// What nginx -t warns of: configurations that are legal, and known to go wrong.
+// Warnings of nginx -t about configurations that are legal but known to cause trouble.
 #pragma once
 
 #include "ngx_module/directives/config.hpp"
 
 namespace larder::ngx {
 
-// Precondition: all modules' configurations are merged.
+// Logs the warnings. Precondition: the configurations of all modules are merged.
 void give_advice(ngx_conf_t* cf, const MainConf& conf);
 
 }  // namespace larder::ngx

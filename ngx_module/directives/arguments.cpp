@@ -1,4 +1,4 @@
-// Values of directives, with nginx's own parsers where it has one.
+// Parses arguments of directives, by nginx's own parsers where it has them.
 #include "ngx_module/directives/arguments.hpp"
 
 #include <algorithm>
@@ -59,7 +59,7 @@ std::optional<std::size_t> bytes(std::string_view text) {
     ngx_str_t value = str(text);
     ssize_t parsed = view(value).empty() ? NGX_ERROR : ngx_parse_size(&value);
     if (parsed == NGX_ERROR) {
-        off_t large = ngx_parse_offset(&value);  // "2g"
+        off_t large = ngx_parse_offset(&value);  // a size above 2 GiB, such as "2g"
         if (large == NGX_ERROR) return std::nullopt;
         return static_cast<std::size_t>(large);
     }

@@ -1,4 +1,4 @@
-// The command table; creation and inheritance of the configuration.
+// The command table, and the creation and inheritance of configurations.
 #include <algorithm>
 
 #include "cache/request/key.hpp"
@@ -88,7 +88,8 @@ std::vector<HeaderRule> kept_headers(const LocConf& conf) {
     return rules;
 }
 
-// Counts: nginx merges locations in the order in which the configuration has them.
+// Variant::led's beginning for a location that the URI does not identify: "@name", or the number of an `if` block in
+// its location. nginx merges locations in the order of the configuration.
 std::string place_of(const ngx_http_core_loc_conf_t& core, LocConf& outer) {
     if (core.noname) return outer.place + "#" + std::to_string(++outer.blocks);
     if (!core.named) return {};
@@ -152,7 +153,7 @@ char* init_main(ngx_conf_t* cf, void* conf) {
     return NGX_CONF_OK;
 }
 
-// Setters may throw std::bad_alloc; nginx's frames must not see it.
+// A setter may throw std::bad_alloc, which must not reach nginx's C code.
 template <Setter setter>
 char* command(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
     return guarded(cf->log, "configuration", static_cast<char*>(NGX_CONF_ERROR),

@@ -1,4 +1,4 @@
-// larder_status and larder_purge: locations that answer by themselves.
+// larder_status and larder_purge: locations that Larder itself answers.
 #include "ngx_module/endpoints.hpp"
 #include "ngx_module/directives/arguments.hpp"
 #include "ngx_module/directives/config.hpp"

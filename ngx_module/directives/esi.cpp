@@ -1,4 +1,5 @@
-// larder_esi, larder_esi_include, larder_esi_cookie and larder_csrf: pages of fragments, and what they know of their visitors.
+// larder_esi, larder_esi_include, larder_esi_cookie and larder_csrf: pages of fragments, and what their markup can
+// read of the visitor.
 #include <algorithm>
 
 #include "ngx_module/directives/arguments.hpp"
@@ -92,7 +93,7 @@ char* set_esi_set_cookie(ngx_conf_t* cf, ngx_command_t*, void* conf) {
 
 namespace {
 
-// Of Set-Cookie (RFC 6265 section 4.1.1).
+// Whether the text may be an attribute's value in Set-Cookie (RFC 6265 section 4.1.1).
 bool is_attribute_value(std::string_view text) {
     return std::all_of(text.begin(), text.end(),
                        [](unsigned char c) { return c > 0x20 && c < 0x7f && c != ';'; });

@@ -1,4 +1,4 @@
-// larder_cookie, larder_header, larder_language and larder_query: what makes two requests the same.
+// larder_cookie, larder_header, larder_language, larder_query and others: what makes two requests the same.
 #include <algorithm>
 #include <cctype>
 #include <utility>
@@ -24,7 +24,7 @@ std::string joined(const std::vector<std::string_view>& words) {
     return text;
 }
 
-// allow=a,b,c or allow=~REGEX
+// Parses allow=a,b,c and allow=~REGEX.
 char* parse_allow(ngx_conf_t* cf, std::string_view text, ValueFilter& filter) {
     if (text.substr(0, 1) == "~") {
         u_char error[NGX_MAX_CONF_ERRSTR];
@@ -54,7 +54,7 @@ char* parse_allow(ngx_conf_t* cf, std::string_view text, ValueFilter& filter) {
     return NGX_CONF_OK;
 }
 
-// Takes allow= and default=; `known` tells whether it was one of these.
+// Parses allow= and default=. `known` is set to whether the argument was one of these.
 char* parse_filter(ngx_conf_t* cf, std::string_view argument, ValueFilter& filter, bool& known) {
     known = true;
     if (auto allow = named(argument, "allow")) return parse_allow(cf, *allow, filter);
@@ -130,7 +130,7 @@ char* add_cookie(ngx_conf_t* cf, LocConf* loc, CookieRule rule) {
     auto& rules = *loc->cookies.own;
     auto place = std::lower_bound(rules.begin(), rules.end(), rule);
     if (place != rules.end() && place->name == rule.name) {
-        if (rule.of_preset) return NGX_CONF_OK;  // a line of its own, or another preset that says the same
+        if (rule.of_preset) return NGX_CONF_OK;  // a line of its own, or another preset, has this cookie already
         if (!place->of_preset) return refuse(cf, "duplicate cookie name " + quoted(rule.name));
         *place = std::move(rule);
         return NGX_CONF_OK;

@@ -1,4 +1,4 @@
-// larder_valid, larder_stale and their kin: what is stored, for how long, and who makes it anew.
+// larder_valid, larder_stale and others: what is stored, for how long, and who renews it.
 #include "cache/request/request_control.hpp"
 #include "cache/response/fields.hpp"
 #include "ngx_module/directives/arguments.hpp"

@@ -1,4 +1,4 @@
-// The setters that the command table names, by what they are about. Each may throw std::bad_alloc.
+// The setters that the command table refers to. Each may throw std::bad_alloc.
 #pragma once
 
 #include "ngx_module/ngx.hpp"

@@ -13,8 +13,8 @@ namespace larder::ngx {
 namespace {
 
 struct Socket {
-    std::string address;  // as nginx writes it, "0.0.0.0:80"
-    std::string port;     // of a Unix socket its path
+    std::string address;  // as nginx writes it: "0.0.0.0:80"
+    std::string port;     // for a Unix socket: its path
     bool tls = false;
 
     bool operator<(const Socket& other) const { return address < other.address; }
@@ -31,7 +31,7 @@ Socket socket_of(const ngx_http_listen_opt_t& listen) {
     bool is_unix = socket.address.compare(0, 5, "unix:") == 0;
     socket.port = is_unix ? socket.address : socket.address.substr(socket.address.rfind(':') + 1);
 #if (NGX_HTTP_V3)
-    if (listen.quic) {  // another socket, with a choice of blocks of its own
+    if (listen.quic) {  // a socket of its own, with its own choice of server blocks
         socket.tls = true;
         socket.address += "/quic";
         socket.port += "/quic";
@@ -40,7 +40,7 @@ Socket socket_of(const ngx_http_listen_opt_t& listen) {
     return socket;
 }
 
-// f(a server block, a socket that it listens on)
+// Calls f(server block, socket) for each socket that a block listens on.
 template <typename F>
 void each_listen(ngx_http_core_main_conf_t* core, F&& f) {
     if (core->ports == nullptr) return;
@@ -90,7 +90,7 @@ bool has_port(const std::set<Socket>& sockets, std::string_view port) {
 
 std::string site_name(const Server& server, const std::vector<Server>& all, bool tls) {
     std::set<Socket> own = of_scheme(server.sockets, tls);
-    // Nobody can ask for it by this scheme, as far as the listen directives tell.
+    // By its listen directives, nobody can reach it by this scheme.
     if (own.empty()) return joined(server.sockets, &Socket::address);
     std::vector<std::set<Socket>> others;
     for (const Server& other : all) {

@@ -1,17 +1,17 @@
-// Which server blocks are different sites though a client may name them alike.
+// Names the server blocks that are different sites, though clients may use the same host name for them.
 #pragma once
 
 #include "ngx_module/ngx.hpp"
 
 namespace larder::ngx {
 
-// Names the site of each server block that caches (SrvConf::site), from the addresses on which they listen.
+// Sets SrvConf::site of each server block that caches, by the addresses on which it listens.
 //
-// nginx chooses the server block by the socket that a request came to, and then by its host. Blocks that listen on the same
-// sockets need no name: the host that the key holds tells them apart. Where blocks listen on different ones, the same host may
-// lead to either, and the client is free to leave the port out of it. Then each is named after its ports, or after its addresses
-// where the ports are the same. One keeps the empty name: the only one on the scheme's default port, where a URL without a
-// port leads. http and https are apart anyway.
+// nginx chooses the server block by the socket that received the request, then by the host. Blocks that listen on the
+// same sockets need no name, as the host in the key tells them apart. If blocks listen on different sockets, a
+// request with the same host may reach either, and the client need not state the port. Then each block is named by
+// its ports, or by its addresses if the ports are the same. A block that alone has the scheme's default port keeps
+// the empty name: URLs without a port lead there. The key tells http from https anyway.
 void name_sites(ngx_conf_t* cf);
 
 }  // namespace larder::ngx

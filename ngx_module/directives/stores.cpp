@@ -27,7 +27,7 @@ char* resolve(ngx_conf_t* cf, const std::string& name, Endpoint& endpoint) {
     return NGX_CONF_OK;
 }
 
-// What nginx' resolver takes.
+// The address in the form of nginx's resolver.
 std::string address_of(const StoreUrl& url) {
     if (!url.path.empty()) return "unix:" + url.path;
     const StoreUrl::Server& server = url.servers[0];
