@@ -1,6 +1,7 @@
-// Bounded little-endian reading and writing: the one way Larder's binary formats touch bytes.
+// Bounded reading and writing of little-endian integers and texts. All of Larder's binary formats use it.
 //
-// Formats: a "text" is a u16 or u32 length followed by that many bytes. All integers are little-endian.
+// In descriptions of formats, textN is a length of N bits (16 or 32), followed by that many bytes. All integers are
+// little-endian.
 #pragma once
 
 #include <bit>
@@ -14,7 +15,7 @@ namespace larder {
 
 static_assert(std::endian::native == std::endian::little, "stored formats are read and written in place");
 
-// Appends to a string that the caller owns.
+// Appends to a string of the caller.
 class ByteWriter {
 public:
     explicit ByteWriter(std::string& out) : out_(out) {}
@@ -27,7 +28,7 @@ public:
         out_.append(raw, sizeof value);
     }
 
-    // Precondition: text is at most 65,535 bytes (text16) or 4 GiB (text32); callers bound their input first.
+    // Precondition: the text has at most 65,535 bytes (text16) or fewer than 2^32 (text32). It is not checked here.
     void text16(std::string_view text) {
         integer(static_cast<std::uint16_t>(text.size()));
         out_.append(text);
@@ -41,8 +42,8 @@ private:
     std::string& out_;
 };
 
-// Reads from bytes that the caller keeps alive; the views it returns point into them.
-// After the first read past the end every read gives 0 or an empty view and ok() is false: check once, at the end.
+// Reads from bytes that the caller keeps alive; returned views refer to them. After a read past the end, every read
+// returns 0 or an empty view, and ok() is false. So it suffices to check once, at the end.
 class ByteReader {
 public:
     explicit ByteReader(std::string_view bytes) : rest_(bytes) {}

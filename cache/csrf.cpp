@@ -1,4 +1,4 @@
-// The cipher adds positions in the alphabet, modulo its size.
+// Masking adds positions in the alphabet, modulo its size.
 #include "cache/csrf.hpp"
 
 #include <openssl/rand.h>
@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view alphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
-// `sign` 1: hides `text` under `mask`; -1: takes the mask off.
+// `sign`: 1 masks `text`, -1 unmasks it.
 std::string shifted(std::string_view text, std::string_view mask, int sign) {
     constexpr auto size = static_cast<int>(alphabet.size());
     std::string out(text.size(), '\0');
@@ -33,7 +33,8 @@ std::optional<std::string> csrf_secret(std::string_view cookie) {
 }
 
 std::string random_csrf_text() {
-    // Bytes past the last whole multiple of the alphabet's size would favour its beginning.
+    // Skip bytes beyond the largest multiple of the alphabet's size, which would make its first characters more
+    // likely.
     constexpr unsigned fair = 256 / alphabet.size() * alphabet.size();
     std::string out;
     unsigned char bytes[2 * csrf_secret_size];

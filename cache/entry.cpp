@@ -1,4 +1,4 @@
-// Building and checking entries.
+// Builds and checks entries.
 #include "cache/entry.hpp"
 
 #include <algorithm>
@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t checked_head_bytes = offsetof(EntryHead, meta_checksum);
 
-// `sections` is everything between head and body.
+// `sections`: the bytes between head and body.
 std::uint64_t meta_checksum(const EntryHead& head, std::string_view sections) {
     std::uint64_t seed = XXH3_64bits(&head, checked_head_bytes);
     return XXH3_64bits_withSeed(sections.data(), sections.size(), seed);
@@ -93,7 +93,8 @@ std::optional<EntryView> EntryView::parse(std::string_view bytes, const char** w
     std::memcpy(&head, bytes.data(), sizeof head);
     if (head.magic != entry_magic) return refuse("not an entry");
     if (head.version != entry_version) return refuse("entry has an unknown version");
-    // Each section is below 4 GiB, so a few of them can't overflow 64 bits; the body is checked by subtraction.
+    // Each section is shorter than 4 GiB, so the sum can't overflow 64 bits. body_size could, so compare it by
+    // subtraction.
     std::uint64_t meta_size = std::uint64_t{head.variant_size} + head.tags_size + head.headers_size +
                               head.steering_size + head.vary_size + head.plan_size;
     std::uint64_t rest = bytes.size() - sizeof(EntryHead);

@@ -1,14 +1,17 @@
-// The entry: what is stored for one variant. One contiguous block of bytes, the same in the near cache, Redis and memcached.
+// The entry: what is stored for one variant, as one sequence of bytes. It is the same in the near cache, Redis and
+// memcached.
 //
 // Layout (version 1), little-endian:
 //   EntryHead | variant | tags | headers | steering | vary | plan | body
-//   tags:    n × text16, names of the surrogate keys
-//   headers: n × (text16 name, text32 value), as the backend sent them, less those that must not be stored
-//   steering: the same for fields that steer Larder and never reach a client: what a 304 does not repeat holds on
-//   vary:    n × text16, lower-case names of request headers that the answer varies on beyond the variant: a request that
-//            has one of them means another variant, this one with them added
-//   plan:    compiled ESI plan over the body (edge_includes/plan/plan.hpp); empty when the body has no ESI
-// Stores are outside: EntryView::parse checks every length and both checksums before anything is believed.
+//   tags: n * text16, names of the surrogate keys
+//   headers: n * (text16 name, text32 value), as the backend sent them, without those that must not be stored
+//   steering: the same, fields that steer Larder and are never sent to clients; a 304 that lacks them leaves them in
+//     force
+//   vary: n * text16, lower-case names of request headers, beyond the variant, that the answer varies on: a request
+//     with one of them has another variant, which is this one plus these headers
+//   plan: compiled ESI plan of the body (edge_includes/plan/plan.hpp); empty if the body has no ESI
+//
+// Stores are not trusted: EntryView::parse checks every length and both checksums first.
 #pragma once
 
 #include <cstdint>
@@ -30,57 +33,57 @@ inline constexpr std::size_t max_entry_headers = 128;
 inline constexpr std::size_t max_entry_vary = 16;
 
 enum class EntryKind : std::uint16_t {
-    answer,     // of the backend, to this variant
-    marker,     // no answer, just the vary list for who has none of those headers
-    part,       // a named part of another page (<esi:inline>), for includes alone
-    open_part,  // ... and for clients, too
+    answer,     // the backend's answer to this variant
+    marker,     // no answer; only the vary list, for requests without these headers
+    part,       // a named part of a page (<esi:inline>), only for includes
+    open_part,  // the same, also for clients
 };
 
-// Whom the page is for, of those who share its variant.
+// For which of the visitors who share its variant the page is.
 enum class Audience : std::uint8_t {
-    without_session,  // visitors without a session (CookieClass::presence)
-    everybody,        // as the answer said: Larder-Audience
+    without_session,  // those without a session (CookieClass::presence)
+    everybody,        // all, as the answer says by Larder-Audience
 };
 
-// Whose request it was made for. Files that everybody can read are made of entries of the second kind alone.
+// Whose request the entry was made for. Files that everybody can read are made only of entries for anybody.
 enum class MadeFor : std::uint8_t {
-    visitor,  // somebody whom nginx's access rules had let in
-    anybody,  // a request that said nothing of who asks, and was let in all the same
+    visitor,  // a visitor's, who passed nginx's access rules
+    anybody,  // one that names no visitor, and passed the rules as well
 };
 
 struct EntryHead {
     std::uint32_t magic;
     std::uint16_t version;
     std::uint16_t status;     // HTTP status code
-    std::uint32_t render_ms;  // how long the backend took
+    std::uint32_t render_ms;  // time that the backend took
     std::uint32_t steering_size;
     std::uint32_t vary_size;
     std::uint16_t kind;       // an EntryKind
     std::uint8_t audience;    // an Audience
     std::uint8_t made_for;    // a MadeFor
-    std::int64_t created_ms;  // Unix time the request for this render was sent
+    std::int64_t created_ms;  // Unix time at which the backend was asked
     Lifetime life;
-    std::uint64_t fence;  // the newest purge sequence known when the render began (see purge.hpp)
+    std::uint64_t fence;  // newest purge sequence that was known when the backend was asked (decision 004)
     std::uint32_t variant_size;
     std::uint32_t tags_size;
     std::uint32_t headers_size;
     std::uint32_t plan_size;
     std::uint64_t body_size;
-    std::uint64_t meta_checksum;  // XXH3 of the head up to here, variant, tags, headers and plan
+    std::uint64_t meta_checksum;  // XXH3 of the head before this field, variant, tags, headers, steering, vary and plan
     std::uint64_t body_checksum;  // XXH3 of the body
 };
 static_assert(sizeof(EntryHead) == 120 && offsetof(EntryHead, created_ms) == 24 &&
                   offsetof(EntryHead, fence) == 72,
               "a stored format: redis_scripts.hpp reads created_ms and fence at these offsets");
 
-// A checked, non-owning look at an entry's bytes.
+// A checked view of an entry's bytes, which it does not own.
 class EntryView {
 public:
-    // Full check of hostile bytes. Returns nothing, and the reason in *why, unless they are exactly one entry.
+    // Checks untrusted bytes completely. nullopt, and the reason in *why, unless they are exactly one entry.
     static std::optional<EntryView> parse(std::string_view bytes, const char** why);
 
-    // For bytes that were parsed before and kept where only we write (the near cache): reads the head, checks nothing. The
-    // entry's prefix is enough for all but body().
+    // For bytes that were parsed before and can't have changed since (the near cache). Reads the head and checks
+    // nothing. The bytes may end anywhere after the prefix; then body() is shorter.
     static EntryView trusted(std::string_view bytes);
 
     const EntryHead& head() const { return head_; }
@@ -90,14 +93,15 @@ public:
     std::string_view bytes() const { return bytes_; }
     std::string_view variant() const { return section(0, head_.variant_size); }
     std::string_view plan() const { return section(before_vary() + head_.vary_size, head_.plan_size); }
-    // What precedes the body.
+    // Bytes before the body.
     std::size_t prefix_size() const {
         return sizeof(EntryHead) + before_vary() + head_.vary_size + head_.plan_size;
     }
-    // As much of the body as the view has. All of it, unless trusted() was given less (see near/zone.hpp).
+    // The part of the body that the view has. All of it, unless trusted() was given only a first piece
+    // (near/zone.hpp).
     std::string_view body() const { return bytes_.substr(prefix_size()); }
 
-    // Calls f(name) for each tag, f(name, value) for each header, in stored order.
+    // These call f(name) for each tag or vary name, and f(name, value) for each header, in stored order.
     template <typename F>
     void each_tag(F&& f) const;
     template <typename F>
@@ -106,7 +110,7 @@ public:
     void each_steering(F&& f) const;
     template <typename F>
     void each_vary(F&& f) const;
-    // The first header of that name, in any case; empty if there is none.
+    // The value of the first header of that name, compared without case; empty if there is none.
     std::string_view header(std::string_view name) const;
 
 private:
@@ -133,7 +137,7 @@ struct EntryParts {
     std::string_view variant;            // encoded
     std::vector<std::string_view> tags;  // at most max_entry_tags
     std::vector<NamedValue> headers;     // at most max_entry_headers
-    std::vector<NamedValue> steering{};  // the same
+    std::vector<NamedValue> steering{};  // at most max_entry_headers
     std::vector<std::string> vary{};     // at most max_entry_vary
     EntryKind kind = EntryKind::answer;
     Audience audience = Audience::without_session;
@@ -142,19 +146,20 @@ struct EntryParts {
     std::string_view body;
 };
 
-// A named part of a page: an entry of its own, of the variant part_variant() gives, without what is said of the page's body. It
-// lives and dies with the page's times and tags. `body` is of the page's body.
+// Makes a named part of a page an entry of its own, under the variant of part_variant(). It takes over the page's
+// times and tags, but not the headers that describe the page's body. `body` is a piece of the page's body. `open`:
+// clients may request it, too.
 EntryParts part_of(const EntryParts& page, std::string_view variant, std::string_view plan,
                    std::string_view body, bool open);
 
-// Everything of the entry but the body, checksums included: what precedes the body's bytes.
+// The bytes of the entry before the body, with all checksums.
 std::string entry_prefix(const EntryParts& parts);
-// The whole entry: the prefix and the body.
+// The complete entry.
 std::string build_entry(const EntryParts& parts);
 
-// Hashes of an entry's tags and of its URL (key.hpp): what a purge of it would name.
+// Calls f with the hashes (key.hpp) by which a purge could name the entry: of its URL, and of each tag.
 void each_purge_hash(const EntryView& entry, const std::function<void(std::uint64_t)>& f);
-// The same for an answer that is no entry yet.
+// The same hashes, for an answer that is not an entry yet.
 std::vector<std::uint64_t> purge_hashes(std::string_view variant, const std::vector<std::string_view>& tags);
 
 }  // namespace larder

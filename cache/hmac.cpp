@@ -1,4 +1,4 @@
-// One context per thread.
+// One OpenSSL context per thread.
 #include "cache/hmac.hpp"
 
 #include <openssl/core_names.h>
@@ -44,7 +44,7 @@ public:
 private:
     EVP_MAC* mac_ = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
     EVP_MAC_CTX* context_ = EVP_MAC_CTX_new(mac_);
-    std::string key_;  // that context_ is keyed with; empty: none
+    std::string key_;  // the key of context_; empty: none
 };
 
 }  // namespace

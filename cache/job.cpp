@@ -1,4 +1,4 @@
-// The job's encoding.
+// The encoding of jobs.
 #include "cache/job.hpp"
 
 #include "cache/bytes.hpp"

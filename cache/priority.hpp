@@ -1,7 +1,10 @@
-// The order of jobs: the delay from now that a job is enqueued with. The queue runs the job with the earliest due time first.
+// The priority of jobs, as a delay that is added to the time of enqueueing. The queue runs the job with the earliest
+// due time first (decision 072).
 //
-// A class goes before those below it that were enqueued up to an hour later, so somebody who waits never waits for a bulk purge,
-// and nobody waits for more than a few hours for the classes above. No delay is above 0: a job is not run before its due time.
+// Jobs that somebody waits for go before the first pages of a purge, and these before all other jobs, even if the
+// others were enqueued up to an hour before. So a bulk purge delays no visitor, and no job waits more than a few
+// hours for higher classes. Other differences are seconds. No delay is positive, as a job is not run before its due
+// time.
 #pragma once
 
 #include <chrono>
@@ -10,9 +13,9 @@
 
 namespace larder {
 
-// The first pages of a purge: a purge of few pages must not wait for one of many.
+// The first pages of each purge: a small purge must not wait for a large one.
 inline constexpr std::chrono::hours few_purged_delay{-1};
-// Somebody visits the page.
+// A visitor found the page stale.
 inline constexpr std::chrono::hours visited_delay{-2};
 
 inline std::chrono::milliseconds delay_of(JobReason reason) {

@@ -1,4 +1,4 @@
-// Django's TimestampSigner in OpenSSL terms.
+// Implements Django's TimestampSigner by OpenSSL.
 #include "cache/signer.hpp"
 
 #include <openssl/crypto.h>
@@ -26,7 +26,7 @@ std::string base62_encode(std::int64_t value) {
 }
 
 std::optional<std::int64_t> base62_decode(std::string_view text) {
-    if (text.empty() || text.size() > 9) return std::nullopt;  // 62^9 seconds is beyond any date
+    if (text.empty() || text.size() > 9) return std::nullopt;  // 9 digits exceed any date
     std::int64_t value = 0;
     for (char c : text) {
         auto digit = base62.find(c);

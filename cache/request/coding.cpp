@@ -1,4 +1,4 @@
-// Accept-Encoding against a list.
+// Matches Accept-Encoding against lists of codings.
 #include "cache/request/coding.hpp"
 
 #include <algorithm>

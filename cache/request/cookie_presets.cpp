@@ -1,5 +1,5 @@
-// Cookies that frameworks set by default. CSRF cookies (csrftoken, XSRF-TOKEN, wordpress_test_cookie) have no rule: a page with a
-// token of its own sets one, and so is not stored.
+// Cookies that frameworks set by default. CSRF cookies (csrftoken, XSRF-TOKEN, wordpress_test_cookie) need no rule: a
+// page with a token of its own sets one, and is not stored therefore.
 #include <algorithm>
 #include <array>
 
@@ -26,7 +26,8 @@ CookieRule bypass(std::string_view name) {
     return preset_rule(name, CookieClass::bypass);
 }
 
-// A language tag, as django/utils/translation/trans_real.py takes it. What is none Django ignores.
+// Whether the value is a language tag, as django/utils/translation/trans_real.py parses it. Django ignores other
+// values.
 bool is_language_code(std::string_view value) {
     constexpr std::size_t longest = 35, longest_part = 8;
     std::size_t part = 0;
@@ -48,21 +49,24 @@ CookieRule django_language() {
 }  // namespace
 
 std::vector<CookieRule> cookie_preset(std::string_view framework) {
-    // SESSION_COOKIE_NAME and LANGUAGE_COOKIE_NAME of django/conf/global_settings.py. Messages (of
-    // django/contrib/messages/storage/cookie.py) are shown once, to one person.
+    // SESSION_COOKIE_NAME and LANGUAGE_COOKIE_NAME of django/conf/global_settings.py. Messages
+    // (django/contrib/messages/storage/cookie.py) are shown once, to one person.
     if (framework == "django") return {session("sessionid"), bypass("messages"), django_language()};
-    // key: "_NAME_session" (railties, config/initializers/session_store.rb); lib/devise/models/rememberable.rb.
+    // "_NAME_session" is the key in config/initializers/session_store.rb; Devise's is in
+    // lib/devise/models/rememberable.rb.
     if (framework == "rails") return {session("_*_session"), session("remember_*_token")};
-    // config/session.php: the slug of APP_NAME and "_session", "-session" in newer skeletons; Illuminate/Auth/SessionGuard.php.
+    // config/session.php: the slug of APP_NAME with "_session", or "-session" in newer skeletons;
+    // Illuminate/Auth/SessionGuard.php.
     if (framework == "laravel") return {session("*_session"), session("*-session"), session("remember_*")};
     // session.name of php.ini.
     if (framework == "php") return {session("PHPSESSID")};
-    // wp-includes/default-constants.php; comment forms and protected posts show what their cookies say. The last two are of
-    // WooCommerce: who has something in the cart.
+    // wp-includes/default-constants.php. Comment forms and protected posts depend on the values of their cookies. The
+    // last two are set by WooCommerce when there is something in the cart.
     if (framework == "wordpress")
         return {session("wordpress_logged_in_*"), bypass("wp-postpass_*"), bypass("comment_author_*"),
                 session("woocommerce_items_in_cart"), session("wp_woocommerce_session_*")};
-    // getVaryCookies() of includes/session/CookieSessionProvider.php. LoggedOut only tells a browser which copies are old.
+    // getVaryCookies() of includes/session/CookieSessionProvider.php. LoggedOut only tells a browser which of its
+    // copies are outdated.
     if (framework == "mediawiki") return {session("*_session"), session("*Token"), session("forceHTTPS")};
     // index.js of express-session.
     if (framework == "express") return {session("connect.sid")};

@@ -1,4 +1,4 @@
-// From Cookie fields to kept cookies.
+// Parses Cookie fields and applies the rules.
 #include "cache/request/cookies.hpp"
 
 #include <algorithm>
@@ -16,7 +16,7 @@ namespace larder {
 
 namespace {
 
-// cookie-octet of RFC 6265 section 4.1.1, and what browsers send besides (spaces and commas inside).
+// cookie-octet of RFC 6265 section 4.1.1, plus what browsers send as well: spaces, commas and others.
 bool is_legal_value(std::string_view value) {
     return std::all_of(value.begin(), value.end(),
                        [](unsigned char c) { return c >= 0x20 && c < 0x7f && c != ';'; });
@@ -27,7 +27,7 @@ bool is_legal_name(std::string_view name) {
            std::all_of(name.begin(), name.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f; });
 }
 
-// Quotes around a value are not part of it to those who read it, unless there is something to unescape inside.
+// Removes quotes around a value, as readers do, unless something inside would need unescaping.
 std::string_view unquoted(std::string_view value) {
     if (value.size() < 2 || value.front() != '"' || value.back() != '"') return value;
     std::string_view inner = value.substr(1, value.size() - 2);
@@ -126,7 +126,7 @@ void KeptCookies::add(std::string_view name, std::string_view sent, const Cookie
     CookieKind kind = rule.kind == CookieClass::personal   ? CookieKind::digest
                       : rule.kind == CookieClass::verified ? CookieKind::verified
                                                            : CookieKind::plain;
-    // An empty value holds the place, so that a later cookie of the same name doesn't take it.
+    // Insert even an empty value, so that a later cookie of the same name is ignored.
     KeptCookie cookie{name, value_of(name, sent, rule, now_s), kind};
     auto from = static_cast<std::ptrdiff_t>(at), to = static_cast<std::ptrdiff_t>(count_);
     std::copy_backward(list_.begin() + from, list_.begin() + to, list_.begin() + to + 1);
@@ -147,7 +147,7 @@ void KeptCookies::collect(std::span<const std::string_view> fields, std::span<co
         each_cookie(field, [&](std::string_view name, std::string_view value) {
             const CookieRule* rule = value.empty() ? nullptr : rule_for(rules, name);
             if (rule == nullptr || rule->kind == CookieClass::ignore) return;
-            // Of these two nothing is sent on, so it does not matter whether the value is legal: the backend may think so.
+            // Nothing of these two is sent on, so illegal values count too: the backend may accept them.
             if (rule->kind == CookieClass::presence)
                 session_ = true;
             else if (rule->kind == CookieClass::bypass)
@@ -163,7 +163,7 @@ void KeptCookies::collect(std::span<const std::string_view> fields, std::span<co
                 add(rule.name, rule.filter.fallback, rule, now_s);
         }
     }
-    // Those that turned out to be absent after all.
+    // Remove those whose value turned out to be empty.
     std::size_t kept = 0;
     for (std::size_t i = 0; i < count_; i++) {
         if (list_[i].value.empty()) continue;

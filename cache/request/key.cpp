@@ -1,4 +1,4 @@
-// SHA-256 through OpenSSL's EVP interface, with the digest fetched and the context made once per thread.
+// Computes SHA-256 by OpenSSL's EVP interface. Digest and context are made once per thread.
 #include "cache/request/key.hpp"
 
 #include <openssl/evp.h>
@@ -40,7 +40,7 @@ int base64url_value(char c) {
     return -1;
 }
 
-// A normalised path, with escapes of sub-delims, ":", "@", "[" and "]" (RFC 3986 section 3.3) decoded.
+// Decodes the escapes of sub-delims, ":", "@", "[" and "]" (RFC 3986 section 3.3) in a normalised path.
 std::string without_optional_escapes(std::string_view path) {
     std::string out;
     for (std::size_t at = 0; at < path.size(); at++) {
@@ -102,7 +102,7 @@ std::optional<Key> Key::from_text(std::string_view text) {
             key.bytes[filled++] = static_cast<unsigned char>(bits >> held & 255u);
         }
     }
-    if ((bits & 15u) != 0) return std::nullopt;  // the 4 bits beyond the 128th: one text per key
+    if ((bits & 15u) != 0) return std::nullopt;  // 4 bits beyond the 128th must be 0, so that a key has one text
     return key;
 }
 
@@ -127,7 +127,7 @@ std::uint64_t tag_hash(std::string_view tag) {
 std::uint64_t url_tag_hash(std::string_view host, std::string_view path) {
     std::string plain;
     if (path.find('%') != std::string_view::npos) path = plain = without_optional_escapes(path);
-    // Seeded apart from tag_hash, and by the host, so that no tag a backend sends can name a URL.
+    // The seed contains the host and differs from tag_hash's, so that no tag of a backend can name a URL.
     return XXH3_64bits_withSeed(path.data(), path.size(),
                                 XXH3_64bits_withSeed(host.data(), host.size(), 0x75726c));
 }

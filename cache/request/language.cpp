@@ -18,7 +18,7 @@ const std::string* supported_tag(std::string_view range, std::span<const std::st
         auto dash = range.rfind('-');
         if (dash == std::string_view::npos) return nullptr;
         range = range.substr(0, dash);
-        // A single letter or digit introduces what follows it, and goes with it.
+        // A subtag of one character belongs to the one after it, so remove both (RFC 4647 section 3.4).
         if (range.size() > 2 && range[range.size() - 2] == '-') range.remove_suffix(2);
     }
     return nullptr;

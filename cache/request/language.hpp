@@ -1,4 +1,4 @@
-// Language negotiation to a list that the operator gives: RFC 9110 section 12.5.4, RFC 4647 section 3.4 ("lookup").
+// Negotiates a language from the operator's list: RFC 9110 section 12.5.4, by "lookup" (RFC 4647 section 3.4).
 #pragma once
 
 #include <span>
@@ -7,8 +7,10 @@
 
 namespace larder {
 
-// Which of `supported` (lower-case tags, at least one; the first is the default) an Accept-Language field asks for: its ranges
-// by quality, then by order, each shortened from its end until it names a supported tag ("de-CH-1996", "de-CH", "de"). Ranges with
+// The one of `supported` (lower-case tags, at least one; the first is the default) that the Accept-Language field
+// prefers. Ranges are tried by quality, then in order, and each is shortened from its end until it matches a
+// supported tag ("de-CH-1996", "de-CH", "de"). Ranges of quality 0, "*" and malformed elements match nothing. Only
+// the first 32 ranges count.
 // quality 0, "*" and malformed elements choose nothing. At most the first 32 ranges count.
 std::string_view choose_language(std::string_view accept_language, std::span<const std::string> supported);
 

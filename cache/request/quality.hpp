@@ -1,4 +1,4 @@
-// Elements with a weight: the lists of Accept-Language and Accept-Encoding (RFC 9110 section 12.4.2).
+// Lists with weights, as in Accept-Language and Accept-Encoding (RFC 9110 section 12.4.2).
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 
 namespace larder {
 
-// qvalue in thousandths, 0 to 1000: "0.8" is 800. Nothing for what is none.
+// A qvalue in thousandths, 0 to 1000: "0.8" is 800. nullopt if malformed.
 constexpr std::optional<int> parse_quality(std::string_view text) {
     if (text.empty() || text.size() > 5 || (text[0] != '0' && text[0] != '1')) return std::nullopt;
     int quality = (text[0] - '0') * 1000;
@@ -21,8 +21,8 @@ constexpr std::optional<int> parse_quality(std::string_view text) {
     return quality <= 1000 ? std::optional(quality) : std::nullopt;
 }
 
-// Calls f(element, quality) for each of the first 32 elements of the list; malformed ones are skipped. The weight is the last
-// parameter, 1000 without one.
+// Calls f(element, quality) for each of the first 32 elements of the list, except malformed ones. The weight may be
+// the only parameter; without one the quality is 1000.
 template <typename F>
 void each_weighted(std::string_view list, F&& f) {
     std::size_t seen = 0;

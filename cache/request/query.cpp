@@ -1,4 +1,4 @@
-// The parameters' rule.
+// Applies the rules for query parameters.
 #include "cache/request/query.hpp"
 
 #include <algorithm>
@@ -41,7 +41,7 @@ std::string_view normalise_query(const QueryRule& rule, std::string_view query, 
         if (rule.kind == QueryRule::Kind::verbatim || named == (rule.kind == QueryRule::Kind::keep))
             kept.push_back(parameter);
     }
-    // Stable: the order of parameters of the same name means something to many backends.
+    // Stable, as the order of parameters of the same name matters to many backends.
     if (rule.sort) {
         std::stable_sort(kept.begin(), kept.end(),
                          [](std::string_view a, std::string_view b) { return name_of(a) < name_of(b); });

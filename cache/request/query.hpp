@@ -1,4 +1,4 @@
-// The query as the key holds it, and as the backend is sent it.
+// Normalises the query, for the key and for the request to the backend.
 #pragma once
 
 #include <cstdint>
@@ -13,14 +13,15 @@ struct QueryRule {
     enum class Kind : std::uint8_t { verbatim, keep, drop, none };
     Kind kind = Kind::verbatim;
     bool sort = false;
-    std::vector<std::string> names;  // keep, drop: exact, or a prefix followed by '*'
+    std::vector<std::string> names;  // keep, drop: exact names, or prefixes followed by '*'
 };
 
-// The query (without '?') by the rule, its escapes normalised before names are looked at. Empty parameters go, unless the
-// rule is verbatim; `sort` sorts by name and leaves those of one name in their order. In `storage` if it had to be rewritten.
+// Applies the rule to the query (without '?'), after normalising its escapes. Removes empty parameters, except for
+// `verbatim` without `sort`. `sort` sorts by name and keeps the order of parameters of the same name. The result may
+// be in `storage`.
 std::string_view normalise_query(const QueryRule& rule, std::string_view query, std::string& storage);
 
-// Parameters that campaigns, advertisers and mailers add to links, and no page depends on.
+// Parameters that advertisers and mailing tools add to links, and no page depends on.
 std::span<const std::string_view> marketing_parameters();
 
 }  // namespace larder

@@ -1,4 +1,4 @@
-// The words, and what they make of a verdict.
+// Parses the directives, and applies them to verdicts.
 #include "cache/request/request_control.hpp"
 
 #include "cache/response/fields.hpp"
@@ -25,7 +25,7 @@ void add(RequestDirective directive, const CacheDirective& said, RequestControl&
     switch (directive) {
         case request_max_age:
             return set(into.max_age, said.argument);
-        case request_max_stale:  // without an argument: however stale
+        case request_max_stale:  // without an argument: any staleness
             return set(into.max_stale, said.has_argument ? said.argument : "2147483648");
         case request_min_fresh:
             return set(into.min_fresh, said.argument);
@@ -41,7 +41,7 @@ void add(RequestDirective directive, const CacheDirective& said, RequestControl&
     }
 }
 
-// All in seconds, so that "max-age=0" gets what is less than a second old.
+// In whole seconds, so that max-age=0 accepts an entry less than a second old.
 bool wanted(bool stale, const RequestControl& control, std::int64_t age, std::int64_t fresh) {
     std::int64_t may_be_stale = control.max_stale.value_or(0);
     if (control.max_age && age > *control.max_age + may_be_stale) return false;
@@ -76,7 +76,7 @@ Verdict as_client_wants(Verdict verdict, const RequestControl& control, const Li
     std::int64_t age = (now_ms - life.base_ms) / 1000, fresh = life.fresh_ms / 1000;
     if (control.no_cache || !wanted(verdict != Verdict::fresh, control, age, fresh))
         return Verdict::stale_error;
-    bool went_stale = now_ms >= life.base_ms + life.fresh_ms;  // rather than made so by a purge
+    bool went_stale = now_ms >= life.base_ms + life.fresh_ms;  // by its age, not by a purge
     return verdict == Verdict::stale_error && went_stale ? Verdict::stale_while : verdict;
 }
 

@@ -27,7 +27,7 @@ bool is_unreserved(unsigned char c) {
            c == '.' || c == '_' || c == '~';
 }
 
-// What a path or a query may hold as it is: unreserved and reserved characters. A '%' is looked at by itself.
+// Characters that a path or query may contain unescaped: unreserved and reserved ones. '%' is handled separately.
 constexpr std::array<bool, 256> plain_characters = [] {
     std::array<bool, 256> plain{};
     for (unsigned c = 0x21; c < 0x7f; c++)
@@ -45,7 +45,7 @@ void append_escape(std::string& text, unsigned byte) {
     text.push_back("0123456789ABCDEF"[byte & 15u]);
 }
 
-// RFC 3986 section 5.2.4, for a path that begins with a slash.
+// RFC 3986 section 5.2.4, for a path that begins with "/".
 std::string without_dot_segments(std::string_view path) {
     std::string out;
     while (!path.empty()) {
@@ -80,13 +80,14 @@ Authority split_authority(std::string_view authority) {
     while (digits != 0 && is_digit(authority[digits - 1])) digits--;
     if (digits == 0 || authority[digits - 1] != ':') return {authority, {}};
     std::size_t colon = digits - 1;
-    // The colons of an IPv6 address are within brackets.
+    // An IPv6 address has its colons in brackets.
     bool one_colon = (colon != 0 && authority[colon - 1] == ']') || authority.find(':') == colon;
     if (!one_colon) return {authority, {}};
     return {authority.substr(0, colon), authority.substr(digits)};
 }
 
-// A host that a client can send and nginx takes: a name, an address or [an IPv6 address], and a port that is one.
+// Whether a client may send this authority and nginx accepts it: a name, an address or [an IPv6 address], with a
+// valid port if any.
 bool is_authority(std::string_view authority) {
     auto [host, digits] = split_authority(authority);
     auto legal = [](unsigned char c) {
@@ -102,7 +103,7 @@ bool is_authority(std::string_view authority) {
                        [&](unsigned char c) { return legal(c) || (literal && c == ':'); });
 }
 
-// "//authority/path?query", of this scheme
+// `text`: "//authority/path?query".
 std::optional<Url> parse_after_scheme(std::string_view scheme, std::string_view text) {
     if (text.substr(0, 2) != "//") return std::nullopt;
     text.remove_prefix(2);
@@ -161,7 +162,7 @@ std::string_view normalise_escapes(std::string_view text, std::string& storage) 
             append_escape(out, c);
         }
     }
-    storage = std::move(out);  // `text` may point into it
+    storage = std::move(out);  // assigned last, as `text` may refer to it
     return storage;
 }
 

@@ -1,4 +1,4 @@
-// The variant's one encoding: written by the module and the daemon, parsed as hostile input by both.
+// The encoding of variants. nginx and larderd write it, and parse it as untrusted input.
 #include "cache/request/variant.hpp"
 
 #include <algorithm>
@@ -17,7 +17,7 @@ bool is_printable_token(std::string_view text) {
     return !text.empty();
 }
 
-// What we put into a request line or field must not be able to start another one (RFC 9112 section 11.1).
+// Text for a request line or field must not be able to begin another one (RFC 9112 section 11.1).
 bool has_control(std::string_view text) {
     for (unsigned char c : text) {
         if ((c < 0x20 && c != '\t') || c == 0x7f) return true;
@@ -52,7 +52,7 @@ bool read_pairs(ByteReader& in, std::vector<Pair>& pairs) {
     return true;
 }
 
-// The part of `led` before the URI.
+// The prefix of `led` before the URI.
 std::string_view place_of(std::string_view led) {
     return led.substr(0, led.find('/'));
 }

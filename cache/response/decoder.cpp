@@ -1,4 +1,4 @@
-// zlib, brotli and zstd behind one interface.
+// Wraps zlib, brotli and zstd in one interface.
 #include "cache/response/decoder.hpp"
 
 #include <brotli/decode.h>
@@ -42,8 +42,8 @@ protected:
     z_stream stream_{};
 };
 
-// Members one after another stand for one text (RFC 1952 section 2.2). Zeros may follow the last, as gzip itself allows: they fill
-// a block of a tape or a disk.
+// gzip members that follow each other make one text (RFC 1952 section 2.2). Zero bytes may follow the last one, as
+// gzip itself accepts: they pad a block of a tape or disk.
 class Gunzip : public Inflater {
 public:
     explicit Gunzip(std::size_t most) : Inflater(most, gzip_window) {}
@@ -60,7 +60,7 @@ private:
     bool padded_ = false;
 };
 
-// The zlib format, as RFC 9110 section 8.4.1.2 asks for, or deflate data without it, as many servers send.
+// zlib format, as RFC 9110 section 8.4.1.2 requires, or raw deflate data, as many servers send.
 class Undeflate : public Inflater {
 public:
     explicit Undeflate(std::size_t most) : Inflater(most, zlib_window) {}
@@ -81,7 +81,8 @@ private:
         return Inflater::step(coded, at, room);
     }
 
-    // RFC 1950 section 2.2. Raw data can't begin so: that would be a stored block with a bit set that is to be ignored.
+    // See RFC 1950 section 2.2. Raw deflate data does not begin like this: it would be a stored block with a reserved
+    // bit set.
     bool is_zlib_head() const {
         constexpr unsigned deflate_method = 8, largest_window = 7;
         return (head_[0] & 0x0f) == deflate_method && (head_[0] >> 4) <= largest_window &&
@@ -126,7 +127,7 @@ class Unzstd : public Decoder {
 public:
     explicit Unzstd(std::size_t most) : Decoder(most) {
         if (stream_ == nullptr) throw std::bad_alloc();
-        ZSTD_DCtx_setParameter(stream_, ZSTD_d_windowLogMax, 23);  // 8 MiB: RFC 9659 section 3
+        ZSTD_DCtx_setParameter(stream_, ZSTD_d_windowLogMax, 23);  // a window of 8 MiB, see RFC 9659 section 3
     }
     ~Unzstd() override { ZSTD_freeDStream(stream_); }
 
@@ -143,7 +144,7 @@ private:
         return room == 0 ? State::full : State::more;
     }
 
-    // Frames one after another stand for one text (RFC 8878 section 3); the stream is ready for the next.
+    // Frames that follow each other make one text (RFC 8878 section 3). The stream is ready for the next.
     bool begin_again(std::string_view&) override { return true; }
 
     ZSTD_DStream* stream_ = ZSTD_createDStream();
@@ -161,7 +162,7 @@ std::unique_ptr<Decoder> Decoder::make(std::string_view coding, std::size_t most
 }
 
 Decoder::Made Decoder::next(std::string_view& coded, Room& room, std::string_view& piece) {
-    // What a call takes is bounded by its input, too: there are codings that say little at length.
+    // Bounds the input of a call as well, as some inputs decode to little.
     constexpr std::size_t most_coded = 4096;
     piece = {};
     begun_ = begun_ || !coded.empty();
@@ -173,7 +174,7 @@ Decoder::Made Decoder::next(std::string_view& coded, Room& room, std::string_vie
     std::string_view some = coded.substr(0, most_coded);
     const std::size_t given = some.size();
     char* at = room.bytes;
-    std::size_t left = std::min(sizeof room.bytes, left_ + 1);  // one more than allowed, to see whether it says more
+    std::size_t left = std::min(sizeof room.bytes, left_ + 1);  // one byte more than allowed, to notice an excess
     const std::size_t most = left;
     state_ = step(some, at, left);
     coded.remove_prefix(given - some.size());

@@ -1,5 +1,5 @@
-// Undoing a content coding, in pieces cut anywhere and within a bound: an answer that nobody asked to be compressed is kept, and
-// searched for fragments, as what it is.
+// Decodes content codings piece by piece, with bounds. An answer that nobody asked to be compressed is stored and
+// searched for ESI in its decoded form.
 #pragma once
 
 #include <cstddef>
@@ -11,8 +11,8 @@ namespace larder {
 
 class Decoder {
 public:
-    // For "gzip" (and "x-gzip"), "deflate", "br" or "zstd", in any case; null for any other coding, a list of several included.
-    // Gives out at most `most` bytes in all.
+    // A decoder for "gzip" ("x-gzip"), "deflate", "br" or "zstd", compared without case. Null for any other coding,
+    // and for lists of several. It gives out at most `most` bytes in all.
     static std::unique_ptr<Decoder> make(std::string_view coding, std::size_t most);
 
     virtual ~Decoder() = default;
@@ -22,23 +22,24 @@ public:
     struct Room {
         char bytes[piece_size];
     };
-    // Decodes one piece of `coded`, and takes off what that was made from. text: `piece`, in `room`, which may be empty; call again.
-    // nothing: more of it is wanted. bad: it is malformed, goes on after its end with what may not follow, or says too much; all is
-    // over. A call takes a bounded time, however much `coded` stands for.
+    // Decodes one piece of `coded`, and removes from it what was read. text: `piece` is the result, in `room`; it may
+    // be empty; call again. nothing: more input is needed. bad: the input is malformed, has trailing bytes, or
+    // decodes to more than `most`; don't call again. Each call takes bounded time, whatever the input.
     Made next(std::string_view& coded, Room& room, std::string_view& piece);
-    // All that `coded` says, appended to `out`. False: it is bad.
+    // Decodes all of `coded` and appends the result to `out`. False: bad input.
     bool feed(std::string_view coded, std::string& out);
-    // Whether all of it was there. Nothing at all is whole, too: answers without a body may name a coding (RFC 9110 section 8.4).
+    // Whether the input ended at the end of its text. True for no input at all: answers without a body may have
+    // Content-Encoding (RFC 9110 section 8.4).
     bool complete() const { return ended_ || !begun_; }
 
 protected:
     explicit Decoder(std::size_t most) : left_(most) {}
 
-    enum class State : unsigned char { more, full, ended, bad };  // full: call again with room
-    // Takes from `coded`, writes into [at, at + room), and moves both.
+    enum class State : unsigned char { more, full, ended, bad };  // full: call again with more room
+    // Reads from `coded`, writes to [at, at + room), and advances all three.
     virtual State step(std::string_view& coded, char*& at, std::size_t& room) = 0;
-    // There are more bytes after an end. False: nothing may follow. Else takes from `coded` what stands for nothing, and is ready
-    // for what is left.
+    // Called when bytes follow a complete text. False: nothing may follow. True: padding was removed from `coded`,
+    // and the decoder is ready for another text in the rest.
     virtual bool begin_again(std::string_view& /*coded*/) { return false; }
 
 private:

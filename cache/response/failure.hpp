@@ -1,4 +1,5 @@
-// Which answers say that the site has failed to make the page, and nothing of the page itself.
+// Which status codes mean that the site failed to make the page, so that the answer says nothing about the page
+// itself.
 #pragma once
 
 #include <bitset>
@@ -6,7 +7,7 @@
 
 namespace larder {
 
-// Statuses of errors, 400 to 599.
+// A set of error status codes, from 400 to 599.
 class StatusSet {
 public:
     static constexpr unsigned first = 400, last = 599;
@@ -21,12 +22,12 @@ private:
     std::bitset<last - first + 1> bits_;
 };
 
-// The answers that are failures: none of them takes the place of a good page, nor is it kept past its time.
+// The status codes that are failures. A failure never replaces a good page, and is never served stale.
 struct Failures {
     StatusSet to_anybody;
-    StatusSet to_render;  // ... and these, where the page is made anew without a visitor: they say something of who asks
+    StatusSet to_render;  // additionally, if the page was requested without a visitor: codes that are about the requester
 
-    // 5xx and 429 (too many requests); to a render, 403.
+    // 5xx and 429 (too many requests); without a visitor, 403 as well.
     static Failures usual() {
         Failures usual;
         usual.to_anybody.add(500, 599);

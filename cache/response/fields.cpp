@@ -1,4 +1,4 @@
-// Field parsing, tolerant where RFC 9111 asks for tolerance and strict where RFC 8941 asks for strictness.
+// Parses fields: tolerantly where RFC 9111 asks for it, strictly where RFC 8941 does.
 #include "cache/response/fields.hpp"
 
 #include <algorithm>
@@ -29,7 +29,7 @@ void set_lifetime(std::optional<std::int64_t>& field, std::string_view argument)
     if (!field) field = parse_delta_seconds(argument).value_or(0);
 }
 
-// Malformed extension windows are ignored rather than 0: they only ever extend.
+// A malformed window is ignored, not 0, as these windows only extend the use of an answer.
 void set_window(std::optional<std::int64_t>& field, std::string_view argument) {
     if (!field) field = parse_delta_seconds(argument);
 }
@@ -47,9 +47,9 @@ void add_directive(const CacheDirective& d, CacheDirectives& into) {
     else if (is("no-store"))
         into.no_store = true;
     else if (is("no-cache"))
-        into.no_cache = true;  // qualified forms are taken as unqualified: safe,
+        into.no_cache = true;  // the forms with field names are treated as
     else if (is("private"))
-        into.is_private = true;  // RFC 9111 sections 5.2.2.4 and 5.2.2.7
+        into.is_private = true;  // the plain ones: safe (RFC 9111 5.2.2.4, 5.2.2.7)
     else if (is("public"))
         into.is_public = true;
     else if (is("must-revalidate"))
@@ -80,8 +80,8 @@ bool contains_word(std::string_view list, std::string_view word) {
     return false;
 }
 
-// Structured Fields parsing (RFC 8941 section 4.2), just deep enough to know that a Dictionary is well-formed and to read
-// booleans and integers.
+// Parses Structured Fields (RFC 8941 section 4.2) as far as needed to check a Dictionary and to read booleans and
+// integers.
 class DictionaryParser {
 public:
     explicit DictionaryParser(std::string_view text) : rest_(text) {}
@@ -214,7 +214,7 @@ private:
     std::string_view rest_;
 };
 
-// Days since 1970-01-01 of a proleptic Gregorian date (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+// Days from 1970-01-01 to a proleptic Gregorian date (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms").
 std::int64_t days_from_civil(std::int64_t year, unsigned month, unsigned day) {
     year -= month <= 2;
     std::int64_t era = (year >= 0 ? year : year - 399) / 400;

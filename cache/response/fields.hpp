@@ -1,4 +1,4 @@
-// Parsing of the header fields that steer caching: lists, directives, dates. Views point into the given text.
+// Parses header fields that steer caching: lists, directives, dates. Returned views refer to the given text.
 #pragma once
 
 #include <cstdint>
@@ -10,38 +10,39 @@ namespace larder {
 
 bool equals_ignore_case(std::string_view a, std::string_view b);
 bool contains_ignore_case(std::string_view text, std::string_view part);
-std::string lower_case(std::string_view text);  // ASCII alone
-std::string_view trim_ows(std::string_view text);  // optional white space of RFC 9110 section 5.6.3
+std::string lower_case(std::string_view text);  // changes ASCII letters only
+std::string_view trim_ows(std::string_view text);  // without optional white space (RFC 9110 section 5.6.3)
 
-// How many seconds a site asks to be left alone (Retry-After, RFC 9110 section 10.2.3); 0 when it doesn't say. A date is read against
-// the site's own Date, as clocks differ.
+// Seconds for which a site asks to be left alone (Retry-After, RFC 9110 section 10.2.3), at most 3600; 0 if it does
+// not ask. A date is compared with the site's own Date, as clocks differ; without one, with now_s.
 std::int64_t retry_after_s(std::string_view value, std::string_view date, std::int64_t now_s);
 
-// Calls f(element) for each element of a comma-separated list (RFC 9110 section 5.6.1), quoted strings kept whole,
-// empty elements skipped. A quote that never ends quotes nothing: no element hides behind it.
+// Calls f(element) for each element of a comma-separated list (RFC 9110 section 5.6.1). Commas in quoted strings
+// don't separate; empty elements are skipped. An unterminated quote is an ordinary character, so that no element
+// hides behind it.
 template <typename F>
 void each_list_element(std::string_view list, F&& f);
 
-// delta-seconds (RFC 9111 section 1.2.2): digits only; larger than 2^31 counts as 2^31. Nothing if malformed.
+// delta-seconds (RFC 9111 section 1.2.2): digits only; larger values give 2^31. nullopt if malformed.
 std::optional<std::int64_t> parse_delta_seconds(std::string_view text);
 
-// An HTTP-date in any of its three forms (RFC 9110 section 5.6.7) as Unix seconds; nothing for anything else. In any case
-// (RFC 9111 section 4.2). Years of two digits are 1970 to 2069.
+// An HTTP-date in any of its three forms (RFC 9110 section 5.6.7) as Unix time in seconds. nullopt if malformed.
+// Compared without case (RFC 9111 section 4.2). Two-digit years mean 1970 to 2069.
 std::optional<std::int64_t> parse_http_date(std::string_view text);
 
-// Whether Last-Modified (Unix seconds) is a strong validator of what was rendered from `began_ms` on, by the clock that the date
-// is of (RFC 9110 section 8.8.2.2).
+// Whether Last-Modified (Unix time in seconds) is a strong validator of an answer that was rendered from `began_ms`
+// on, by the clock that set the date (RFC 9110 section 8.8.2.2).
 bool is_strong_date(std::int64_t modified_s, std::int64_t began_ms);
 
-// One directive of a Cache-Control field: "name" or "name=argument", the argument without its quotes.
+// A directive of Cache-Control: "name" or "name=argument". The argument has no quotes.
 struct CacheDirective {
     std::string_view name, argument;
     bool has_argument;
 };
 CacheDirective split_directive(std::string_view element);
 
-// What Cache-Control, Surrogate-Control or a targeted field said. The first of duplicate directives counts
-// (RFC 9111 section 4.2.1); a max-age or s-maxage with a malformed argument counts as 0: stale is safer than fresh.
+// The directives of Cache-Control, Surrogate-Control or a targeted field. Of duplicates the first counts (RFC 9111
+// section 4.2.1). A malformed max-age or s-maxage counts as 0, as stale is safer than fresh.
 struct CacheDirectives {
     std::optional<std::int64_t> max_age, s_maxage, stale_while_revalidate, stale_if_error;  // seconds
     bool no_store = false, no_cache = false, is_private = false, is_public = false;
@@ -52,16 +53,16 @@ struct CacheDirectives {
     bool forbids() const { return no_store || no_cache || is_private; }
 };
 
-// Adds the directives of one Cache-Control field line (RFC 9111 section 5.2).
+// Adds the directives of one line of Cache-Control (RFC 9111 section 5.2).
 void add_cache_control(std::string_view field, CacheDirectives& into);
-// Adds those of one Surrogate-Control field line: as above, and max-age=FRESH+STALE, content="ESI/1.0"; directives
-// addressed to another surrogate (";name" other than larder) are skipped.
+// Adds the directives of one line of Surrogate-Control: the same, plus max-age=FRESH+STALE and content="ESI/1.0".
+// Skips directives for another surrogate (";name", except for larder).
 void add_surrogate_control(std::string_view field, CacheDirectives& into);
-// A targeted field, all its lines joined by commas, is a Structured Fields Dictionary (RFC 9213 section 2.1, RFC 8941
-// section 3.2): empty or malformed means ignored, hence nothing. The last of duplicates counts.
+// Parses a targeted field, with its lines joined by commas. It is a Structured Fields Dictionary (RFC 9213 section
+// 2.1, RFC 8941 section 3.2). nullopt if it is empty or malformed, so must be ignored. Of duplicates the last counts.
 std::optional<CacheDirectives> parse_targeted_cache_control(std::string_view joined);
 
-// Where the quoted string that begins at `open` ends; npos if it doesn't.
+// The position of the quote that ends the quoted string beginning at `open`; npos if none does.
 std::size_t closing_quote(std::string_view text, std::size_t open);
 
 template <typename F>

@@ -1,4 +1,4 @@
-// The strictest of all.
+// Takes the strictest value of all parts.
 #include "cache/response/parts_control.hpp"
 
 #include <algorithm>
@@ -35,7 +35,7 @@ std::string PartsControl::value(const CacheDirectives& own, std::int64_t age_s) 
     if (own.is_public && !is_private) say("public");
     if (no_store_ || own.no_store) say("no-store");
     if (no_cache_ || own.no_cache) say("no-cache");
-    // After a purge, silence would let a cache choose a lifetime of its own.
+    // After a purge, always send max-age; without it a cache could choose a lifetime.
     if (own.max_age || purged_) say("max-age=" + std::to_string(std::min(own.max_age.value_or(most), most)));
     if (own.s_maxage && !is_private) say("s-maxage=" + std::to_string(std::min(*own.s_maxage, most)));
     if (must_revalidate_ || own.must_revalidate) say("must-revalidate");

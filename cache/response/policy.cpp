@@ -1,4 +1,4 @@
-// The policy's encoding inside a job.
+// The encoding of policies in jobs, render calls and Redis.
 #include "cache/response/policy.hpp"
 
 #include "cache/bytes.hpp"

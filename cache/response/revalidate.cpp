@@ -1,4 +1,4 @@
-// The merge of a 304 into an entry.
+// Merges a 304 into an entry.
 #include "cache/response/revalidate.hpp"
 
 #include <algorithm>
@@ -13,7 +13,7 @@ std::string_view opaque_tag(std::string_view etag) {
     return etag.substr(0, 2) == "W/" ? etag.substr(2) : etag;
 }
 
-// Of the body that we have, whatever a 304 says of it: it may have been decoded.
+// Fields that describe the stored body, which may have been decoded. Ignore what a 304 says of them.
 bool describes_body(std::string_view name) {
     return equals_ignore_case(name, "ETag") || equals_ignore_case(name, "Content-Length") ||
            equals_ignore_case(name, "Content-Encoding") || equals_ignore_case(name, "Content-Type") ||
@@ -55,7 +55,7 @@ std::optional<EntryParts> revalidated(const Policy& policy, const EntryView& ent
     std::erase_if(fields, [](const NamedValue& field) { return describes_body(field.name); });
     const std::vector<NamedValue> sent = fields;
     auto keep = [&](std::string_view name, std::string_view value) {
-        // Without a Date of its own, the 304 is from now.
+        // A 304 without Date counts as made now.
         if (!has(sent, name) && !equals_ignore_case(name, "Date")) fields.push_back({name, value});
     };
     entry.each_header(keep);

@@ -1,4 +1,4 @@
-// Validation of stored answers (RFC 9111 section 4.3): what to ask the backend, and what its 304 makes of the entry.
+// Validation of stored answers (RFC 9111 section 4.3): the conditions of the request, and the entry after a 304.
 #pragma once
 
 #include <optional>
@@ -9,23 +9,23 @@
 
 namespace larder {
 
-// Whether Last-Modified, if the entry has one, is a strong validator (RFC 9110 section 8.8.2.2): its render began in a later
-// second. What was rendered within the second of a change may have been changed again in the rest of it.
+// Whether the entry's Last-Modified is a strong validator (RFC 9110 section 8.8.2.2): the render began in a later
+// second. A page rendered in the same second may have changed again in the rest of it. False without Last-Modified.
 bool has_strong_date(const EntryView& entry);
 
-// Values for If-None-Match and If-Modified-Since; both empty when the entry can't be validated. Views into the entry.
+// Values of If-None-Match and If-Modified-Since, as views into the entry. Both empty: the entry can't be validated.
 struct Condition {
     std::string_view if_none_match, if_modified_since;
 
     bool empty() const { return if_none_match.empty() && if_modified_since.empty(); }
 };
-// `purged`: somebody says that the page has changed. Then no weak tag counts: it is the same for what counts as the same.
+// `purged`: the page is known to have changed. Then a weak tag is not used, as it may be unchanged nonetheless.
 Condition condition_of(const EntryView& entry, bool purged);
 
-// The entry as a 304 updates it: the fields that the 304 has replace those of their names, other than what describes the
-// body (section 3.2), and the whole is judged anew. Body, plan and, unless the 304 has some, tags stay. Nothing when the 304
-// is about another answer (its ETag differs), or when what it makes of ours may not be stored.
-// Views point into `entry`, `not_modified` and `decision`; created_ms, render_ms and fence are the caller's to set.
+// The entry as updated by a 304. Fields of the 304 replace those of the same name, except those that describe the
+// body (RFC 9111 section 3.2), and the result is judged again. Body and plan stay, and the tags unless the 304 has
+// some. nullopt if the ETag of the 304 differs, or if the result may not be stored. Views refer to `entry`,
+// `not_modified` and `decision`. The caller sets created_ms, render_ms and fence.
 std::optional<EntryParts> revalidated(const Policy& policy, const EntryView& entry,
                                       const Answer& not_modified, Storability& decision);
 

@@ -1,4 +1,4 @@
-// Storability and freshness, in the order in which RFC 9111 section 3 asks its questions.
+// Storability and freshness, in the order of the conditions in RFC 9111 section 3.
 #include "cache/response/storable.hpp"
 
 #include <algorithm>
@@ -15,7 +15,8 @@ namespace larder {
 namespace {
 
 constexpr std::int64_t second_ms = 1000;
-// The longest lifetime, as of delta-seconds (RFC 9111 section 1.2.2), and the longest name of a tag or header in an entry.
+// The longest lifetime, which is that of delta-seconds (RFC 9111 section 1.2.2), and the longest name of a tag or
+// header in an entry.
 constexpr std::int64_t longest_s = std::int64_t{1} << 31;
 constexpr std::size_t longest_name = 65535;
 
@@ -28,7 +29,8 @@ bool is_one_of(std::string_view name, const std::array<std::string_view, N>& nam
 constexpr std::array<std::string_view, 6> steering_fields = {
     "Surrogate-Control", "Surrogate-Key", "Cache-Tag", "Cache-Tags", "xkey", "X-Cache-Tags"};
 constexpr std::string_view audience_field = "Larder-Audience";
-// Hop-by-hop (RFC 9110 section 7.6.1), made anew by whoever serves, or never to be shared.
+// Fields that are hop-by-hop (RFC 9110 section 7.6.1), that are set anew by whoever serves the entry, or that must
+// not be shared.
 constexpr std::array<std::string_view, 17> unstored_fields = {"Connection",
                                                               "Keep-Alive",
                                                               "Proxy-Connection",
@@ -47,20 +49,20 @@ constexpr std::array<std::string_view, 17> unstored_fields = {"Connection",
                                                               "X-Accel-Expires",
                                                               "X-Accel-Buffering"};
 
-// The field lines that steer caching, gathered in one pass.
+// The fields that steer caching, collected in one pass.
 struct Steering {
     CacheDirectives surrogate, cache_control;
-    std::vector<std::string> targeted;  // for each of the policy's, all its lines
+    std::vector<std::string> targeted;  // for each targeted field of the policy: all its lines
     bool has_surrogate = false;
     std::string_view expires, age, content_type, etag, last_modified;
-    std::optional<std::int64_t> date_s;  // the first Date that is one
-    std::string_view date;               // ... as it came
-    std::string_view accel_expires;      // X-Accel-Expires, if it says something
+    std::optional<std::int64_t> date_s;  // the first valid Date
+    std::string_view date;               // the same, as received
+    std::string_view accel_expires;      // X-Accel-Expires, if valid
     bool has_expires = false;
     bool set_cookie = false, content_range = false, content_length = false, unbuffered = false,
          nonce = false;
-    std::optional<bool> everybody;  // what all lines of Larder-Audience say
-    std::string coding;  // content_coding()
+    std::optional<bool> everybody;  // true if every line of Larder-Audience says "everybody"
+    std::string coding;  // see content_coding()
     std::vector<std::string_view> vary, connection, tags;
 };
 
@@ -74,7 +76,7 @@ void add_tags(std::string_view field, std::string_view separators, std::vector<s
     }
 }
 
-// Seconds, or "@" and a Unix time. Nothing for anything else: proxy_cache ignores it.
+// Seconds, or "@" and a Unix time. nullopt for anything else, which proxy_cache ignores as well.
 std::optional<std::int64_t> parse_accel_expires(std::string_view value) {
     if (value.substr(0, 1) == "@") value.remove_prefix(1);
     std::int64_t seconds = 0;
@@ -88,7 +90,7 @@ auto find_targeted(const Policy& policy, std::string_view name) {
                         [name](const std::string& ours) { return equals_ignore_case(ours, name); });
 }
 
-// The first that is there and well-formed.
+// The first field that is present and well-formed.
 std::optional<CacheDirectives> targeted_directives(const std::vector<std::string>& fields) {
     for (const std::string& field : fields) {
         if (auto directives = parse_targeted_cache_control(field)) return directives;
@@ -148,7 +150,7 @@ Steering gather(const Policy& policy, const Answer& answer) {
             s.nonce = s.nonce || contains_ignore_case(field.value, "'nonce-");
         } else if (is("Surrogate-Key")) {
             add_tags(field.value, " \t", s.tags);
-        } else if (is("xkey")) {  // as vmod_xkey reads it
+        } else if (is("xkey")) {  // separators as in Varnish's vmod_xkey
             add_tags(field.value, " \t,", s.tags);
         } else if (is("Cache-Tag") || is("Cache-Tags") || is("X-Cache-Tags")) {
             add_tags(field.value, ",", s.tags);
@@ -161,14 +163,14 @@ std::string_view media_type(std::string_view content_type) {
     return trim_ows(content_type.substr(0, content_type.find(';')));
 }
 
-// What has no end by its nature.
+// Types of answers that never end.
 bool is_stream(std::string_view content_type) {
     static constexpr std::array<std::string_view, 2> types{"text/event-stream", "multipart/x-mixed-replace"};
     return is_one_of(media_type(content_type), types);
 }
 
-// Whether each part of the answer is for its client at once, as far as its header section tells: records one after the other, or
-// what the site does not want to be buffered. Such an answer may still be a page like others, if it is of some length.
+// Whether the client should get each part of the answer at once, as far as the header tells: a sequence of records,
+// or X-Accel-Buffering: no. An answer with Content-Length is treated as a page nonetheless.
 bool may_be_stream(const Steering& s) {
     static constexpr std::array<std::string_view, 5> records{"application/x-ndjson", "application/ndjson",
                                                              "application/jsonl", "application/json-seq",
@@ -191,15 +193,15 @@ const ValidRule* rule_for(const Policy& policy, std::uint16_t status) {
     return nullptr;
 }
 
-// Final status codes whose caching requirements are implemented (RFC 9111 section 5.2.2.3): those of RFC 9110 section 15, as
-// none of them asks more of a cache than what is done for all; 206 and 304 are refused before.
+// Final status codes whose caching requirements we implement (RFC 9111 section 5.2.2.3): those of RFC 9110 section
+// 15. None of them requires more of a cache than we do for all answers; 206 and 304 are refused before.
 bool is_understood(std::uint16_t status) {
     return (status >= 200 && status <= 205) || (status >= 300 && status <= 303) || status == 307 ||
            status == 308 || (status >= 400 && status <= 417) || status == 421 || status == 422 ||
            status == 426 || (status >= 500 && status <= 505);
 }
 
-// RFC 9110 section 15.1: cacheable without being told so.
+// RFC 9110 section 15.1: cacheable without explicit freshness.
 bool is_heuristically_cacheable(std::uint16_t status) {
     static constexpr std::array<std::uint16_t, 11> codes{200, 203, 204, 300, 301, 308,
                                                          404, 405, 410, 414, 501};
@@ -209,15 +211,15 @@ bool is_heuristically_cacheable(std::uint16_t status) {
 // Which field decides, and what it says.
 struct Freshness {
     bool known = false;
-    bool by_answer = false;     // which says for how long
-    bool by_operator = false;   // what the answer says of its age does not shorten it
-    bool from_receipt = false;  // it begins now, however old the answer is
-    bool targeted = false;      // by a field that RFC 9213 puts in the place of Cache-Control
+    bool by_answer = false;     // the lifetime is the answer's own
+    bool by_operator = false;   // the answer's Date does not shorten it
+    bool from_receipt = false;  // counts from receipt, whatever the answer's age
+    bool targeted = false;      // by a field that replaces Cache-Control (RFC 9213)
     std::int64_t seconds = 0;
     CacheDirectives directives;  // of the deciding field
 };
 
-// X-Accel-Expires as proxy_cache reads it: seconds from now, "@" and a Unix time, or 0: not to be kept.
+// X-Accel-Expires as proxy_cache reads it: seconds from now, "@" and a Unix time, or 0 for "don't store".
 CacheDirectives accel_directives(std::string_view value, std::int64_t response_ms) {
     CacheDirectives directives;
     std::int64_t seconds = *parse_accel_expires(value);
@@ -229,11 +231,11 @@ CacheDirectives accel_directives(std::string_view value, std::int64_t response_m
 
 std::int64_t expires_seconds(const Steering& s, std::int64_t response_ms) {
     auto expires = parse_http_date(trim_ows(s.expires));
-    if (!expires) return 0;  // RFC 9111 section 5.3: invalid means already expired
+    if (!expires) return 0;  // RFC 9111 section 5.3: an invalid date means expired
     return std::max<std::int64_t>(0, *expires - s.date_s.value_or(response_ms / second_ms));
 }
 
-// RFC 9111 section 4.2.2: a part of the time for which the answer has not changed.
+// RFC 9111 section 4.2.2: a percentage of the time since the answer last changed.
 std::int64_t heuristic_seconds(const Policy& policy, const Answer& answer, const Steering& s) {
     auto modified = parse_http_date(s.last_modified);
     if (policy.heuristic_percent == 0 || !modified || !is_heuristically_cacheable(answer.status)) return 0;
@@ -279,12 +281,12 @@ Freshness freshness(const Policy& policy, const Answer& answer, const Steering& 
     return f;
 }
 
-// RFC 9111 section 4.2.3, with the backend's clock believed only where it makes the answer older. Where the operator says how long
-// the answer is fresh, a backend whose clock is behind must not make it stale: then Age alone counts.
+// RFC 9111 section 4.2.3. The backend's clock counts only if it makes the answer older. If the operator sets the
+// lifetime, only Age counts, so that a backend whose clock is behind does not make its answers stale.
 std::int64_t generated_at_ms(const Answer& answer, const Steering& s, const Freshness& f) {
     std::int64_t apparent_age_ms = 0;
     if (s.date_s && !f.by_operator) {
-        // The Date field has whole seconds: a second of apparent age is rounding.
+        // Date has whole seconds, so up to a second of apparent age is rounding.
         apparent_age_ms = std::max<std::int64_t>(0, answer.response_ms - (*s.date_s + 1) * second_ms);
     }
     std::int64_t corrected_age_ms = 0;
@@ -294,7 +296,7 @@ std::int64_t generated_at_ms(const Answer& answer, const Steering& s, const Fres
     return std::max<std::int64_t>(0, answer.response_ms - std::max(apparent_age_ms, corrected_age_ms));
 }
 
-// How long the answer is good to ask whether it has changed.
+// How long the answer is kept for revalidation once it is stale, in seconds.
 std::int64_t keep_s(const Policy& policy, const Answer& answer, const Steering& s) {
     auto modified = parse_http_date(s.last_modified);
     std::int64_t began_ms = s.date_s ? *s.date_s * second_ms - (answer.response_ms - answer.request_ms)
@@ -303,12 +305,13 @@ std::int64_t keep_s(const Policy& policy, const Answer& answer, const Steering& 
     return answer.status == 200 && has_validator ? policy.keep_s : 0;
 }
 
-// What the answer varies on beyond the variant. The backend saw neither cookies nor Accept-Encoding that the variant lacks.
+// Request headers that the answer varies on and the variant does not hold. Cookie and Accept-Encoding never count:
+// the backend saw only what the variant holds of them.
 std::vector<std::string> unheld(const Answer& answer, const Steering& s) {
     std::vector<std::string> names;
     for (std::string_view name : s.vary) {
         std::string lower = lower_case(name);
-        // Of credentials a variant holds no more than that there were some.
+        // Of Authorization, the variant holds only that there was one.
         bool held = lower == "cookie" || lower == "accept-encoding" ||
                     (lower != authorization_field && answer.variant_holds && answer.variant_holds(lower));
         if (!held) names.push_back(std::move(lower));
@@ -338,8 +341,8 @@ bool may_decode(const Answer& answer, const Steering& s) {
     return answer.decodable && !s.cache_control.no_transform;  // RFC 9111 section 5.2.2.6
 }
 
-// What the answer says of those whose credentials were others (RFC 9111 section 3.5). Cache-Control counts beside fields for surrogates
-// alone, which have no words for that.
+// Whether the answer may be given to requests with other credentials (RFC 9111 section 3.5). Surrogate fields have no
+// directive for that, so Cache-Control counts beside them, but not beside a targeted field.
 bool is_public(const Steering& s, const Freshness& f) {
     return f.directives.is_public || (!f.targeted && s.cache_control.is_public);
 }
@@ -355,10 +358,10 @@ const char* refusal(const Policy& policy, const Answer& answer, const Steering& 
     if (answer.status > 599) return "status";
     if (answer.status < 200 || answer.status == 206 || answer.status == 304 || s.content_range)
         return "partial";
-    // It is about how this request came, in TLS early data, of which no key holds anything (RFC 8470 section 5.2).
+    // 425 is about TLS early data of this one request, of which no key holds anything (RFC 8470 section 5.2).
     if (answer.status == 425) return "too-early";
     if (is_stream(s.content_type)) return "stream";
-    // One that says itself how long it may be kept is meant to be kept, and has an end.
+    // An answer with explicit freshness is meant to be stored, and so has an end.
     if (may_be_stream(s) && !f.by_answer) return "stream";
     if (s.set_cookie) return "set-cookie";
     if (s.nonce && !policy.keep_nonces) return "csp-nonce";
@@ -385,12 +388,13 @@ Lifetime lifetime(const Policy& policy, const Answer& answer, const Steering& s,
     if (f.from_receipt) life.fresh_ms = std::min(life.fresh_ms + answer.response_ms - life.base_ms, span_ms(longest_s));
     life.keep_ms = span_ms(keep_s(policy, answer, s));
     if (f.directives.no_cache) return life;
-    // A failure that is kept spares a site in trouble for a while. Past its time it is no better than to ask again.
+    // A stored failure relieves the site for a while. Once stale it is no better than asking again.
     if (policy.failures.has(answer.status, true)) return life;
     if (policy.never_stale || f.directives.must_revalidate || f.directives.proxy_revalidate) return life;
-    // What is shared because it says s-maxage or must-revalidate has to be asked about past its time (RFC 9111 section 3.5).
+    // RFC 9111 section 3.5: an answer that may be shared only because of s-maxage or must-revalidate must not be
+    // served stale.
     if (answer.authorized && !is_public(s, f)) return life;
-    // Expired from the start: not to be served without asking, unless the answer itself says so.
+    // If it is stale from the start, don't serve it without asking, unless the answer itself allows that.
     std::int64_t usual_while_s = f.seconds > 0 ? policy.while_s : 0;
     life.while_ms = span_ms(f.directives.stale_while_revalidate.value_or(usual_while_s));
     life.error_ms = span_ms(f.directives.stale_if_error.value_or(policy.error_s));
@@ -474,7 +478,7 @@ Storability storability(const Policy& policy, const Answer& answer) {
         bool goes = result.decode &&
                     (equals_ignore_case(field.name, "Content-Encoding") || is_digest_field(field.name));
         if (is_stored(policy, field, s) && !goes) result.headers.push_back(field);
-        // What says for whom and how long is kept for when a 304 does not say it again. (Tags are kept as such.)
+        // Keep the fields about audience and freshness, for a 304 that does not repeat them. Tags are kept as such.
         bool says_it = equals_ignore_case(field.name, "Surrogate-Control") ||
                        equals_ignore_case(field.name, "X-Accel-Expires") ||
                        equals_ignore_case(field.name, audience_field) ||

@@ -1,8 +1,8 @@
-// May this answer be stored, and for how long? RFC 9111 sections 3 and 4.2, RFC 5861, RFC 9213 and the Edge Architecture
-// Specification's Surrogate-Control. The same decision in nginx and in the daemon.
+// May this answer be stored, and for how long? By RFC 9111 sections 3 and 4.2, RFC 5861, RFC 9213, and
+// Surrogate-Control of the Edge Architecture Specification. nginx and larderd share this decision.
 //
-// Precedence of freshness: Surrogate-Control, then targeted fields, then X-Accel-Expires, then Cache-Control, then Expires, then
-// the policy; a field that says something about storing or freshness silences those after it.
+// Freshness comes from the first of these that says anything about storing or freshness: Surrogate-Control, targeted
+// fields, X-Accel-Expires, Cache-Control, Expires. Otherwise from the policy: larder_valid, then the heuristic.
 #pragma once
 
 #include <cstdint>
@@ -21,36 +21,35 @@ namespace larder {
 struct Answer {
     std::uint16_t status = 0;
     std::vector<NamedValue> headers;  // field lines in order; names in any case
-    std::int64_t request_ms = 0;      // Unix time the request was sent
-    std::int64_t response_ms = 0;     // Unix time the header section was received
-    bool authorized = false;          // the request carried Authorization
-    bool personal = false;            // the variant is one person's
-    bool decodable = false;           // who asks can undo its content coding (decoder.hpp)
-    std::string_view accepts;         // the content codings that the backend was asked for, as a list; empty: none
-    // Whether the variant holds this request header (lower-case name). Cookie, Accept-Encoding and Authorization are not asked about.
+    std::int64_t request_ms = 0;      // Unix time at which the request was sent
+    std::int64_t response_ms = 0;     // Unix time at which the header section was received
+    bool authorized = false;          // the request had an Authorization field
+    bool personal = false;            // the variant belongs to one person
+    bool decodable = false;           // whoever asks can decode its content coding (decoder.hpp)
+    std::string_view accepts;         // list of content codings that the backend was asked for; empty: none
+    // Whether the variant holds this request header (lower-case name). Not called for Cookie, Accept-Encoding and
+    // Authorization.
     std::function<bool(std::string_view)> variant_holds;
 };
 
 struct Storability {
     bool store = false;
-    const char* reason = "";  // a short word for logs and Cache-Status detail, e.g. "set-cookie", "private"
-    Lifetime life;            // valid when store
+    const char* reason = "";  // short word for logs and Cache-Status, e.g. "set-cookie", "private"
+    Lifetime life;            // valid if `store`
     Audience audience = Audience::without_session;  // as the answer says, stored or not
     bool esi = false;         // compile the body as ESI, stored or not
-    bool stream = false;      // it has no end, so that nothing can be made of it but to pass it on
-    std::string coding;   // the content codings that it came in, as a list; empty: none
-    bool decode = false;  // ... are to be undone first: nobody asked for them, or a page's fragments are in it
-    bool unasked = false;  // ... refuse it, and nothing else does: they can't be undone, and nobody asked for them
-    bool opaque = false;   // ... hide whatever ESI it has, as they can't be undone
-    std::vector<NamedValue>
-        headers;  // to store and to send: hop-by-hop, surrogate and Larder-* fields removed
-    std::vector<std::string>
-        vary;  // lower-case names of request headers beyond the variant that it varies on, sorted. If it is stored, it
-               // answers requests that have none of them
+    bool stream = false;      // the answer has no end: it can only be passed on
+    std::string coding;   // list of its content codings; empty: none
+    bool decode = false;  // decode it first: nobody asked for the coding, or it has ESI
+    bool unasked = false;  // the only reason against storing: a coding that nobody asked for and we can't decode
+    bool opaque = false;   // it may have ESI, which we can't decode
+    std::vector<NamedValue> headers;  // to store and to send: without hop-by-hop, surrogate and Larder-* fields
+    // Lower-case names of request headers, beyond the variant, that it varies on; sorted. If stored, it answers
+    // requests that have none of them.
+    std::vector<std::string> vary;
     std::vector<NamedValue> steering;  // to store beside them: Surrogate-Control, targeted fields, Larder-Audience
-    std::vector<std::string_view>
-        tags;  // surrogate keys without duplicates; a page with too many is not stored, as a purge
-               // could not find it
+    // Surrogate keys, without duplicates. A page with too many is not stored, as purges could not find it.
+    std::vector<std::string_view> tags;
 
     void refuse(const char* why) {
         store = false;
@@ -58,27 +57,27 @@ struct Storability {
     }
 };
 
-// Views in the result point into `answer`.
+// Decides. Views in the result refer to `answer`.
 Storability storability(const Policy& policy, const Answer& answer);
 
-// All content codings of an answer, in the order of their use, as a list; empty: none.
+// The content codings of an answer, as a list in the order in which they were applied; empty: none.
 std::string content_coding(const std::vector<NamedValue>& headers);
 
-// Whether a request header may be in a key at all; name in lower case. Those that frame, route or authorise a message, or are
-// about one answer and not the page, may not.
+// Whether a request header (lower-case name) may be part of a key. Not those that frame, route or authorise a
+// message, or that are about one answer instead of the page.
 bool may_be_keyed(std::string_view name);
 
-// Whether the policy has this Set-Cookie field removed from an answer, so that the answer may be stored.
+// Whether the policy removes this Set-Cookie field, so that the answer may be stored.
 bool is_stripped_cookie(const Policy& policy, std::string_view set_cookie);
 
-// Whether this response field is about the very bytes of a body (RFC 9530, RFC 3230, RFC 1864), and wrong when another body stands
-// in its place. Name in any case.
+// Whether the response field describes the exact bytes of a body (RFC 9530, RFC 3230, RFC 1864), so is wrong for
+// another body. Compared without case.
 bool is_digest_field(std::string_view name);
-// ... and about those of this message, which may be a part of a body.
+// The same, for fields about the bytes of this message, which may hold only a range.
 bool is_content_digest_field(std::string_view name);
 
-// True for fields that steer Larder (Surrogate-Control, Surrogate-Key, Cache-Tag, xkey, Larder-*, the policy's targeted fields):
-// they never reach a client. Name in any case.
+// Whether the field steers Larder (Surrogate-Control, Surrogate-Key, Cache-Tag, xkey, Larder-*, the policy's targeted
+// fields). Such fields are never sent to clients. Compared without case.
 bool is_larder_field(const Policy& policy, std::string_view name);
 
 }  // namespace larder

@@ -1,4 +1,4 @@
-// A reader that never believes a length it can't check.
+// The reader checks every length that the server states.
 #include "cache/wire/memcached_wire.hpp"
 
 #include <algorithm>
@@ -25,7 +25,7 @@ MemcachedReply::Kind kind_of(std::string_view line) {
     return Kind::error;
 }
 
-// What precedes the first space, which goes too.
+// Removes the text before the first space, and the space, and returns the text.
 std::string_view take_field(std::string_view& line) {
     std::string_view field = line.substr(0, line.find(' '));
     line.remove_prefix(std::min(line.size(), field.size() + 1));
@@ -53,7 +53,7 @@ MemcachedReader::Next MemcachedReader::next(MemcachedReply& reply) {
     std::string_view rest = std::string_view(buffer_).substr(at_);
     auto end = rest.find("\r\n");
     if (end == std::string_view::npos && rest.size() <= max_line + 1) return Next::need_more;
-    if (end > max_line) return Next::broken;  // npos too
+    if (end > max_line) return Next::broken;  // also if end is npos
     std::string_view line = rest.substr(0, end);
     if (starts_with(line, "VALUE ")) return take_value(line, end + 2, reply);
     reply.kind = kind_of(line);

@@ -1,5 +1,5 @@
-// memcached's text protocol without sockets: bytes in, replies out (memcached's doc/protocol.txt, "Storage commands" and
-// "Retrieval command"; one key per get).
+// memcached's text protocol without I/O: parses replies and writes commands (memcached's doc/protocol.txt, "Storage
+// commands" and "Retrieval command"; one key per get).
 #pragma once
 
 #include <cstddef>
@@ -23,13 +23,13 @@ struct MemcachedReply {
 
 class MemcachedReader {
 public:
-    // A value longer than `max_value` bytes is a protocol error.
+    // A value of more than `max_value` bytes counts as a protocol error.
     explicit MemcachedReader(std::size_t max_value) : max_value_(max_value) {}
 
     void feed(std::string_view bytes);
 
     enum class Next : std::uint8_t { reply, need_more, broken };
-    // `broken`: what came is not memcached's protocol; the connection is of no more use.
+    // broken: the input is not memcached's protocol, so the connection can't be used any more.
     Next next(MemcachedReply& reply);
 
 private:
@@ -40,14 +40,15 @@ private:
     std::size_t max_value_;
 };
 
-// Commands, appended to `out`. Keys are at most 250 bytes without spaces or control characters: the caller's to ensure.
+// These append a command to `out`. The caller ensures that keys have at most 250 bytes, without spaces and control
+// characters.
 void memcached_get(std::string& out, std::string_view key);
-// `verb`: set, add, or append. `ttl_s`: relative seconds up to 30 days, Unix time beyond, 0 for ever.
+// `verb`: set, add or append. `ttl_s`: seconds if at most 30 days, Unix time if more, 0 for ever.
 void memcached_store(std::string& out, std::string_view verb, std::string_view key, std::int64_t ttl_s,
                      std::string_view value, std::string_view value_rest = {});
 void memcached_delete(std::string& out, std::string_view key);
 
-// What memcached wants as expiry for a lifetime of `ttl_ms` from `now_ms`: at least one second.
+// memcached's expiry for a lifetime of `ttl_ms` that begins at `now_ms`; at least one second.
 std::int64_t memcached_expiry(std::int64_t ttl_ms, std::int64_t now_ms);
 
 }  // namespace larder

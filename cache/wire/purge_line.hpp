@@ -1,4 +1,4 @@
-// A line of memcached's purge log (memcached_names.hpp), read alike by nginx and larderd.
+// A line of memcached's purge log (memcached_names.hpp), as parsed by nginx and larderd.
 #pragma once
 
 #include <algorithm>
@@ -13,17 +13,18 @@
 namespace larder {
 
 struct PurgeLine {
-    std::uint64_t drawn = 0;             // the number that the purger wrote
-    std::optional<std::uint64_t> hash;   // nothing: a floor
+    std::uint64_t drawn = 0;             // the number in the line
+    std::optional<std::uint64_t> hash;   // nullopt: the line is a floor
     bool hard = false;
 
-    // The sequence of this line behind one of sequence `last` (0: it is the first). Between two lines there is room for sequences that
-    // an nginx draws for its own purges before the log has ordered them: none of those is a later line's.
+    // The sequence of this line after a line of sequence `last` (0: it is the first). The gap between lines leaves
+    // room for sequences that an nginx draws for its own purges before it has read their lines: no later line has one
+    // of these.
     static constexpr std::uint64_t step = 1000;
     std::uint64_t sequence(std::uint64_t last) const { return std::max(drawn, last + step); }
 };
 
-// "SEQUENCE TAGHASH s|h" or "SEQUENCE floor s", without the newline. A line of another form is no line of the log.
+// Parses "SEQUENCE TAGHASH s|h" or "SEQUENCE floor s", without the newline. nullopt for anything else.
 inline std::optional<PurgeLine> parse_purge_line(std::string_view text) {
     PurgeLine line;
     auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), line.drawn);
@@ -37,13 +38,14 @@ inline std::optional<PurgeLine> parse_purge_line(std::string_view text) {
     return line.hash ? std::optional(line) : std::nullopt;
 }
 
-// Such a line, with its newline. `name`: hash_text() of a tag, or "floor", which is soft.
+// The text of a line, with its newline. `name`: hash_text() of a tag; or "floor", which is always soft.
 inline std::string purge_line_text(std::uint64_t drawn, std::string_view name, bool hard) {
     return std::to_string(drawn).append(" ").append(name).append(hard ? " h\n" : " s\n");
 }
 
-// Calls take(line, sequence) for each line of `text`, in order. `text` follows a line of sequence `last` (0: it is the log's
-// beginning); `last` becomes that of its last line. Returns the bytes of whole lines: what is behind them is still being written.
+// Calls take(line, sequence) for each valid line of `text`, in order. `last`: the sequence of the line before `text`
+// (0: the log begins here); set to that of the last line. Returns the number of bytes in complete lines; the rest is
+// a line still being written.
 template <class Take>
 std::size_t each_purge_line(std::string_view text, std::uint64_t& last, Take&& take) {
     std::size_t at = 0;

@@ -1,42 +1,46 @@
-// Names of Larder's keys in Redis and the Lua scripts that nginx and the daemon share, so that both do the same.
+// Names of Larder's keys in Redis, and the Lua scripts that nginx and larderd share.
 //
-// With PREFIX as configured (default "larder:"):
-//   PREFIXe:KEY              string  an entry (entry.hpp), with a TTL always; KEY is Key::text()
-//   PREFIXl:KEY              string  who fills the key at present, or "pass": its answers can't be stored; with a TTL always
-//   PREFIXt:TAGHASH          set     KEYs of entries that carry the tag (or URL), with a TTL always
-//   PREFIXp:KEY              string  the entry's policy (write_policy), with the entry's TTL: for jobs that a purge makes
+// PREFIX is the configured one (default "larder:"):
+//   PREFIXe:KEY              string  an entry (entry.hpp), always with a TTL; KEY is Key::text()
+//   PREFIXl:KEY              string  who holds the lease to fill the key, or "pass": its answers can't be stored;
+//                                    always with a TTL
+//   PREFIXt:TAGHASH          set     KEYs of entries with the tag or URL, always with a TTL
+//   PREFIXp:KEY              string  the entry's policy (write_policy), with the entry's TTL, for jobs that a purge
+//                                    enqueues
 //   PREFIX{purge}sequence    string  sequence of the newest purge
-//   PREFIX{purge}log         zset    score: sequence, member: "TAGHASH:s" or "TAGHASH:h" (soft, hard), or "floor"
-//   PREFIX{purge}pending     list    purges whose regeneration the daemon has yet to queue: "SEQUENCE TAGHASH POSITION",
-//                                    newest 10000: without a daemon nobody takes them
-//   PREFIX{purge}kept        string  sequence up to which a larderd has the log's purges on its disk; with a TTL, so that it exists
-//                                    while there is one that keeps them
-//   PREFIX{purge}positions   hash    database -> newest commit position that any purge came with, "NAME/SYSTEM/TIMELINE/LSN"
-//   PREFIX{queue}due         zset    score: due time in ms (lower for priority), member: KEY
+//   PREFIX{purge}log         zset    score: sequence; member: "TAGHASH:s" or "TAGHASH:h" (soft, hard), or "floor"
+//   PREFIX{purge}pending     list    purges whose pages larderd has yet to enqueue: "SEQUENCE TAGHASH POSITION"; the
+//                                    newest 10,000, as nobody takes them without a larderd
+//   PREFIX{purge}kept        string  sequence up to which a larderd has the log's purges on disk; with a TTL, so that
+//                                    it exists only while a larderd does that
+//   PREFIX{purge}positions   hash    database -> newest commit position of any purge, "NAME/SYSTEM/TIMELINE/LSN"
+//   PREFIX{queue}due         zset    score: due time in ms (lower for priority); member: KEY
 //   PREFIX{queue}jobs        hash    KEY -> encoded job
-//   PREFIX{queue}running     zset    score: lease deadline in ms, member: KEY
-//   PREFIX{queue}dirty       set     KEYs purged while running: to be rendered once more
-//   PREFIX{queue}asked       hash    KEY -> earliest due time that it was enqueued with while running
+//   PREFIX{queue}running     zset    score: lease deadline in ms; member: KEY
+//   PREFIX{queue}dirty       set     KEYs purged while running, to be rendered once more
+//   PREFIX{queue}asked       hash    KEY -> earliest due time requested while running
 //   PREFIX{queue}attempts    hash    KEY -> failed attempts
-//   PREFIX{queue}dead        hash    KEY -> job given up (poison), newest 1000
-//   PREFIX{queue}alive       zset    score: when its announcement ends, in ms, member: a daemon that takes jobs; with the last one's
-//                                    TTL, so that it exists while there is one
-// Purge sequences are microseconds of Redis's clock, made strictly increasing: they order purges and also say when.
+//   PREFIX{queue}dead        hash    KEY -> job given up; the newest 1000
+//   PREFIX{queue}alive       zset    score: end of a heartbeat in ms; member: a larderd that takes jobs; with the TTL
+//                                    of the last heartbeat, so that it exists only while a larderd takes jobs
+//
+// Purge sequences are microseconds of Redis's clock, made strictly increasing: they order purges, and tell when they
+// were made.
 #pragma once
 
 namespace larder::redis_scripts {
 
-// Lua functions on the time in an encoded job (enqueued_ms, where job_time_at in cache/job.hpp says), as the eight bytes that it is.
-// A text that is too short to be a job has none.
+// Lua functions for the enqueueing time in an encoded job, as its eight bytes (at job_time_at, cache/job.hpp). nil or
+// unchanged for a text too short to be a job.
 #define LARDER_LUA_JOB_TIME                                                                                   \
     "local function job_time(job) if job and #job >= 14 then return job:sub(7, 14) end end\n"                \
     "local function with_job_time(job, time)\n"                                                              \
     "  return #job >= 14 and job:sub(1, 6) .. time .. job:sub(15) or job\n"                                  \
     "end"
 
-// KEYS: sequence, log, pending, positions. ARGV: position, "1" to have the entries regenerated, mode "s" or "h", then TAGHASH...
-// Of two positions in the same log (cluster and timeline) the later one is kept, of others the one that came last: they don't
-// compare. Returns the sequence as a string (a Lua number would lose digits in the reply).
+// KEYS: sequence, log, pending, positions. ARGV: position; "1" to have the entries regenerated; mode "s" or "h";
+// TAGHASH... If the stored position is in the same log (cluster and timeline), the later one is kept; otherwise they
+// can't be compared, and the new one is kept. Returns the sequence as decimal digits.
 inline constexpr char purge[] = R"lua(
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
@@ -70,8 +74,8 @@ end
 return text
 )lua";
 
-// KEYS: entry. ARGV: entry bytes, TTL in ms. Stores unless what is there saw more purges, or as many and is younger.
-// Returns 1 if stored, 0 if not.
+// KEYS: entry. ARGV: entry's bytes, TTL in ms. Stores the entry unless the present one has a higher fence, or the
+// same fence and is younger. Returns 1 if stored, else 0.
 inline constexpr char put_entry[] = R"lua(
 local function stamp(s) return struct.unpack('<I8', s:sub(73, 80)), struct.unpack('<I8', s:sub(25, 32)) end
 local old = redis.call('GETRANGE', KEYS[1], 0, 79)
@@ -84,14 +88,14 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 )lua";
 
-// KEYS: lease. ARGV: whose. Returns 1 if it was that one's, 0 if not.
+// KEYS: lease. ARGV: its holder. Returns 1 if the lease was that holder's and was deleted, else 0.
 inline constexpr char release_lease[] = R"lua(
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
 )lua";
 
-// KEYS: tag set. ARGV: KEY, TTL in ms. The set lives at least as long as the entry. To be run before put_entry, so that a
-// purge finds whatever it does not come before.
+// KEYS: tag set. ARGV: KEY, TTL in ms. The set expires no earlier than the entry. Run this before put_entry, so that
+// a purge made after the put finds the entry in the set.
 inline constexpr char index_entry[] = R"lua(
 redis.call('SADD', KEYS[1], ARGV[1])
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
@@ -99,11 +103,11 @@ return 1
 )lua";
 
 // KEYS: due, running, dirty, jobs, alive, asked. ARGV: KEY, delay in ms (negative: more urgent), job, "1" if urgent.
-// Writes into a new job when it was enqueued (enqueued_ms, cache/job.hpp), by Redis's clock. A job whose bytes are replaced keeps
-// that time: it has waited since.
-// A job that is in hand is due at the earliest time it was asked for, should it be put back.
-// Returns "new", "dup" (queued already), "raised" (queued already, now due earlier), "running", "dirty" (running, and will
-// run once more); or, where nothing was queued, "nodaemon": nobody takes jobs, or "refused": a daemon could not do it lately.
+// Writes the time of enqueueing (enqueued_ms, cache/job.hpp) into a new job, by Redis's clock. A job whose bytes are
+// replaced keeps its time, as it has waited since then. A running job, if put back, becomes due at the earliest time
+// that was requested. Returns "new"; "dup": queued already; "raised": queued already, and due earlier now; "running";
+// "dirty": running, and will run once more; or, if nothing was enqueued, "nodaemon": no larderd takes jobs;
+// "refused": a larderd could not do the job lately.
 inline constexpr char enqueue[] = LARDER_LUA_JOB_TIME R"lua(
 if redis.call('EXISTS', KEYS[5]) == 0 then return 'nodaemon' end
 local key = ARGV[1]

@@ -1,5 +1,5 @@
-// What an error line of Redis or memcached says about the server: whether only this command failed, or the connection is of no
-// use until the server has recovered. nginx and larderd both judge by this table; docs/operations.md tells operators.
+// Classifies error replies of Redis and memcached: did only this command fail, or is the connection useless until the
+// server has recovered? nginx and larderd both use this table; docs/operations.md describes it for operators.
 #pragma once
 
 #include <cstdint>
@@ -8,15 +8,15 @@
 namespace larder {
 
 enum class Refusal : std::uint8_t {
-    command,     // this command failed; others may succeed
-    writes,      // the server takes no writes at present, but still answers reads
-    connection,  // nothing on this connection will succeed: connect anew, after a pause
+    command,     // only this command failed
+    writes,      // the server refuses writes at present, but answers reads
+    connection,  // all commands will fail: reconnect after a pause
 };
 
-// `error` is the line without the leading "-".
+// `error`: the line without its leading "-".
 Refusal redis_refusal(std::string_view error);
 
-// `error` is the whole line, from "ERROR", "CLIENT_ERROR" or "SERVER_ERROR" on.
+// `error`: the whole line, beginning with "ERROR", "CLIENT_ERROR" or "SERVER_ERROR".
 Refusal memcached_refusal(std::string_view error);
 
 }  // namespace larder

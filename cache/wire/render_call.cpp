@@ -1,4 +1,4 @@
-// The render call's encoding and signature.
+// The encoding and the signatures of render calls.
 #include "cache/wire/render_call.hpp"
 
 #include <openssl/evp.h>
@@ -93,7 +93,7 @@ std::string sign_render_call(std::span<const std::string> keys, std::string_view
 }
 
 bool is_signed_render_call(const Signer& signer, std::string_view field, std::string_view body, std::int64_t now_s) {
-    constexpr unsigned most_signatures = 16;  // each costs a few hashes, whoever sends them
+    constexpr unsigned most_signatures = 16;  // each costs a few hashes, whoever sends it
     const std::string digest = hex_digest(body);
     for (unsigned i = 0; i < most_signatures && !field.empty(); i++) {
         std::string_view one = field.substr(0, field.find(','));

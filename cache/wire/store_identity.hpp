@@ -1,5 +1,6 @@
-// A store says which one it is: whoever finds no identity in it writes a random one there, under PREFIXid. nginx puts what it found
-// into its jobs, so that larderd sees when [[store]] is another server, database or prefix than larder_store.
+// A store's identity. Whoever finds none in the store writes a random one under PREFIXid. nginx puts the identity
+// that it found into its jobs, so that larderd notices if [[store]] is another server, database or prefix than
+// larder_store.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,7 @@ inline std::string store_identity_name(const std::string& prefix) {
     return prefix + "id";
 }
 
-// 16 hex digits: hash_from_text() reads them.
+// 16 hexadecimal digits, as read by hash_from_text().
 inline std::string new_store_identity() {
     std::random_device random;
     std::uint64_t high = random(), low = random();

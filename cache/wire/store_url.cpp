@@ -1,4 +1,4 @@
-// Parsing of store URLs.
+// Parses store URLs.
 #include "cache/wire/store_url.hpp"
 
 #include <algorithm>
@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::uint16_t redis_port = 6379, memcached_port = 11211;
 constexpr unsigned max_database = 65535;
-constexpr std::size_t max_socket_path = 107;  // sockaddr_un.sun_path, without its NUL
+constexpr std::size_t max_socket_path = 107;  // size of sockaddr_un.sun_path without its NUL
 
 bool take_prefix(std::string_view& text, std::string_view prefix) {
     if (!text.starts_with(prefix)) return false;
@@ -57,7 +57,8 @@ bool is_host(std::string_view text) {
     });
 }
 
-// An IPv6 literal, maybe with a zone ("fe80::1%eth0"). Whether it is one is for whoever resolves it.
+// An IPv6 literal, possibly with a zone ("fe80::1%eth0"). Only its characters are checked; the resolver does the
+// rest.
 bool is_literal(std::string_view text) {
     std::string_view address = text.substr(0, text.find('%'));
     return std::count(address.begin(), address.end(), ':') >= 2 &&
@@ -101,7 +102,7 @@ private:
 
     std::optional<StoreUrl> redis_socket(std::string_view text) {
         if (text.starts_with("//")) text.remove_prefix(2);
-        bool has_login = !text.starts_with('/');  // a path may have an "@"
+        bool has_login = !text.starts_with('/');  // a path may contain "@"
         if (has_login && !take_login(text)) return std::nullopt;
         std::size_t query = text.find('?');
         if (query != std::string_view::npos) {
@@ -124,7 +125,7 @@ private:
         }
     }
 
-    // "[USER]:PASSWORD@"; a password alone ("PASSWORD@") is understood, too.
+    // Takes "[USER]:PASSWORD@". A password without a colon ("PASSWORD@") is accepted as well.
     bool take_login(std::string_view& text) {
         std::size_t at = text.rfind('@');
         if (at == std::string_view::npos) return true;
@@ -165,7 +166,7 @@ private:
         return legal;
     }
 
-    // HOST[:PORT] or [IPV6][:PORT]
+    // Takes HOST[:PORT] or [IPV6][:PORT].
     bool take_server(std::string_view text, std::uint16_t port) {
         std::string_view whole = text, host, rest;
         bool legal;

@@ -1,11 +1,12 @@
-// The URLs of stores and queues, as nginx.conf and larderd.toml have them. Text in, parts out; nothing is resolved here.
+// URLs of stores and queues, as in nginx.conf and larderd.toml. Only parses; resolves nothing.
 //
 //   redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]
 //   redis+unix:[//][[USER]:PASSWORD@]/PATH[?db=DATABASE]
 //   memcached://HOST[:PORT][,HOST[:PORT]]...
 //   unix:/PATH
-// USER, PASSWORD and PATH are percent-decoded: what a URL gives a meaning (@ : / ? # %) has to be written as %40 and so on. A
-// host is a name, an IPv4 address, or an IPv6 address in brackets.
+//
+// USER, PASSWORD and PATH are percent-decoded: characters with a meaning in URLs (@ : / ? # %) have to be written as
+// %40 and so on. A host is a name, an IPv4 address, or an IPv6 address in brackets.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,7 @@ struct StoreUrl {
     enum class Kind : std::uint8_t {
         redis,
         memcached,
-        socket,  // "unix:": what speaks there, the setting says
+        socket,  // "unix:"; the setting determines the protocol
     };
     struct Server {
         std::string host;  // without brackets
@@ -30,16 +31,16 @@ struct StoreUrl {
     };
 
     Kind kind = Kind::redis;
-    std::vector<Server> servers;  // several: memcached alone
-    std::string path;             // of a Unix socket; then there are no servers
+    std::vector<Server> servers;  // more than one only for memcached
+    std::string path;             // of a Unix socket; then `servers` is empty
     std::string user, password;
     unsigned database = 0;
 };
 
-// Nothing: `why` says what is wrong, without the password.
+// nullopt: `why` says what is wrong, without the password.
 std::optional<StoreUrl> parse_store_url(std::string_view url, std::string& why);
 
-// The URL with "***" in the place of user and password: for logs.
+// The URL for logs, with "***" in place of user and password.
 std::string without_login(std::string_view url);
 
 }  // namespace larder

@@ -145,8 +145,8 @@ struct LocConf {
     ngx_str_t purge_token{};          // empty: no token required
 
     Policy policy;  // the settings above, for the cache library
-    std::vector<HeaderRule>
-        kept_headers;  // from `headers`, `languages`, `codings`, `group` and `authorized`; sorted by name
+    // from `headers`, `languages`, `codings`, `group` and `authorized`; sorted by name
+    std::vector<HeaderRule> kept_headers;
     std::vector<CookieRule> kept_cookies;  // `cookies` without those of sessions that make no difference here
     std::string place;    // beginning of Variant::led: where the request is, if its URI does not tell
     unsigned blocks = 0;  // number of `if` and similar blocks in it; counted while nginx reads the configuration
