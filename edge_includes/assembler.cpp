@@ -1,8 +1,8 @@
-// The assembler: a plan and the outcomes of fetches become steps.
+// The assembler's state machine.
 //
-// The document itself is run bit by bit, as the host asks. What is conditional on fetches (the branches of a try,
-// the fallback of an include) comes first once it is begun: its fetches go out, its pieces are held until it is
-// known that they count.
+// The document itself is run step by step, as the host asks. Bodies that depend on the outcome of fetches (a branch of a
+// try, the fallback of an include) are run to their end first: their fetches are returned at once, and their pieces are
+// held back until it is known whether they become part of the page.
 #include "edge_includes/assembler.hpp"
 
 #include <list>
@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::uint32_t nothing = 0xffffffff;
 
-// A body being run; a loop's body many times.
+// A body that is being run. A loop's body is run once for each item.
 struct Frame {
     std::uint32_t at;
     std::uint32_t end;
@@ -33,25 +33,25 @@ struct Frame {
 struct Cursor {
     std::pmr::vector<Frame> frames;
     const Scope* scope;
-    std::uint32_t trial;           // whose pieces these are
-    FragmentId to_emit = nothing;  // the fetch of this place came last, its emit comes next
+    std::uint32_t trial;           // the trial that the pieces belong to; nothing: to none
+    FragmentId to_emit = nothing;  // the last step was this place's fetch, so its emit is the next step
 };
 
 enum class PlaceState : std::uint8_t { fetching, fetching_alt, replaced, trying, settled };
 
 struct Place {
-    std::uint32_t op;     // the include or the try
-    std::uint32_t trial;  // that it belongs to
+    std::uint32_t op;     // index of the include or the try
+    std::uint32_t trial;  // the trial that it is in; nothing: in none
     const Scope* scope;
     PlaceState state;
 };
 
-// One branch of a try, run and held.
+// One branch of a try: its pieces are held back until the branch has succeeded.
 struct Trial {
     FragmentId place;
-    std::uint32_t next_branch;  // operations
-    std::uint32_t end;
-    std::uint32_t pending = 0;  // places in it that are not settled
+    std::uint32_t next_branch;  // index of the operation after this branch
+    std::uint32_t end;          // index of the operation after the try
+    std::uint32_t pending = 0;  // number of unsettled places in it
     std::uint16_t status = 0;
     bool running = true;
     bool failed = false;
@@ -59,11 +59,11 @@ struct Trial {
     std::pmr::vector<Step> held;
 };
 
-// A body that is run before the document goes on.
+// A body that is run to its end before the document goes on.
 struct Run {
     Cursor cursor;
-    FragmentId place;                // whose content it is
-    std::uint32_t trial;             // it is the branch of this one; nothing: it is a fallback
+    FragmentId place;                // the place that it is the content of
+    std::uint32_t trial;             // the trial whose branch it is; nothing: it is the fallback of an include
     std::pmr::vector<Step> pieces;
 };
 
@@ -98,7 +98,7 @@ struct Assembler::State {
         cursor.frames.push_back({from, to, from, 0, false, {}, {}});
     }
 
-    // The next step of `cursor`; done at its end, pause when this is to go on later.
+    // Returns the next step of `cursor`: done at its end, pause when the slice of the budget is used up.
     Step next(Cursor& cursor) {
         if (cursor.to_emit != nothing) return plain(Step::Kind::emit, std::exchange(cursor.to_emit, nothing));
         while (!cursor.frames.empty()) {
@@ -119,7 +119,7 @@ struct Assembler::State {
         return plain(Step::Kind::done);
     }
 
-    // True when the operation gave a step.
+    // Runs one operation. Returns true if it resulted in a step.
     bool run(Cursor& cursor, std::uint32_t index, const Op& op, Step& out) {
         switch (op.kind) {
             case OpKind::literal:
@@ -152,7 +152,7 @@ struct Assembler::State {
             case OpKind::otherwise:
             case OpKind::attempt:
             case OpKind::except:
-                break;  // run by their parents
+                break;  // only inside choose and try, which run them
         }
         return false;
     }
@@ -184,7 +184,8 @@ struct Assembler::State {
         cursor.frames.push_back({body + op.span, body + op.span, body, 0, true, items, plan.heap(op.b)});
     }
 
-    // A list gives its items, a dictionary lists of key and value, anything else itself unless it is empty.
+    // The item of a loop's round: of a list its item, of a dictionary a list of key and value; any other value is looped
+    // over once, if it is not empty. Returns false after the last round.
     bool item(const Value& items, std::uint32_t round, Value& out) {
         switch (items.kind) {
             case Value::Kind::list:
@@ -257,7 +258,8 @@ struct Assembler::State {
         return step;
     }
 
-    // What there is instead of the fragment: alt, the fallback, nothing, or the failure of what is around it.
+    // Handles a failed fetch. In this order: fetches alt, runs the fallback, leaves the place empty (onerror="continue"),
+    // or gives up.
     void fail(FragmentId id, std::uint16_t status) {
         Place place = places[id];
         Op op = plan.op(place.op);
@@ -291,7 +293,7 @@ struct Assembler::State {
         if (trial != nothing) decide(trial);
     }
 
-    // Nothing can stand in the place: its branch fails, or the page.
+    // A mandatory include has failed: so does the branch of a try that it is in, or else the page.
     void give_up(FragmentId id, std::uint16_t status) {
         std::uint32_t trial = places[id].trial;
         if (trial == nothing) {
@@ -304,14 +306,14 @@ struct Assembler::State {
         settle(id);
     }
 
-    // ---- bodies that come first
+    // ---- bodies that are run to their end first
 
     void begin_run(Run run, std::uint32_t from, std::uint32_t to) {
         runs.push_back(std::move(run));
         enter(runs.back().cursor, from, to);
     }
 
-    // One step of the newest: true when it is one for the host.
+    // Advances the newest run. Returns true if `out` is a step for the host; other steps are held back.
     bool advance_run(Step& out) {
         Run& run = runs.back();
         out = next(run.cursor);
@@ -353,8 +355,8 @@ struct Assembler::State {
                   at + 1, after);
     }
 
-    // A branch counts once all in it is settled; at its first failure the next branch that handles the status
-    // is run.
+    // Decides a branch of a try: when all its places are settled, its pieces become the try's content. At its first
+    // failure, the next branch that handles the status is run instead.
     void decide(std::uint32_t index) {
         Trial& trial = trials[index];
         if (trial.running || trial.decided || (!trial.failed && trial.pending > 0)) return;
@@ -381,7 +383,7 @@ struct Assembler::State {
         return true;
     }
 
-    // ---- the host's side
+    // ---- the interface
 
     Step step() {
         for (;;) {
@@ -416,11 +418,11 @@ struct Assembler::State {
     Evaluator evaluator;
     std::pmr::vector<Place> places;
     std::pmr::vector<Trial> trials;
-    std::pmr::vector<Step> queue;  // what comes before the document's next step
-    std::size_t queued = 0;        // how much of it was handed out
-    std::pmr::list<Run> runs;      // the last one goes first; they stay where they are
+    std::pmr::vector<Step> queue;  // steps to return before the next step of a run or the document
+    std::size_t queued = 0;        // how many of these were returned
+    std::pmr::list<Run> runs;      // a stack: the last one is run first. A list, because references to elements are kept
     Cursor document;
-    std::uint32_t pending = 0;  // places outside every try that are not settled
+    std::uint32_t pending = 0;  // number of unsettled places that are in no try
 };
 
 Assembler::Assembler(PlanView plan, Environment& environment, Budget& budget)

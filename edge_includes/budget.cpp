@@ -1,4 +1,4 @@
-// A page's memory: small pieces from blocks, large ones by themselves.
+// Small allocations share blocks; large ones get a block of their own.
 #include "edge_includes/budget.hpp"
 
 #include <memory>
@@ -24,8 +24,8 @@ void* PageMemory::do_allocate(std::size_t size, std::size_t alignment) {
         left_ -= size;
         return at;
     }
-    if (alignment > alignof(std::max_align_t)) throw std::bad_alloc();  // nothing of a page needs that
-    blocks_.emplace_back();  // before the block itself: it may throw
+    if (alignment > alignof(std::max_align_t)) throw std::bad_alloc();  // operator new doesn't guarantee more
+    blocks_.emplace_back();  // first: if it throws after the block was allocated, the block leaks
     std::size_t step = std::clamp(used_ / 4, first_block, largest_block);
     bool alone = size > step / 4;
     std::size_t whole = alone ? size : step;

@@ -1,7 +1,7 @@
-// What one page may cost: work and memory, shared by all documents that the page is made of.
+// Limits the work and the memory of one page, over all documents that it consists of.
 //
 // Work is counted in units. A unit is one operation, one node of an expression, one callout of a regular expression, or a few
-// dozen bytes read or written: at most about 100 ns of a worker's time.
+// dozen bytes read or written: about 100 ns of CPU time at most.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +15,7 @@
 
 namespace larder::esi {
 
-// Owns an object whose memory is the page's: the owner's end destroys the object and frees nothing.
+// Deleter for objects in a page's memory: calls the destructor and frees nothing.
 struct DestroyOnly {
     template <typename Object>
     void operator()(Object* object) const {
@@ -25,7 +25,7 @@ struct DestroyOnly {
 template <typename Object>
 using InPageMemory = std::unique_ptr<Object, DestroyOnly>;
 
-// Memory that is given back all at once, when the page ends, and that knows how much of it there is.
+// An arena: allocations are only freed when it is destroyed, with the page. Counts the bytes.
 class PageMemory : public std::pmr::memory_resource {
 public:
     explicit PageMemory(std::size_t limit) : limit_(limit) {}
@@ -33,15 +33,16 @@ public:
     PageMemory(const PageMemory&) = delete;
     PageMemory& operator=(const PageMemory&) = delete;
 
-    // Whether `size` more bytes are within the limit, less an eighth of it, which is for what can't be done without. Allocation
-    // itself never looks at the limit: who can do without asks first, and the page is cut where `full()` says that all is used.
+    // Whether `size` more bytes fit within 7/8 of the limit. allocate() itself doesn't enforce the limit: code that can
+    // fail gracefully asks here first, and the remaining eighth is for allocations that can't fail. When full(), the page
+    // is cut off.
     bool fits(std::size_t size) const {
         std::size_t most = limit_ - limit_ / 8;
         return size <= most && used_ <= most - size;
     }
     bool full() const { return used_ > limit_; }
     std::size_t used() const { return used_; }
-    // For bytes held elsewhere on the page's behalf.
+    // Counts bytes that are allocated elsewhere for this page.
     void add(std::size_t size) { used_ += size; }
 
     template <typename Object, typename... Arguments>
@@ -66,27 +67,27 @@ private:
     };
 
     std::size_t limit_;
-    std::size_t used_ = 0;  // bytes of blocks, and those added
-    char* at_ = nullptr;    // the free rest of the newest small block
-    std::size_t left_ = 0;
+    std::size_t used_ = 0;  // bytes of all blocks, and those of add()
+    char* at_ = nullptr;    // free space in the current block
+    std::size_t left_ = 0;  // bytes of it
     std::vector<Block> blocks_;
 };
 
 struct BudgetLimits {
     std::uint64_t work = 1'000'000;
-    std::uint32_t expression_work = 20'000;  // of evaluating one expression once
+    std::uint32_t expression_work = 20'000;  // for each evaluation of one expression
     std::size_t memory = 64u << 20;          // bytes
 };
 
-// The first limit that was met.
+// The first limit that was exceeded.
 enum class Exceeded : std::uint8_t { nothing, expression, memory, work };
 
 class Budget {
 public:
     explicit Budget(const BudgetLimits& limits = {}) : limits_(limits), work_(limits.work), memory_(limits.memory) {}
 
-    // False: that much is not left, and from then on nothing is. What there was counts as spent: it may have been, before it was
-    // known to be too little.
+    // Spends work. Returns false if less is left; then all that was left is spent too, because the caller may have done
+    // the work before it knew its cost.
     bool spend(std::uint64_t work) {
         pace(work);
         std::uint64_t left = std::min(work_, expression_);
@@ -98,22 +99,24 @@ public:
     bool out_of_work() const { return work_ == 0; }
     std::uint64_t work_left() const { return work_; }
 
-    // Around the evaluation of one expression, which can't pause: so it has a limit of its own.
+    // begin_expression() and end_expression() enclose the evaluation of one expression. An evaluation can't pause, so it
+    // has its own limit.
     void begin_expression() {
         expression_ = limits_.expression_work;
         refused_ = false;
     }
-    // False when the expression would have taken more than it may, so that its value means nothing.
+    // Returns false when the expression has exceeded its limit; its value is then undefined.
     bool end_expression() {
         expression_ = no_expression;
         return !refused_;
     }
-    // How much the expression being evaluated may still spend.
+    // The work that the current expression may still spend.
     std::uint64_t expression_left() const { return std::min(expression_, work_); }
 
-    // A turn of the host's event loop: what can pause does so once the slice is over.
+    // Begins a turn of the host's event loop, which gets a slice of `work`. Code that can pause does so when the slice is
+    // used up.
     void begin_slice(std::uint64_t work) { slice_ = work; }
-    // Work that has a limit elsewhere.
+    // Counts work against the slice only, for work that is limited elsewhere.
     void pace(std::uint64_t work) { slice_ -= std::min(work, slice_); }
     bool slice_is_over() const { return slice_ == 0; }
     std::uint64_t slice_left() const { return slice_; }

@@ -1,7 +1,7 @@
-// The compiler: tokens become a draft of operations, and the draft a plan.
+// Turns tokens into a draft of operations (plan/draft.hpp), and the draft into a plan.
 //
-// An element that turns out wrong (never closed, without what it needs) is demoted: its tags become text
-// again and its content stays where it is, which in a flat draft means changing the tags' operations only.
+// An element that turns out to be wrong (not closed, or without a mandatory part) is demoted: its tags become text again,
+// and its content stays where it is. Because the draft is flat, that changes the operations of the tags only.
 #include "edge_includes/compile.hpp"
 
 #include <algorithm>
@@ -25,12 +25,12 @@ struct Open {
     std::uint32_t op;
     Range tag;
     std::uint32_t line;
-    // How much there was before the element, to go back to.
+    // Sizes of the compiler's lists before the element, for truncate().
     std::size_t details, inlines, reports;
     std::uint32_t includes;
-    std::uint32_t rejected;         // rejected_[element] when it was opened
-    Token stray{};                  // the first text between the branches, if any
-    unsigned branches[2] = {0, 0};  // when, otherwise or attempt, except
+    std::uint32_t rejected;         // State::rejected[element] when it was opened
+    Token stray{};                  // the first text between the branches of a choose or try, if any
+    unsigned branches[2] = {0, 0};  // number of: when and otherwise, or attempt and except
 };
 
 bool is_on(const std::string& value) {
@@ -50,7 +50,7 @@ bool is_reserved(std::string_view name) {
            name == "REMOTE_ADDR";
 }
 
-// For reports: printable and short.
+// A printable excerpt of the text, for reports.
 std::string shown(std::string_view text) {
     std::string out(text.substr(0, 60));
     for (char& c : out) {
@@ -190,14 +190,15 @@ struct Compiler::State : TokenSink, Names {
 
     // ---- opening
 
-    // The tag stays text, and so will the closing tag that belongs to it.
+    // Treats the tag as text, and later its closing tag as well.
     void reject(Range range, const Tag& tag, const std::string& why) {
         report("<esi:" + shown(tag.name) + "> stays as text: " + why);
         if (!tag.empty) ++rejected[static_cast<std::size_t>(tag.element)];
         literal(range);
     }
 
-    // True when the element was accepted (and is on the stack, unless it is complete as it is).
+    // Opens the element, if it is legal here. Returns false if not; the tag is then text. An accepted element is on the
+    // stack, unless it has no body.
     bool open_element(Range range, const Tag& tag) {
         std::string why;
         bool accepted = false;
@@ -305,7 +306,8 @@ struct Compiler::State : TokenSink, Names {
                    false;
         }
         Detail detail;
-        // "#" leads nowhere, so that the include fails in its place, with what it says for that.
+        // An include without a URL gets "#", whose resolution fails at serve time. So it is handled like any failed
+        // include, with its onerror and fallback.
         if (!url(leads_somewhere ? std::string_view(*src) : "#", detail.first, why)) return false;
         if (const std::string* alt = tag.attribute("alt"); alt != nullptr && !trim(*alt).empty()) {
             detail.has_second = true;
@@ -362,7 +364,7 @@ struct Compiler::State : TokenSink, Names {
         return false;
     }
 
-    // `sort` 0: when or except, of which there may be many; 1 (0 for attempt): at most one.
+    // `sort`: index into Open::branches. There may be many `when` and `except`, and one `otherwise` and `attempt`.
     bool start_branch(Range range, const Tag& tag, Element parent, OpKind kind, int sort, std::string& why,
                       Detail detail = {}, std::uint16_t code = 0) {
         if (!inside(parent, why)) return false;
@@ -375,7 +377,7 @@ struct Compiler::State : TokenSink, Names {
         return true;
     }
 
-    // A test that is no expression is false, as ESI 1.0 has it for what cannot be evaluated.
+    // A test that is no valid expression counts as false, as ESI 1.0 says of tests that can't be evaluated.
     bool start_when(Range range, const Tag& tag, std::string& why) {
         note_unknown(tag, {"test", "matchname"});
         const std::string* test = tag.attribute("test");
@@ -478,7 +480,7 @@ struct Compiler::State : TokenSink, Names {
 
     // ---- closing
 
-    // Closes the element at `at`; those still open inside it were never closed.
+    // Closes the element at stack[at]. Elements that are still open inside it lack their closing tag: they are demoted.
     void close(std::size_t at, Range range) {
         while (stack.size() > at + 1) demote_top();
         Open open = stack.back();
@@ -544,7 +546,7 @@ struct Compiler::State : TokenSink, Names {
         return open.branches[0] > 0 || (open.element == Element::choose && open.branches[1] > 0);
     }
 
-    // Forgets the element and all that stood in it.
+    // Removes the element and all its content from the draft.
     void truncate(const Open& open) {
         ops.resize(open.op);
         details.resize(open.details);
@@ -584,14 +586,15 @@ struct Compiler::State : TokenSink, Names {
         demote(open, "it is not closed");
     }
 
-    // How many branches like this one the innermost open element has; null: it is no branch. The branch itself is not open any more.
+    // The innermost open element's count of branches of this kind; null if `element` is no branch. Precondition: the
+    // branch itself is no longer on the stack.
     unsigned* branches_with(Element element) {
         bool first = element == Element::when || element == Element::attempt;
         bool second = element == Element::otherwise || element == Element::except;
         return first || second ? &stack.back().branches[second ? 1 : 0] : nullptr;
     }
 
-    // Tags become text again, the content stays.
+    // Turns the element's tags into text; its content stays.
     void demote(const Open& open, const std::string& why) {
         Token now = here;
         here.line = open.line;
@@ -619,7 +622,8 @@ struct Compiler::State : TokenSink, Names {
         turn_literal(ops[open.op]);
     }
 
-    // What has a meaning only inside the demoted element, unless it stands in another one of its kind.
+    // Turns operations of `kind`, which only have a meaning inside the demoted element, into text, unless they are inside
+    // another element of its kind.
     void turn_all_literal(std::uint32_t at, OpKind kind) {
         while (at < ops.size()) {
             bool is_vars = ops[at].kind == group && ops[at].code == vars_group;
@@ -653,7 +657,8 @@ struct Compiler::State : TokenSink, Names {
         return std::any_of(stack.begin(), stack.end(),
                            [&](const Open& open) { return open.element == element; });
     }
-    // Includes written without the '/' pile up until something around them closes: those give way.
+    // Whether the maximal depth is reached. <esi:include> without the '/' stays open until an element around it is closed;
+    // such includes are demoted to make room.
     bool deep() {
         while (stack.size() >= options.limits.depth && is_include(stack.back().element)) demote_top();
         return stack.size() >= options.limits.depth;
@@ -701,7 +706,7 @@ struct Compiler::State : TokenSink, Names {
         reports.push_back({here.offset, here.line, std::move(text)});
     }
 
-    // Compiling it took what it may.
+    // The limit of work is reached: the rest of the document is text.
     void stop() {
         if (!wants_markup) return;
         wants_markup = false;
@@ -731,17 +736,17 @@ struct Compiler::State : TokenSink, Names {
 
     CompileOptions options;
     Scanner scanner;
-    Token here{};  // what reports refer to
+    Token here{};  // the place that reports refer to
     std::uint64_t size = 0;
-    std::uint64_t tags = 0, tag_bytes = 0;  // they are parsed, text is not
-    std::uint64_t packed = 0;     // operations
+    std::uint64_t tags = 0, tag_bytes = 0;  // for work(): tags and variables, which are parsed
+    std::uint64_t packed = 0;               // for work(): operations packed into the plan
     bool too_large = false;
     std::vector<Draft> ops;
     std::vector<Detail> details;
     std::vector<InlineDraft> inlines;
     std::vector<Open> stack;
     std::array<std::uint32_t, static_cast<std::size_t>(Element::count_)>
-        rejected{};  // open tags that stayed text, by element
+        rejected{};  // by element: opening tags that are text and whose closing tag has not come yet
     std::unordered_set<std::string> assigned;
     std::uint32_t includes = 0;
     std::vector<Report> reports;

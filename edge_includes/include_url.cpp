@@ -1,4 +1,4 @@
-// The URL of an include: resolved against the page, checked, and made fit for a log line.
+// Bytes are checked first, so that the parser in cache/request/url.hpp only sees plain ASCII.
 #include "edge_includes/include_url.hpp"
 
 #include "cache/request/url.hpp"
@@ -23,7 +23,7 @@ UrlRefusal check_bytes(std::string_view url) {
     return UrlRefusal::none;
 }
 
-// Why a reference without a wrong byte leads nowhere.
+// Why resolve_url() has refused a reference that passed check_bytes().
 UrlRefusal refusal_of(std::string_view url) {
     std::string_view scheme = scheme_of(url);
     if (!scheme.empty()) {
@@ -75,10 +75,10 @@ const char* to_text(UrlRefusal refusal) {
 }
 
 IncludeUrl resolve_include_url(std::string_view url, const PageUrl& page) {
-    url = url.substr(0, url.find('#'));  // a fragment is the client's, and no part of a request
+    url = url.substr(0, url.find('#'));  // a URL's fragment identifier is not sent to servers
     if (UrlRefusal refusal = check_bytes(url); refusal != UrlRefusal::none) return {refusal, {}};
     bool is_path = url.starts_with('/') && !url.starts_with("//");
-    Url base = is_path ? Url() : base_of(page);  // most includes have no need of it
+    Url base = is_path ? Url() : base_of(page);  // an absolute path, the usual case, needs no base
     auto resolved = resolve_url(url, base);
     if (!resolved) return {refusal_of(url), {}};
     if (resolved->authority != base.authority) return {UrlRefusal::foreign_host, {}};

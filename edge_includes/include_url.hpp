@@ -1,7 +1,7 @@
-// The URL of an include: resolved against the page, checked, and made fit for a log line.
+// Resolves and checks the URL of an include.
 //
-// Checked after variables were expanded, as only then is it known where the URL leads. Resolution is RFC 3986 section 5.2, and the
-// result is normal (cache/request/url.hpp). An include leads to the page's own host.
+// The check comes after variables were expanded, as only then the destination is known. Resolution follows RFC 3986
+// section 5.2, and the result is normalised (cache/request/url.hpp). An include must lead to the page's own host.
 #pragma once
 
 #include <cstdint>
@@ -14,13 +14,13 @@ enum class UrlRefusal : std::uint8_t {
     none,
     empty,
     too_long,           // over max_include_url bytes
-    control_character,  // below 0x21 or 0x7f: also CR, LF and space
-    not_ascii,          // must be percent-encoded
-    backslash,          // some servers take it for a slash
-    bad_escape,         // a % without two hexadecimal digits, or one that stands for NUL
+    control_character,  // 0x7f or below 0x21, which includes CR, LF and space
+    not_ascii,          // such bytes must be percent-encoded
+    backslash,          // some servers treat it as a slash
+    bad_escape,         // a '%' without two hexadecimal digits, or "%00"
     userinfo,           // user:password@
     scheme,             // other than http and https
-    bad_host,           // empty, or with characters no host has
+    bad_host,           // empty, or with illegal characters
     foreign_host,       // not the page's host
 };
 
@@ -32,19 +32,20 @@ inline constexpr std::size_t max_include_url = 8192;
 struct PageUrl {
     std::string_view scheme;  // http or https
     std::string_view host;    // with port, if any
-    std::string_view path;    // begins with '/'; a query is left out
+    std::string_view path;    // begins with '/'; its query, if any, is ignored
 };
 
 struct IncludeUrl {
     UrlRefusal refusal = UrlRefusal::none;
-    std::string target;  // normal path and query: begins with '/' unless refused
+    std::string target;  // normalised path and query, beginning with '/'; empty if refused
 
     bool ok() const { return refusal == UrlRefusal::none; }
 };
 
+// Resolves `url` relative to the page.
 IncludeUrl resolve_include_url(std::string_view url, const PageUrl& page);
 
-// For logs: no userinfo, query values replaced by "*", unprintable bytes by "?", at most 200 bytes.
+// The URL for a log line: without userinfo, values of the query replaced by "*", unprintable bytes by "?", at most 200 bytes.
 std::string redact_url(std::string_view url);
 
 }  // namespace larder::esi

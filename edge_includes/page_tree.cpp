@@ -1,4 +1,5 @@
-// Documents run as their fetches end; what each gives is kept as pieces, and read in the page's order.
+// Documents are run in the order in which their fetches end. The output of each is kept as a list of pieces, and the
+// reader walks the lists in the order of the page.
 #include "edge_includes/page_tree.hpp"
 
 #include <optional>
@@ -11,19 +12,19 @@ namespace {
 constexpr std::uint32_t nothing = 0xffffffff;
 
 // Units of work (budget.hpp).
-constexpr std::uint64_t fetch_work = 200;    // a request of its own
+constexpr std::uint64_t fetch_work = 200;    // of starting a subrequest
 constexpr std::uint64_t document_work = 20;
-constexpr std::size_t bytes_per_unit = 32;  // of output, which nginx copies into the kernel
+constexpr std::size_t bytes_per_unit = 32;  // of output, which is copied into the kernel
 
 }  // namespace
 
 struct PageTree::Piece {
     std::string_view text;
-    FragmentId place = nothing;  // nothing: it is the text
+    FragmentId place = nothing;  // nothing: the piece is `text`
     Piece* next = nullptr;
 };
 
-// A list, so that adding to a million of them moves none.
+// A linked list, because growing a vector of a million pieces would copy them all in one turn of the event loop.
 struct PageTree::Pieces {
     Piece* first = nullptr;
     Piece** end = &first;
@@ -39,19 +40,19 @@ struct PageTree::Pieces {
     }
 };
 
-// What stands where an include or a try was.
+// The content of an include or a try.
 struct PageTree::Place {
     bool is_text = false;
-    std::string_view text;       // the fragment, as it came
-    Document* nested = nullptr;  // the fragment, a document
-    Pieces* instead = nullptr;   // what the including document says
+    std::string_view text;       // the fragment's body, if is_text
+    Document* nested = nullptr;  // the fragment, if it is a document
+    Pieces* instead = nullptr;   // pieces of the including document: a fallback, or a branch of a try
 };
 
 struct PageTree::Document {
     std::string_view bytes, plan;
     std::string_view path;
     const unsigned depth;
-    std::optional<Assembler> assembler;  // none: it has no markup
+    std::optional<Assembler> assembler;  // none: it has no ESI markup
     Pieces content;
     std::pmr::vector<Place> places;
     Pieces* open;
@@ -85,7 +86,7 @@ struct PageTree::Wanted {
     bool process;
 };
 
-// A document that nobody compiled before.
+// Compiles a fragment that came without a plan (dca="esi").
 struct PageTree::Processing {
     Processing(std::string_view document, const CompileOptions& options) : compiler(document, options) {}
 
@@ -101,12 +102,12 @@ struct PageTree::Fragment {
 
     std::string_view target, path;
     State state = State::pending;
-    bool told = false;     // those who wanted it before it ended know
-    bool process = false;  // whoever wants it
+    bool told = false;     // all of `wanted` have been told the outcome
+    bool process = false;  // compile it as ESI for every include, not only for those with dca="esi"
     std::uint16_t status = 0;
     std::string_view body, plan;
     std::pmr::vector<Wanted> wanted;
-    std::size_t next = 0;  // of them, to be told
+    std::size_t next = 0;  // index of the next of `wanted` to tell
     std::unique_ptr<Processing> processing;
 };
 
@@ -167,7 +168,7 @@ bool PageTree::run() {
     }
 }
 
-// Runs the document until it waits; false when the slice is over.
+// Runs the document until it waits or ends. Returns false when the slice is used up.
 bool PageTree::run(Document& document) {
     for (;;) {
         Step step = document.assembler->step();
@@ -223,7 +224,8 @@ void PageTree::refuse(Document& document, const Step& step, const char* why) {
 
 void PageTree::fetch(Document& document, const Step& step) {
     if (document.depth > limits_.depth) return refuse(document, step, "nested deeper than larder_esi depth=");
-    // Each place counts, also that of a fragment which is here already: documents that include each other multiply by places.
+    // Places of fragments that are already here count as well, since documents that include each other multiply by their
+    // places.
     if (places_ == limits_.includes) return refuse(document, step, "more includes than larder_esi includes=");
     ++places_;
     IncludeUrl url = resolve(step.text, document.path);
@@ -248,7 +250,7 @@ PageTree::Fragment& PageTree::add_fragment(std::string_view target) {
     return *fragments_.back();
 }
 
-// Null, and the reason in `why`, when it may not be fetched.
+// Returns null, with the reason in `why`, when the host refuses to fetch it or no work is left.
 PageTree::Fragment* PageTree::new_fragment(std::string_view target, const IncludeAttributes& attributes, const char*& why) {
     why = "the page has no work left";
     if (!budget_.spend(fetch_work)) return nullptr;
@@ -262,7 +264,8 @@ PageTree::Fragment* PageTree::new_fragment(std::string_view target, const Includ
     return nullptr;
 }
 
-// <esi:inline name=...> of the same document: the fragment is here already. Null: there is none of this name.
+// The part of the document that an <esi:inline name=...> defines; it needs no fetch. Returns null if there is none with
+// this name.
 PageTree::Fragment* PageTree::inline_part(const Document& document, std::string_view target) {
     PlanView plan = PlanView::trusted(document.plan);
     for (std::uint32_t i = 0; i < plan.inline_count() && budget_.spend(1); ++i) {
@@ -297,7 +300,7 @@ void PageTree::failed(FetchId id, std::uint16_t status) {
     ended_.push_back(&fragment);
 }
 
-// One of those who want the fragment at the head of `ended_`.
+// Tells the outcome to the next include that wants the fragment, which is at the head of `ended_`.
 void PageTree::tell_one(Fragment& fragment) {
     if (fragment.next < fragment.wanted.size()) return tell(fragment, Wanted(fragment.wanted[fragment.next++]));
     fragment.told = true;
@@ -330,7 +333,7 @@ void PageTree::stand(Place& place, Fragment& fragment, std::string_view plan, un
     ready(*place.nested);
 }
 
-// ---- documents that nobody compiled before
+// ---- fragments that came without a plan
 
 void PageTree::process(Fragment& fragment, const Wanted& wanted) {
     if (fragment.processing == nullptr) {
@@ -370,7 +373,7 @@ void PageTree::Reader::cut_off(Cut why) {
     cut_off_ = true;
 }
 
-// Where nothing more is known so far; when the page was cut, nothing more at all.
+// The result of next() where the output so far ends: wait, or end if the page was cut off.
 PageTree::Output PageTree::Reader::unfinished() const {
     return {tree_.cut_ == Cut::no ? Output::Kind::wait : Output::Kind::end, {}};
 }

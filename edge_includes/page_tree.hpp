@@ -1,12 +1,13 @@
-// The page: its document and all that it includes, one inside the other, put together within one budget. No I/O: the host
-// fetches and sends. nginx and larderd are both hosts of this, so that a page is the same whoever makes it.
+// Assembles a page: its document and all documents that it includes, nested, within one budget. Does no I/O: the host fetches
+// and sends. nginx and larderd both use it, so that both make the same page.
 //
-// How a host drives it, in each turn: budget().begin_slice(), then run(), which calls Host::fetch() for each fragment that is
-// wanted; then Reader::next() for what the page gives so far. arrived() and failed() tell how a fetch ended, at any time but not
-// from within a call of the tree. Where run() or next() say that the slice is over, the rest is for the next turn.
+// How a host drives it, in each turn of its event loop: it calls budget().begin_slice(), then run(), which calls
+// PageHost::fetch() for each fragment that the page needs, then Reader::next() for the output so far. It reports the end
+// of each fetch by arrived() or failed(), at any time, but not from within a call of the tree. When run() or next() return
+// that the slice is used up, it goes on in the next turn.
 //
-// Each URL is fetched once. A fragment that is itself a document is assembled at each place where it stands. The number of
-// places, in all documents together, is limited: it bounds the number of documents, and what is written out.
+// Each URL is fetched once. A fragment that is a document itself is assembled anew at each place that includes it. The
+// number of places, over all documents, is limited; that bounds the number of documents and the output.
 #pragma once
 
 #include <cstdint>
@@ -25,39 +26,40 @@
 
 namespace larder::esi {
 
-using FetchId = std::uint32_t;  // of a fragment; dense from 0
+using FetchId = std::uint32_t;  // identifies a fragment; dense from 0
 
 struct PageLimits {
-    unsigned depth = 5;              // of documents inside each other
-    std::uint32_t includes = 256;    // places, in all documents together
+    unsigned depth = 5;              // of nested documents
+    std::uint32_t includes = 256;    // places, over all documents
     std::size_t output = 64u << 20;  // bytes
     BudgetLimits budget{};
 };
 
-// Why a page ends before it is whole.
+// The limit at which the page was cut off.
 enum class Cut : std::uint8_t { no, output, memory };
 
 class PageHost {
 public:
     virtual ~PageHost() = default;
 
-    // Starts fetching `target` (path and query), which lives as long as the tree; `attributes` are those of the first include that
-    // wants it. Null, or why it can't be fetched.
+    // Starts to fetch `target` (path and query; valid as long as the tree). `attributes`: of the first include of this
+    // URL. Returns null, or why it can't be fetched.
     virtual const char* fetch(FetchId id, std::string_view target, const IncludeAttributes& attributes) = 0;
-    // An include fails without being fetched.
+    // The include of `url` (as written) has failed without a fetch.
     virtual void refused(std::string_view url, const char* why) = 0;
-    // An include failed, and its markup has no way round that: its place is left empty.
+    // A mandatory include has failed: its place stays empty.
     virtual void left_out() = 0;
-    // A fragment turned out to be a document; `plan` is a trusted one.
+    // A fragment is a document, and is assembled with this (trusted) plan.
     virtual void uses(std::string_view plan) = 0;
-    // Something is wrong in a document that nobody compiled before.
+    // An error in a document that the tree has compiled itself.
     virtual void reported(const Report& report) = 0;
 };
 
 class PageTree {
 public:
-    // `document` and `plan` (a trusted one, or empty), the environment and the host must outlive the tree. `path`: what relative
-    // URLs refer to. `compile`: for documents that nobody compiled before.
+    // `document`, `plan` (a trusted one, or empty), the environment and the host must outlive the tree. `path`: the page's
+    // path, the base of relative URLs. `compile`: options for fragments that came without a plan and are to be processed
+    // as ESI.
     PageTree(std::string_view document, std::string_view plan, std::string path, Environment& environment, PageHost& host,
              const PageLimits& limits, const CompileOptions& compile);
     ~PageTree();
@@ -66,23 +68,24 @@ public:
 
     Budget& budget() { return budget_; }
 
-    // Assembles as far as it goes. False when the slice is over and there is more to do.
+    // Assembles as far as possible. Returns false when the slice is used up and there is more to do.
     bool run();
 
-    // How a fetch ended: `body`, `plan` and `target`, where the fragment was in the end, must outlive the tree. Only the first word on
-    // a fetch counts.
+    // Report the end of a fetch; only the first call for each fetch has an effect. `body`, `plan` (a trusted one, or
+    // empty) and `target` (the fragment's URL after redirects) must outlive the tree. `status`: 0 if there was no response.
     void arrived(FetchId id, std::string_view body, std::string_view plan, std::string_view target);
     void failed(FetchId id, std::uint16_t status);
 
-    // Where a URL in a document at `path` leads.
+    // Resolves a URL in the document at `path`.
     IncludeUrl resolve(std::string_view reference, std::string_view path) const;
 
     Cut cut() const { return cut_; }
 
     struct Output {
+        // wait: for fetches. pause: the slice is used up. end: of the page, or it was cut off.
         enum class Kind : std::uint8_t { text, wait, pause, end };
         Kind kind = Kind::end;
-        std::string_view text;  // as long as the tree and what was given to it
+        std::string_view text;  // valid as long as the tree and the bytes that were given to it
     };
     class Reader;
 
@@ -120,16 +123,16 @@ private:
     const std::string path_;
     std::pmr::vector<InPageMemory<Fragment>> fragments_;
     std::pmr::unordered_map<std::string_view, Fragment*> by_target_;
-    std::pmr::unordered_map<const char*, Fragment*> parts_;  // of documents, by where their names stand
-    std::uint32_t places_ = 0;  // of includes
-    std::pmr::list<Fragment*> ended_;  // to be told to those who want them
+    std::pmr::unordered_map<const char*, Fragment*> parts_;  // <esi:inline> parts, by the address of their name in a plan
+    std::uint32_t places_ = 0;  // number of includes so far
+    std::pmr::list<Fragment*> ended_;  // fetched, but not all includes of them know it yet
     std::pmr::list<Fragment*> to_compile_;
-    std::pmr::list<Document*> ready_;  // to be run on
+    std::pmr::list<Document*> ready_;  // documents that can go on
     std::pmr::vector<InPageMemory<Document>> documents_;
     Document* root_ = nullptr;
 };
 
-// Reads the page from its beginning, as far as it is there.
+// Reads the page's output from its beginning.
 class PageTree::Reader {
 public:
     explicit Reader(PageTree& tree);

@@ -1,4 +1,4 @@
-// The scanner: bytes, in chunks cut anywhere, become text and tags.
+// Searches candidate bytes first, then matches each token there.
 #include "edge_includes/scanner.hpp"
 
 #include <algorithm>
@@ -12,9 +12,9 @@ namespace {
 
 constexpr std::size_t longest_interpolation = 1024;
 constexpr unsigned most_parentheses =
-    32;  // open in one $(...): no expression has more, and giving up early keeps time linear
+    32;  // nested in one $(...); no valid expression has more, and giving up early keeps the time linear
 constexpr std::size_t carry_step = 4096;
-constexpr std::uint64_t candidate_cost = 8;  // bytes of each word that may stand there
+constexpr std::uint64_t candidate_cost = 8;  // in examined bytes, for matching all words at a candidate
 
 enum class Start : std::uint8_t { no, partly, yes };
 
@@ -27,7 +27,7 @@ Start starts(std::string_view rest, std::string_view word, bool any_case = false
     return common == word.size() ? Start::yes : Start::partly;
 }
 
-// What stands behind the '<' of <esi: </esi: <!-- <script and </script.
+// Whether c can follow the '<' of <esi: </esi: <!-- <script or </script.
 bool may_follow(char c) {
     return c == 'e' || c == '/' || c == '!' || c == 's' || c == 'S';
 }
@@ -62,7 +62,7 @@ void Scanner::finish() {
     carry_.clear();
 }
 
-// Hands on all tokens that are complete; returns the bytes used.
+// Emits all complete tokens, and returns the number of bytes used. `last`: no more bytes will follow.
 std::size_t Scanner::scan(std::string_view bytes, bool last) {
     std::size_t at = 0, text = 0;
     while ((at = find_candidate(bytes, at)) < bytes.size()) {
@@ -92,7 +92,7 @@ void Scanner::emit(Token::Kind kind, std::string_view bytes, std::size_t from, s
     line_ += count_lines(raw);
 }
 
-// Most '<' of a page begin a tag of HTML: the byte behind it tells.
+// The next position where a token may begin. The byte after a '<' rules out most HTML tags.
 std::size_t Scanner::find_candidate(std::string_view bytes, std::size_t from) {
     if (!sink_.wants_markup) return bytes.size();
     if (!sink_.wants_interpolation && !sink_.wants_end_comment) {
@@ -131,8 +131,7 @@ Scanner::Match Scanner::match(std::string_view rest, bool last) {
     return other;
 }
 
-// To the '>' that no quotes enclose. Another ESI tag inside, or a '<' outside quotes, means that this one was
-// never closed.
+// Matches up to the first '>' outside quotes. Another ESI tag, or a '<' outside quotes, shows that the tag was not closed.
 Scanner::Match Scanner::match_tag(std::string_view rest, Token::Kind kind, bool last) {
     std::size_t at = std::max<std::size_t>(progress_.scanned, 2);
     char quote = progress_.quote;
@@ -162,8 +161,7 @@ Scanner::Match Scanner::match_comment(std::string_view rest, bool last) const {
     Start esi = starts(rest, "<!--esi");
     if (esi == Start::yes) return {Match::Outcome::yes, Token::Kind::begin_esi, 7};
     if (esi == Start::partly && !last) return {Match::Outcome::more};
-    // In a script <!-- is no comment, inside a comment it begins none, and <!--> and <!---> are complete
-    // ones.
+    // In a script, "<!--" doesn't begin a comment. "<!-->" and "<!--->" are complete comments.
     if (sink_.in_script || starts(rest, "<!--") != Start::yes) return {};
     for (std::string_view empty : {"<!-->", "<!--->"}) {
         Start whole = starts(rest, empty);

@@ -1,8 +1,7 @@
-// The scanner: bytes, in chunks cut anywhere, become text and tags. It knows where markup ends, not what it
-// means. Internal.
+// Splits a document, which may come in chunks of any size, into text and markup. It finds where markup begins and ends,
+// without knowing its meaning. Internal to the engine.
 //
-// Time is linear in the document whatever it holds: a tag that turns out broken is passed over, not scanned
-// again.
+// The running time is linear in any document, because the bytes of a broken tag are not scanned again.
 #pragma once
 
 #include <cstdint>
@@ -16,28 +15,27 @@ struct Token {
         text,
         open,           // <esi:name ...> or <esi:name .../>
         close,          // </esi:name>
-        interpolation,  // $(...) or $name(...), with balanced parentheses; only asked for
+        interpolation,  // $(...) or $name(...), with balanced parentheses; only if wants_interpolation
         begin_esi,      // <!--esi
         begin_comment,  // <!-- of an ordinary comment, outside scripts
-        end_comment,    // -->; only asked for
+        end_comment,    // -->; only if wants_end_comment
         begin_script,   // <script
         end_script,     // </script
-        broken,         // <esi: or </esi: that never ends
+        broken,         // an <esi: or </esi: tag without its end
     };
     Kind kind;
     std::uint64_t offset;  // in the document
     std::uint32_t line;    // from 1, where the token begins
-    std::string_view raw;  // valid during the call
+    std::string_view raw;  // its bytes; valid during the call
 };
 
-// Receives tokens in document order, which together are the whole document. What it wants is read anew after
-// each token.
+// Receives the tokens in order; together they are the whole document. The scanner reads the members anew after each token.
 class TokenSink {
 public:
     virtual ~TokenSink() = default;
     virtual void token(const Token& token) = 0;
 
-    bool wants_markup = true;  // false: all that follows is text
+    bool wants_markup = true;  // false: treat the rest as text
     bool wants_interpolation = false;
     bool wants_end_comment = false;
     bool in_script = false;
@@ -50,19 +48,19 @@ public:
     void feed(std::string_view chunk);
     void finish();
 
-    // How many tokens there were, and how many bytes were looked at one by one to find them: what a document costs.
+    // The number of tokens so far, and of bytes that were examined one by one. They measure the work of compiling.
     std::uint64_t tokens() const { return tokens_; }
     std::uint64_t examined() const { return examined_; }
 
 private:
-    // What stands at the beginning of `rest`.
+    // Whether a token begins at the beginning of the bytes; `more`: that depends on the next chunk.
     struct Match {
         enum class Outcome : std::uint8_t { no, more, yes };
         Outcome outcome = Outcome::no;
         Token::Kind kind = Token::Kind::text;
         std::size_t length = 0;
     };
-    struct TagProgress {  // how far an unfinished tag has been scanned: chunks may be single bytes
+    struct TagProgress {  // how far an unfinished tag has been scanned, so that single-byte chunks don't take quadratic time
         std::size_t scanned = 0;
         char quote = '\0';
     };
@@ -78,9 +76,9 @@ private:
 
     TokenSink& sink_;
     std::size_t longest_tag_;
-    std::string carry_;       // the beginning of what the next chunk must complete
-    std::uint64_t base_ = 0;  // document offset of the first byte not yet handed on
-    std::uint32_t line_ = 1;  // there
+    std::string carry_;       // bytes of an unfinished token
+    std::uint64_t base_ = 0;  // document offset of the first byte that was not emitted yet
+    std::uint32_t line_ = 1;  // its line
     TagProgress progress_;
     std::uint64_t tokens_ = 0;
     std::uint64_t examined_ = 0;

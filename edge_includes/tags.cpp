@@ -1,4 +1,4 @@
-// One ESI tag, taken apart.
+// Parses one ESI tag.
 #include "edge_includes/tags.hpp"
 
 #include "edge_includes/text.hpp"
@@ -32,7 +32,7 @@ public:
         return take(size);
     }
 
-    // False at the end of the tag, or with `tag.error` set.
+    // Parses the next attribute. Returns false at the end of the tag, and, with `tag.error` set, after an error.
     bool attribute(Tag& tag) {
         std::size_t before = rest_.size();
         space();

@@ -1,4 +1,4 @@
-// One ESI tag, taken apart: element, attributes. Internal to the engine.
+// Parses one ESI tag into element and attributes. Internal to the engine.
 #pragma once
 
 #include <array>
@@ -33,7 +33,7 @@ enum class Element : std::uint8_t {
     count_
 };
 
-// "include", "try", ...; the empty string for what is not a tag.
+// "include", "try", ...; empty for elements that are not written as tags.
 std::string_view element_name(Element element);
 
 struct Attribute {
@@ -49,16 +49,17 @@ struct Tag {
     bool empty = false;  // <esi:name ... />
     std::array<Attribute, most_attributes> attributes;
     std::size_t count = 0;
-    std::string_view repeated;  // an attribute that stands more than once: the first one counts
-    std::string error;  // "" if the tag is well-formed; what is wrong, otherwise
+    std::string_view repeated;  // name of an attribute that occurs more than once; only its first value counts
+    std::string error;  // what is wrong; empty if the tag is well-formed
 
     const std::string* attribute(std::string_view wanted) const;  // null if absent
 };
 
-// `raw` is the whole tag from '<' to '>'; names point into it. Values may stand without quotes, up to the next space.
+// `raw`: the whole tag from '<' to '>'; names point into it. Values without quotes end at the next white space.
 Tag parse_tag(std::string_view raw);
 
-// Milliseconds of "500ms", "2s", "1m", "1h", "1d", or of a bare number in `bare_unit_ms`. At most 2^31 - 1.
+// Parses "500ms", "2s", "1m", "1h", "1d", or a number without a unit, which counts in `bare_unit_ms`, into milliseconds.
+// Returns nothing for other texts and for more than 2^31 - 1 ms.
 std::optional<std::uint32_t> duration_ms(std::string_view text, std::uint32_t bare_unit_ms);
 
 }  // namespace larder::esi

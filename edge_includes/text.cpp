@@ -34,7 +34,7 @@ bool is_unreserved(char c) {
            c == '.' || c == '_' || c == '~';
 }
 
-// Everything that could end a string, a template literal or a script, in JSON or in JavaScript.
+// True for all characters that could end a string or a template literal of JavaScript or JSON, or a script element.
 bool json_needs_escape(char c) {
     return static_cast<unsigned char>(c) < 0x20 || std::strchr("\"'\\<>&`$", c) != nullptr;
 }
@@ -55,7 +55,7 @@ char* append_u_escape(char* out, unsigned code) {
     return out;
 }
 
-// A code point as UTF-8; nothing for NUL, surrogates and what is beyond Unicode.
+// A code point as UTF-8; empty for NUL, surrogates and numbers above U+10FFFF.
 std::string utf8(std::uint32_t code) {
     std::string out;
     auto add = [&](std::uint32_t byte) { out.push_back(static_cast<char>(byte)); };
@@ -73,7 +73,7 @@ std::string utf8(std::uint32_t code) {
     return out;
 }
 
-// What stands between '&' and ';'.
+// Decodes the name between '&' and ';'. Empty if there is no such reference.
 std::string reference(std::string_view name) {
     if (name == "amp") return "&";
     if (name == "lt") return "<";
@@ -214,12 +214,13 @@ std::optional<double> decimal_of(std::string_view text) {
 
 namespace {
 
-// Knuth, Morris and Pratt. `at(i)` gives a byte of the text, `of(i)` one of the part, in the order of the search.
+// The Knuth-Morris-Pratt algorithm. `at(i)` returns the i-th byte of the text, `of(i)` of the part, in the direction of
+// the search.
 template <typename At, typename Of>
 std::size_t search(std::size_t size, At at, std::size_t part_size, Of of) {
     if (part_size == 0) return 0;
     if (part_size > size) return std::string_view::npos;
-    std::vector<std::uint32_t> shorter(part_size);  // the longest beginning of the part that also ends at i
+    std::vector<std::uint32_t> shorter(part_size);  // length of the longest proper prefix of the part that is a suffix of part[0..i]
     for (std::size_t i = 1, matched = 0; i < part_size; ++i) {
         while (matched > 0 && of(i) != of(matched)) matched = shorter[matched - 1];
         if (of(i) == of(matched)) ++matched;
@@ -235,11 +236,11 @@ std::size_t search(std::size_t size, At at, std::size_t part_size, Of of) {
 
 }  // namespace
 
-// std::string_view::find takes the product of both sizes for some texts.
+// Uses memmem(), as the running time of std::string_view::find is quadratic for some texts.
 std::size_t find_text(std::string_view text, std::string_view part, std::size_t from) {
     if (from > text.size()) return std::string_view::npos;
     if (part.empty()) return from;
-    if (part.size() > text.size() - from) return std::string_view::npos;  // an empty text may be nowhere in memory
+    if (part.size() > text.size() - from) return std::string_view::npos;  // also avoids memmem(nullptr) for an empty text
     const void* found = memmem(text.data() + from, text.size() - from, part.data(), part.size());
     return found == nullptr ? std::string_view::npos
                             : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());

@@ -1,4 +1,4 @@
-// What an expression may know about the request: the host answers, the engine asks. Nothing here does I/O.
+// The interface by which expressions read the request. The host implements it; implementations must not block.
 #pragma once
 
 #include <cstdint>
@@ -9,31 +9,32 @@
 
 namespace larder::esi {
 
-// Where a value goes, and so how it is escaped. A value that a function made for one of these is not escaped
-// again for it.
+// How a value is escaped for the place that it is written to. A value that is already safe for that place is not escaped
+// again.
 enum class Escape : std::uint8_t {
-    none,  // nothing known: escape it
+    none,  // of a value: safe for no place
     html,  // & < > " ' as character references
     url,   // all but unreserved characters percent-encoded (RFC 3986 section 2.3)
-    json,  // inside a string of JSON or JavaScript: also < > & ' as \u escapes, so it cannot close a script
-    raw,   // as it is, wherever it stands
+    json,  // for strings in JSON or JavaScript: \u escapes, also for < > & ', so that it can't end a script element
+    raw,   // never escaped
 };
 
 struct FunctionResult {
     std::string text;
-    Escape safe_for = Escape::none;  // e.g. html when `text` is markup that the host vouches for
+    Escape safe_for = Escape::none;  // for instance html if `text` is safe markup
 };
 
-// Views returned must stay valid until the Assembler is destroyed. The default of everything is "not known".
+// Returned views must stay valid until the Assembler is destroyed. By default nothing is known about the request.
 class Environment {
 public:
     virtual ~Environment() = default;
 
-    // The only way to a cookie, whatever the markup says. The host returns a value only for names its
-    // operator allowed.
+    // The only function that returns cookies. The host must return nothing for cookies that the operator has not allowed
+    // (larder_esi_cookie).
     virtual std::optional<std::string_view> cookie(std::string_view name) { return (void)name, std::nullopt; }
 
-    // A request header by lower-case name. Never asked for cookie, authorization, or proxy-authorization.
+    // A request header by its name in lower case. Never called for headers with credentials: cookie, cookie2, authorization,
+    // proxy-authorization.
     virtual std::optional<std::string_view> header(std::string_view name) { return (void)name, std::nullopt; }
 
     virtual std::string_view query_string() { return {}; }  // without '?', as the client sent it
@@ -42,17 +43,17 @@ public:
     virtual std::string_view path() { return {}; }          // REQUEST_PATH: the client's path, without query
     virtual std::string_view scheme() { return {}; }        // REQUEST_SCHEME: http or https
 
-    // REMOTE_ADDR; the host leaves it out unless its operator switched it on, as it makes a page personal.
+    // REMOTE_ADDR. It makes the page personal, so the host returns it only if the operator has enabled it.
     virtual std::optional<std::string_view> remote_address() { return std::nullopt; }
 
-    virtual std::int64_t unix_time() { return 0; }  // seconds; what $time() gives
+    virtual std::int64_t unix_time() { return 0; }  // seconds; the value of $time()
 
-    // Variables named in CompileOptions::host_variables; `key` is empty when there was no {key}.
+    // The variables in CompileOptions::host_variables. `key`: empty if there is no {key}.
     virtual std::optional<std::string_view> variable(std::string_view name, std::string_view key) {
         return (void)name, (void)key, std::nullopt;
     }
 
-    // Functions named in CompileOptions::host_functions (page_functions.hpp). Nothing = undefined value.
+    // The functions in CompileOptions::host_functions (page_functions.hpp). Nothing means the undefined value.
     virtual std::optional<FunctionResult> call(std::string_view name,
                                                std::span<const std::string_view> arguments) {
         return (void)name, (void)arguments, std::nullopt;

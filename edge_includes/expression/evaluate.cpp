@@ -1,4 +1,4 @@
-// Expressions at serve time: evaluated straight from packed bytes, within a budget of work and memory.
+// Evaluates expressions directly from their packed bytes, within the budget.
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -88,7 +88,7 @@ Value Evaluator::make_list(std::span<const Value> items) {
 
 namespace {
 
-// Lists and dictionaries as they are written in expressions, cut off where they get long or the budget is spent.
+// Formats values as literals of expressions. Cuts long lists and dictionaries off, also when the budget is used up.
 class LiteralWriter {
 public:
     explicit LiteralWriter(Budget& budget) : budget_(budget) {}
@@ -172,7 +172,7 @@ std::string_view Evaluator::text(const Value& value) {
     return make_text(writer.text()).text;
 }
 
-// One evaluation. Every node costs work, so time is bounded; depth is bounded by valid_expression().
+// One evaluation. The budget bounds its time, as every node costs work; valid_expression() has bounded its depth.
 class Evaluator::Run {
 public:
     Run(Evaluator& evaluator, const Scope* scope, Value* groups)
@@ -262,8 +262,8 @@ private:
         }
     }
 
-    // ESI 1.0: an undefined or empty operand makes every comparison false; two numbers compare as numbers,
-    // else as strings.
+    // By ESI 1.0, a comparison with an undefined or empty operand is false; two numbers are compared as numbers, other
+    // operands as strings.
     bool compare(Node code, const Value& left, const Value& right) {
         std::string_view a = evaluator_.text(left), b = evaluator_.text(right);
         if (a.empty() || b.empty()) return false;
@@ -345,7 +345,7 @@ private:
         return std::nullopt;
     }
 
-    // Overflow, division by zero and what is no integer: undefined.
+    // The result is undefined on overflow, on division by zero, and for operands that aren't integers.
     Value arithmetic(Node code, const Value& left, const Value& right) {
         auto a = integer(left), b = integer(right);
         std::int64_t result = 0;
@@ -364,7 +364,7 @@ private:
         return integer_value(code == Node::divide ? *a / *b : *a % *b);
     }
 
-    // INT64_MIN / -1 does not fit and would trap.
+    // INT64_MIN / -1 overflows and would raise SIGFPE.
     static Value arithmetic_by_minus_one(Node code, std::int64_t a) {
         std::int64_t result = 0;
         if (code == Node::remainder) return integer_value(0);
@@ -381,7 +381,7 @@ private:
         return text_value(text);
     }
 
-    // The list of `count` operands in the evaluator's memory; empty when the budget is spent.
+    // Evaluates `count` operands into the page's memory. Empty when there is no memory left.
     std::span<Value> operands(NodeReader& reader, std::size_t count) {
         char* room = evaluator_.allocate(count * sizeof(Value), alignof(Value));
         if (room == nullptr) return lost_ = true, std::span<Value>{};
@@ -494,7 +494,8 @@ private:
         return text ? text_value(*text) : Value{};
     }
 
-    // A loop can assign often, which makes looking up dear: that costs work, too.
+    // The newest value assigned to the name; null if there is none. A loop can assign many variables, so the search costs
+    // work.
     const Value* assigned(std::string_view name) {
         for (const Scope* scope = scope_; scope != nullptr;) {
             for (unsigned i = 0; i < 8 && scope != nullptr; ++i, scope = scope->outer) {
@@ -527,7 +528,7 @@ private:
     const Scope* scope_;
     Value* groups_;
     bool lost_ =
-        false;  // operands were left unread for lack of memory: the reader no longer stands at a node
+        false;  // operands were skipped for lack of memory, so the reader is not at the beginning of a node
 };
 
 Value Evaluator::evaluate(std::string_view packed, const Scope* scope, Value* groups) {

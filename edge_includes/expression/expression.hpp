@@ -1,8 +1,8 @@
 // Expressions: tests of <esi:when>, values of <esi:assign>, and $(VAR{key}|default) in text and attributes.
 //
-// Parsed once, at compile time, into packed bytes (prefix order); evaluated at serve time straight from them.
-// Evaluation is bounded in work and memory by the page's budget, and in depth. Syntax and semantics:
-// docs/esi.md, after ESI 1.0 section 4.
+// They are parsed once, at compile time, into packed bytes (in prefix order), from which they are evaluated at serve time.
+// The page's budget bounds the work and the memory of an evaluation. docs/esi.md has syntax and semantics, which follow
+// ESI 1.0 section 4.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,8 @@ namespace larder::esi {
 // ---- compile time
 // -------------------------------------------------------------------------------------------------------
 
-// Which names exist. Others make an expression invalid at compile time, so that foreign $(...) is left alone.
+// The names that exist. An expression with another name is invalid at compile time, so that $(...) of JavaScript, say,
+// stays text.
 class Names {
 public:
     virtual ~Names() = default;
@@ -31,26 +32,26 @@ public:
 
 struct Parsed {
     std::string packed;      // empty on failure
-    std::string error;       // what was wrong, "" if nothing; of a template also what was left as text
-    bool constant = false;   // parse_template: no variable in it, `packed` is the text itself
+    std::string error;       // what is wrong; empty if nothing. After parse_template() it may be set on success: why a '$' is text
+    bool constant = false;   // parse_template(): the text has no variables, and `packed` is the text itself
     std::size_t length = 0;  // parse_interpolation: bytes of source consumed
 };
 
-// A whole expression, e.g. $(HTTP_COOKIE{group}) == 'a' & !$exists($(x)).
+// Parses a whole expression, such as $(HTTP_COOKIE{group}) == 'a' & !$exists($(x)).
 Parsed parse_expression(std::string_view source, const Names& names);
 
-// Text with $(...) and $function(...) in it; values are escaped for `escape`. Anything that only looks like a
-// variable stays.
+// Parses a text with $(...) and $function(...) in it. Their values are escaped for `escape`. What is no valid variable or
+// function stays text.
 Parsed parse_template(std::string_view source, Escape escape, const Names& names);
 
-// One $(...) or $function(...) at the beginning of `source`, its value escaped for `escape`.
+// Parses one $(...) or $function(...) at the beginning of `source`. Its value is escaped for `escape`.
 Parsed parse_interpolation(std::string_view source, Escape escape, const Names& names);
 
-// Checks packed bytes of any origin; what it accepts is safe to evaluate. Adds what it reads to *reads, if
-// not null.
+// Checks packed bytes, which may be hostile. Expressions that it accepts are safe to evaluate. Adds to *reads, if not
+// null, what the expression depends on.
 bool valid_expression(std::string_view packed, Reads* reads = nullptr);
 
-// The expression written out, fully parenthesised.
+// The expression as text, fully parenthesised, for people and tests.
 std::string expression_text(std::string_view packed);
 
 // ---- serve time
@@ -59,18 +60,18 @@ std::string expression_text(std::string_view packed);
 struct Value;
 struct Pair;
 
-// A value; text and items live in the evaluator's memory, in the plan, or in the environment.
+// A value. Its text, items and pairs are views into the page's memory, the plan or the environment.
 struct Value {
     enum class Kind : std::uint8_t { undefined, boolean, integer, text, list, dictionary };
 
     Kind kind = Kind::undefined;
     Escape safe_for = Escape::none;
-    std::int64_t integer = 0;  // boolean: 0 or 1
+    std::int64_t integer = 0;  // integer; boolean: 0 or 1
     std::string_view text;
     std::span<const Value> items;  // list
     std::span<const Pair> pairs;   // dictionary
 
-    bool truthy() const;  // undefined, false, 0, "", empty list: false
+    bool truthy() const;  // false for undefined, false, 0, "", and empty lists and dictionaries
 };
 
 struct Pair {
@@ -83,7 +84,8 @@ Value integer_value(std::int64_t integer);
 Value boolean_value(bool truth);
 Value list_value(std::span<const Value> items);
 
-// Variables assigned so far: newest first, never changed, so that a branch can keep the scope it began with.
+// The variables assigned so far, as a list with the newest first. Elements never change, so that a branch can keep the
+// scope that it began with.
 struct Scope {
     std::string_view name;
     Value value;
@@ -92,17 +94,17 @@ struct Scope {
 
 class Evaluator {
 public:
-    // Both must outlive every value: values live in the budget's memory.
+    // Both must outlive all values, which are views into the budget's memory and the environment.
     Evaluator(Environment& environment, Budget& budget) : environment_(environment), budget_(budget) {}
 
-    // Precondition: valid_expression(packed). `groups`, if not null, receives the list of groups when a
-    // `matches` in the expression matched.
+    // Evaluates an expression. Precondition: valid_expression(packed). `groups`: if not null, receives the list of groups
+    // when a `matches` in the expression matches.
     Value evaluate(std::string_view packed, const Scope* scope, Value* groups = nullptr);
 
-    // The value as text for output; lists and dictionaries are written like literals. Undefined is "".
+    // The value as text: lists and dictionaries as literals, undefined as an empty text.
     std::string_view text(const Value& value);
 
-    // For functions: all of these give undefined (null, false) once the budget is spent.
+    // For the built-in functions. When the budget is used up, these return undefined, null or false.
     char* allocate(std::size_t size, std::size_t alignment = 1);
     bool spend(std::uint64_t work) { return budget_.spend(work); }
     bool spend_on(std::string_view text) { return spend(1 + text.size() / 32); }  // reading or writing it

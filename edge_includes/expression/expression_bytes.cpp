@@ -1,4 +1,4 @@
-// Packed expressions: checking bytes of any origin, and writing them out for people.
+// Checks packed expressions, and prints them for people.
 #include "edge_includes/expression/expression_bytes.hpp"
 
 #include "edge_includes/expression/expression.hpp"
@@ -9,7 +9,7 @@ namespace larder::esi {
 
 namespace {
 
-// Consumes one node; false on anything that evaluation must never see.
+// Consumes one node. Returns false if it is not safe to evaluate.
 bool check_node(NodeReader& reader, unsigned depth, Reads& reads);
 
 Reads reads_of(Variable variable) {
@@ -45,7 +45,7 @@ bool check_nodes(NodeReader& reader, unsigned count, unsigned depth, Reads& read
     return true;
 }
 
-// An operand with its length before it: absent, or exactly one node.
+// An operand after its length: exactly one node, or, unless `required`, nothing.
 bool check_sized(NodeReader& reader, unsigned depth, bool required, Reads& reads) {
     std::string_view bytes = reader.sized();
     if (bytes.empty()) return reader.ok() && !required;

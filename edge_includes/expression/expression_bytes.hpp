@@ -1,7 +1,7 @@
-// Packed expressions: the node codes, and bounded reading and writing of the bytes. Internal to the engine.
+// The format of packed expressions: node codes, and bounds-checked reading. Internal to the engine.
 //
-// A node is a code, its own data, then its operands (prefix order). Where an operand may be skipped at run
-// time (the right side of & and |, keys, defaults) its length stands before it.
+// A node is a code, its own data, then its operands (prefix order). Operands that may be skipped at run time (the right
+// side of & and |, keys, defaults) are preceded by their length.
 #pragma once
 
 #include <bit>
@@ -61,8 +61,8 @@ enum class Variable : std::uint8_t {
     method,
     path,
     scheme,
-    denied,   // known, and never readable: the whole Cookie header, credentials
-    of_host,  // the host's, unless assigned in the document
+    denied,   // a header with credentials: always undefined
+    of_host,  // provided by the host, unless assigned in the document
     last_ = of_host
 };
 
@@ -83,7 +83,7 @@ Integer get(const char* at) {
     return value;
 }
 
-// Reads within bounds; past the end it gives zeros and ok() turns false.
+// Reads with bounds checks. Past the end it returns zeros and empty texts, and ok() becomes false.
 class NodeReader {
 public:
     explicit NodeReader(std::string_view bytes) : rest_(bytes) {}

@@ -28,7 +28,7 @@ Value size_value(std::size_t size) {
     return integer_value(static_cast<std::int64_t>(size));
 }
 
-// A copy of the text with each byte mapped.
+// A copy of the first argument with each byte mapped.
 template <typename Map>
 Value mapped(FunctionCall& call, Map map) {
     std::string_view text = call.text(0);
@@ -54,7 +54,7 @@ Value length(FunctionCall& call) {
     return size_value(call.text(0).size());
 }
 
-// $substr(text, start[, count]): a negative start counts from the end, a negative count leaves that many off.
+// $substr(text, start[, count]): a negative start counts from the end, a negative count drops that many bytes at the end.
 Value substring(FunctionCall& call) {
     std::string_view text = call.text(0);
     auto size = static_cast<std::int64_t>(text.size());
@@ -194,7 +194,7 @@ const unsigned char* bytes(std::string_view text) {
 Value base64_encode(FunctionCall& call) {
     std::string_view text = call.text(0);
     std::size_t size = (text.size() + 2) / 3 * 4;
-    char* out = call.evaluator.allocate(size + 1);  // OpenSSL ends it with NUL
+    char* out = call.evaluator.allocate(size + 1);  // OpenSSL appends a NUL
     if (out == nullptr) return {};
     EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out), bytes(text), static_cast<int>(text.size()));
     return text_value({out, size});
@@ -252,7 +252,7 @@ bool calendar(const Value& value, std::tm& out) {
     return gmtime_r(&time, &out) != nullptr;
 }
 
-// The fixed format of HTTP (RFC 9110 section 5.6.7), whatever the locale.
+// The date format of HTTP (RFC 9110 section 5.6.7), independent of the locale.
 Value http_time(FunctionCall& call) {
     static constexpr const char* days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     static constexpr const char* months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",

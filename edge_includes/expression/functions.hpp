@@ -24,7 +24,7 @@ struct Function {
     Value (*run)(FunctionCall& call);
 };
 
-// Plans hold indices into this table: append only, or raise plan_version.
+// Stored plans contain indices into this table: only append to it, or raise plan_version.
 std::span<const Function> functions();
 
 // The index of `name`, or -1.

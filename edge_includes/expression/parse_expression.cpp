@@ -1,6 +1,6 @@
-// Expressions from text to packed bytes: a recursive-descent parser, run at compile time only.
+// A recursive-descent parser from text to packed bytes, used at compile time only.
 //
-// Precedence from loosest, as ESI 1.0 orders it:  |  &  !  comparison  + -  * / %  operand
+// Precedence as in ESI 1.0, lowest first:  |  &  !  comparison  + -  * / %  operand
 #include <algorithm>
 #include <utility>
 
@@ -42,12 +42,12 @@ class Parser {
 public:
     Parser(std::string_view source, const Names& names) : source_(source), names_(names) {}
 
-    // Each parse function appends one node to `out`; after a failure nothing that was appended means
-    // anything. An operator is found only behind its left side: `from` is where that began.
+    // Each parse function appends one node to `out`. After a failure the contents of `out` are meaningless. An operator
+    // comes after its left operand, but its node before it: `from` is the position where the node is inserted.
     bool expression(std::string& out) {
         return nested([&] { return either(out); });
     }
-    // One that stands in text, where '$' may be somebody else's.
+    // An expression within text, where a '$' need not be ESI.
     bool interpolation(std::string& out) {
         may_be_foreign_ = true;
         return peek() == '$' ? operand(out) : fail("'$' expected");
@@ -106,8 +106,8 @@ private:
         out += bytes;
     }
 
-    // Operators associate to the left, so what is left of one moves into its node. A chain as deep as the
-    // evaluator may recurse is refused.
+    // Operators are left-associative, so each operator in a row makes the tree one node deeper. Rows that could exceed the
+    // evaluator's depth are refused.
     template <typename Parse>
     bool operand_of_chain(std::string& out, unsigned& links, Parse parse) {
         if (++links > expression_max_depth / 2) return fail("too many operators in a row: use parentheses");
@@ -227,7 +227,8 @@ private:
         return true;
     }
 
-    // Fractions stay text, which comparisons take as numbers; arithmetic is on integers.
+    // An integer, or a decimal fraction. Fractions are stored as text: comparisons treat it as a number, arithmetic is for
+    // integers only.
     bool number(std::string& out) {
         std::size_t from = at_;
         if (peek() == '-') ++at_;
@@ -249,7 +250,8 @@ private:
         return true;
     }
 
-    // 'text' and "text" with \' \" \\ (any other backslash stays, for patterns) and with $(NAME) in them, '''text''' as it is.
+    // 'text' and "text" may contain $(NAME), and \' \" \\ as escapes; other backslashes stay, for regular expressions.
+    // '''text''' has neither.
     bool string(std::string& out) {
         if (starts("'''")) {
             std::size_t close = source_.find("'''", at_ + 3);
@@ -282,8 +284,8 @@ private:
         return true;
     }
 
-    // False, and nothing is read: it is text. Strings inside it hold no variables, and a string that is mostly '$' is given up, so
-    // that little is read twice.
+    // Parses $(...) within a string. Returns false, without reading anything, if it is no variable but text. To bound what
+    // is scanned twice, strings inside it must not contain variables, and after 32 failures all further '$' are text.
     bool variable_in_string(std::string& out) {
         if (foreign_left_ == 0) return false;
         Parser inner(source_.substr(at_), names_);
@@ -398,7 +400,8 @@ private:
         return true;
     }
 
-    // On return `name` is what evaluation needs: a header's name, an assigned name, or nothing.
+    // Finds out which variable `name` is. On return `name` is what the evaluator needs: a header's name, an assigned name,
+    // or nothing. Returns false for an unknown name.
     bool resolve(std::string& name, Variable& which, bool& keys) const {
         for (const Builtin& builtin : builtins) {
             if (name == builtin.name) {
@@ -444,7 +447,7 @@ private:
         return text(out, bare);
     }
 
-    // ESI writes its variables in capitals; what stands in a page as $(document) is a script's.
+    // The names of ESI's variables have no lower-case letters. $(document), say, belongs to a script.
     static bool is_esi_name(std::string_view name) {
         return std::all_of(name.begin(), name.end(), [](char c) { return c < 'a' || c > 'z'; });
     }
@@ -452,8 +455,8 @@ private:
     std::string_view source_;
     const Names& names_;
     std::size_t at_ = 0;
-    unsigned foreign_left_ = 32;   // of '$(' in strings that turned out to be text
-    bool may_be_foreign_ = false;  // an unknown name is not ours; elsewhere it is undefined
+    unsigned foreign_left_ = 32;   // how many more '$(' in strings may turn out to be text
+    bool may_be_foreign_ = false;  // an unknown name means that this is not ESI; otherwise its value is undefined
     unsigned depth_ = expression_max_depth / 3;  // one level of the grammar makes several levels of nodes
     std::string error_;
 };
@@ -483,7 +486,7 @@ Parsed checked(Parsed parsed) {
     return parsed;
 }
 
-// $(QUERY_STRING) after a '?' hands the whole query on: it is encoded already.
+// After a '?', $(QUERY_STRING) inserts the whole query, which is percent-encoded already.
 constexpr std::string_view whole_query_variable = "$(QUERY_STRING)";
 
 }  // namespace

@@ -1,8 +1,8 @@
-// Regular expressions of `matches`, on PCRE2. Compiled ones are kept per thread, as pages use the same few
-// over and over.
+// Uses PCRE2. Compiled patterns are cached per thread, because pages use the same few again and again.
 //
-// PCRE2's own match limit starts anew at each byte of the subject where a match may begin, and does not count the bytes that a
-// repeat runs over. So patterns are compiled with callouts before each of their items: these count.
+// PCRE2's own match limit is too weak: it starts again at each position of the subject where a match may begin, and
+// doesn't count the bytes that a repeat runs over. So patterns are compiled with a callout before each item, and the
+// callouts count.
 #include "edge_includes/expression/pattern.hpp"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -23,7 +23,7 @@ constexpr std::size_t kept_patterns = 64;
 constexpr std::uint32_t heap_limit_kib = 256;
 constexpr std::uint64_t start_work = 10;       // of any match
 constexpr std::uint64_t compile_work = 2'000;  // of a pattern of any length
-constexpr std::uint64_t bytes_per_unit = 64;   // that one item of a pattern may run over
+constexpr std::uint64_t bytes_per_unit = 64;   // bytes of the subject per unit of work
 
 struct Free {
     void operator()(pcre2_code* code) const { pcre2_code_free(code); }
@@ -44,7 +44,8 @@ Code compile_pattern(std::string_view pattern, bool any_case) {
     return Code(pcre2_compile(units(pattern), pattern.size(), options, &error, &at, nullptr));
 }
 
-// An invalid pattern is kept too (as null), so that it is compiled once.
+// Returns the cached or newly compiled pattern; null if it is invalid or the work is used up. Invalid patterns are cached,
+// too, as null.
 const pcre2_code* kept_code(std::string_view pattern, bool any_case, PatternWork& work) {
     thread_local std::unordered_map<std::string, Code> kept;
     std::string key = (any_case ? "i" : "c") + std::string(pattern);
@@ -90,7 +91,7 @@ std::size_t match_pattern(std::string_view pattern, bool any_case, std::string_v
     const PCRE2_SIZE* ranges = pcre2_get_ovector_pointer(data.get());
     for (std::size_t i = 0; i < groups_found; ++i) {
         PCRE2_SIZE from = ranges[2 * i], to = ranges[2 * i + 1];
-        // \K can move the start behind the end.
+        // \K can set the start of the match after its end.
         groups[i] = from == PCRE2_UNSET || to < from ? std::string_view{} : subject.substr(from, to - from);
     }
     return groups_found;

@@ -1,5 +1,5 @@
-// Regular expressions of `matches`: PCRE2 with limits, so that no pattern and no subject can hold a worker.
-// Internal.
+// Regular expressions, for the operator `matches`, with limits: no pattern and no subject can block a worker. Internal to
+// the engine.
 #pragma once
 
 #include <array>
@@ -12,13 +12,13 @@ namespace larder::esi {
 inline constexpr std::size_t max_groups = 16;
 
 struct PatternWork {
-    std::uint64_t most;      // units
-    std::uint64_t used = 0;  // past `most`: it was given up, and there is no match
+    std::uint64_t most;      // limit, in the units of budget.hpp
+    std::uint64_t used = 0;  // if above `most`, the match was aborted
 };
 
-// Searches `pattern` in `subject`; both are bytes, not UTF-8. Returns the number of groups written (1 = the
-// whole match), 0 for no match, an invalid pattern, or a limit. Patterns longer than 512 bytes are refused.
-// Groups point into `subject`.
+// Searches `subject` for `pattern`; both are bytes, not UTF-8. Returns the number of groups written, the first of which is
+// the whole match. Returns 0 if there is no match, the pattern is invalid or longer than 512 bytes, or the limit was
+// exceeded. Groups point into `subject`.
 std::size_t match_pattern(std::string_view pattern, bool any_case, std::string_view subject,
                           std::array<std::string_view, max_groups>& groups, PatternWork& work);
 

@@ -1,4 +1,4 @@
-// What the variables of ESI 1.0 say about a request.
+// The values of ESI's request variables.
 #include "edge_includes/expression/request_variables.hpp"
 
 #include "edge_includes/text.hpp"
@@ -7,7 +7,7 @@ namespace larder::esi {
 
 namespace {
 
-constexpr std::uint64_t lookup_work = 20;  // the host looks through the request's fields
+constexpr std::uint64_t lookup_work = 20;  // of the host's search in the request's header fields
 
 Value known(std::optional<std::string_view> text) {
     return text ? text_value(*text) : Value{};
@@ -17,7 +17,7 @@ bool contains(std::string_view text, std::string_view part) {
     return text.find(part) != std::string_view::npos;
 }
 
-// Cuts up to `separator` off the front of `rest`.
+// Removes the part up to `separator` from the front of `rest`, and returns it.
 std::string_view next(std::string_view& rest, char separator) {
     std::size_t at = rest.find(separator);
     std::string_view part = rest.substr(0, at);
@@ -37,7 +37,7 @@ bool same_decoded(std::string_view encoded, std::string_view name) {
 
 Value query_value(std::string_view query, std::optional<std::string_view> key, Evaluator& evaluator) {
     if (!key) return text_value(query);
-    if (!evaluator.spend(1 + query.size() / 4)) return {};  // arguments are decoded to be compared
+    if (!evaluator.spend(1 + query.size() / 4)) return {};  // comparing decodes each argument's name
     std::optional<std::string_view> raw = query_argument(query, *key);
     if (!raw) return {};
     if (raw->find_first_of("%+") == std::string_view::npos) return text_value(*raw);
@@ -105,7 +105,7 @@ std::string_view agent_browser(std::string_view agent) {
     return agent.starts_with("Mozilla/") ? "MOZILLA" : "OTHER";
 }
 
-// Of the browser itself where it names one, else of the first product.
+// The version of the browser, if it is a known one, else of the first product.
 std::string_view agent_version(std::string_view agent) {
     for (std::string_view product :
          {"MSIE ", "rv:", "Edg/", "OPR/", "Firefox/", "Chrome/", "Version/", "/"}) {

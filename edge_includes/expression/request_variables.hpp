@@ -1,4 +1,4 @@
-// What the variables of ESI 1.0 say about a request. Internal to the engine.
+// The values of ESI's request variables (ESI 1.0 section 4.2). Internal to the engine.
 #pragma once
 
 #include <optional>
@@ -10,25 +10,24 @@
 
 namespace larder::esi {
 
-// `name` is a header's name for Variable::header; `key` what stood in braces. Not for Variable::named and
-// of_host.
+// The value of a request variable. `name`: the header's name, for Variable::header. `key`: the text in braces, if any.
+// Precondition: `which` is neither Variable::named nor of_host.
 Value request_variable(Variable which, std::string_view name, std::optional<std::string_view> key,
                        Environment& environment, Evaluator& evaluator);
 
-// False for headers that carry credentials: known names that never have a value, under any spelling.
+// False for headers with credentials, whose variables are always undefined. Ignores case.
 bool is_readable_header(std::string_view name);
 
-// The parts of a User-Agent that ESI 1.0 section 4.2 names. browser: MSIE, MOZILLA or OTHER; os: WIN, MAC,
-// UNIX or OTHER.
+// The parts of a User-Agent by ESI 1.0 section 4.2. Browser: MSIE, MOZILLA or OTHER. OS: WIN, MAC, UNIX or OTHER.
 std::string_view agent_browser(std::string_view agent);
 std::string_view agent_version(std::string_view agent);  // "12.0", or "" if none
 std::string_view agent_os(std::string_view agent);
 
-// Whether an Accept-Language (RFC 9110 section 12.5.4) accepts `language`: "en" accepts by "en" and by
-// "en-GB", not by q=0.
+// Whether an Accept-Language field (RFC 9110 section 12.5.4) accepts `language`: the ranges "en" and "en-GB" both accept
+// "en", unless they have q=0.
 bool accepts_language(std::string_view header, std::string_view language);
 
-// The raw value of the first argument of this (decoded) name in a query string; nothing if absent.
+// The value, not decoded, of the first argument in a query string whose decoded name is `name`; nothing if there is none.
 std::optional<std::string_view> query_argument(std::string_view query, std::string_view name);
 
 }  // namespace larder::esi

@@ -1,5 +1,4 @@
-// The draft of a plan, written out as a plan: bodies nested, neighbouring text joined, what may not stand
-// where it stands left out.
+// Packs a draft into a plan: nests bodies, joins adjacent literals, and leaves out text between branches.
 #include "edge_includes/plan/draft.hpp"
 
 #include "edge_includes/plan/plan_writer.hpp"
@@ -47,7 +46,8 @@ private:
         }
     }
 
-    // Writes the draft's [from, to); `last` is the literal just before, which may grow.
+    // Packs the draft's operations [from, to). `last`: the preceding literal, to which an adjacent one is appended;
+    // no_string: none.
     void pack(std::uint32_t from, std::uint32_t to, std::uint32_t& last) {
         for (std::uint32_t at = from; at < to; at = ops_[at].end) {
             const Draft& op = ops_[at];
@@ -100,7 +100,7 @@ private:
         }
     }
 
-    // Branches have a fixed order in a plan, but not in the markup; what stands between them is left out.
+    // A plan has its branches in a fixed order, the markup in any order. Text between branches is left out.
     void pack_branches(std::uint32_t at, OpKind branch) {
         for (std::uint32_t child = at + 1; child < ops_[at].end; child = ops_[child].end) {
             if (ops_[child].kind == branch) pack_op(child);
@@ -129,7 +129,7 @@ private:
     const std::vector<Draft>& ops_;
     const std::vector<Detail>& details_;
     PlanWriter writer_;
-    bool simple_ = true;  // nothing but literals and constant includes so far
+    bool simple_ = true;  // only literals and constant includes so far
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The draft of a plan: operations in document order, flat, still changeable. Internal to the engine.
+// The draft of a plan: a flat, mutable list of operations in document order. Internal to the engine.
 #pragma once
 
 #include <cstdint>
@@ -10,10 +10,10 @@
 
 namespace larder::esi {
 
-// Kinds of the draft that no plan has.
-inline constexpr auto group = static_cast<OpKind>(200);  // <esi:vars>, <!--esi: only the content counts
+// Kinds that only drafts have.
+inline constexpr auto group = static_cast<OpKind>(200);  // an element of which only the content is packed: <esi:vars>, <!--esi
 inline constexpr auto closing_tag =
-    static_cast<OpKind>(201);                   // at the end of a branch: text again if the branch is demoted
+    static_cast<OpKind>(201);                   // ends a branch; becomes text if the branch is demoted
 inline constexpr std::uint16_t vars_group = 1;  // code of a group that is <esi:vars>
 
 struct Range {
@@ -25,8 +25,8 @@ struct Range {
 struct Draft {
     OpKind kind = OpKind::literal;
     std::uint16_t code = 0;
-    std::uint32_t end = 0;     // index behind the body; index + 1 if there is none
-    std::uint32_t detail = 0;  // index, where the kind has one
+    std::uint32_t end = 0;     // index of the operation after the body
+    std::uint32_t detail = 0;  // index of its Detail, if the kind has one
     Range range;               // literal: the text; otherwise the tag
 };
 
@@ -45,13 +45,13 @@ struct InlineDraft {
 };
 
 struct DraftPlan {
-    bool has_esi = false;  // false: all of the document is text; plan is empty, counts are 0
+    bool has_esi = false;  // false: the whole document is text; the plan is empty and the counts are 0
     std::string plan;
     std::uint32_t ops = 0;
     std::uint32_t includes = 0;
 };
 
-// Precondition: every body is closed, and `document_size` below 4 GiB.
+// Packs a draft. Preconditions: every body is closed, and `document_size` is below 4 GiB.
 DraftPlan plan_of_draft(const std::vector<Draft>& ops, const std::vector<Detail>& details,
                         const std::vector<InlineDraft>& inlines, std::uint64_t document_size);
 

@@ -1,4 +1,4 @@
-// The plan: checking bytes of any origin, reading them, writing them out for people.
+// Checks plans, reads them, and prints them for people.
 #include "edge_includes/plan/plan.hpp"
 
 #include <zlib.h>
@@ -22,7 +22,7 @@ std::uint32_t plan_checksum(const char* plan, std::size_t size) {
 
 namespace {
 
-// Checks the structure of the operations and everything they refer to.
+// Checks the structure of the operations, and everything that they refer to.
 class Checker {
 public:
     Checker(const PlanView& plan, std::string_view heap) : plan_(plan), heap_(heap) {}
@@ -56,7 +56,7 @@ private:
                fail("a string reaches past the heap");
     }
 
-    // Each expression stands for itself in the heap, so checking all of them costs at most one pass over it.
+    // Expressions must not share bytes of the heap. So checking all of them takes at most one pass over it.
     bool expression(std::uint32_t at) {
         if (!string(at)) return false;
         std::string_view packed = plan_.heap(at);
@@ -128,7 +128,7 @@ private:
     }
 
 public:
-    // The tables first, as operations rely on them.
+    // To be called before run(), which relies on valid tables.
     bool include_record(const IncludeRecord& record) {
         if ((record.flags & ~std::uint32_t{include_all_flags}) != 0)
             return fail("unknown flags of an include");

@@ -1,4 +1,4 @@
-// The byte layout of a plan, for the one that writes it and the one that reads it. Internal to the engine.
+// The byte layout of a plan, for its writer and its reader. Internal to the engine.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@
 namespace larder::esi {
 
 inline constexpr std::uint32_t plan_magic = 0x4953454c;  // "LESI"
-inline constexpr std::uint32_t no_string = 0xffffffff;   // in place of a heap offset
+inline constexpr std::uint32_t no_string = 0xffffffff;   // a heap offset that stands for "none"
 
 struct PlanHeader {
     std::uint32_t magic;
@@ -19,7 +19,7 @@ struct PlanHeader {
     std::uint32_t includes;
     std::uint32_t inlines;
     std::uint32_t heap_size;
-    std::uint32_t checksum;  // CRC-32 of the plan with this field as 0
+    std::uint32_t checksum;  // CRC-32 of the plan, computed with this field as 0
     std::uint32_t reserved;  // 0
 };
 static_assert(sizeof(PlanHeader) == 40);

@@ -1,4 +1,4 @@
-// Writes plans.
+// Builds the bytes of a plan.
 #include "edge_includes/plan/plan_writer.hpp"
 
 #include <cstring>

@@ -1,4 +1,4 @@
-// Writes plans. Internal to the engine.
+// Builds the bytes of a plan. Internal to the engine.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,8 @@ namespace larder::esi {
 
 class PlanWriter {
 public:
-    // Operations in preorder; a body is closed by setting the span of its operation.
+    // Appends an operation and returns its index. Operations are added in preorder; the caller sets an operation's span
+    // after its body.
     std::uint32_t add(Op op) {
         ops_.push_back(op);
         return static_cast<std::uint32_t>(ops_.size() - 1);
@@ -29,11 +30,13 @@ public:
     std::uint32_t include_count() const { return static_cast<std::uint32_t>(includes_.size()); }
     void inline_fragment(InlineRecord record) { inlines_.push_back(record); }
 
-    // Equal strings are kept once; an expression stands for itself, which keeps checking a plan linear.
+    // Add a string or an expression to the heap, and return its offset. Equal strings are stored once. Expressions are
+    // never shared: PlanView relies on that to check a plan in linear time.
     std::uint32_t string(std::string_view text);
     std::uint32_t expression(std::string_view packed);
 
-    std::string finish(std::uint32_t document_size, bool simple) const;  // expressions added must be valid
+    // Returns the plan. Precondition: all expressions that were added are valid.
+    std::string finish(std::uint32_t document_size, bool simple) const;
 
 private:
     std::uint32_t append_text(std::string_view text);
