@@ -43,7 +43,7 @@ class Checks(SimpleTestCase):
         self.assert_finds(larder={"ENABLED": False})
 
     def test_deletes_that_the_database_makes_by_itself(self):
-        """What Django 6.1 has; before, the check has nothing to look for."""
+        """Django has these since 6.1; with older versions the check has nothing to find."""
         relation = Ad._meta.get_field("category").remote_field
         with mock.patch.object(models, "DB_CASCADE", object(), create=True), mock.patch.object(relation, "on_delete", None):
             self.assert_finds()
@@ -67,18 +67,18 @@ class Checks(SimpleTestCase):
 
 
 class Other:
-    """A router with nothing to say."""
+    """A router that leaves all decisions to others."""
 
 
 class AtRandom:
-    """The one of Django's documentation."""
+    """The example router of Django's documentation."""
 
     def db_for_read(self, model, **hints):
         return random.choice(["default", "replica1", "replica2"])
 
 
 class Elsewhere:
-    """Of models that live in another database."""
+    """A router of models that live in another database."""
 
     def db_for_read(self, model, **hints):
         return "elsewhere" if model._meta.label == "shop.Label" else None
@@ -86,7 +86,7 @@ class Elsewhere:
 
 class Commands(DatabaseCase):
     def run_command(self, *arguments):
-        """As from the command line, which also runs Django's checks; gives what was printed, errors included."""
+        """Runs manage.py, which also runs Django's checks. Returns its output, including errors."""
         output = io.StringIO()
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output), contextlib.suppress(SystemExit):
             execute_from_command_line(["manage.py", *arguments, "--no-color"])
@@ -121,7 +121,7 @@ class Commands(DatabaseCase):
             (path, token, body), = server.calls
         self.assertRegex(body.pop("position"), r"^pg1/\d+/1/")
         self.assertEqual(body, {"tags": ["a"], "urls": ["https://example.org/x"], "mode": "hard"})
-        self.assertIn("purged 2 entries, sequence 7", report)
+        self.assertIn("purged 2 tags and URLs, sequence 7", report)
 
     def test_purge_refuses(self):
         for arguments, text in [((), "nothing to purge"), (("--tag", ""), "a purge tag is empty"),
@@ -132,6 +132,6 @@ class Commands(DatabaseCase):
 
 class Rig(SimpleTestCase):
     def test_settings_are_the_rigs(self):
-        """So that no test can ever touch a database that is not the rig's own."""
+        """No test may ever use a database other than the rig's."""
         ports = {os.environ[f"PG_{node}_PORT"] for node in ("PRIMARY", "R1", "R2")}
         self.assertEqual({database["PORT"] for database in DATABASES.values()}, ports)

@@ -1,4 +1,4 @@
-"""manage.py larder_purge --tag listing:7 --url https://example.org/: purge by hand."""
+"""manage.py larder_purge --tag listing:7 --url https://example.org/: purges by hand."""
 from django.core.management.base import BaseCommand, CommandError
 
 from larder import conf
@@ -31,7 +31,7 @@ class Command(BaseCommand):
             answer = daemon.purge(tags, urls, options["mode"], position)
         except (DaemonError, ValueError) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"purged {answer.get('purged')} entries, sequence {answer.get('sequence')}"
+        self.stdout.write(f"purged {answer.get('purged')} tags and URLs, sequence {answer.get('sequence')}"
                           f", position {position or 'none'}")
 
     @staticmethod
