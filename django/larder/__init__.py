@@ -1,4 +1,4 @@
-"""Larder's Django side: edge-cached views and fragments, purges that know their commit, reads from chosen replicas."""
+"""Larder for Django: edge-cached views and fragments, purges with the commit's log position, reads from the replica that larderd chose."""
 from larder.cookies import get_signed_cookie, set_signed_cookie
 from larder.decorators import edge_cache, never_edge
 from larder.groups import group, group_view

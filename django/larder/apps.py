@@ -1,4 +1,4 @@
-"""The Django application: installs the system checks, the query observer and the receivers of registered models."""
+"""The Django application. Installs the system checks, the query observer and the signal receivers of registered models."""
 from django.apps import AppConfig
 from django.core import checks
 from django.db.backends.signals import connection_created

@@ -1,4 +1,4 @@
-"""System checks of the LARDER setting and of what must agree with it."""
+"""System checks of the LARDER setting, and of other settings that must agree with it."""
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import Error, Warning
@@ -84,7 +84,7 @@ def _labels():
         try:
             if model:
                 apps.get_model(app, model)
-            elif app != "sessions":  # the default, also where sessions are kept elsewhere
+            elif app != "sessions":  # the default value, legal even if the app is not installed
                 apps.get_app_config(app)
         except (LookupError, ValueError):
             yield Error(f"LARDER['ALWAYS_PRIMARY'] names {label!r}: no such app or model.", id="larder.E009")
@@ -144,10 +144,10 @@ def _router():
 
 
 def _read_from(router, model):
-    """The aliases that a router answers with; it may choose at random, so it is asked several times."""
+    """The aliases that a router returns for reads. It may choose at random, so it is called several times."""
     try:
         return {router.db_for_read(model) for _ in range(32)} - {None}
-    except Exception:  # has no such method, or needs a request
+    except Exception:  # the router has no such method, or needs a request
         return set()
 
 

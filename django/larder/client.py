@@ -1,5 +1,5 @@
-"""A client of larderd's HTTP API, over TCP or a unix socket. One deadline bounds each call as a whole, whatever larderd does, and
-who has just failed is not asked again for a while."""
+"""A client of larderd's HTTP API, over TCP or a unix socket. A deadline bounds each call as a whole, whatever larderd does. After a
+failure, a circuit breaker makes further calls fail at once for a while."""
 import http.client
 import io
 import json
@@ -13,7 +13,8 @@ MAX_ANSWER_BYTES = 1 << 20
 
 
 class DaemonError(Exception):
-    """larderd could not be reached, or refused; the text says which. `refused`: it understood, and will never do it."""
+    """larderd could not be reached or has refused the call; the text says which. `refused`: the call is wrong, so that repeating
+    it is of no use."""
 
     def __init__(self, text, refused=False):
         super().__init__(text)
@@ -21,7 +22,7 @@ class DaemonError(Exception):
 
 
 def parse_url(url):
-    """("unix", path), or ("http"|"https", host, port). ValueError for anything else."""
+    """Returns ("unix", path), or ("http" or "https", host, port). Raises ValueError for any other URL."""
     if url.startswith("unix:"):
         path = url[len("unix:"):]
         if not path.startswith("/"):
@@ -34,7 +35,7 @@ def parse_url(url):
 
 
 class Breaker:
-    """Who failed is asked again after a pause, by one caller at a time; each failure doubles it."""
+    """A circuit breaker. After a failure it admits no calls for a pause, then one at a time. Each failure doubles the pause."""
 
     FIRST_S = 1.0
     LONGEST_S = 30.0
@@ -45,11 +46,11 @@ class Breaker:
         self._until = 0.0
 
     def left(self):
-        """Seconds until somebody may ask; 0 when that is now."""
+        """Seconds until the next call may be admitted."""
         return max(0.0, self._until - time.monotonic())
 
     def admit(self):
-        """Whether the caller may ask; if so it must say how that went."""
+        """Whether the caller may make a call. If so, it must report the outcome by succeeded() or failed()."""
         with self._lock:
             if self.left() > 0:
                 return False
@@ -74,7 +75,7 @@ def breaker_of(url):
 
 
 class Daemon:
-    """One larderd. Every call opens a connection of its own: calls are rare and may come from any thread."""
+    """One larderd. Thread-safe: each call opens a connection of its own, as calls are rare."""
 
     def __init__(self, url, token="", timeout=1.0):
         self.target = parse_url(url)
@@ -82,8 +83,8 @@ class Daemon:
         self.timeout = timeout
 
     def purge(self, tags=(), urls=(), mode="soft", position="", deadline=None):
-        """Marks entries stale ("soft") or gone ("hard"); returns {"sequence": N, "purged": n}. DaemonError if it can't.
-        `deadline` (of time.monotonic()) bounds it beside the timeout."""
+        """Marks entries stale (mode "soft") or gone ("hard"). Returns larderd's answer: "sequence" of the purge, "purged": the number of
+        tags and URLs, "stores_waiting". Raises DaemonError. `deadline`: by time.monotonic(), in addition to the timeout."""
         body = {"tags": list(tags), "urls": list(urls), "mode": mode}
         if position:
             body["position"] = position
@@ -154,7 +155,8 @@ def _connect(family, address, deadline):
 
 
 class _Bounded:
-    """What http.client does with a socket, all of it by one deadline: a socket's own timeout begins anew with each byte."""
+    """Wraps a socket for http.client, so that one deadline applies to the whole call. (A socket's own timeout starts again with each
+    byte.)"""
 
     def __init__(self, sock, deadline):
         self._sock = sock
@@ -170,7 +172,7 @@ class _Bounded:
         return io.BufferedReader(_Reader(self._sock, self._deadline))
 
     def close(self):
-        """Its maker closes it: http.client would, before it reads the answer."""
+        """Does nothing: http.client calls it before the answer is read. _post() closes the socket."""
 
 
 class _Reader(io.RawIOBase):

@@ -1,4 +1,4 @@
-"""The differences between Django 3.2 and 6 that concern us."""
+"""Differences between the supported versions of Django and asgiref."""
 try:
     from asgiref.sync import iscoroutinefunction  # asgiref 3.6; asyncio's own is deprecated in Python 3.14
 except ImportError:

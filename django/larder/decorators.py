@@ -1,4 +1,4 @@
-"""View decorators that say what the edge may keep."""
+"""View decorators that control what the edge may keep."""
 import functools
 import logging
 
@@ -10,7 +10,7 @@ logger = logging.getLogger("larder.middleware")
 
 
 def _after(view, finish):
-    """The view, sync or async as it was, with finish(response, request, *args, **kwargs) run on what it returns."""
+    """Wraps a sync or async view, so that finish(response, request, *args, **kwargs) is called after it."""
     if iscoroutinefunction(view):
 
         @functools.wraps(view)
@@ -31,11 +31,16 @@ def _after(view, finish):
 
 
 def edge_cache(ttl, stale=None, error=None, tags=(), everybody=False):
-    """The edge may keep the response: fresh for `ttl`, then `stale` longer while a new one is made, and `error` longer
-    when none can be made (seconds or timedelta; None: as nginx is configured). `tags` purge it: a list, or a function of
-    (request, *args, **kwargs) that returns one. Where that function raises, the error is logged and the response not kept: it
-    could not be purged. `everybody`: the response is the same with and without a session, so that visitors who are logged in get
-    it from the edge, too; it is made by a request without their cookies."""
+    """The edge may keep the response.
+
+    It is fresh for `ttl`. After that it may be served for `stale` while it is regenerated, and for `error` if that fails. All three
+    are seconds or a timedelta; None leaves the decision to nginx's configuration.
+
+    `tags`: the tags that purge it, as a list or as a function of (request, *args, **kwargs) that returns one. If the function raises,
+    the error is logged and the response is not kept, because it could not be purged.
+
+    `everybody`: the response is the same with and without a session. Visitors who are logged in then get it from the edge, too. It
+    is rendered by a request without their cookies."""
     policy = Policy(seconds("ttl", ttl), seconds("stale", stale), seconds("error", error), everybody=bool(everybody))
     if isinstance(tags, str):
         raise ValueError(f"tags={tags!r}: must be a list of tags or a function, not one string")
@@ -44,7 +49,7 @@ def edge_cache(ttl, stale=None, error=None, tags=(), everybody=False):
         response.larder_policy = policy
         try:
             add_tags(*(tags(request, *args, **kwargs) if callable(tags) else tags))
-        except Exception:  # the view has done its work, which may be a write
+        except Exception:  # not raised: the view has done its work, possibly a write
             logger.exception("%s is not kept: its tags can't be made", request.path)
             response.larder_policy = NEVER
 
@@ -52,7 +57,7 @@ def edge_cache(ttl, stale=None, error=None, tags=(), everybody=False):
 
 
 def never_edge(view):
-    """The edge must not keep the response: it is for one visitor, or for one moment."""
+    """The edge must not keep the response."""
 
     def finish(response, request, *args, **kwargs):
         response.larder_policy = NEVER

@@ -1,4 +1,4 @@
-"""Renders a fragment in place, as the edge would have included it: for development, tests, and sites without an edge."""
+"""Renders a fragment in place, instead of the edge: for development, tests, and sites without an edge."""
 import asyncio
 import contextvars
 import copy
@@ -12,17 +12,17 @@ from django.urls import resolve
 from larder import state
 from larder.compat import iscoroutinefunction
 
-# What the CSRF middleware looks for in the outer request, to set its cookie.
+# Keys of request.META by which the CSRF middleware decides to set its cookie.
 _CSRF_MARKS = ("CSRF_COOKIE", "CSRF_COOKIE_USED", "CSRF_COOKIE_NEEDS_UPDATE")
 
 
 class FragmentError(Exception):
-    """A fragment's view answered with something other than 200."""
+    """A fragment's view answered with a status other than 200, or there is no request to render it for."""
 
 
 def render_inline(request, url):
-    """The text of the fragment at `url` (a path, with or without a query), made by calling its view with a GET request
-    of the same visitor. Middleware does not run again. Cookies, policy and Vary of the fragment go to the page."""
+    """Returns the text of the fragment at `url`, a path with or without a query. Calls its view with a GET request of the same
+    visitor, without the middleware. The fragment's cookies, policy and Vary become the page's."""
     inner = _inner_request(request, url)
     response = _call(inner)
     if hasattr(response, "render") and not response.is_rendered:
@@ -64,7 +64,8 @@ def _call(request):
 
 
 def _call_beside_loop(match, request):
-    """An async view from a template that an async view renders: its loop waits in this very call, so use another."""
+    """Calls an async view from a template that an async view renders. That view's event loop is blocked by this call, so the
+    fragment runs on a loop of its own in another thread."""
     outcome = {}
     context = contextvars.copy_context()
 

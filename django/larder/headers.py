@@ -1,5 +1,5 @@
-"""Surrogate-Control, Surrogate-Key and Larder-Audience: what the edge may do with a response, the tags to purge it by, and
-for whom it is."""
+"""The response headers Surrogate-Control (what the edge may do with a response), Surrogate-Key (its purge tags) and Larder-Audience
+(who may get it)."""
 import hashlib
 import re
 from dataclasses import dataclass, replace
@@ -13,13 +13,14 @@ MAX_TAG_BYTES = 255
 _KEPT_IN_TAGS = "".join(map(chr, range(0x21, 0x7F))).replace("%", "").replace(",", "")
 _ESI = re.compile(r'"[^"]*\bESI/1\.0(?![.\d])[^"]*"')
 ESI_CONTENT = 'content="ESI/1.0"'
-# Answers whose text depends on nothing but the URL. Errors and redirects to a login page must not outlive their cause.
+# A view's lifetime applies to these statuses only: errors and temporary redirects, such as to a login page, must not be kept.
 STORABLE_STATUS = {200, 203, 301, 308, 404, 410}
 
 
 def checked_tag(tag):
-    """The tag as headers and purges carry it: what is not visible ASCII, '%' and ',' percent-encoded (of UTF-8), as nginx and
-    larderd decode it. Of one that would be longer than 255 bytes, the start and a digest. ValueError if it is empty."""
+    """The tag as it is written in headers and purges. '%', ',' and all bytes of its UTF-8 form but visible ASCII are percent-encoded;
+    nginx and larderd decode that. A tag that is longer than 255 bytes in this form is cut, and a digest is appended. Raises ValueError
+    for an empty tag."""
     text = quote(str(tag), safe=_KEPT_IN_TAGS, errors="surrogatepass")
     if not text:
         raise ValueError("a purge tag is empty")
@@ -30,7 +31,7 @@ def checked_tag(tag):
 
 
 def seconds(name, value):
-    """Whole seconds from an int or a timedelta; None stays None. ValueError if negative or anything else."""
+    """Converts an int or a timedelta to whole seconds; None stays None. Raises ValueError for negative or other values."""
     if value is None:
         return None
     if isinstance(value, timedelta):
@@ -41,7 +42,7 @@ def seconds(name, value):
 
 
 def says_esi(capability):
-    """Whether a Surrogate-Capability header value announces ESI/1.0."""
+    """Whether the value of a Surrogate-Capability header announces ESI/1.0."""
     return bool(_ESI.search(capability))
 
 
@@ -52,16 +53,16 @@ def _stricter(a, b):
 
 @dataclass(frozen=True)
 class Policy:
-    """How long the edge may keep a response. Seconds; None leaves it to nginx's own directives."""
+    """How long the edge may keep a response, in seconds. None leaves the decision to nginx's configuration."""
 
     ttl: Optional[int] = None
-    stale: Optional[int] = None  # served while a new one is made
-    error: Optional[int] = None  # served when no new one can be made
+    stale: Optional[int] = None  # how long it may be served stale while it is regenerated
+    error: Optional[int] = None  # how long it may be served stale if that fails
     never: bool = False
     everybody: bool = False  # the same with and without a session
 
     def with_part(self, part):
-        """The policy of a response that contains `part`: in everything the stricter of the two."""
+        """The policy of a response that contains a part with the policy `part`: the stricter of the two in each respect."""
         return Policy(_stricter(self.ttl, part.ttl), _stricter(self.stale, part.stale), _stricter(self.error, part.error),
                       self.never or part.never, self.everybody and part.everybody)
 
@@ -76,7 +77,7 @@ NEVER = Policy(never=True)
 
 
 def adopt_fragments(response, fragments):
-    """Gives a page the cookies and Vary headers of the fragments that were rendered into it."""
+    """Adds the cookies and Vary headers of the fragments that were rendered in place to the page."""
     for fragment in fragments:
         response.cookies.update(fragment.cookies)
         if fragment.has_header("Vary"):
@@ -97,12 +98,14 @@ def _policy(response, state):
 
 
 def _kept_as_stale(policy):
-    """May be served while a regeneration, which reads where larderd says, makes a fresh one."""
+    """The policy of a response that is stale from the start: it may only be served while it is regenerated from a server that larderd
+    chooses."""
     return replace(policy, ttl=0) if policy and not policy.never else NEVER
 
 
 def set_surrogate_headers(response, state):
-    """Writes the headers from what the view's decorator and the request's state hold. A view's own header stays."""
+    """Sets the headers by the view's decorator and the request's state. A header that the view has set itself stays, except for a
+    Surrogate-Control when the view has read from a replica that was not checked."""
     policy = _policy(response, state)
     if state.read_unchecked:
         policy = _kept_as_stale(policy)

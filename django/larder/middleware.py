@@ -1,4 +1,4 @@
-"""Verifies a request's route, keeps its state, and turns what it collected into response headers and one purge."""
+"""Verifies the request's route, sets up its state and its batch of purges, sends the purges, and sets response headers."""
 import asyncio
 import contextlib
 import logging
@@ -20,7 +20,7 @@ logger = logging.getLogger("larder.middleware")
 
 @sync_and_async_middleware
 def LarderMiddleware(get_response):  # noqa: N802, settings name it as a class
-    """First in MIDDLEWARE, so that it sees the writes and cookies of all others."""
+    """Must be first in MIDDLEWARE, so that it sees the writes and cookies of all other middleware."""
     if not conf.get("ENABLED"):
         raise MiddlewareNotUsed("LARDER['ENABLED'] is False")
 
@@ -30,7 +30,7 @@ def LarderMiddleware(get_response):  # noqa: N802, settings name it as a class
             with _Request(request) as (request_state, purges):
                 try:
                     response = await get_response(request)
-                except BaseException:  # such as that the client is gone
+                except BaseException:  # for instance CancelledError, as the client is gone
                     if purges.end():
                         await asyncio.shield(sync_to_async(purges.send, thread_sensitive=True)())
                     raise
@@ -44,7 +44,7 @@ def LarderMiddleware(get_response):  # noqa: N802, settings name it as a class
             with _Request(request) as (request_state, purges):
                 try:
                     response = get_response(request)
-                except BaseException:  # such as that the worker is told to end
+                except BaseException:  # for instance SystemExit, as the worker is being stopped
                     if purges.end():
                         purges.send()
                     raise
@@ -56,7 +56,7 @@ def LarderMiddleware(get_response):  # noqa: N802, settings name it as a class
 
 
 class _Request:
-    """State and purge batch of one request, set for the current context while it is served."""
+    """The state and the purge batch of one request, in the current context while the request is served."""
 
     def __init__(self, request):
         self.state = state.RequestState(request, _route(request), says_esi(request.META.get("HTTP_SURROGATE_CAPABILITY", "")))
@@ -92,7 +92,7 @@ def _after_writes(response, request_state, purges):
     if request_state.wrote and request_state.behind_larder:
         try:
             position = current_position()
-        except Exception:  # the response is made and the write committed; a lost header only costs freshness
+        except Exception:  # not raised: the write is committed, and a missing header only costs freshness
             logger.exception("no Larder-Wrote for %s", request_state.request.path)
             return
         if position:

@@ -1,4 +1,4 @@
-"""Counts every query of the request under way and notices writes, on whatever connection and thread they happen."""
+"""Counts the queries of the current request and detects writes, on all connections and threads."""
 import re
 import time
 
@@ -12,7 +12,7 @@ _MAY_HIDE_CHANGES = {"with", "explain"}
 
 
 def writes(sql):
-    """Whether a statement may change data. Doubtful ones count as writes; functions with side effects are not seen."""
+    """Whether a statement may change data. When in doubt, it may. Side effects of functions are not detected."""
     found = _READS.match(sql) if isinstance(sql, str) else None
     if not found:
         return True
@@ -36,6 +36,6 @@ def _observe(execute, sql, params, many, context):
 
 
 def observe_connection(connection, **_):
-    """Receiver of connection_created, which also fires when a connection is made anew."""
+    """Receiver of connection_created, which is also sent on reconnection."""
     if _observe not in connection.execute_wrappers:
         connection.execute_wrappers.append(_observe)

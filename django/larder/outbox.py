@@ -1,5 +1,5 @@
-"""Purges that larderd could not take are kept in a table, and sent when it can: by a thread of the process that kept them, by
-whichever process next reaches larderd, or by `manage.py larder_flush`."""
+"""The outbox: keeps purges that larderd could not take in a table, and sends them later. They are sent by a thread of the process
+that has kept them, by the next process that reaches larderd, or by `manage.py larder_flush`."""
 import contextlib
 import json
 import logging
@@ -13,11 +13,11 @@ from larder.client import Daemon, DaemonError, breaker_of
 
 logger = logging.getLogger("larder.purge")
 
-LOOK_EVERY_S = 60.0  # for what processes that died have kept
+LOOK_EVERY_S = 60.0  # how often a process looks for purges that others have kept and not sent
 
 
 def call(arguments, deadline=None):
-    """One call of larderd's purge. DaemonError, also when it has just failed and is not asked again yet."""
+    """Calls larderd's purge API. Raises DaemonError, also if the circuit breaker admits no call at present."""
     breaker = breaker_of(conf.get("DAEMON"))
     if not breaker.admit():
         raise DaemonError(f"larderd failed; asked again in {breaker.left():.0f} s")
@@ -34,13 +34,13 @@ def call(arguments, deadline=None):
 
 
 def keep(arguments):
-    """Keeps one call for later. False, and a line in the log, where that can't be done."""
+    """Keeps one call for later. Returns False if the outbox is disabled, or, after logging the error, can't be written."""
     if not conf.get("OUTBOX"):
         return False
     try:
         with _untracked(), transaction.atomic(using=conf.PRIMARY):
             _model()._base_manager.using(conf.PRIMARY).create(call=json.dumps(arguments))
-    except Exception:  # the write that the purge is for is committed
+    except Exception:  # not raised: the write that the purge is for is committed
         logger.exception("the outbox can't be written: has `manage.py migrate larder` been run?")
         return False
     _watcher.wake()
@@ -48,7 +48,7 @@ def keep(arguments):
 
 
 def flush():
-    """Sends what is kept, the oldest first; returns how many calls. DaemonError when larderd can't take them."""
+    """Sends all calls that are kept, the oldest first, and returns their number. Raises DaemonError when larderd can't take them."""
     sent = 0
     with _untracked():
         while _send_one():
@@ -61,26 +61,26 @@ def waiting():
 
 
 def look():
-    """larderd was reached just now: there may be something of a process that died."""
+    """To be called when larderd was reached. From time to time, looks for purges that a process which died has left."""
     if conf.get("OUTBOX"):
         _watcher.look()
 
 
 def _model():
-    from larder.models import WaitingPurge  # not before the apps are loaded
+    from larder.models import WaitingPurge  # here, because models can't be imported before the apps are loaded
 
     return WaitingPurge
 
 
 @contextlib.contextmanager
 def _untracked():
-    """These statements are none of the request's under way."""
+    """Statements in this context are not counted for the current request."""
     with state.use_state(None):
         yield
 
 
 def _send_one():
-    """False when nothing is kept that nobody else is sending."""
+    """Sends one call. Returns False if there is none, or if other processes are sending all of them."""
     rows = _model()._base_manager.using(conf.PRIMARY).order_by("pk")
     if connections[conf.PRIMARY].features.has_select_for_update_skip_locked:
         rows = rows.select_for_update(skip_locked=True)
@@ -99,7 +99,7 @@ def _send_one():
 
 
 class _Watcher:
-    """A thread that is there while something is kept."""
+    """A thread that sends what is kept. It is started on demand and ends when nothing is left."""
 
     def __init__(self):
         self.lock = threading.Lock()
@@ -124,7 +124,7 @@ class _Watcher:
             while self.take_order():
                 self.send()
         finally:
-            connections.close_all()  # this thread's
+            connections.close_all()  # of this thread
 
     def take_order(self):
         with self.lock:
@@ -142,7 +142,7 @@ class _Watcher:
                     logger.info("sent %s purges that were kept for larderd", sent)
                 return
             except DaemonError:
-                connections.close_all()  # for as long as it waits
+                connections.close_all()  # don't hold connections while waiting
             except Exception:
                 logger.exception("purges that are kept can't be sent now")
                 return

@@ -1,23 +1,23 @@
-"""Where the primary's write-ahead log stands: the point a replica must have replayed to show what was just committed."""
+"""Positions in the primary's write-ahead log. A replica shows a commit once it has replayed the log up to its position."""
 from django.db import connections
 
 from larder import conf
 
-# The insert position, as the commit may not be flushed yet where synchronous_commit is off. The timeline is read from a
-# WAL file's name: after a promotion the control file still names the old one for a while.
+# Uses the insert position, because with synchronous_commit = off a commit may not be flushed yet. The timeline is taken from the name of a
+# WAL file, because after a promotion the control file has the old timeline until the next checkpoint.
 _SQL = """SELECT system_identifier, substr(pg_walfile_name(lsn), 1, 8), lsn::text, current_setting('wal_block_size')::int,
                  pg_size_bytes(current_setting('wal_segment_size'))
           FROM pg_current_wal_insert_lsn() AS lsn, pg_control_system()"""
-_PAGE_HEADER = 24  # bytes, sizes of PostgreSQL's XLogPageHeaderData ...
-_SEGMENT_HEADER = 40  # ... and XLogLongPageHeaderData, on the first page of a WAL file
+_PAGE_HEADER = 24  # bytes: sizeof(XLogPageHeaderData) in PostgreSQL
+_SEGMENT_HEADER = 40  # bytes: sizeof(XLogLongPageHeaderData), on the first page of a WAL file
 
 
 def current_position():
-    """"<database>/<system>/<timeline>/<lsn>", e.g. "default/7412345678901234567/1/16B3748": which cluster (its system
-    identifier) and timeline in decimal, LSN as one hexadecimal number.
+    """Returns the position as "DATABASE/SYSTEM/TIMELINE/LSN", such as "default/7412345678901234567/1/16B3748": the cluster's system
+    identifier and the timeline in decimal, the LSN as one hexadecimal number.
 
-    Read after the commit it shall cover: inside a transaction it would be too early, so there the answer is "", as it is
-    on a database without such positions. One query on the primary; database errors are raised."""
+    Call it after the commit that the position must cover. Inside a transaction it would be too early, so it returns "" there, as it
+    does for databases other than PostgreSQL. Makes one query on the primary; database errors are raised."""
     connection = connections[conf.PRIMARY]
     if connection.vendor != "postgresql" or connection.in_atomic_block:
         return ""
@@ -30,9 +30,11 @@ def current_position():
 
 
 def end_of_last_record(insert_lsn, page, segment):
-    """When the last record ends with its page, the insert position is already behind the next page's header, where replay
-    gets only with a further record: as a fence, out of reach while the database idles. No record ends right behind a
-    header, so such a position always means the page's start."""
+    """The end of the last record before an insert position.
+
+    If that record ends at a page boundary, the insert position is after the next page's header. Replay reaches that point only with a
+    further record, so as a fence it would be out of reach while the database is idle. No record can end directly after a header, so such
+    a position always means the start of the page."""
     if insert_lsn % segment == _SEGMENT_HEADER:
         return insert_lsn - _SEGMENT_HEADER
     if insert_lsn % page == _PAGE_HEADER:

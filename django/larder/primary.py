@@ -1,4 +1,4 @@
-"""use_primary: a piece of code that must read what was just written."""
+"""use_primary: for code that must read what was just written."""
 import contextvars
 import functools
 
@@ -12,9 +12,9 @@ def primary_wanted():
 
 
 class use_primary:
-    """Everything read inside goes to the primary. `with use_primary():`, or a decorator of sync and async functions.
+    """Sends all reads inside it to the primary. A context manager, `with use_primary():`, and a decorator of sync and async functions.
 
-    May be nested; one object may be entered many times, but not by several threads or tasks."""
+    May be nested. The same object may be entered several times, but not by several threads or tasks."""
 
     def __enter__(self):
         _depth.set(_depth.get() + 1)

@@ -1,4 +1,4 @@
-"""purge(): tells larderd what a write made stale, after its commit and with its position, and never fails the write."""
+"""purge(): tells larderd what a write has made stale, after the commit and with its log position. It never makes the write fail."""
 import asyncio
 import contextlib
 import contextvars
@@ -22,8 +22,10 @@ _batch = contextvars.ContextVar("larder_purge_batch", default=None)
 
 
 class Batch:
-    """Committed purges that wait to be sent together: for each mode the tags and the URLs, each once. Threads and tasks that
-    outlive the request which made it still see it, so it says when it takes no more."""
+    """Collects the purges of committed transactions, to send them together: the tags and the URLs for each mode, without duplicates.
+
+    Threads and tasks that outlive the request still have its batch in their context. So it is closed at the end of the request, and
+    refuses later purges."""
 
     def __init__(self):
         self.names = {}
@@ -31,7 +33,7 @@ class Batch:
         self.lock = threading.Lock()
 
     def add(self, mode, tags, urls):
-        """False when it is closed."""
+        """Returns False if the batch is closed."""
         with self.lock:
             for kind, names in (("tags", tags), ("urls", urls)):
                 if names and not self.closed:
@@ -42,14 +44,14 @@ class Batch:
         return bool(self.names)
 
     def end(self):
-        """Whatever comes from now on is its caller's to send. Whether there is something to send."""
+        """Closes the batch. Returns whether there is something to send."""
         with self.lock:
             self.closed = True
             return bool(self.names)
 
     def send(self):
-        """One position for all of them: any position read after the last commit covers the earlier ones. Raises no Exception,
-        as all of it is committed."""
+        """Sends all of them, with one position: a position read after the last commit covers all earlier commits. Raises no Exception,
+        because the writes are committed."""
         with self.lock:
             waiting, self.names = self.names, {}
         if not waiting:
@@ -63,12 +65,13 @@ class Batch:
 
 
 def purge(tags=(), urls=(), *, mode="soft", using=None):
-    """After the current transaction commits (at once outside of one), purges by tags and by URLs.
+    """Purges by tags and URLs when the current transaction commits, or at once outside of a transaction.
 
-    URLs are absolute, or paths of LARDER["SITE"] or of the request under way. Mode "soft" marks entries stale, so they
-    are served until regenerated; "hard" removes them. Inside a request everything is sent once, before its response
-    leaves. `using`: the alias whose transaction to wait for, if not the primary's. An unreachable larderd is logged, never
-    raised; an empty tag, a relative URL or an unknown mode is a ValueError."""
+    URLs are absolute, or paths, which are completed by LARDER["SITE"] or the current request. Mode "soft" marks entries stale: they
+    are served until they are regenerated. Mode "hard" removes them. The purges of a request are sent together, before its response.
+    `using`: the alias whose transaction to wait for; default: the primary.
+
+    Raises ValueError for an empty tag, a relative URL and an unknown mode. If larderd can't be reached, that is logged, not raised."""
     if isinstance(tags, str) or isinstance(urls, str):
         raise ValueError("purge() takes lists of tags and URLs, not one string")
     if mode not in MODES:
@@ -80,15 +83,15 @@ def purge(tags=(), urls=(), *, mode="soft", using=None):
     if _on_event_loop():
         if _open_batch() is None:
             raise SynchronousOnlyOperation("outside of a request, call purge() through sync_to_async: it does I/O")
-        _committed(mode, tags, urls)  # transactions are for sync code, so none is open here
+        _committed(mode, tags, urls)  # Django has transactions in sync code only, so none is open here
     else:
         transaction.on_commit(lambda: _committed(mode, tags, urls), using=using or conf.PRIMARY)
 
 
 @contextlib.contextmanager
 def batch():
-    """Gathers the purges committed inside and sends them together at the end, also when the block raises: what was
-    committed before that is stale all the same. The middleware does this for every request; an inner batch joins it."""
+    """Collects the purges that are committed inside it, and sends them together at the end, also when the block raises, because what was
+    committed before that is stale nevertheless. The middleware does this for every request; there, batch() has no effect."""
     if _open_batch() is not None:
         yield
         return
@@ -103,7 +106,7 @@ def batch():
 
 @contextlib.contextmanager
 def use_batch(collected):
-    """Inside the block committed purges go to `collected`; the caller sends it."""
+    """Inside it, purges go to the batch `collected`, which the caller must send."""
     token = _batch.set(collected)
     try:
         yield
@@ -149,7 +152,7 @@ def _absolute(url):
 def _position_or_none():
     try:
         return current_position()
-    except Exception:  # the write is committed; whatever ails the database now must not undo that for the caller
+    except Exception:  # not raised: the write is committed
         logger.exception("no commit position: replicas may regenerate from before this write")
         return ""
 
@@ -166,5 +169,5 @@ def _send(names, mode, position, deadline):
     except DaemonError as error:
         kept = not error.refused and outbox.keep(arguments)
         logger.error("not purged%s: %s (%s)", " yet" if kept else "", names, error)
-    except Exception:  # the write is committed, whatever ails the sending
+    except Exception:  # not raised: the write is committed
         logger.exception("not purged: %s", names)

@@ -1,4 +1,4 @@
-"""Bulk writes that purge: Django sends no signals for them."""
+"""Bulk updates that purge. Django sends no signals for bulk updates, so register() doesn't see them."""
 from django.db import models, transaction
 
 from larder import conf
@@ -7,12 +7,12 @@ from larder.registration import tags_of
 
 
 class PurgingMixin:
-    """For a QuerySet of a registered model: `class AdQuerySet(PurgingMixin, models.QuerySet)`."""
+    """Mixin for the QuerySet of a registered model: `class AdQuerySet(PurgingMixin, models.QuerySet)`."""
 
     def update_and_purge(self, **values):
-        """update(**values), then purge the tags that each changed object had before and has after. Returns the count.
+        """Calls update(**values), and purges the tags that the changed objects had before and have after. Returns the number of rows.
 
-        The rows are locked meanwhile; every object is read twice, so for millions of rows purge one wide tag instead."""
+        It locks the rows and reads every object twice. For millions of rows, use update() and purge one tag that they share."""
         model = self.model
         with transaction.atomic(using=conf.PRIMARY):
             before = list(self.using(conf.PRIMARY).select_for_update(of=("self",)))

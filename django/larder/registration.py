@@ -1,7 +1,7 @@
-"""register(): saving, deleting or relating a model's objects purges their tags.
+"""register(): saving or deleting objects of a model, or changing their many-to-many relations, purges their tags.
 
-Receivers are connected to the models concerned, one by one, and never to all: a receiver without a sender makes Django
-load, one by one, what it would otherwise delete with a single statement.
+Signal receivers are connected for each model concerned. A receiver without a sender would slow down all other models: Django deletes
+with a single statement only if no receiver wants to see the objects.
 """
 import logging
 
@@ -19,13 +19,13 @@ _tags_of = {}
 
 
 def register(model=None, *, tags):
-    """Purges `tags(instance)` whenever an object of `model` (or of a subclass or proxy) is saved, deleted, or changed in
-    a many-to-many relation. A save purges what the object's tags were before it too, so that an object which moved leaves
-    its old place; that costs one query a save. Also a class decorator: `@larder.register(tags=...)`.
+    """Purges `tags(instance)` whenever an object of `model`, or of a subclass or proxy, is saved or deleted, or one of its many-to-many
+    relations changes. A save also purges the tags that the object had before; that takes one query per save. Can be used as a class
+    decorator: `@larder.register(tags=...)`.
 
     bulk_create, bulk_update and QuerySet.update send no signals: see larder.querysets.
 
-    What `tags` raises is logged, and a tag that can't be one is left out: the rest is purged, and the write done."""
+    An exception in `tags` is logged, and an invalid tag is logged and skipped. The remaining tags are purged, and the write goes on."""
     if model is None:
         return lambda cls: register(cls, tags=tags)
     _tags_of[model] = tags
@@ -35,13 +35,13 @@ def register(model=None, *, tags):
 
 
 def registered_models():
-    """All models whose objects purge: those registered, and their subclasses and proxies."""
+    """All registered models, and their subclasses and proxies."""
     return [model for model in apps.get_models(include_auto_created=True) if _registered(model)]
 
 
 def tags_of(instance, using):
-    """The tags of one object, as registered for its class or the nearest base of it; none if no class is. Errors end in the
-    log, but for the database's in a transaction on `using`, which can't be committed after that."""
+    """The tags of one object, by the function registered for its class or its nearest base class; none if no class is registered.
+    Errors are logged. A database error in a transaction on `using` is raised, because that transaction can't be committed any more."""
     function = next((_tags_of[cls] for cls in type(instance).__mro__ if cls in _tags_of), lambda instance: ())
     tags = []
     try:
@@ -59,7 +59,7 @@ def tags_of(instance, using):
 
 
 def connect_receivers():
-    """Once all models are loaded, and again for what is registered or defined later."""
+    """Connects the receivers. Called when all models are loaded, and again for models that are registered or defined later."""
     for model in apps.get_models(include_auto_created=True):
         _connect(model)
     class_prepared.connect(_connect_late, dispatch_uid="larder")
@@ -84,8 +84,8 @@ def _registered(cls):
 
 
 def _may_be_registered(cls):
-    """Whether an object that is a `cls` may purge: objects of subclasses are such, too."""
-    if not isinstance(cls, type):  # named, and not defined yet
+    """Whether a `cls` object may have registered tags, by its own class or, as it may be an object of a subclass, by a subclass."""
+    if not isinstance(cls, type):  # the name of a model that is not defined yet
         return False
     return _registered(cls) or any(issubclass(model, cls) for model in _tags_of)
 
@@ -95,7 +95,7 @@ def _before_save(sender, instance, using, raw=False, **_):
         return
     with use_primary():
         stored = sender._base_manager.using(using).filter(pk=instance.pk).first()
-        # Kept until the save is done: outside of a transaction, a purge now would come before the commit.
+        # Purged after the save: outside of a transaction, a purge now would come before the commit.
         instance._larder_tags = tags_of(stored, using) if stored is not None else ()
 
 
@@ -106,7 +106,7 @@ def _after_save(sender, instance, using, raw=False, **_):
 
 
 def _before_delete(sender, instance, using, **_):
-    """The tags are made while relations still exist; the purge waits for the delete."""
+    """Computes the tags while the object's relations still exist. _after_delete() purges them."""
     with use_primary():
         instance._larder_tags = tags_of(instance, using)
 
@@ -120,7 +120,8 @@ def _kept_tags(instance):
 
 
 def _m2m(sender, instance, action, reverse, model, pk_set, using, **_):
-    """`instance` is one side; `model` and `pk_set` are the other. Removals are read before, while both are related."""
+    """`instance` is one side of the relation; `model` and `pk_set` are the other side. For removals, tags are computed before, while both
+    sides are still related, and also after."""
     if action not in ("post_add", "pre_remove", "post_remove", "pre_clear"):
         return
     with use_primary():
@@ -134,14 +135,14 @@ def _other_side(through, instance, model, reverse, pk_set, using):
     manager = model._base_manager.using(using)
     if pk_set is not None:
         return manager.filter(pk__in=pk_set)
-    # A clear names nobody: everyone related is meant.
+    # For a clear, pk_set is None: all related objects are affected.
     own, other = _through_columns(through, instance, model, reverse)
     related = through._base_manager.using(using).filter(**{own: instance.pk}).values(other)
     return manager.filter(pk__in=models.Subquery(related))
 
 
 def _through_columns(through, instance, model, reverse):
-    """The through table's columns for `instance` and for `model`; a relation to itself has two of the same model."""
+    """The columns of the through table for `instance` and for `model`. In a relation of a model to itself, both are of the same model."""
     keys = [field for field in through._meta.fields if isinstance(field, models.ForeignKey)]
     if type(instance)._meta.concrete_model is model._meta.concrete_model:
         first, second = keys[0].attname, keys[1].attname

@@ -1,7 +1,8 @@
-"""Sends reads where the request's signed route says, unless that could show a request less than it knows.
+"""The database router. It sends reads to the server that the request's signed route names, unless they might then miss the request's own
+writes.
 
-What a request without a route reads may be kept by the edge for as long as what a regeneration reads, but nobody has chosen a
-replica that is far enough for it: it reads the primary.
+The response to a GET without a route may be kept by the edge, for as long as a regeneration's. But larderd has not chosen a replica that
+is fresh enough for it. So such requests read from the primary.
 """
 from django.db import connections
 
@@ -10,7 +11,7 @@ from larder.primary import primary_wanted
 
 
 class LarderRouter:
-    """In DATABASE_ROUTERS after routers of models that live elsewhere, and before those that choose among replicas."""
+    """In DATABASE_ROUTERS it must come after routers of models in other databases, and before routers that choose among replicas."""
 
     def db_for_read(self, model, instance=None, **hints):
         if not conf.get("ENABLED") or not _concerns_us(instance):
@@ -32,7 +33,7 @@ class LarderRouter:
         request_state = state.current()
         if request_state:
             request_state.pinned = True
-        # Without this, Django would save an object where it was read.
+        # Otherwise Django would save an object on the replica that it was read from.
         return conf.PRIMARY if _home(instance) in conf.get("REPLICAS") else None
 
     def allow_relation(self, first, second, **hints):
@@ -44,7 +45,7 @@ class LarderRouter:
 
 
 def _home(instance):
-    """The alias an object was read from or saved to; None for a new one."""
+    """The alias that the object was read from or saved to; None for a new object."""
     return instance._state.db if instance is not None else None
 
 

@@ -1,4 +1,4 @@
-"""The signed Larder-Route header: which database a request should read from, as larderd chose it."""
+"""The signed header Larder-Route: the database server that larderd has chosen for a request."""
 import re
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ from larder import conf
 
 SALT = "larder.route"
 MAX_AGE_S = 10
-# The fragment is a path and may hold any of our separators, so it is what lies between its neighbours.
+# The fragment is a path, which may contain our separators: it is everything between "fragment=" and the last ";deadline=".
 _VALUE = re.compile(r"alias=([^;]+);fence=([^;]*);fragment=(.*);deadline=(\d+)", re.DOTALL)
 
 
 class RouteSigner(TimestampSigner):
-    """TimestampSigner with Larder's own key. Never accepts the SHA-1 signatures that Django 3.2 still would."""
+    """TimestampSigner with Larder's own key. Doesn't accept SHA-1 signatures, as Django 3.2 does by default."""
 
     legacy_algorithm = None
 
@@ -23,21 +23,21 @@ class RouteSigner(TimestampSigner):
 
 @dataclass(frozen=True)
 class Route:
-    """One regeneration's orders. `fence` is the position the database must have replayed (larderd has checked that)."""
+    """The route of one regeneration. `fence`: the position that the server has replayed; larderd has checked that."""
 
     alias: str
     fence: str = ""
     fragment: str = ""
-    deadline_ms: int = 0  # unix time; larderd stops waiting then
+    deadline_ms: int = 0  # Unix time in ms at which larderd stops waiting for the response
 
     def signed(self):
-        """The header's value, as larderd would send it."""
+        """The header's value, as larderd sends it."""
         value = f"alias={self.alias};fence={self.fence};fragment={self.fragment};deadline={self.deadline_ms}"
         return RouteSigner(conf.get("KEY")).sign(value)
 
 
 def verify(text):
-    """The Route in a header value signed within the last 10 s with the key or a fallback key; else BadSignature."""
+    """The Route in a header value. Raises BadSignature unless it was signed within the last 10 s with the key or a fallback key."""
     keys = [key for key in (conf.get("KEY"), *conf.get("FALLBACK_KEYS")) if key]
     failure = BadSignature("LARDER['KEY'] is not set")
     for key in keys:

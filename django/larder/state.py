@@ -1,4 +1,4 @@
-"""What the request under way may do and has done. In a context variable: threads and async tasks each see their own."""
+"""The state of the current request, in a context variable."""
 import contextlib
 import contextvars
 from dataclasses import dataclass, field
@@ -11,25 +11,25 @@ from larder.signing import Route
 
 @dataclass
 class RequestState:
-    """Made by the middleware for each request. Mutable, so that work in other threads of the request is seen."""
+    """Created by the middleware for each request. All threads and tasks of the request share the object."""
 
     request: Any
     route: Optional[Route] = None
-    capable: bool = False  # the edge said it processes ESI/1.0
+    capable: bool = False  # the request came through an edge that processes ESI/1.0
     esi_used: bool = False
-    personal: bool = False  # something of the visitor's own was rendered in place
-    pinned: bool = False  # a write was asked for: from now on this request reads the primary
-    wrote: bool = False  # a statement that writes went to the primary
-    tags: Dict[str, None] = field(default_factory=dict)  # in order, each once
+    personal: bool = False  # personal data of the visitor was rendered in place
+    pinned: bool = False  # the request has written, so from now on it reads from the primary
+    wrote: bool = False  # a writing statement was executed on the primary
+    tags: Dict[str, None] = field(default_factory=dict)  # an ordered set
     inlined: List[Any] = field(default_factory=list)  # responses of the fragments rendered in place
     query_count: int = 0
     query_seconds: float = 0.0
-    aliases: Dict[str, None] = field(default_factory=dict)  # that answered a query, in order
+    aliases: Dict[str, None] = field(default_factory=dict)  # an ordered set: databases that executed a query
 
     @property
     def read_unchecked(self):
-        """Whether a replica answered that nobody had checked for this request: it may have lacked the write that the edge
-        believes to be in what it gets."""
+        """Whether the request has read from a replica that larderd has not chosen for it. Such a replica may lack a write that the edge
+        assumes to be in the response."""
         checked = {conf.PRIMARY, self.route.alias if self.route else conf.PRIMARY}
         return any(alias in conf.replicas() and alias not in checked for alias in self.aliases)
 
@@ -42,7 +42,7 @@ _state = contextvars.ContextVar("larder_request_state", default=None)
 
 
 def current():
-    """The RequestState of the request under way, or None outside of one."""
+    """The RequestState of the current request, or None outside of one."""
     return _state.get()
 
 
@@ -57,13 +57,13 @@ def use_state(state):
 
 
 def current_route():
-    """The verified Route of the request under way, or None."""
+    """The verified Route of the current request, or None."""
     state = current()
     return state.route if state else None
 
 
 def add_tags(*tags):
-    """Adds purge tags to the response under way; outside of a request, does nothing. ValueError for an empty one."""
+    """Adds purge tags to the response of the current request. Does nothing outside of a request. Raises ValueError for an empty tag."""
     checked = [checked_tag(tag) for tag in tags]
     state = current()
     if state:

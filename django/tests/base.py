@@ -1,4 +1,4 @@
-"""What the test files share: a clean database, real replicas under control, and a record of who answered what."""
+"""Shared by the tests: a clean database, control over real replicas, and a record of which server has executed each statement."""
 import os
 import subprocess
 import time
@@ -17,7 +17,7 @@ TIMEOUT_S = 20
 
 
 def async_get(path, **headers):
-    """A GET through the ASGI handler. Headers by their own names: **{"larder-route": text}."""
+    """Sends a GET through the ASGI handler. Headers are given by their names: **{"larder-route": text}."""
 
     async def get():
         return await AsyncClient().get(path, **headers)
@@ -57,7 +57,7 @@ def await_replicas():
 
 @contextmanager
 def replay_paused(alias):
-    """The replica keeps receiving, but shows nothing newer than now."""
+    """Pauses replay: the replica keeps receiving WAL, but shows no later writes."""
     rig("pause", os.environ["PG_RIG_DIR"], REPLICAS[alias])
     try:
         yield
@@ -67,7 +67,7 @@ def replay_paused(alias):
 
 @contextmanager
 def recorded():
-    """A list of (alias, SQL), kept by wrappers of the test's own, for everything this thread asks."""
+    """Yields a list that gets (alias, SQL) for each statement of this thread, recorded independently of larder.observer."""
     log = []
 
     def recorder(alias):
@@ -84,7 +84,7 @@ def recorded():
 
 
 class DatabaseCase(SimpleTestCase):
-    """Commits for real, as replication and on_commit need; every test starts with empty tables on all three servers."""
+    """Really commits, because replication and on_commit need that. Each test starts with empty tables on all three servers."""
 
     databases = "__all__"
 

@@ -1,4 +1,4 @@
-"""A larderd stand-in that keeps what it is asked, on TCP or a unix socket, and answers as it is told."""
+"""A fake larderd, on TCP or a unix socket, that records the calls and answers as the test says."""
 import json
 import socket
 import socketserver
@@ -50,7 +50,7 @@ def daemon(path=None, answer=(200, b'{"sequence": 7, "purged": 2}'), on_call=lam
 
 @contextmanager
 def dripping(pause_s):
-    """A larderd that answers one byte at a time. Yields its URL."""
+    """A fake larderd that sends its answer byte by byte. Yields its URL."""
     ended = threading.Event()
 
     def answer(listener):

@@ -1,4 +1,4 @@
-"""A test runner on the rig's own databases: a test database made by Django would not exist on "replica" aliases alone."""
+"""A test runner that uses the rig's databases as they are: Django can't create a test database on the replicas."""
 from django.core.management import call_command
 from django.test.runner import DiscoverRunner
 

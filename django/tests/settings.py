@@ -1,4 +1,4 @@
-"""Settings of the test site: a primary and two real streaming replicas, as run-tests started them (tools/pg-rig)."""
+"""Settings of the test site, with a primary and two streaming replicas that run-tests has started (tools/pg-rig)."""
 import os
 
 from django.core.exceptions import ImproperlyConfigured
@@ -28,6 +28,6 @@ def _database(node):
 DATABASES = {"default": _database("PRIMARY"), "replica1": _database("R1"), "replica2": _database("R2")}
 DATABASE_ROUTERS = ["larder.routers.LarderRouter"]
 LARDER = {"KEY": "0123456789abcdef0123456789abcdef", "REPLICAS": ["replica1", "replica2"], "DATABASE": "pg1"}
-# Tests that care what is logged say so with assertLogs.
+# Tests of log messages use assertLogs.
 LOGGING = {"version": 1, "handlers": {"none": {"class": "logging.NullHandler"}},
            "loggers": {name: {"handlers": ["none"], "propagate": False} for name in ("larder", "django.request")}}

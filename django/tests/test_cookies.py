@@ -1,4 +1,4 @@
-"""Signed cookies: made here, believed here and by nginx (t/70-django-site.t)."""
+"""Signed cookies. t/70-django-site.t tests that nginx accepts them."""
 from unittest import mock
 
 from django.core.signing import TimestampSigner

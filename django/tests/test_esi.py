@@ -1,4 +1,4 @@
-"""What the edge puts into pages, and what everyone else gets in its place."""
+"""Template tags for the edge, and what they render without one."""
 import re
 
 from django.http import HttpResponse

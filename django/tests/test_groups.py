@@ -1,4 +1,4 @@
-"""Groups of visitors: what nginx asks, and what views are told (with nginx: t/72-groups.t)."""
+"""Groups of visitors: what nginx and views are told. t/72-groups.t tests them with nginx."""
 from django.core.checks import run_checks
 from django.test import RequestFactory, SimpleTestCase, override_settings
 

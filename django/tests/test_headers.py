@@ -1,4 +1,4 @@
-"""What the edge is told: Surrogate-Control, Surrogate-Key, and the Larder-* headers."""
+"""The response headers for the edge: Surrogate-Control, Surrogate-Key, and Larder-*."""
 from datetime import timedelta
 
 from django.http import HttpResponse

@@ -27,8 +27,8 @@ class Positions(DatabaseCase):
             self.assertEqual(Ad.objects.using("replica1").get(pk=self.ad.pk).title, f"title {i}")
 
     def test_a_log_that_ends_with_a_page_is_reachable(self):
-        """There the insert position is already behind the next page's header, where no replica gets before a further record:
-        as a fence it would hold everything up for as long as the database idles."""
+        """The insert position is then after the next page's header, which no replica reaches before a further record. As a fence it
+        would hold up all regenerations while the database is idle."""
         self.fill_page()
         position = current_position()
         self.assertEqual(int(position.rsplit("/", 1)[1], 16) % 8192, 0)
@@ -41,12 +41,12 @@ class Positions(DatabaseCase):
             self.assertEqual(end_of_last_record(insert, page, segment), reachable, hex(insert))
 
     def fill_page(self):
-        """Writes records until one ends where a page does (not the last of a segment, whose header is longer)."""
+        """Writes records until one ends at a page boundary that is not the end of a segment (whose header is longer)."""
         inserted = "SELECT mod(pg_current_wal_insert_lsn() - '0/0', 8192)::int"
         emitted = "SELECT mod(pg_logical_emit_message(false, 'fill', repeat('x', %s)) - '0/0', 8192)::int"
 
         def filled():
-            connections["default"].cursor().execute("SELECT pg_current_xact_id()")  # its commit flushes what came before
+            connections["default"].cursor().execute("SELECT pg_current_xact_id()")  # its commit flushes the records before it
             before = answer("default", inserted)
             overhead = (answer("default", emitted, [800]) - before) % 8192 - 800
             room = 8192 - answer("default", inserted) - overhead

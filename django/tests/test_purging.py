@@ -1,4 +1,4 @@
-"""purge(): after the commit, with its position, once a request, and never at the cost of the write."""
+"""purge(): after the commit, with its position, once per request, and without ever failing the write."""
 import asyncio
 import contextvars
 import io
@@ -91,7 +91,7 @@ class WhenPurgesAreSent(DatabaseCase):
         self.assertLessEqual({len(tag) for tag in purges.tags}, {255})
 
     def test_what_outlives_a_request_sends_by_itself(self):
-        """As a thread or task does that a view has begun: it sees the context of a request that is over."""
+        """A thread or task that a view has started still has the context of its request after the request's end."""
         kept = {}
         script["run"] = lambda request: kept.update(context=contextvars.copy_context())
         Client().get("/ask/")
@@ -100,7 +100,7 @@ class WhenPurgesAreSent(DatabaseCase):
             self.assertEqual(purges.tags, {"late"})
 
     def test_a_request_that_is_torn_away_purges_what_it_has_committed(self):
-        """As when gunicorn ends a worker that takes too long (SystemExit), or a client leaves (CancelledError)."""
+        """For instance, gunicorn ends a worker that takes too long (SystemExit), or the client leaves (CancelledError)."""
         for error in (SystemExit, KeyboardInterrupt):
             def run(request):
                 larder.purge(tags=["committed"])
@@ -149,7 +149,7 @@ class WhatTheDaemonGets(DatabaseCase):
         seen = []
 
         def look(body):
-            # Another connection, as of another process: sees only what is committed.
+            # Another connection, like that of another process: it sees committed data only.
             await_true(lambda: replayed("replica1", body["position"]), "replay")
             seen.append(Ad.objects.using("replica1").get(pk=self.ad.pk).title)
 
@@ -178,7 +178,7 @@ class WhatTheDaemonGets(DatabaseCase):
 
     def test_a_dead_daemon_costs_no_write(self):
         with socket.socket() as taken:
-            taken.bind(("127.0.0.1", 0))  # bound, not listening: refuses, and nobody else can take it
+            taken.bind(("127.0.0.1", 0))  # bound but not listening: connections are refused, and no other process can use the port
             self.assert_written_and_logged(f"http://127.0.0.1:{taken.getsockname()[1]}", "refused")
 
     def test_a_silent_daemon_costs_the_timeout(self):
@@ -221,7 +221,7 @@ class WhatTheDaemonGets(DatabaseCase):
 
 
 class WhatTheDaemonCouldNotTake(DatabaseCase):
-    """Kept in the database, and sent when it can be."""
+    """The outbox: purges are kept in the database, and sent later."""
 
     def setUp(self):
         super().setUp()
@@ -297,7 +297,7 @@ class WhatTheDaemonCouldNotTake(DatabaseCase):
     def test_the_outbox_is_not_counted_as_the_requests_own_queries(self):
         with with_daemon(f"unix:{self.path}"), mock.patch.object(outbox._watcher, "wake"), self.assertLogs("larder.purge", "ERROR"):
             response = edge_client().get(f"/write/?pk={self.ad.pk}&title=yacht")
-        self.assertRegex(response["Larder-Queries"], r"^n=3;")  # the update, and where it stands, twice
+        self.assertRegex(response["Larder-Queries"], r"^n=3;")  # the update, and two queries for its position
 
 
 class RegisteredModels(DatabaseCase):
@@ -346,7 +346,7 @@ class RegisteredModels(DatabaseCase):
         self.assert_purges(lambda: Category.objects.create(name="cars"))
 
     def test_other_models_are_left_alone(self):
-        """A receiver of all models would have Django load what it deletes, and look before it relates."""
+        """A receiver for all models would make Django load objects before it deletes them, and query before it adds relations."""
         for signal in (pre_save, post_save, pre_delete, post_delete):
             for model in (Note, Topic, Category, Note.labels.through):
                 self.assertFalse(signal.has_listeners(model), (signal, model))
@@ -380,7 +380,7 @@ class RegisteredModels(DatabaseCase):
 
     def test_tags_that_cannot_be_made_cost_neither_the_write_nor_the_rest(self):
         place = Place.objects.create(town="Rome")
-        place.town = ""  # its function takes the first letter
+        place.town = ""  # its tag function takes the first letter, and fails
         with self.assertLogs("larder.purge", "ERROR") as logs:
             self.assert_purges(place.save, "place:1", "town:Rome", "first:R")
         self.assertIn("the tags of shop.Place 1 can't be made", logs.output[0])

@@ -1,4 +1,4 @@
-"""Who answers a read: the table of what Django does with a bare router, each row put right, on real replicas."""
+"""Which server answers a read, on real replicas: every kind of read that Django makes."""
 from unittest import mock
 
 from django.contrib.sessions.backends.db import SessionStore
@@ -16,7 +16,7 @@ from tests.shop.views import script
 
 
 class ToReplica2:
-    """A router that chooses among replicas by itself."""
+    """A router that chooses a replica itself."""
 
     def db_for_read(self, model, **hints):
         return "replica2"
@@ -27,8 +27,8 @@ class ToReplica2:
 
 class RouterCase(DatabaseCase):
     def run_routed(self, function, **headers):
-        """Runs function(request) in a view, routed to replica1 unless headers say otherwise; gives what it returned (as
-        text) and the alias of each statement, transaction control left out."""
+        """Runs function(request) in a view, with a route to replica1 unless `headers` has another. Returns the function's result as text,
+        and the alias of each statement, without transaction control."""
         script["run"] = function
         with recorded() as log:
             response = Client().get("/ask/", **(headers or routed("replica1")))
@@ -87,14 +87,14 @@ class WithoutValidRoute(RouterCase):
             self.assert_primary(HTTP_LARDER_ROUTE=Route("mars").signed())
 
     def test_others_choose_neither_for_the_edge_nor_against_a_route(self):
-        """Else what a lagging replica shows would be kept for its whole lifetime."""
+        """Otherwise the edge would keep what a lagging replica shows, for its whole lifetime."""
         with override_settings(DATABASE_ROUTERS=["larder.routers.LarderRouter", "tests.test_router.ToReplica2"]):
             self.assert_primary(HTTP_ACCEPT="*/*")
             self.assert_asks(lambda r: Ad.objects.count(), "replica1")
             script["run"] = lambda r: Ad.objects.count()
             with recorded() as log:
                 Client().post("/ask/")
-            self.assertEqual([alias for alias, _ in log], ["replica2"])  # which nobody keeps
+            self.assertEqual([alias for alias, _ in log], ["replica2"])  # the edge doesn't keep it
             with override_settings(LARDER={**LARDER, "LIVE": "routers"}):
                 self.assert_asks(lambda r: Ad.objects.count(), "replica2", HTTP_ACCEPT="*/*")
 
@@ -153,7 +153,7 @@ class NeverLessThanTheRequestKnows(RouterCase):
             before.save(update_fields=["title"])
             return Ad.objects.get(pk=self.ad.pk).title
 
-        # The old row for the purge, the update, and the read after it: all the primary's.
+        # All on the primary: the old row for the purge, the update, and the read after it.
         with replay_paused("replica1"):
             self.assertEqual(self.run_routed(work), ("yacht", ["replica1"] + ["default"] * 3))
 
@@ -243,7 +243,7 @@ class NeverLessThanTheRequestKnows(RouterCase):
 
 class StaleReadsWithoutTheRules(RouterCase):
     def test_the_replica_really_lags(self):
-        """Or the tests above would prove nothing."""
+        """Otherwise the tests above would prove nothing."""
         with replay_paused("replica1"):
             Ad.objects.update(title="yacht")
             old, _ = self.run_routed(lambda r: Ad.objects.get().title)

@@ -1,4 +1,4 @@
-"""The signed route header: the format larderd writes in C++, and what is refused."""
+"""The signed route header: the format that larderd writes, and what is refused."""
 import base64
 import hashlib
 import hmac
@@ -55,7 +55,7 @@ class Verification(SimpleTestCase):
     def test_every_changed_byte_is_refused(self):
         signed = ROUTE.signed()
         for i in range(len(signed)):
-            # The last character of the signature carries 4 unused bits, so change it to something else entirely.
+            # Not another letter: 4 bits of the signature's last character are unused, so that could be equivalent.
             forged = signed[:i] + ("~" if signed[i] != "~" else "!") + signed[i + 1:]
             with self.assertRaises(BadSignature):
                 verify(forged)

@@ -1,4 +1,4 @@
-"""The table of purges that larderd has yet to take."""
+"""Creates the outbox: the table of purges that larderd has not taken yet."""
 from django.db import migrations, models
 
 

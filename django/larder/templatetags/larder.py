@@ -1,4 +1,4 @@
-"""What the edge puts into a page: fragments, form tokens, cookies. Without an edge all of it is rendered in place."""
+"""Template tags for fragments, form tokens and cookies that the edge inserts into a page. Without an edge, they are rendered in place."""
 import logging
 import re
 from urllib.parse import quote
@@ -18,7 +18,7 @@ logger = logging.getLogger("larder.esi")
 register = template.Library()
 
 _TIME = re.compile(r"\d{1,9}(ms|s|m|h|d)?", re.ASCII)
-# What {% esi %} takes besides the arguments of {% url %}, and how it is written.
+# The options of {% esi %} in addition to the arguments of {% url %}, with the forms of their values.
 _OPTIONS = {"onerror": re.compile("continue|fail"), "ttl": _TIME, "maxwait": _TIME, "late": re.compile("client"),
             "no_store": re.compile("on|off")}
 _ATTRIBUTES = {"no_store": "no-store"}
@@ -27,7 +27,7 @@ _PLAIN = re.compile(r"[\w .-]*", re.ASCII)
 
 
 def _at_the_edge():
-    """Whether the edge will process what is rendered now; if so, the response will say that it must."""
+    """Whether the edge processes the response's ESI markup. If so, the response will announce it (Surrogate-Control)."""
     request_state = state.current()
     if not request_state or not request_state.capable or conf.get("INLINE"):
         return False
@@ -36,7 +36,7 @@ def _at_the_edge():
 
 
 def _request(context, what):
-    """The request to render `what` for."""
+    """The current request. Raises FragmentError, naming `what`, if there is none."""
     request = context.get("request")
     if request is not None:
         return request
@@ -48,7 +48,7 @@ def _request(context, what):
 
 
 def _visitors_request(context, what):
-    """The same for what is the visitor's own: the response is for nobody else."""
+    """The same, for rendering personal data: the edge must not keep the response."""
     request_state = state.current()
     if request_state:
         request_state.personal = True
@@ -71,7 +71,7 @@ class EsiNode(template.Node):
         return self._inline(context, url, options.get("onerror", "fail"))
 
     def _url(self, context):
-        """The path unescaped, as reverse() makes it: for an attribute in double quotes only & and ' are left to encode."""
+        """The path, as reverse() returns it. In an attribute in double quotes, only & and ' remain to be encoded."""
         autoescape, context.autoescape = context.autoescape, False
         try:
             return self.url_node.render(context).replace("&", "%26").replace("'", "%27")
@@ -98,8 +98,9 @@ class EsiNode(template.Node):
 
 @register.tag
 def esi(parser, token):
-    """{% esi 'view-name' arg kw=value onerror='continue' %}: arguments as of {% url %}. With onerror='continue' a fragment
-    that fails is left out instead of failing the page. For the edge alone: ttl, maxwait, late='client', no_store='on'."""
+    """{% esi 'view-name' arg kw=value onerror='continue' %}: includes a fragment. The arguments are those of {% url %}. With
+    onerror='continue', a fragment that fails is left out; otherwise the page fails. Only the edge uses ttl, maxwait, late='client' and
+    no_store='on'."""
     url_node = parse_url_tag(parser, token)
     if url_node.asvar:
         raise template.TemplateSyntaxError("{% esi %} includes a fragment; it has no 'as variable'")
@@ -108,8 +109,8 @@ def esi(parser, token):
 
 @register.simple_tag(takes_context=True)
 def esi_csrf(context):
-    """{% esi_csrf %}: {% csrf_token %} in a page that the edge keeps. The edge fills in each visitor's own token. Where tokens
-    are in sessions, the page is the visitor's own."""
+    """{% esi_csrf %}: {% csrf_token %} for a page that the edge keeps. The edge inserts each visitor's own token. With CSRF_USE_SESSIONS
+    the token is rendered in place, and the edge does not keep the page."""
     if not settings.CSRF_USE_SESSIONS and _at_the_edge():
         token = mark_safe("<esi:vars>$csrf_token()</esi:vars>")
     else:
@@ -120,8 +121,8 @@ def esi_csrf(context):
 
 @register.simple_tag(takes_context=True)
 def edge_cookie(context, name, default="", signed=False):
-    """{% edge_cookie 'name' 'default' %}: a cookie's value, filled in by the edge; nginx must allow it (larder_esi_cookie). With
-    signed=True one that larder.set_signed_cookie() made."""
+    """{% edge_cookie 'name' 'default' %}: the value of a cookie, inserted by the edge; larder_esi_cookie must allow the cookie. With
+    signed=True, the value of a cookie that larder.set_signed_cookie() has set."""
     if not _COOKIE_NAME.fullmatch(name):
         raise template.TemplateSyntaxError(f"{{% edge_cookie %}}: bad cookie name {name!r}: letters, digits, _ - .")
     if _at_the_edge():
@@ -133,5 +134,5 @@ def edge_cookie(context, name, default="", signed=False):
 
 
 def _expression(text):
-    """The text in the edge's language, whatever is in it."""
+    """The text as a literal of ESI's expressions."""
     return f"'{text}'" if _PLAIN.fullmatch(text) else f"$url_decode('{quote(text, safe='')}')"

@@ -1,4 +1,4 @@
-"""A tiny shop with every kind of relation that purging has to see."""
+"""A tiny shop with every kind of relation that purges must follow."""
 from django.db import models
 
 import larder
@@ -33,7 +33,7 @@ class Topic(models.Model):
 
 
 class Place(models.Model):
-    """Registered; its tags come from what people type."""
+    """Registered; its tags contain text that users have typed."""
 
     town = models.TextField()
 

@@ -1,4 +1,4 @@
-"""Views of the test site. `ask` runs whatever function the test has put into `script`."""
+"""Views of the test site. `ask` calls the function that the test has put into `script`."""
 from asgiref.sync import sync_to_async
 from django.db import transaction
 from django.http import Http404, HttpResponse

@@ -1,4 +1,4 @@
-"""manage.py larder_check: does what the LARDER setting promises hold on the real servers?"""
+"""manage.py larder_check: checks the LARDER setting against the real servers."""
 import socket
 
 from django.core.checks import run_checks
@@ -12,7 +12,7 @@ from larder.signing import Route, verify
 
 
 class Command(BaseCommand):
-    requires_system_checks = []  # it reports them itself, and goes on
+    requires_system_checks = []  # handle() runs them, and goes on after errors
     help = "Checks settings, keys, the primary, every replica, and larderd. Exits with 1 if one of them is not as it must be."
 
     def handle(self, *args, **options):
@@ -78,7 +78,7 @@ class Command(BaseCommand):
     def daemon(self):
         if not conf.get("DAEMON"):
             raise CommandError("LARDER['DAEMON'] is not set")
-        # A purge of nothing real: proves address, token and API without touching an entry.
+        # Purges a tag that no entry has. That tests the address, the token and the API.
         answer = Daemon(conf.get("DAEMON"), conf.get("TOKEN"), conf.get("TIMEOUT")).purge(
             tags=[f"larder-check:{socket.gethostname()}"])
         return f"answers, purge sequence {answer.get('sequence')}"

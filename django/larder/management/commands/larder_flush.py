@@ -1,4 +1,4 @@
-"""manage.py larder_flush: sends the purges that were kept while larderd could not be reached."""
+"""manage.py larder_flush: sends the purges in the outbox, kept while larderd could not be reached."""
 from django.core.management.base import BaseCommand, CommandError
 
 from larder import conf, outbox
