@@ -8,7 +8,7 @@ namespace larder::esi {
 
 namespace {
 
-constexpr std::size_t first_block = 4096;
+constexpr std::size_t first_block = 8192;
 constexpr std::size_t largest_block = 32768;
 
 }  // namespace

@@ -75,10 +75,10 @@ const char* to_text(UrlRefusal refusal) {
 }
 
 IncludeUrl resolve_include_url(std::string_view url, const PageUrl& page) {
+    if (url.size() <= max_include_url && is_plainly_normal(url)) return {UrlRefusal::none, std::string(url)};
     url = url.substr(0, url.find('#'));  // a URL's fragment identifier is not sent to servers
     if (UrlRefusal refusal = check_bytes(url); refusal != UrlRefusal::none) return {refusal, {}};
-    bool is_path = url.starts_with('/') && !url.starts_with("//");
-    Url base = is_path ? Url() : base_of(page);  // an absolute path, the usual case, needs no base
+    Url base = base_of(page);
     auto resolved = resolve_url(url, base);
     if (!resolved) return {refusal_of(url), {}};
     if (resolved->authority != base.authority) return {UrlRefusal::foreign_host, {}};

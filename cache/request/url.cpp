@@ -39,6 +39,16 @@ bool is_plain(char c) {
     return plain_characters[static_cast<unsigned char>(c)];
 }
 
+// A path of plain characters alone, without "/.".
+bool is_plain_path(std::string_view path) {
+    char before = '\0';
+    for (char c : path) {
+        if (!is_plain(c) || (c == '.' && before == '/')) return false;
+        before = c;
+    }
+    return true;
+}
+
 void append_escape(std::string& text, unsigned byte) {
     text.push_back('%');
     text.push_back("0123456789ABCDEF"[byte >> 4u]);
@@ -168,6 +178,7 @@ std::string_view normalise_escapes(std::string_view text, std::string& storage) 
 
 std::string_view normalise_path(std::string_view path, std::string& storage) {
     if (path.empty()) return "/";
+    if (is_plain_path(path)) return path;
     path = normalise_escapes(path, storage);
     if (path.find("/.") == std::string_view::npos) return path;
     storage = without_dot_segments(path);
@@ -178,6 +189,14 @@ Target split_target(std::string_view target) {
     target = target.substr(0, target.find('#'));
     auto question = std::min(target.find('?'), target.size());
     return {target.substr(0, question), target.substr(std::min(question + 1, target.size()))};
+}
+
+bool is_plainly_normal(std::string_view target) {
+    if (!target.starts_with('/') || target.starts_with("//") || target.ends_with('?')) return false;
+    auto path = target.substr(0, target.find('?'));
+    auto rest = target.substr(path.size());
+    return is_plain_path(path) && path.find('#') == std::string_view::npos &&
+           std::all_of(rest.begin(), rest.end(), [](char c) { return is_plain(c) && c != '#'; });
 }
 
 std::string Url::target() const {

@@ -312,11 +312,6 @@ bool asctime_date(DateParser p, DateFields& f) {  // Sun Nov  6 08:49:37 1994
 
 }  // namespace
 
-bool equals_ignore_case(std::string_view a, std::string_view b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [](char x, char y) { return lower(x) == lower(y); });
-}
-
 bool contains_ignore_case(std::string_view text, std::string_view part) {
     return std::search(text.begin(), text.end(), part.begin(), part.end(),
                        [](char x, char y) { return lower(x) == lower(y); }) != text.end();
@@ -347,9 +342,10 @@ std::string lower_case(std::string_view text) {
 }
 
 std::string_view trim_ows(std::string_view text) {
-    auto first = text.find_first_not_of(" \t");
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+    auto is_ows = [](char c) { return c == ' ' || c == '\t'; };
+    while (!text.empty() && is_ows(text.front())) text.remove_prefix(1);
+    while (!text.empty() && is_ows(text.back())) text.remove_suffix(1);
+    return text;
 }
 
 std::size_t closing_quote(std::string_view text, std::size_t open) {

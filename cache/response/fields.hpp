@@ -1,6 +1,7 @@
 // Parses header fields that steer caching: lists, directives, dates. Returned views refer to the given text.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -8,7 +9,12 @@
 
 namespace larder {
 
-bool equals_ignore_case(std::string_view a, std::string_view b);
+// ASCII alone. Inline, for nearly all pairs that a request compares differ in length.
+inline bool equals_ignore_case(std::string_view a, std::string_view b) {
+    auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
+    return a.size() == b.size() &&
+           std::equal(a.begin(), a.end(), b.begin(), [lower](char x, char y) { return lower(x) == lower(y); });
+}
 bool contains_ignore_case(std::string_view text, std::string_view part);
 std::string lower_case(std::string_view text);  // changes ASCII letters only
 std::string_view trim_ows(std::string_view text);  // without optional white space (RFC 9110 section 5.6.3)

@@ -37,7 +37,7 @@ std::string_view RequestEnvironment::query_string() {
 }
 
 std::string_view RequestEnvironment::host() {
-    if (authority_.empty()) authority_ = request_authority(request_, authority_storage_);
+    if (authority_.empty()) authority_ = request_authority(request_, scheme(), authority_storage_);
     return authority_;
 }
 

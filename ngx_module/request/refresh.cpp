@@ -303,8 +303,9 @@ bool is_at_its_place(ngx_http_request_t* r, Ctx* ctx) {
     const char* why;
     auto variant = Variant::parse(view(ctx->variant), &why);
     if (!variant) throw std::runtime_error(why);
-    std::string led;
-    bool same = here == ctx->conf && here->enabled() && led_to(r, variant->path, here->query.value(), led) == variant->led;
+    std::string target, led;
+    Target sent = split_target(sent_target(r, target));
+    bool same = here == ctx->conf && here->enabled() && led_to(r, sent, variant->path, here->query.value(), led) == variant->led;
     if (!same) note_misled(r, ctx);
     return same;
 }

@@ -42,6 +42,16 @@ std::string encoded_uri(const ngx_str_t& uri) {
     return encoded;
 }
 
+// Whether nginx leaves this normalised path as it is: no escapes, no slashes to merge.
+bool is_decoded(std::string_view path) {
+    char before = '\0';
+    for (char c : path) {
+        if (c == '%' || (c == '/' && before == '/')) return false;
+        before = c;
+    }
+    return true;
+}
+
 // Whether a request for this path would be at r's present URI.
 bool leads_there(ngx_http_request_t* r, std::string_view path) {
     std::string storage;
@@ -62,8 +72,8 @@ std::string_view visitor_scheme(const ngx_http_request_t* r) {
     return is_https(r) ? "https" : "http";
 }
 
-std::string_view request_authority(ngx_http_request_t* r, std::string& storage) {
-    std::string_view authority = normalise_authority(sent_authority(r), visitor_scheme(r), storage);
+std::string_view request_authority(ngx_http_request_t* r, std::string_view scheme, std::string& storage) {
+    std::string_view authority = normalise_authority(sent_authority(r), scheme, storage);
     return authority.empty() ? "_" : authority;
 }
 
@@ -75,10 +85,9 @@ std::string_view sent_target(ngx_http_request_t* r, std::string& storage) {
     return storage;
 }
 
-std::string_view led_to(ngx_http_request_t* r, std::string_view path, const QueryRule& rule,
+std::string_view led_to(ngx_http_request_t* r, const Target& sent, std::string_view path, const QueryRule& rule,
                         std::string& storage) {
-    std::string target;
-    bool new_query = view(r->args) != split_target(sent_target(r, target)).query;
+    bool new_query = view(r->args) != sent.query;
     const std::string& place = loc_conf(r)->place;
     if (place.empty() && !new_query && leads_there(r, path)) return {};
     storage = place + encoded_uri(r->uri);
@@ -88,7 +97,7 @@ std::string_view led_to(ngx_http_request_t* r, std::string_view path, const Quer
 }
 
 std::optional<std::string_view> decoded_path(ngx_http_request_t* r, std::string_view path, std::string& storage) {
-    if (path.find('%') == std::string_view::npos && path.find("//") == std::string_view::npos) return path;
+    if (is_decoded(path)) return path;
     auto* server =
         static_cast<ngx_http_core_srv_conf_t*>(ngx_http_get_module_srv_conf(r, ngx_http_core_module));
     // Call nginx's own parser on a request that has only the fields the parser reads. It needs one readable byte
@@ -111,7 +120,7 @@ Url request_url(ngx_http_request_t* r) {
     Target target = split_target(sent_target(r, target_storage));
     Url url;
     url.scheme = visitor_scheme(r);
-    url.authority = request_authority(r, storage);
+    url.authority = request_authority(r, url.scheme, storage);
     url.path = normalise_path(target.path, storage);
     url.query = normalise_escapes(target.query, storage);
     return url;

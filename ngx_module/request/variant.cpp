@@ -103,10 +103,11 @@ bool build_variant(ngx_http_request_t* r, Ctx* ctx) {
     std::string host_storage, target_storage, path_storage, query_storage, led_storage;
     Target target = split_target(sent_target(r, target_storage));
     std::string_view path = normalise_path(target.path, path_storage);
+    std::string_view scheme = visitor_scheme(r);
     VariantWriter writer(variant_buffer, sizeof variant_buffer);
-    writer.start("GET", visitor_scheme(r), request_authority(r, host_storage), path,
+    writer.start("GET", scheme, request_authority(r, scheme, host_storage), path,
                  normalise_query(conf.query.value(), target.query, query_storage),
-                 led_to(r, path, conf.query.value(), led_storage), srv_conf(r)->site[is_https(r)]);
+                 led_to(r, target, path, conf.query.value(), led_storage), srv_conf(r)->site[is_https(r)]);
     write_cookies(writer, cookies);
     write_headers(writer, r, ctx);
     auto variant = writer.finish();

@@ -1,5 +1,4 @@
-// Any text as the URL of an include: refused, or a path that is fit for a request line and stays below the
-// root.
+// Any text as the URL of an include: refused, or a path in normal form that is fit for a request line and stays below the root.
 #include <cstdint>
 #include <string>
 
@@ -20,5 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::string_view path = std::string_view(result.target).substr(0, result.target.find('?'));
     EXPECT((std::string(path) + "/").find("/../") == std::string::npos);
     for (char c : result.target) EXPECT(c > 0x20 && c < 0x7f);
+    IncludeUrl again = resolve_include_url(result.target, {"https", "www.example", base});
+    EXPECT(again.ok() && again.target == result.target);
     return 0;
 }

@@ -196,6 +196,27 @@ static Url random_url(std::mt19937& random) {
     return url;
 }
 
+TEST(what_looks_normal_is_normal) {
+    for (const char* normal : {"/", "/a/b.c?d=/.&e", "/a//b", "/a?b?c", "/a.."})
+        assert_true(is_plainly_normal(normal));
+    for (const char* other : {"", "a", "?a", "//a", "/.", "/a/./b", "/a/../b", "/%61", "/a#b", "/a?b#c", "/a?", "/a b",
+                              "/a\\b", "/a?b=\"", "/\x80", "http://h/a"})
+        assert_false(is_plainly_normal(other));
+    const Url base{"http", "h", "/base/page", ""};
+    const std::string_view pieces[] = {"/", ".", "..", "a", "%41", "%2F", "?", "#", ":", "@", "=", "&", "\\", "\"", "~"};
+    std::minstd_rand random(20261128);
+    int normal = 0;
+    for (int i = 0; i < 20000; i++) {
+        std::string target = "/";
+        for (unsigned n = random() % 8; n != 0; n--) target += pieces[random() % std::size(pieces)];
+        if (!is_plainly_normal(target)) continue;
+        normal++;
+        auto url = resolve_url(target, base);
+        assert_true(url && url->target() == target && url->authority == "h");
+    }
+    assert_true(normal > 500);
+}
+
 TEST(every_spelling_of_a_url_has_its_form_and_no_other_url_has_it) {
     std::mt19937 random(20261128);
     for (int i = 0; i < 50'000; i++) {
