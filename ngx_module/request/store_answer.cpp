@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <memory>
 #include <utility>
 
 #include "cache/request/variant.hpp"
@@ -74,9 +75,7 @@ std::string store(Ctx* ctx, EntryParts& parts, std::shared_ptr<Renewal> renewal)
         fill.stored = put([](bool) {}) || fill.stored;
     } else {  // waiters look in the store, so wake them once the entry is there
         zone().postpone_refresh(ctx->key, 0);
-        auto end_fill = [key = ctx->key](bool) { wake_workers(zone().abandon(key)); };
-        fill.stored = put(end_fill);
-        if (!fill.stored) end_fill(false);
+        fill.stored = put([permit = std::make_shared<FillPermit>(std::move(fill.permit))](bool) { permit->abandon(); });
     }
     fill.permit.lock_ended();
     count(near_cache::Counter::stored);
