@@ -68,8 +68,10 @@ fuzz: ## run each fuzz target for FUZZ_SECONDS
 	@$(MAKE) --no-print-directory build PRESET=fuzz
 	@for target in build/fuzz/tests/fuzz/fuzz_*[!.]; do \
 		[ -x $$target -a -f $$target ] || continue; \
-		echo "== $$target"; mkdir -p $$target.corpus; \
-		$$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 -artifact_prefix=$$target. $$target.corpus || exit 1; \
+		echo "== $$target"; mkdir -p $$target.corpus; name=$${target##*/fuzz_}; \
+		case $$name in esi_*) dict=-dict=tests/corpus/esi/fuzz/esi.dict;; *) dict=;; esac; \
+		$$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 -artifact_prefix=$$target. $$dict \
+			$$target.corpus $$(ls -d tests/corpus/*/fuzz/$$name 2>/dev/null) || exit 1; \
 	done
 
 clean: ## remove build/
