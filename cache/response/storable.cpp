@@ -329,12 +329,12 @@ bool is_field_name(std::string_view name) {  // a token, RFC 9110 section 5.1
     });
 }
 
-const char* vary_refusal(const Answer& answer, const Steering& s) {
-    if (std::find(s.vary.begin(), s.vary.end(), "*") != s.vary.end()) return "vary-star";
+Reason vary_refusal(const Answer& answer, const Steering& s) {
+    if (std::find(s.vary.begin(), s.vary.end(), "*") != s.vary.end()) return Reason::vary_star;
     std::vector<std::string> names = unheld(answer, s);
     auto keyable = [](const std::string& name) { return is_field_name(name) && may_be_keyed(name); };
     bool good = names.size() <= max_entry_vary && std::all_of(names.begin(), names.end(), keyable);
-    return good ? nullptr : "vary";
+    return good ? Reason::none : Reason::vary;
 }
 
 bool may_decode(const Answer& answer, const Steering& s) {
@@ -352,32 +352,30 @@ bool is_for_all_credentials(const Steering& s, const Freshness& f) {
     return is_public(s, f) || asks_again(f.directives) || (!f.targeted && asks_again(s.cache_control));
 }
 
-constexpr char unasked_coding[] = "content-encoding";
-
-const char* refusal(const Policy& policy, const Answer& answer, const Steering& s, const Freshness& f) {
-    if (answer.status > 599) return "status";
+Reason refusal(const Policy& policy, const Answer& answer, const Steering& s, const Freshness& f) {
+    if (answer.status > 599) return Reason::status;
     if (answer.status < 200 || answer.status == 206 || answer.status == 304 || s.content_range)
-        return "partial";
+        return Reason::partial;
     // 425 is about TLS early data of this one request, of which no key holds anything (RFC 8470 section 5.2).
-    if (answer.status == 425) return "too-early";
-    if (is_stream(s.content_type)) return "stream";
+    if (answer.status == 425) return Reason::too_early;
+    if (is_stream(s.content_type)) return Reason::stream;
     // An answer with explicit freshness is meant to be stored, and so has an end.
-    if (may_be_stream(s) && !f.by_answer) return "stream";
-    if (s.set_cookie) return "set-cookie";
-    if (s.nonce && !policy.keep_nonces) return "csp-nonce";
+    if (may_be_stream(s) && !f.by_answer) return Reason::stream;
+    if (s.set_cookie) return Reason::set_cookie;
+    if (s.nonce && !policy.keep_nonces) return Reason::csp_nonce;
     if (f.directives.no_store && !(f.directives.must_understand && is_understood(answer.status)))
-        return "no-store";
-    if (f.directives.is_private && !answer.personal) return "private";
+        return Reason::says_no_store;
+    if (f.directives.is_private && !answer.personal) return Reason::says_private;
     bool can_validate = keep_s(policy, answer, s) > 0;
-    if (f.directives.no_cache && !can_validate) return "no-cache";
+    if (f.directives.no_cache && !can_validate) return Reason::says_no_cache;
     const CacheDirectives& d = f.directives;
-    if (answer.authorized && !is_for_all_credentials(s, f)) return "authorization";
-    if (const char* refused = vary_refusal(answer, s)) return refused;
-    if (!f.known) return "no-lifetime";
+    if (answer.authorized && !is_for_all_credentials(s, f)) return Reason::authorization;
+    if (Reason refused = vary_refusal(answer, s); refused != Reason::none) return refused;
+    if (!f.known) return Reason::no_lifetime;
     bool has_window = d.stale_while_revalidate.value_or(0) != 0 || d.stale_if_error.value_or(0) != 0;
-    if (f.seconds == 0 && !has_window && !can_validate) return "not-fresh";
-    if (!s.coding.empty() && !may_decode(answer, s) && !takes_codings(answer.accepts, s.coding)) return unasked_coding;
-    return nullptr;
+    if (f.seconds == 0 && !has_window && !can_validate) return Reason::not_fresh;
+    if (!s.coding.empty() && !may_decode(answer, s) && !takes_codings(answer.accepts, s.coding)) return Reason::content_encoding;
+    return Reason::none;
 }
 
 Lifetime lifetime(const Policy& policy, const Answer& answer, const Steering& s, const Freshness& f) {
@@ -409,14 +407,14 @@ bool is_stored(const Policy& policy, const NamedValue& field, const Steering& s)
                         [&field](std::string_view name) { return equals_ignore_case(field.name, name); });
 }
 
-const char* excess(const std::vector<NamedValue>& headers, const std::vector<std::string_view>& tags) {
-    if (headers.size() > max_entry_headers) return "too-many-headers";
-    if (tags.size() > max_entry_tags) return "too-many-tags";
+Reason excess(const std::vector<NamedValue>& headers, const std::vector<std::string_view>& tags) {
+    if (headers.size() > max_entry_headers) return Reason::too_many_headers;
+    if (tags.size() > max_entry_tags) return Reason::too_many_tags;
     auto too_long = [](std::string_view name) { return name.size() > longest_name; };
-    if (std::any_of(tags.begin(), tags.end(), too_long)) return "too-long-tag";
+    if (std::any_of(tags.begin(), tags.end(), too_long)) return Reason::too_long_tag;
     if (std::any_of(headers.begin(), headers.end(), [&](const NamedValue& h) { return too_long(h.name); }))
-        return "too-long-name";
-    return nullptr;
+        return Reason::too_long_name;
+    return Reason::none;
 }
 
 }  // namespace
@@ -487,16 +485,12 @@ Storability storability(const Policy& policy, const Answer& answer) {
     }
     Freshness f = freshness(policy, answer, s);
     result.vary = unheld(answer, s);
-    const char* refused = refusal(policy, answer, s, f);
-    if (refused == nullptr) refused = excess(result.headers, s.tags);
-    if (refused != nullptr) {
-        result.reason = refused;
-        result.unasked = refused == unasked_coding;
-        return result;
-    }
+    result.reason = refusal(policy, answer, s, f);
+    if (result.reason == Reason::none) result.reason = excess(result.headers, s.tags);
+    if (result.reason != Reason::none) return result;
     result.life = lifetime(policy, answer, s, f);
     if (result.life.dead_at_ms() <= answer.response_ms) {
-        result.reason = "not-fresh";
+        result.reason = Reason::not_fresh;
         return result;
     }
     result.store = true;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cache/entry.hpp"
+#include "cache/reason.hpp"
 #include "cache/request/variant.hpp"
 #include "cache/response/policy.hpp"
 #include "cache/response/verdict.hpp"
@@ -34,14 +35,13 @@ struct Answer {
 
 struct Storability {
     bool store = false;
-    const char* reason = "";  // short word for logs and Cache-Status, e.g. "set-cookie", "private"
+    Reason reason = Reason::none;  // why it is not stored
     Lifetime life;            // valid if `store`
     Audience audience = Audience::without_session;  // as the answer says, stored or not
     bool esi = false;         // compile the body as ESI, stored or not
     bool stream = false;      // the answer has no end: it can only be passed on
     std::string coding;   // list of its content codings; empty: none
     bool decode = false;  // decode it first: nobody asked for the coding, or it has ESI
-    bool unasked = false;  // the only reason against storing: a coding that nobody asked for and we can't decode
     bool opaque = false;   // it may have ESI, which we can't decode
     std::vector<NamedValue> headers;  // to store and to send: without hop-by-hop, surrogate and Larder-* fields
     // Lower-case names of request headers, beyond the variant, that it varies on; sorted. If stored, it answers
@@ -51,7 +51,9 @@ struct Storability {
     // Surrogate keys, without duplicates. A page with too many is not stored, as purges could not find it.
     std::vector<std::string_view> tags;
 
-    void refuse(const char* why) {
+    // The only reason against storing is a coding that nobody asked for and that can't be decoded.
+    bool is_unasked() const { return reason == Reason::content_encoding; }
+    void refuse(Reason why) {
         store = false;
         reason = why;
     }

@@ -302,7 +302,7 @@ void Regenerator::commit(const Shared& render) {
     }
     if (got.status == 304) return revalidate(render, answer);
     Storability storability = larder::storability(render->job.policy, answer);
-    if (!storability.store) return withdraw(render, storability.reason);
+    if (!storability.store) return withdraw(render, text_of(storability.reason));
     if (storability.decode && !decode(*render, storability))
         return end(render, Outcome::unstorable, "it is not what its Content-Encoding says, or too long");
     std::string plan, why;

@@ -60,7 +60,7 @@ bool Fetches::ask(Fetch& fetch, std::string_view target) {
     if (confines()) ctx->request->internal = 0;  // so nginx refuses internal locations, as to a client
     fetch.running = ctx;
     ctx->fragment->include = &fetch;
-    if (fetch.attributes.no_store) ctx->no_store = "esi-no-store";
+    if (fetch.attributes.no_store) ctx->no_store = Reason::esi_no_store;
     return true;
 }
 

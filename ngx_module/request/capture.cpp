@@ -138,7 +138,6 @@ bool finish(ngx_http_request_t* r, Ctx* ctx) {
     bool is_whole = fill.expected < 0 || fill.expected == static_cast<std::int64_t>(fill.body.size());
     fill.progress = is_whole ? Progress::complete : Progress::ended;
     if (!is_whole) {
-        ctx->detail = "incomplete";
         ctx->fill->permit.abandon();
         return true;
     }
@@ -197,7 +196,7 @@ bool upstream_broke_off(ngx_http_request_t* r, const ngx_chain_t* in) {
 }
 
 // While the body arrives, it turns out that it can't be stored.
-void keep_no_longer(ngx_http_request_t* r, Ctx* ctx, const char* why) {
+void keep_no_longer(ngx_http_request_t* r, Ctx* ctx, Reason why) {
     ctx->fill->no_longer_for(BodyFor::store);
     ctx->detail = why;
     end_with_pass(ctx);
@@ -212,7 +211,7 @@ ngx_int_t send_raw_page(ngx_http_request_t* r, Ctx* ctx, const ngx_chain_t* kept
                   ctx->conf->esi.value().size);
     fill.no_longer_for(BodyFor::page);
     fill.to_client = ToClient::header_held;
-    if (fill.is_for_store()) keep_no_longer(r, ctx, "too-large-for-esi");
+    if (fill.is_for_store()) keep_no_longer(r, ctx, Reason::too_large_for_esi);
     ngx_int_t rc = send_page_header(r, ctx, {}, {});
     if (rc == NGX_ERROR || rc > NGX_OK) return rc;
     // The request owns what nginx is sending; nobody changes it any more.
@@ -235,14 +234,13 @@ ngx_int_t take_body(ngx_http_request_t* r, Ctx* ctx, ngx_chain_t* in) {
         if (fill.body_for == BodyFor::nobody) continue;
         if (ctx->include() != nullptr && !ctx->include()->has_room(bytes_of(link->buf).size())) {
             fill.body_for = BodyFor::nobody;
-            ctx->detail = "page-memory";
             ctx->fill->permit.abandon();
             fill.body = {};
             continue;
         }
         fill.body.append(bytes_of(link->buf));
         if (fill.is_for_store() && (fill.body.size() > ctx->policy().max_body || went_to_file(r)))
-            keep_no_longer(r, ctx, "too-large");
+            keep_no_longer(r, ctx, Reason::too_large);
         if (fill.is_for_page() && fill.body.size() > ctx->conf->esi.value().size) {
             if (ctx->role == Role::client) {
                 ngx_chain_t* rest = link->next;

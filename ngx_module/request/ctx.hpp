@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "cache/reason.hpp"
 #include "cache/request/key.hpp"
 #include "cache/request/request_control.hpp"
 #include "ngx_module/directives/config.hpp"
@@ -74,6 +75,17 @@ enum class Varied : std::uint8_t { no, by_headers, by_coding };
 // What the forecast (near/forecast.hpp) predicts for a page of which no entry is at hand.
 enum class Guess : std::uint8_t { none, is_kept, is_not_kept };
 
+// The detail in Cache-Status: a word, and of Reason::vary the names of the headers, as ":NAME/NAME".
+struct Detail {
+    Reason reason = Reason::none;
+    const char* names = "";
+
+    Detail() = default;
+    Detail(Reason why) : reason(why) {}
+    Detail(Reason why, const char* of) : reason(why), names(of) {}
+    std::string text() const { return std::string(text_of(reason)) + names; }
+};
+
 // What the client gets instead of the backend's answer.
 struct Substitute {
     Status status;
@@ -118,8 +130,8 @@ struct Ctx {
     Phase phase = Phase::entering;
     Waits waits = Waits::for_nothing;
     Status status = Status::none;
-    const char* detail = nullptr;    // for Cache-Status
-    const char* no_store = nullptr;  // why the answer must not be stored, whatever its headers say
+    Detail detail;
+    Reason no_store = Reason::none;  // why the answer must not be stored, whatever its headers say
 
     // What the request asks for, and who asks.
     Key key;

@@ -34,7 +34,7 @@ ngx_int_t give_up(ngx_http_request_t* r, Ctx* ctx) {
     if (can_fall_back(ctx)) return fall_back(r, ctx);
     ctx->fill->permit.abandon();
     if (ctx->role == Role::client) {
-        ctx->detail = "broken-answer";
+        ctx->detail = Reason::broken_answer;
         return answer_instead(ctx, {Status::error, NGX_HTTP_BAD_GATEWAY});
     }
     fill.status = NGX_HTTP_BAD_GATEWAY;

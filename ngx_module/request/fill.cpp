@@ -127,7 +127,7 @@ void learn_from_full(const Ctx* ctx) {
 // A visitor with a session waited for this page because it was shared with everybody. It no longer is.
 ngx_int_t retry_for_session(ngx_http_request_t* r, Ctx* ctx) {
     ctx->fill->permit.abandon();
-    ctx->detail = "session";
+    ctx->detail = Reason::session;
     return retry_in_full(r, ctx);
 }
 
@@ -235,7 +235,7 @@ void not_stored(ngx_http_request_t* r, Ctx* ctx) {
         ctx->fill->permit.abandon();
         return;
     }
-    if (ctx->fill->decision.unasked) {
+    if (ctx->fill->decision.is_unasked()) {
         // Clients that accept the coding may find an entry of their own.
         store_marker(ctx, {"accept-encoding"});
     } else {
@@ -244,8 +244,8 @@ void not_stored(ngx_http_request_t* r, Ctx* ctx) {
         if (const StoreConf* store = ctx->conf->where.value().store; store != nullptr && !ctx->near_only)
             forget_entry(*store, ctx->key);
     }
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0, "larder: not stored \"%V\": %s", &r->uri,
-                   ctx->detail);
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0, "larder: not stored \"%V\": %s%s", &r->uri,
+                   text_of(ctx->detail.reason), ctx->detail.names);
     end_with_pass(ctx);
 }
 
@@ -253,7 +253,7 @@ void not_stored(ngx_http_request_t* r, Ctx* ctx) {
 // requests, extends this request's variant by these headers and asks again. Where such variants are not kept
 // (larder_vary refuse), asks again in full instead. Variants by content coding are always kept.
 ngx_int_t ask_with_varying_headers(ngx_http_request_t* r, Ctx* ctx, const std::vector<std::string> names) {
-    bool may_key = ctx->conf->vary_most.value() != 0 || ctx->fill->decision.unasked;
+    bool may_key = ctx->conf->vary_most.value() != 0 || ctx->fill->decision.is_unasked();
     if (ctx->entry.empty()) store_marker(ctx, names);
     ctx->fill->permit.abandon();
     ctx->entry.drop();
@@ -338,7 +338,7 @@ namespace {
 ngx_int_t other_answer(ngx_http_request_t* r, Ctx* ctx, bool reduced) {
     Fill& fill = *ctx->fill;
     if (reduced && is_for_failure(r, fill) && can_fall_back(ctx) && !r->filter_finalize) return fall_back(r, ctx);
-    ctx->detail = "error-page";
+    ctx->detail = Reason::error_page;
     if (ctx->role == Role::client) {
         retire_fill(ctx);
         strip_larder_response_headers(r);
@@ -394,7 +394,7 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
     if (reduced) {
         fill.decision = storability(ctx->policy(), gather_answer(r, ctx));
         bool too_large = fill.decision.store && is_too_large(r, ctx);
-        if (too_large) fill.decision.refuse("too-large");
+        if (too_large) fill.decision.refuse(Reason::too_large);
         bool is_anothers = ctx->session && fill.decision.audience != Audience::everybody;
         if (is_anothers && !failed) {
             request_refresh(r, ctx);  // so that the page's audience is known again for the next request
@@ -402,24 +402,24 @@ ngx_int_t fill_header(ngx_http_request_t* r, Ctx* ctx) {
         }
         // An error with explicit freshness must not replace the page that the refresh was to renew.
         bool renews_nothing = ctx->role == Role::refresh && failed && ctx->servable();
-        bool is_for_store = fill.decision.store && !renews_nothing && ctx->no_store == nullptr &&
+        bool is_for_store = fill.decision.store && !renews_nothing && ctx->no_store == Reason::none &&
                             !any_true(r, ctx->conf->no_store.value());
         if (is_for_store) fill.take_for(BodyFor::store);
         if (is_for_store && ctx->role != Role::refresh && can_ask_again(r) &&
             sends_one_of(r, ctx, fill.decision.vary))
             return ask_with_varying_headers(r, ctx, fill.decision.vary);
-        if (fill.decision.unasked && ctx->role == Role::client && can_ask_again(r) && takes_codings(r, fill.decision.coding))
+        if (fill.decision.is_unasked() && ctx->role == Role::client && can_ask_again(r) && takes_codings(r, fill.decision.coding))
             return ask_with_varying_headers(r, ctx, {"accept-encoding"});
         if (is_for_store) strip_cookies(r, ctx->policy());
         learn_from_reduced(ctx);
         fill.purged = was_purged_meanwhile(ctx);
         if (fill.decision.esi && ctx->role == Role::client) fill.take_for(BodyFor::page);
         if (fill.decision.store && !is_for_store) {  // a reason of this request, not of the page
-            ctx->detail = ctx->no_store != nullptr ? ctx->no_store : "larder_no_store";
+            ctx->detail = ctx->no_store != Reason::none ? ctx->no_store : Reason::by_no_store;
             ctx->fill->permit.abandon();
         } else if (!is_for_store) {
-            bool varies = std::string_view(fill.decision.reason) == "vary";
-            ctx->detail = varies ? varies_detail(r, fill.decision.vary) : fill.decision.reason;
+            bool varies = fill.decision.reason == Reason::vary;
+            ctx->detail = varies ? varies_detail(r, fill.decision.vary) : Detail(fill.decision.reason);
             not_stored(r, ctx);
             bool in_full = too_large ? whole_request_matters(r, ctx) : could_differ(r, fill);
             if (in_full && !failed) return retry_in_full(r, ctx);

@@ -35,7 +35,7 @@ ngx_int_t look(ngx_http_request_t* r, Ctx* ctx);
 ngx_int_t not_cached(Ctx* ctx) {
     ctx->status = Status::error;
     ctx->phase = Phase::passing;
-    if (ctx->wishes.only_if_cached) ctx->detail = "only-if-cached";
+    if (ctx->wishes.only_if_cached) ctx->detail = Reason::only_if_cached;
     return NGX_HTTP_GATEWAY_TIME_OUT;
 }
 
@@ -162,7 +162,7 @@ ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
     if (ctx->cached_only()) return not_cached(ctx);
     // No page is known to be shared with this visitor, who has a session: pass the request at once.
     if (ctx->session && ctx->entry.empty()) {
-        ctx->detail = "session";
+        ctx->detail = Reason::session;
         return go_past(r, ctx, Status::pass);
     }
     // An answer to HEAD has no body to store. Nor has that of a subrequest of which nginx wants the status alone
@@ -172,15 +172,15 @@ ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
         return ctx->policy().esi != EsiMode::off && r == r->main ? start_fill(r, ctx) : NGX_DECLINED;
     }
     if (ctx->varied != Varied::no && !zone().admit_variant(ctx->base, ctx->key, now_ms(), most_variants(ctx))) {
-        ctx->detail = "vary-limit";
+        ctx->detail = Reason::vary_limit;
         return go_past(r, ctx, Status::pass);
     }
     if (will_not_be_kept(r, ctx)) {
-        ctx->detail = "forecast";
+        ctx->detail = Reason::forecast;
         return go_past(r, ctx, Status::pass);
     }
     bool deadline_passed = ctx->fill_wait != nullptr && !ctx->fill_wait->deadline.timer_runs();
-    if (deadline_passed) ctx->detail = "lock-timeout";
+    if (deadline_passed) ctx->detail = Reason::lock_timeout;
     // A page without any freshness has to be validated for each request, so another request's answer would not do.
     bool each_asks =
         ctx->entry.verdict == Verdict::validate && ctx->entry.view().head().life.fresh_ms == 0;
@@ -188,7 +188,7 @@ ngx_int_t miss(ngx_http_request_t* r, Ctx* ctx) {
     // again.
     bool waited_once = ctx->authorized && ctx->fill_wait != nullptr;
     if (waited_once) stop_deadline(ctx);
-    if (ctx->conf->lock.value() != 0 && !deadline_passed && !waited_once && !each_asks && !ctx->no_store) {
+    if (ctx->conf->lock.value() != 0 && !deadline_passed && !waited_once && !each_asks && ctx->no_store == Reason::none) {
         if (ctx->claim == nullptr) {
             auto claim = std::make_unique<FillClaim>();
             switch (FillPermit::claim(ctx->key, claim->permit)) {
@@ -314,7 +314,7 @@ ngx_int_t again(ngx_http_request_t* r, Ctx* ctx) {
             return serve_entry(r, ctx, Status::error_stale);
         }
         ctx->status = Status::pass;
-        ctx->detail = "error-page";
+        ctx->detail = Reason::error_page;
         if (ctx->role == Role::client)
             retire_fill(ctx);
         else
@@ -323,7 +323,7 @@ ngx_int_t again(ngx_http_request_t* r, Ctx* ctx) {
         restore_request(r, ctx);
         ctx->fill->permit.abandon();
         ctx->status = Status::pass;
-        ctx->detail = "larder-off";
+        ctx->detail = Reason::larder_off;
     } else if (reduced) {
         look_away_from_client(r, ctx);
     }
@@ -339,20 +339,20 @@ void read_wishes(ngx_http_request_t* r, Ctx* ctx) {
             add_request_control(view(header.value), rule.honoured, ctx->wishes);
         return true;
     });
-    if (ctx->wishes.no_store) ctx->no_store = "request-no-store";
+    if (ctx->wishes.no_store) ctx->no_store = Reason::request_no_store;
 }
 
 ngx_int_t begin(ngx_http_request_t* r, Ctx* ctx) {
     if (!ctx->conf->enabled()) return go_past(r, ctx, Status::pass);
     if (!build_variant(r, ctx)) return go_past(r, ctx, Status::bypass);
     if (any_true(r, ctx->conf->bypass.value())) {
-        ctx->detail = "larder_bypass";
+        ctx->detail = Reason::by_bypass;
         return go_past(r, ctx, Status::bypass);
     }
     bool holds_group = ctx->group != nullptr;
     if (!find_group(r, ctx)) return suspend(r, ctx, Waits::for_group);
     if (ctx->group != nullptr && ctx->group->state == Group::State::failed) {
-        ctx->detail = "group-failed";
+        ctx->detail = Reason::group_failed;
         return go_past(r, ctx, Status::bypass);
     }
     if (ctx->group != nullptr && !holds_group && !build_variant(r, ctx))
@@ -374,7 +374,7 @@ bool find_own_page(ngx_http_request_t* r, Ctx* ctx) {
         ctx->renewing->cookies = backend_cookies(r, ctx);
         return true;
     }
-    ctx->renewal()->report.detail = ctx->detail;
+    ctx->renewal()->report.detail = ctx->detail.text();
     return false;
 }
 

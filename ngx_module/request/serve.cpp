@@ -206,6 +206,12 @@ static bool is_stored(const Ctx* ctx) {
            (in_store || zone().fits(static_cast<std::size_t>(fill.expected) + most_header_bytes));
 }
 
+// "; detail=WORD", if there is one.
+static u_char* write_detail(u_char* at, u_char* end, const Detail& detail) {
+    if (detail.reason == Reason::none) return at;
+    return ngx_slprintf(at, end, "; detail=%s%s", text_of(detail.reason), detail.names);
+}
+
 // See RFC 9211.
 bool add_cache_status(ngx_http_request_t* r, Ctx* ctx) {
     if (r != r->main) return true;
@@ -221,35 +227,36 @@ bool add_cache_status(ngx_http_request_t* r, Ctx* ctx) {
             at = ngx_snprintf(at, static_cast<std::size_t>(end - at), "larder; hit; ttl=%L",
                               static_cast<int64_t>(ttl_s(ctx)));
             if (ctx->status == Status::coalesced) at = ngx_slprintf(at, end, "; collapsed");
-            if (ctx->status == Status::stale) at = ngx_slprintf(at, end, "; detail=stale");
-            if (ctx->status == Status::error_stale) at = ngx_slprintf(at, end, "; detail=stale-on-error");
+            if (ctx->status == Status::stale) at = write_detail(at, end, Reason::stale);
+            if (ctx->status == Status::error_stale) at = write_detail(at, end, Reason::stale_on_error);
             break;
         case Status::bypass:
-            if (ctx->detail != nullptr && std::string_view(ctx->detail) == "method") {
+        case Status::pass:
+            if (ctx->detail.reason == Reason::method) {
                 at = ngx_slprintf(at, end, "larder; fwd=method");
                 break;
             }
-            [[fallthrough]];
-        case Status::pass:
-            at = ngx_slprintf(at, end, "larder; fwd=bypass; detail=%s",
-                              ctx->detail != nullptr ? ctx->detail : "not-storable");
+            at = ngx_slprintf(at, end, "larder; fwd=bypass");
+            at = write_detail(at, end, ctx->detail.reason != Reason::none ? ctx->detail : Reason::known_unstorable);
             break;
         case Status::revalidated:
             at = ngx_slprintf(at, end, "larder; fwd=%s; fwd-status=304%s", forward_reason(ctx),
                               ctx->is_stored() ? "; stored" : "");
             break;
         case Status::error:
-            at = ngx_slprintf(at, end, "larder; detail=%s", ctx->detail != nullptr ? ctx->detail : "error");
+            at = ngx_slprintf(at, end, "larder");
+            at = write_detail(at, end, ctx->detail);
             break;
         default:
             at = ngx_slprintf(at, end, "larder; fwd=%s", forward_reason(ctx));
             if (fill != nullptr && fill->status != 0)
                 at = ngx_slprintf(at, end, "; fwd-status=%ui", static_cast<ngx_uint_t>(fill->status));
-            if (fill != nullptr && fill->is_for_store())
-                at = ngx_slprintf(at, end, "%s%s", is_stored(ctx) ? "; stored" : "",
-                                  fill->decision.opaque ? "; detail=esi-coded" : "");
-            else if (ctx->detail != nullptr)
-                at = ngx_slprintf(at, end, "; detail=%s", ctx->detail);
+            if (fill != nullptr && fill->is_for_store()) {
+                if (is_stored(ctx)) at = ngx_slprintf(at, end, "; stored");
+                if (fill->decision.opaque) at = write_detail(at, end, Reason::esi_coded);
+            } else {
+                at = write_detail(at, end, ctx->detail);
+            }
             break;
     }
     std::string_view value(text, static_cast<std::size_t>(at - reinterpret_cast<u_char*>(text)));

@@ -22,7 +22,7 @@ namespace larder::ngx {
 // Nothing of this answer is stored; ctx->detail says why. Marks the key as a pass.
 void end_with_pass(Ctx* ctx) {
     if (Renewal* renewal = ctx->renewal())
-        renewal->report = {RenderResult::unstorable, ctx->fill->status, 0, {}, ctx->detail != nullptr ? ctx->detail : ""};
+        renewal->report = {RenderResult::unstorable, ctx->fill->status, 0, {}, ctx->detail.text()};
     wake_workers(zone().pass(ctx->key, now_ms(), pass_ms));
     ctx->fill->permit.lock_ended_with_pass();
 }

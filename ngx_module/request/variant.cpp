@@ -88,18 +88,18 @@ const KeptCookies& collect_cookies(const ngx_http_headers_in_t& headers,
 }
 
 bool build_variant(ngx_http_request_t* r, Ctx* ctx) {
-    auto refuse = [ctx](const char* why) {
+    auto refuse = [ctx](Reason why) {
         ctx->detail = why;
         return false;
     };
-    if (!(r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD))) return refuse("method");
-    if (has_body(r)) return refuse("request-body");
-    if (r->headers_in.upgrade != nullptr) return refuse("upgrade");
+    if (!(r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD))) return refuse(Reason::method);
+    if (has_body(r)) return refuse(Reason::request_body);
+    if (r->headers_in.upgrade != nullptr) return refuse(Reason::upgrade);
     const LocConf& conf = *ctx->conf;
     ctx->authorized = r->headers_in.authorization != nullptr;
-    if (ctx->authorized && !conf.authorized.value()) return refuse("authorization");
+    if (ctx->authorized && !conf.authorized.value()) return refuse(Reason::authorization);
     const KeptCookies& cookies = collect_cookies(r->headers_in, cookie_rules(ctx));
-    if (cookies.bypass()) return refuse("bypass-cookie");
+    if (cookies.bypass()) return refuse(Reason::bypass_cookie);
     std::string host_storage, target_storage, path_storage, query_storage, led_storage;
     Target target = split_target(sent_target(r, target_storage));
     std::string_view path = normalise_path(target.path, path_storage);
@@ -111,7 +111,7 @@ bool build_variant(ngx_http_request_t* r, Ctx* ctx) {
     write_cookies(writer, cookies);
     write_headers(writer, r, ctx);
     auto variant = writer.finish();
-    if (!variant) return refuse("too-long");
+    if (!variant) return refuse(Reason::too_long);
     ctx->key = key_of(*variant);
     ctx->variant = copy(r->pool, *variant);
     if (ctx->variant.data == nullptr) throw std::bad_alloc();
@@ -144,19 +144,19 @@ unsigned most_variants(const Ctx* ctx) {
     return most != 0 ? most : most_by_coding;
 }
 
-const char* varies_detail(ngx_http_request_t* r, const std::vector<std::string>& names) {
+Detail varies_detail(ngx_http_request_t* r, const std::vector<std::string>& names) {
     constexpr std::size_t most_bytes = 80;
-    std::string text = "vary";
+    std::string text;
     for (const std::string& name : names) {
         bool is_plain = std::all_of(name.begin(), name.end(),
                                     [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_'; });
         if (!is_plain || text.size() + name.size() > most_bytes) break;
-        text.append(text == "vary" ? ":" : "/").append(name);
+        text.append(text.empty() ? ":" : "/").append(name);
     }
     text.push_back('\0');
     ngx_str_t copied = copy(r->pool, text);
     if (copied.data == nullptr) throw std::bad_alloc();
-    return reinterpret_cast<const char*>(copied.data);
+    return {Reason::vary, reinterpret_cast<const char*>(copied.data)};
 }
 
 bool extend_variant(ngx_http_request_t* r, Ctx* ctx, const std::vector<std::string>& names) {

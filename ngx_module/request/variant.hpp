@@ -23,8 +23,8 @@ std::string client_codings(ngx_http_request_t* r);
 // How many variants of one URL may be made per hour.
 unsigned most_variants(const Ctx* ctx);
 
-// The detail for Cache-Status of an answer that varies: "vary" and the names of the headers, cut to fit. In r's pool.
-const char* varies_detail(ngx_http_request_t* r, const std::vector<std::string>& names);
+// The detail of an answer that varies on these headers. Their names are in r's pool, cut to fit.
+Detail varies_detail(ngx_http_request_t* r, const std::vector<std::string>& names);
 
 // Adds to the variant those headers of `names`, on which the entry or answer at hand varies, that the request sends,
 // and recomputes the key. For Accept-Encoding it adds the codings that the client accepts. False if nothing was

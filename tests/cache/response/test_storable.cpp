@@ -26,7 +26,7 @@ struct Case {
     Storability judge() const { return storability(policy, answer); }
     std::int64_t fresh_s() const {  // -1: not stored
         Storability s = judge();
-        assert_true(s.store == (*s.reason == '\0'));
+        assert_true(s.store == (s.reason == Reason::none));
         return s.store ? s.life.fresh_ms / 1000 : -1;
     }
 };
@@ -47,7 +47,7 @@ Case sent(Headers headers, unsigned status = 200) {
 
 std::string refusal(const Case& c) {
     Storability s = c.judge();
-    return s.store ? "stored" : s.reason;
+    return s.store ? "stored" : text_of(s.reason);
 }
 
 std::string refusal_with(Headers headers) {
@@ -166,7 +166,7 @@ TEST(an_answer_with_a_validator_is_kept_to_be_asked_about) {
                    ? std::to_string(s.life.fresh_ms / 1000) + " " + std::to_string(s.life.while_ms / 1000) +
                          " " + std::to_string(s.life.error_ms / 1000) + " " +
                          std::to_string(s.life.keep_ms / 1000)
-                   : std::string(s.reason);
+                   : std::string(text_of(s.reason));
     };
     assert_text_equal(kept({{"Cache-Control", "max-age=60"}}), "60 30 300 86400");
     assert_text_equal(kept({{"Cache-Control", "no-cache"}}), "0 0 0 86400");
@@ -234,7 +234,7 @@ TEST(what_it_varies_on_is_listed_where_it_may_be_keyed) {
     auto listed = [](std::string_view vary) {
         Case c = sent({{"Cache-Control", "max-age=60"}, {"Vary", vary}});
         Storability s = c.judge();
-        if (!s.store) return std::string(s.reason);
+        if (!s.store) return std::string(text_of(s.reason));
         std::string names;
         for (const std::string& name : s.vary) names += name + " ";
         return names;
@@ -569,8 +569,8 @@ TEST(a_coding_that_cannot_be_undone_is_for_those_who_name_it) {
     assert_true(coded("br, odd", odd).store && coded("br, odd", odd).opaque && !coded("br, odd", odd).esi);
     assert_true(coded("gzip, odd", list).store && coded("gzip, odd", lines).store);
     assert_text_equal(coded("gzip, odd", lines).coding, "gzip, odd");
-    assert_true(coded("br", odd).unasked && coded("odd", list).unasked && coded("gzip", lines).unasked);
-    assert_false(coded("br", odd, "private").unasked);  // not kept anyway
+    assert_true(coded("br", odd).is_unasked() && coded("odd", list).is_unasked() && coded("gzip", lines).is_unasked());
+    assert_false(coded("br", odd, "private").is_unasked());  // not kept anyway
 }
 
 TEST(what_may_not_be_transformed_is_not_decoded) {
