@@ -96,7 +96,7 @@ PageAssembler::PageAssembler(PageSource& source, Policy policy, UnixMs since_ms,
 void PageAssembler::await_one(esi::PageTree& tree, Assembly& made) {
     Assembly::Fetch fetch = std::move(made.fetches.front());
     made.fetches.pop_front();
-    auto bytes = source_.await(fetch.address, since_ms_, deadline_ms_, made.why);
+    auto bytes = source_.await(fetch.address, policy_, since_ms_, deadline_ms_, made.why);
     if (!bytes) return tree.failed(fetch.id, 0);
     made.answers.push_back({std::move(fetch.address.path), std::move(*bytes)});
     const Assembly::Answer& answer = made.answers.back();

@@ -14,6 +14,7 @@ namespace larder::daemon {
 
 namespace {
 constexpr std::chrono::milliseconds look_pause{10};
+constexpr int most_requests = 4;  // for a page that others keep changing
 
 bool will_do(const EntryHead& head, UnixMs since_ms) {
     return head.made_for == static_cast<std::uint8_t>(MadeFor::anybody) && head.created_ms >= since_ms;
@@ -40,32 +41,45 @@ std::optional<std::string> PageSource::good_entry(const std::string& key, UnixMs
     return bytes;
 }
 
+void PageSource::enqueue(const std::string& key, const std::string& variant, const Policy& policy) {
+    enqueue_new(queue_, JobReason::prerender, store_name_, store_.policy(key), policy, variant);
+}
+
 void PageSource::request(const PageAddress& page, const Policy& policy, UnixMs since_ms) {
     std::string variant = plain_variant(page);
     if (variant.empty()) return;
     std::string key = key_of(variant).text();
     auto start = read_entry_start(store_, key);
     if (start && will_do(start->head, since_ms)) return;
-    enqueue_new(queue_, JobReason::prerender, store_name_, store_.policy(key), policy, variant);
+    enqueue(key, variant, policy);
 }
 
-std::optional<std::string> PageSource::await(const PageAddress& page, UnixMs since_ms, UnixMs deadline_ms,
-                                             std::string& why) {
+// A key has one job, which may have another reason than ours. If so, it may end without a render, because a visitor's miss has
+// stored a fresh entry meanwhile. The entry that our job has stored may be purged, or replaced by a visitor's, before it is read.
+// In all these cases there is an entry, so the page can be stored, and we enqueue our job again. Without an entry the render
+// failed, or its answer may not be stored.
+std::optional<std::string> PageSource::await(const PageAddress& page, const Policy& policy, UnixMs since_ms,
+                                             UnixMs deadline_ms, std::string& why) {
     std::string variant = plain_variant(page);
     if (variant.empty()) {
         why = "its URL is too long";
         return std::nullopt;
     }
     std::string key = key_of(variant).text();
-    while (!stopping_) {
+    for (int requests = 1; !stopping_;) {
         bool pending =
             queue_.pending(key);  // before the store is read: otherwise the job could store its entry and end in between
         auto start = read_entry_start(store_, key);
-        bool is_there = start && will_do(start->head, since_ms);
-        if (is_there || !pending) {
-            auto entry = good_entry(key, since_ms);
-            if (!entry) why = "its render failed, or may not be stored";
-            if (entry || !pending) return entry;
+        if (!pending || (start && will_do(start->head, since_ms))) {
+            if (auto entry = good_entry(key, since_ms)) return entry;
+        }
+        if (!pending) {
+            if (!start || requests == most_requests) {
+                why = "its render failed, or may not be stored";
+                return std::nullopt;
+            }
+            enqueue(key, variant, policy);
+            requests++;
         }
         if (unix_ms() >= deadline_ms) {
             why = "it was not rendered in time";

@@ -24,10 +24,10 @@ public:
     // nginx has stored a policy for the page, that is used instead of `policy`.
     void request(const PageAddress& page, const Policy& policy, UnixMs since_ms);
 
-    // Waits until the store has the page, rendered since `since_ms` and not for a particular visitor, or until the page
-    // has no job any more. Returns the entry's bytes. Returns nothing, with the reason in `why`, if the job left no such
-    // entry, or at `deadline_ms`.
-    std::optional<std::string> await(const PageAddress& page, UnixMs since_ms, UnixMs deadline_ms,
+    // Waits until the store has the page, rendered since `since_ms`, not for a particular visitor, and not purged; the page
+    // must have been requested. Returns the entry's bytes. Returns nothing, with the reason in `why`, if the page can't be
+    // rendered or stored, or at `deadline_ms`.
+    std::optional<std::string> await(const PageAddress& page, const Policy& policy, UnixMs since_ms, UnixMs deadline_ms,
                                      std::string& why);
 
     // Of all entries that await() has returned since the last call: the hashes of their tags and URLs, and their lowest
@@ -39,6 +39,7 @@ public:
     Given take_given() { return std::exchange(given_, {}); }
 
 private:
+    void enqueue(const std::string& key, const std::string& variant, const Policy& policy);
     std::optional<std::string> good_entry(const std::string& key, UnixMs since_ms);
 
     Queue& queue_;

@@ -240,7 +240,7 @@ Prerenderer::Rendered Prerenderer::render_page(PageSource& source, Store& store,
     std::string why;
     source.take_given();
     try {
-        auto bytes = source.await(page, since_ms, deadline_ms, why);
+        auto bytes = source.await(page, policy_from(set), since_ms, deadline_ms, why);
         if (bytes && set.directory.empty()) return Rendered::yes;
         if (bytes) why = unfit(EntryView::trusted(*bytes));
         is_final = bytes && !why.empty();
