@@ -1,8 +1,8 @@
 // The job: an order to regenerate one variant. nginx sends it to larderd, by Redis or by a Unix socket.
 //
 // Encoding (version 3), little-endian, at most max_job_bytes:
-//   u8 version | u8 reason | u32 heat | i64 enqueued_ms | i64 deadline_ms | u64 fence | text16 position | text16
-//     store | u64 store_identity | text16 nginx | u8 policy_of_nginx | policy | text16 variant
+//   u8 version | u8 reason | u32 heat | i64 enqueued_ms | i64 deadline_ms | u64 fence
+//   | text16 position | text16 store | u64 store_identity | text16 nginx | u8 policy_of_nginx | policy | text16 variant
 //
 // Version 1 had no store_identity, version 2 neither nginx nor policy_of_nginx. Both are still accepted. A job never
 // holds anything that identifies a person: no job is enqueued for a variant with a private cookie.

@@ -1,4 +1,4 @@
-// One of each format, with something in every part; and damage to try on it.
+// A sample of each format with something in every part, and ways to damage it.
 #pragma once
 
 #include <functional>
@@ -57,8 +57,8 @@ inline Job sample_job() {
     return job;
 }
 
-// Calls judge with every proper prefix of `bytes`, in memory of exactly that size so that a sanitizer sees a
-// read beyond.
+// Calls `judge` with each proper prefix of `bytes`, in memory of exactly that size, so that a sanitizer notices reads
+// beyond it.
 inline void each_truncation(const std::string& bytes, const std::function<void(std::string_view)>& judge) {
     for (std::size_t size = 0; size < bytes.size(); size++) {
         std::vector<char> exact(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size));
@@ -66,7 +66,7 @@ inline void each_truncation(const std::string& bytes, const std::function<void(s
     }
 }
 
-// ... with every single bit flipped, and where.
+// Calls `judge` with each single bit of `bytes` flipped, and its position.
 inline void each_flip(std::string bytes, const std::function<void(std::string_view, std::size_t at)>& judge) {
     for (std::size_t at = 0; at < bytes.size(); at++) {
         for (unsigned bit = 0; bit < 8; bit++) {

@@ -1,4 +1,4 @@
-// Tokens as Django makes and takes them; vectors from Django 3.2's own functions.
+// Tokens as Django makes and accepts them. The vectors are from Django 3.2's own functions.
 #include "cache/csrf.hpp"
 
 #include <set>

@@ -1,4 +1,4 @@
-// Entries: what is built is read back; whatever else a store holds is refused.
+// Entries: what is built can be read back, and anything else in a store is refused.
 #include "cache/entry.hpp"
 
 #include <cstring>
@@ -60,7 +60,7 @@ TEST(whom_it_is_for_is_read_back) {
     parts.audience = Audience::everybody;
     std::string page = build_entry(parts), part = build_entry(part_of(parts, variant, "", "", false));
     assert_true(EntryView::trusted(page).is_everybodys());
-    assert_true(EntryView::trusted(part).is_everybodys());  // of its page
+    assert_true(EntryView::trusted(part).is_everybodys());  // that of its page
 }
 
 TEST(parts_may_be_empty) {

@@ -1,4 +1,4 @@
-// HMAC-SHA-256 is that of RFC 4231, whichever key came before.
+// HMAC-SHA-256 gives RFC 4231's results, whichever key was used before.
 #include "cache/hmac.hpp"
 
 #include <stdexcept>

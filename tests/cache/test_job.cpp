@@ -1,4 +1,4 @@
-// Jobs come from a queue that anyone may have written to.
+// Jobs come from a queue that anybody may have written to, so they are checked.
 #include "cache/job.hpp"
 
 #include <random>

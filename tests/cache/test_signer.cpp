@@ -1,4 +1,4 @@
-// Signed texts, against vectors that Django 3.2 to 6.1 made.
+// Signed texts, compared with vectors from Django 3.2 to 6.1.
 #include "cache/signer.hpp"
 
 #include <openssl/evp.h>
@@ -23,7 +23,7 @@ std::optional<std::string_view> check(std::string_view text, std::int64_t now = 
     return Signer({key}, pin_salt).unsign(text, now, max_age_s);
 }
 
-// "v" with a timestamp of our choice, signed apart from Signer.
+// "v" with a given timestamp, signed without Signer.
 std::string sign_stamp(const std::string& stamp) {
     std::string material = std::string(pin_salt) + "signer" + key, text = "v:" + stamp;
     unsigned char derived[32], mac[32], encoded[48];

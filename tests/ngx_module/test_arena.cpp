@@ -1,4 +1,4 @@
-// The arena against a model: whatever is allocated and freed, in whatever order, contents stay and nothing is lost.
+// Compares the arena with a model: in any order of allocating and freeing, contents stay and no memory is lost.
 #include "ngx_module/near/arena.hpp"
 
 #include <algorithm>
@@ -105,7 +105,8 @@ public:
         assert_int_equal(arena.free_bytes(), all_free);
     }
 
-    // What a process that died half-way may leave: nothing to trust but the kept blocks' sizes and contents.
+    // Overwrites the arena with what a process that died midway may leave: only the sizes and contents of kept blocks
+    // are intact.
     void scramble(const std::vector<Piece>& kept) {
         std::vector<char> before(memory_.block, memory_.block + memory_.size);
         for (std::size_t i = 0; i < memory_.size; i++) memory_.block[i] = static_cast<char>(random());
@@ -117,7 +118,7 @@ public:
         }
     }
 
-    // Keeping all that is allocated.
+    // Resets the arena, keeping everything that is allocated.
     void reset() {
         Ref kept = 0;
         for (const Piece& piece : pieces) kept = arena.keep(piece.ref, kept);
@@ -138,7 +139,7 @@ TEST(any_order_of_allocating_and_freeing_keeps_the_contents) {
     for (unsigned seed = 0; seed < 12; seed++) {
         Model model(seed % 2 == 0 ? 60'000 : 1u << 20, seed);
         for (int step = 0; step < 1500; step++) {
-            // Alternately more allocated than freed and the reverse, so that it fills up and empties.
+            // Alternates between mostly allocating and mostly freeing, so that the arena fills up and empties.
             bool grow = model.random() % 10 < (step / 250 % 2 == 0 ? 7u : 3u);
             if (grow || model.pieces.empty())
                 model.allocate(model.some_size());
@@ -168,7 +169,7 @@ TEST(exhaustion_is_an_answer_and_everything_comes_back) {
         }
         model.check();
         model.check_contents();
-        // Good fit: what is left is less than a block of this size and a sixteenth more.
+        // Good fit: less remains free than a block of this size and 1/16 more.
         assert_true(model.arena.free_bytes() <= (size + 2 * arena_unit) * 17 / 16 + arena_unit);
         model.free(0);
         assert_true(model.allocate(size));
@@ -251,14 +252,14 @@ TEST(a_reset_keeps_what_it_is_told_to_keep_whatever_became_of_the_rest) {
             else
                 model.free(model.random() % model.pieces.size());
         }
-        for (int again = 0; again < 3; again++) {  // a second death, before anything was freed
+        for (int again = 0; again < 3; again++) {  // dies again before anything was freed
             std::shuffle(model.pieces.begin(), model.pieces.end(), model.random);
             model.pieces.resize(model.pieces.size() / (1 + model.random() % 4));
             model.scramble(model.pieces);
             model.reset();
             model.check();
             model.check_contents();
-            // Kept memory is nobody else's: fill all that is free, then look again.
+            // Nothing may overlap with kept memory: fill all that is free, and check again.
             for (std::size_t size : {3000u, 300u, 16u})
                 while (model.allocate(size)) {
                 }

@@ -1,4 +1,4 @@
-// What is guessed of pages that nobody has yet: how fast it is learned, how seldom it is wrong, and what it leaves alone.
+// The forecast: how fast it learns, how seldom it is wrong, and what it leaves alone.
 #include "ngx_module/near/forecast.hpp"
 
 #include <functional>
@@ -12,14 +12,14 @@ using namespace larder::near_cache;
 
 namespace {
 
-// A site of which each page can be kept or not, and its visitors.
+// A site that decides for each page whether it can be stored, and its visitors.
 struct Site {
     std::unique_ptr<Forecast> forecast = std::make_unique<Forecast>();
-    std::function<bool(const std::string&)> keeps;              // reduced
-    std::function<bool(const std::string&)> looks_so = nullptr;  // in full; the same, if not set
+    std::function<bool(const std::string&)> keeps;              // the answer to the reduced request is storable
+    std::function<bool(const std::string&)> looks_so = nullptr;  // the full answer looks storable; not set: as `keeps`
     int renders = 0, kept = 0;
 
-    // Of a page that is not in the cache.
+    // A visitor asks for a page that is not in the cache.
     void ask(const std::string& url) {
         auto question = std::min(url.find('?'), url.size());
         std::string path = url.substr(0, question), query = url.substr(std::min(question + 1, url.size()));
@@ -110,7 +110,8 @@ TEST(a_kind_that_can_be_kept_again_is_found_out) {
     assert_in_range(asked, 10, 60);
 }
 
-// A cookie that only new visitors get: in full it looks storable for all who have it, and reduced it never is.
+// For example a cookie that only new visitors get: for those who have it the full answer looks storable, but the
+// reduced one never is.
 TEST(what_only_looks_storable_is_tried_ever_more_seldom) {
     Site site = never();
     site.looks_so = [](const std::string&) { return true; };
@@ -120,7 +121,7 @@ TEST(what_only_looks_storable_is_tried_ever_more_seldom) {
     assert_in_range(site.renders, 20'000, 20'200);
 }
 
-// Each page is a kind of its own, and there are more than places.
+// Each page is a kind of its own, and there are more of them than slots.
 TEST(many_pages_make_no_directory_forgotten) {
     Site site;
     site.keeps = [](const std::string& url) { return url.starts_with("/page/"); };

@@ -1,4 +1,4 @@
-// A link's way through its states: whatever happens to a server, the link comes back to it.
+// The states of a link: whatever happens to a server, the link comes up again when the server is back.
 #include "ngx_module/stores/link_state.hpp"
 
 #include <initializer_list>
@@ -37,7 +37,7 @@ TEST(a_lost_link_is_down_until_a_greeting_is_answered) {
     }
 }
 
-// There is no state from which the link can't come up again, by its own timer or by a request.
+// From every state the link can come up again, by its own timer or by a request.
 TEST(no_dead_ends) {
     for (LinkState state : all_states) {
         for (LinkEvent event : all_events) {

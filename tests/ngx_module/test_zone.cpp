@@ -1,4 +1,4 @@
-// The near cache's promises, one process, a clock of our own.
+// The near cache's promises, in one process, with a clock of the test's own.
 #include <map>
 #include <vector>
 
@@ -10,7 +10,7 @@ using namespace larder::test;
 
 namespace {
 
-constexpr std::int64_t t0 = 1'000'000'000'000;  // what Spec's lifetime starts from; fresh for 60 s
+constexpr std::int64_t t0 = 1'000'000'000'000;  // base of Spec's lifetime, which is fresh for 60 s
 constexpr std::uint64_t sequence0 = static_cast<std::uint64_t>(t0) * 1000;
 
 struct Fixture : SharedMemory, World {
@@ -23,7 +23,7 @@ struct Fixture : SharedMemory, World {
         return zone.insert(key_number(spec.number), domain, made.prefix, made.body, now_ms, &stored);
     }
     Found find(unsigned number, std::int64_t now_ms = t0) { return zone.find(key_number(number), now_ms); }
-    Found look(unsigned number, std::int64_t now_ms = t0) {  // without keeping hold
+    Found look(unsigned number, std::int64_t now_ms = t0) {  // releases the hold at once
         Found found = find(number, now_ms);
         zone.release(found.hold);
         return found;
@@ -60,7 +60,7 @@ TEST(so_many_variants_an_hour) {
     assert_true(admit(10, t0) && admit(11, t0));
     assert_false(admit(12, t0 + 1));
     f.put({.number = 11});
-    assert_true(admit(11, t0 + 2));  // it is there
+    assert_true(admit(11, t0 + 2));  // it has an entry
     assert_false(admit(12, t0 + hour_ms - 1));
     assert_true(admit(12, t0 + hour_ms));
 }
@@ -99,7 +99,7 @@ TEST(an_entry_replaced_while_held_stays_what_it_was) {
 TEST(an_older_render_never_replaces_a_younger_one) {
     Fixture f;
     f.put({.number = 1, .version = 1, .fence = 7, .created_ms = t0 + 5});
-    f.put({.number = 1, .version = 2, .fence = 6, .created_ms = t0 + 9});  // rendered after fewer purges
+    f.put({.number = 1, .version = 2, .fence = 6, .created_ms = t0 + 9});  // rendered with knowledge of fewer purges
     assert_false(f.stored);
     f.put({.number = 1, .version = 3, .fence = 7, .created_ms = t0 + 4});
     assert_false(f.stored);
@@ -149,7 +149,7 @@ TEST(the_least_recently_used_goes_first) {
     unsigned count = 0;
     for (; f.counter(Counter::evictions) == 0; count++) f.put({.number = count, .size = 20'000});
     assert_true(f.find(0).hold == 0);
-    // Use the oldest that is left; then the one after it goes.
+    // Use the oldest one that is left; then the next one is evicted.
     Found used = f.look(1, t0 + 2000);
     assert_true(used.hold != 0);
     f.put({.number = count++, .size = 20'000}, 0, t0 + 2000);
@@ -196,13 +196,13 @@ TEST(an_entry_too_large_takes_its_older_ones_place_all_the_same) {
     f.put({.number = 1, .version = 1});
     f.put({.number = 1, .version = 2, .size = min_zone_bytes, .created_ms = t0 + 1});
     assert_false(f.stored);
-    assert_true(f.find(1).hold == 0);  // what would be stale from now on
+    assert_true(f.find(1).hold == 0);  // it would be stale from now on
     f.put({.number = 2, .version = 2, .created_ms = t0 + 1});
     f.put({.number = 2, .version = 1, .size = min_zone_bytes});
-    assert_true(f.look(2).hold != 0);  // ... but not a younger one's
+    assert_true(f.look(2).hold != 0);  // ... but a younger one stays
 }
 
-// Full, and lived in: what was used last lies between what was not.
+// A full zone after some use: recently used entries are scattered among others.
 struct LivedIn : Fixture {
     LivedIn() : Fixture(16u << 20) {
         Random random(7);
@@ -277,7 +277,7 @@ TEST(no_work_holds_the_lock_for_longer_than_a_slice) {
     lock.taken = 0;
     unsigned asked = 0;
     zone.sweep([&asked](int) { return ++asked == 0; });
-    assert_int_equal(asked, 1);  // there is one process
+    assert_int_equal(asked, 1);  // all claims belong to one process
     assert_true(lock.taken * slice_steps >= 1000);
     assert_true(zone.claim_refresh(key_number(number - 1), t0, 60'000));
     assert_true(zone.consistent());
@@ -363,7 +363,7 @@ TEST(a_pass_marker_lasts_as_long_as_it_says) {
     assert_true(f.zone.claim_fill(key_number(1), 0, t0 + 1000, 60'000) == Fill::mine);
     f.zone.pass(key_number(1), t0, 1'000'000);
     f.put({.number = 1});
-    assert_false(f.look(1).pass);  // it can be stored after all
+    assert_false(f.look(1).pass);  // it turned out to be storable
 }
 
 TEST(one_fills_the_others_wait_and_are_woken_once) {
@@ -380,7 +380,7 @@ TEST(one_fills_the_others_wait_and_are_woken_once) {
     assert_int_equal(f.zone.abandon(key), 0);
     assert_int_equal(f.zone.abandon(key_number(99)), 0);
     assert_true(f.zone.claim_fill(key, 3, t0, 5000) == Fill::mine);
-    assert_true(f.zone.claim_fill(key_number(2), 3, t0, 5000) == Fill::mine);  // another page, another lock
+    assert_true(f.zone.claim_fill(key_number(2), 3, t0, 5000) == Fill::mine);  // another page has another lock
 }
 
 TEST(a_fill_that_never_ends_is_taken_over_and_its_waiters_are_still_woken) {
@@ -401,9 +401,9 @@ TEST(who_fills_waits_for_news_of_another_machine_s_fill) {
     f.zone.claim_fill(key_number(1), 5, t0, 60'000);
     std::uint16_t known = f.zone.news(key_number(1));
     assert_true(f.zone.await_news(key_number(1), 3, known));
-    assert_int_equal(f.zone.lease_changed(key_number(1)), 1u << 3);  // not who waits for the fill here
+    assert_int_equal(f.zone.lease_changed(key_number(1)), 1u << 3);  // who waits for news, not who waits for the fill
     assert_int_equal(f.zone.lease_changed(key_number(1)), 0);
-    assert_false(f.zone.await_news(key_number(1), 3, known));  // that came in between
+    assert_false(f.zone.await_news(key_number(1), 3, known));  // there was news meanwhile
     known = f.zone.news(key_number(1));
     assert_true(f.zone.await_news(key_number(1), 3, known));
     assert_int_equal(f.zone.changed(key_number(1)), 1u << 3);
@@ -429,18 +429,18 @@ TEST(one_refresh_for_each_lease) {
     assert_true(f.zone.claim_refresh(key, t0, 5000));
     assert_false(f.zone.claim_refresh(key, t0 + 4999, 5000));
     assert_true(f.zone.claim_refresh(key, t0 + 5000, 5000));
-    f.put({.number = 1});  // made anew: the next staleness may ask at once
+    f.put({.number = 1});  // renewed: the next time it is stale, one may ask at once
     assert_true(f.zone.claim_refresh(key, t0 + 5001, 5000));
     f.zone.postpone_refresh(key, t0 + 90'000);
     assert_false(f.zone.claim_refresh(key, t0 + 89'999, 5000));
     assert_true(f.zone.claim_refresh(key, t0 + 90'000, 5000));
-    f.zone.postpone_refresh(key_number(2), t0 + 90'000);  // of nothing
+    f.zone.postpone_refresh(key_number(2), t0 + 90'000);  // there is no such node
     assert_true(f.zone.claim_refresh(key_number(2), t0, 5000));
 }
 
 // ---- purges
 
-// A sequence is a time by the store's clock, windows are by ours.
+// Sequences are times by the store's clock; stale windows are measured by ours.
 TEST(the_time_of_a_purge_is_told_by_our_clock) {
     for (std::int64_t ahead_ms : {0, 60'000, -60'000}) {
         Fixture f;
@@ -453,7 +453,7 @@ TEST(the_time_of_a_purge_is_told_by_our_clock) {
     }
 }
 
-// Else it would hide the purges that the store orders next.
+// Otherwise it would hide the purges that the store orders next.
 TEST(a_sequence_that_we_draw_is_never_ahead_of_the_stores_clock) {
     for (std::int64_t ahead_ms : {0, 60'000, -60'000}) {
         Fixture f;
@@ -472,12 +472,12 @@ TEST(a_soft_purge_makes_stale_a_hard_one_removes) {
         f.put({.number = i, .fence = sequence0, .tags = {"all", i % 2 ? "odd" : "even"}}, 1);
     f.zone.purge(1, tag_hash("odd"), PurgeMode::soft, sequence0 + 1000, t0);
     f.zone.purge(1, tag_hash("even"), PurgeMode::hard, sequence0 + 1000, t0);
-    assert_true(f.verdict(1, t0) == Verdict::stale_while);  // though the clock that timed the purge is a millisecond ahead
+    assert_true(f.verdict(1, t0) == Verdict::stale_while);  // though the purge's clock is a millisecond ahead
     assert_true(f.verdict(1, t0 + 1) == Verdict::stale_while);
     assert_true(f.verdict(1, t0 + 1 + 3'600'000) == Verdict::stale_error);
     assert_true(f.verdict(0) == Verdict::dead && f.find(0).hold == 0);
     f.put({.number = 0, .version = 2, .fence = sequence0 + 1000, .tags = {"all", "even"}}, 1);
-    assert_true(f.verdict(0, t0 + 1) == Verdict::fresh);  // rendered after it
+    assert_true(f.verdict(0, t0 + 1) == Verdict::fresh);  // rendered after the purge
     f.zone.purge(1, tag_hash("all"), PurgeMode::hard, sequence0 + 2000, t0);
     for (unsigned i = 0; i < 4; i++) assert_true(f.verdict(i, t0 + 1) == Verdict::dead);
 }
@@ -509,13 +509,13 @@ TEST(a_purge_without_a_sequence_draws_the_next) {
     Fixture f;
     assert_int_equal(f.zone.purge(0, 1, PurgeMode::soft, 0, t0), sequence0);
     assert_int_equal(f.zone.purge(0, 1, PurgeMode::soft, 0, t0), sequence0 + 1);
-    assert_int_equal(f.zone.purge(0, 2, PurgeMode::soft, 0, t0 - 5000), sequence0 + 2);  // a clock put back
+    assert_int_equal(f.zone.purge(0, 2, PurgeMode::soft, 0, t0 - 5000), sequence0 + 2);  // the clock was set back
     assert_int_equal(f.zone.last_purge(0), sequence0 + 2);
-    assert_int_equal(f.zone.purge(0, 3, PurgeMode::soft, 7, t0), 7);  // one heard of late
+    assert_int_equal(f.zone.purge(0, 3, PurgeMode::soft, 7, t0), 7);  // learned of late
     assert_int_equal(f.zone.last_purge(0), sequence0 + 2);
 }
 
-// The store could not order it, so no fence that others draw there is above it.
+// The store has not ordered the purge, so fences that others draw there may be above it without knowing it.
 TEST(a_purge_that_the_store_is_owed_counts_for_all_that_comes_from_there) {
     Fixture f;
     auto foreign = make({.number = 1, .fence = sequence0 + 1'000'000, .tags = {"t"}});
@@ -534,7 +534,7 @@ TEST(a_purge_that_the_store_is_owed_counts_for_all_that_comes_from_there) {
     f.zone.settle(1, tag_hash("t"), PurgeMode::hard, f.zone.owed(1, 10)[0].drawn, sequence0 + 12, t0);
     assert_int_equal(f.zone.owed(1, 10).size(), 0);
     foreign = make({.number = 1, .fence = sequence0 + 2'000'000, .tags = {"t"}});
-    assert_true(verdict() == Verdict::fresh);  // now a fence says what was known
+    assert_true(verdict() == Verdict::fresh);  // now fences tell what was known
 
     f.zone.owe_again(1, sequence0 + 13);
     assert_int_equal(f.zone.owed(1, 10).size(), 0);
@@ -542,7 +542,7 @@ TEST(a_purge_that_the_store_is_owed_counts_for_all_that_comes_from_there) {
     assert_int_equal(f.zone.owed(1, 10).size(), 1);
 }
 
-// What is drawn here is above all that came from the store before.
+// A sequence drawn here is above the fences of all entries that came from the store.
 TEST(a_purge_that_is_drawn_counts_for_what_knew_of_purges_not_heard_of_here) {
     Fixture f;
     auto foreign = make({.number = 1, .fence = sequence0 + 1'000'000, .tags = {"t"}});
@@ -557,7 +557,7 @@ TEST(a_purge_heard_of_late_still_counts) {
     f.put({.number = 1, .fence = sequence0, .tags = {"t"}}, 1);
     f.put({.number = 2, .fence = sequence0, .tags = {"t"}}, 1);
     f.zone.purge(1, tag_hash("other"), PurgeMode::soft, sequence0 + 10, t0);
-    assert_true(f.verdict(1, t0 + 1) == Verdict::fresh);  // and so it is known to have seen sequence0 + 10
+    assert_true(f.verdict(1, t0 + 1) == Verdict::fresh);  // so it is known to have seen sequence0 + 10
     f.zone.purge(1, tag_hash("t"), PurgeMode::soft, sequence0 + 5, t0);
     assert_true(f.verdict(2, t0 + 1) == Verdict::stale_while);
     assert_true(f.verdict(1, t0 + 1) == Verdict::stale_while);
@@ -592,18 +592,18 @@ TEST(an_entry_from_the_store_is_judged_by_the_purges_known_here) {
     EntryView entry = EntryView::trusted(bytes);
     assert_true(f.zone.judge_foreign(entry, 1, t0 + 1).verdict == Verdict::fresh);
     f.zone.purge(1, tag_hash("t"), PurgeMode::soft, sequence0, t0);
-    assert_true(f.zone.judge_foreign(entry, 1, t0 + 1).verdict == Verdict::fresh);  // it saw that one
+    assert_true(f.zone.judge_foreign(entry, 1, t0 + 1).verdict == Verdict::fresh);  // it saw that purge
     f.zone.purge(1, tag_hash("t"), PurgeMode::soft, sequence0 + 1, t0);
     assert_true(f.zone.judge_foreign(entry, 1, t0 + 1).verdict == Verdict::stale_while);
     assert_true(f.zone.judge_foreign(entry, 2, t0 + 1).verdict == Verdict::fresh);
     f.zone.purge(1, url_tag_hash("example.org", "/1"), PurgeMode::hard, sequence0 + 2, t0);
     assert_true(f.zone.judge_foreign(entry, 1, t0 + 1).verdict == Verdict::dead);
-    // Put there after the purge, it is no better.
+    // Inserting it after the purge makes no difference.
     f.put({.number = 1, .fence = sequence0, .tags = {"t"}}, 1);
     assert_true(f.verdict(1, t0 + 1) == Verdict::dead);
 }
 
-// More purges than the table remembers: what may have missed a forgotten one counts as purged, whatever its tags.
+// More purges than the table holds: entries that may have missed a dropped one count as purged, whatever their tags.
 TEST(nothing_purged_is_ever_served_as_fresh_however_many_purges_there_were) {
     for (unsigned seed = 0; seed < 4; seed++) {
         Fixture f;
@@ -631,7 +631,7 @@ TEST(nothing_purged_is_ever_served_as_fresh_however_many_purges_there_were) {
         for (unsigned step = 0; step < 6000; step++) {
             unsigned domain = random(3), number = random(4000);
             bool hard = random(4) == 0;
-            std::uint64_t sequence = sequence0 + 2 * step - random(20);  // not quite in order
+            std::uint64_t sequence = sequence0 + 2 * step - random(20);  // not strictly ascending
             f.zone.purge(domain, tag_hash(tag(number)), hard ? PurgeMode::hard : PurgeMode::soft, sequence,
                          t0);
             auto& known = hard ? purged[{domain, number}].hard : purged[{domain, number}].soft;
@@ -682,10 +682,10 @@ TEST(an_entry_is_believed_for_a_second_untold_and_for_ten_told) {
     f.put({.number = 1}, 1);
     assert_false(f.look(1, t0 + 999).check_store);
     assert_true(f.look(1, t0 + 1000).check_store);
-    assert_false(f.look(1, t0 + 1000).check_store);  // one asks, the others go on
+    assert_false(f.look(1, t0 + 1000).check_store);  // one asks, the others use what is here
     assert_false(f.look(1, t0 + 1999).check_store);
     assert_true(f.look(1, t0 + 2000).check_store);
-    assert_true(f.look(1, t0 + 100).check_store);  // a clock put back: ask
+    assert_true(f.look(1, t0 + 100).check_store);  // the clock was set back: ask
     f.zone.set_told(1, true);
     f.put({.number = 2}, 1);
     assert_false(f.look(2, t0 + 9999).check_store);
@@ -701,12 +701,12 @@ TEST(told_of_a_change_one_asks) {
     f.zone.set_told(1, true);
     f.put({.number = 1}, 1);
     f.zone.changed(key_number(1));
-    f.zone.changed(key_number(2));  // unknown: nothing to do
+    f.zone.changed(key_number(2));  // unknown key: nothing to do
     assert_true(f.look(1).check_store);
     assert_false(f.look(1).check_store);
 }
 
-// The store did not answer, or whoever asked is gone.
+// The store did not answer, or whoever asked it is gone.
 TEST(a_change_is_not_forgotten_by_a_look_that_failed) {
     Fixture f;
     f.zone.set_told(1, true);
@@ -743,7 +743,7 @@ TEST(a_change_told_while_the_store_answers_is_not_lost) {
     f.put({.number = 1, .version = 1}, 1);
     f.zone.changed(key_number(1));
     assert_true(f.look(1).check_store);  // asked; the store answers with version 2 ...
-    f.zone.changed(key_number(1));       // ... and is given version 3 before that answer is here
+    f.zone.changed(key_number(1));       // ... but gets version 3 before the answer arrives
     f.put({.number = 1, .version = 2}, 1);
     assert_true(f.look(1).check_store);
     assert_false(f.look(1).check_store);
@@ -775,11 +775,11 @@ TEST(losing_and_regaining_the_store_s_word_makes_every_entry_of_it_due) {
     f.zone.set_told(1, true);
     f.zone.set_told(2, true);
     for (unsigned i = 0; i < 4; i++) f.put({.number = i}, 1 + i % 2);
-    f.zone.set_told(1, true);  // no news
+    f.zone.set_told(1, true);  // it was told before: nothing changes
     assert_false(f.look(0).check_store);
     f.zone.set_told(1, false);
     for (unsigned i = 0; i < 4; i++) assert_int_equal(f.look(i).check_store, i % 2 == 0);
-    f.zone.set_told(1, true);  // what changed in between we were not told
+    f.zone.set_told(1, true);  // we were not told of changes in between
     for (unsigned i = 0; i < 4; i++) assert_int_equal(f.look(i).check_store, i % 2 == 0);
     for (unsigned i = 0; i < 4; i++) assert_false(f.look(i).check_store);
 }
@@ -811,7 +811,7 @@ TEST(who_is_woken_learns_for_which_keys) {
     f.zone.lease_changed(key_number(4));
     f.zone.sweep([](int) { return false; });
     assert_true(read() && woken.size() == 2 && woken[0] == woken[1]);
-    for (unsigned i = 0; i < 300; i++) {  // more than are remembered
+    for (unsigned i = 0; i < 300; i++) {  // more than the zone remembers
         fill(i);
         f.zone.abandon(key_number(i));
     }
@@ -834,7 +834,7 @@ TEST(a_domain_is_the_same_in_every_process_and_after_a_reload) {
         assert_int_equal(reloaded.zone.domain_of(100 + i), numbers[i]);
         for (std::size_t other = 0; other < i && i < 31; other++) assert_true(numbers[i] != numbers[other]);
     }
-    assert_int_equal(numbers[39], numbers[38]);  // more stores than numbers: the last share
+    assert_int_equal(numbers[39], numbers[38]);  // more stores than numbers: the last ones share one
     assert_true(first.zone.domain_of(0) > 0);
 }
 
@@ -896,7 +896,7 @@ TEST(an_assembled_page_ends_with_any_of_its_parts) {
 
 TEST(an_assembled_page_is_believed_no_longer_than_its_parts) {
     Assembled f;
-    assert_false(f.assembled(t0 + 1000));  // untold: the store is to be asked
+    assert_false(f.assembled(t0 + 1000));  // untold: the store has to be asked
     Assembled told;
     told.zone.set_told(1, true);
     told.set_up();

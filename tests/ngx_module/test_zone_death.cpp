@@ -1,4 +1,4 @@
-// Workers die anywhere, also inside a critical section: what they held comes back, what others hold stays as it is.
+// Workers die anywhere, also inside a critical section: what they held is released, what others hold is unchanged.
 #include <sys/wait.h>
 
 #include <map>
@@ -61,7 +61,7 @@ TEST(what_a_dead_worker_held_is_swept) {
     assert_int_equal(world.zone.usage().holds, 1);
     assert_true(world.zone.claim_fill(key_number(2), 6, t0, 60'000) == Fill::mine);
     assert_true(world.zone.claim_refresh(key_number(1), t0, 1000));
-    assert_false(world.zone.claim_refresh(key_number(3), t0, 1000));  // postponed, by whomever
+    assert_false(world.zone.claim_refresh(key_number(3), t0, 1000));  // postponed, no matter by whom
     assert_text_equal(bytes_of(world.zone, mine), make({.number = 1, .size = 5000}).bytes());
     world.zone.release(mine.hold);
     assert_true(world.zone.consistent());
@@ -74,7 +74,7 @@ TEST(a_release_after_a_sweep_releases_nobody_else_s) {
     World world(memory);
     put(world.zone, {.number = 1});
     Found first = world.zone.find(key_number(1), t0);
-    world.zone.sweep([](int) { return false; });  // took us for dead
+    world.zone.sweep([](int) { return false; });  // takes us for dead
     int child = start([&] {
         World its(memory, false);
         its.zone.find(key_number(1), t0);
@@ -89,7 +89,8 @@ TEST(a_release_after_a_sweep_releases_nobody_else_s) {
     assert_true(world.zone.consistent());
 }
 
-// The lock of a process that ends it all inside its first critical section.
+// A lock that kills its process at the end of a critical section, before it unlocks: of the one after `unlocks`
+// others.
 class DeadlyLock final : public Lock {
 public:
     DeadlyLock(SharedLock& real, int unlocks) : real_(real), left_(unlocks) {}
@@ -120,14 +121,14 @@ TEST(a_death_holding_the_lock_after_the_work_is_done_costs_nothing) {
     assert_int_equal(world.zone.stats().counters[static_cast<unsigned>(Counter::recoveries)], 0);
 }
 
-struct Shared {                                     // what parent and child agree upon besides the zone
-    std::atomic<unsigned> working;                  // the how-maniest child has begun
-    std::atomic<std::uint64_t> acknowledged[4000];  // purges by tag: soft ones that returned
+struct Shared {                                     // what parent and child share besides the zone
+    std::atomic<unsigned> working;                  // the number of the child that has begun
+    std::atomic<std::uint64_t> acknowledged[4000];  // by tag: the sequences of soft purges that returned
 };
 
-// One worker after another works until it is killed, at any moment. After each: nothing that the survivor holds has
-// changed, nothing is lost or torn, no purge that had returned is forgotten, and the zone works. At least one death is with the
-// lock held: if none of the first `kills` was, more follow.
+// Starts one worker after another, and kills each at some moment. After each death: what the survivor holds is
+// unchanged, nothing is lost or torn, no purge that had returned is forgotten, and the zone works. If none of the
+// first `kills` died with the lock held, more follow, until one has.
 void die_often(unsigned kills, const std::function<void(Zone&, Random&, Shared&)>& work) {
     SharedMemory memory(min_zone_bytes), extra(sizeof(Shared));
     Shared& shared = *new (extra.area()) Shared{};
@@ -153,7 +154,7 @@ void die_often(unsigned kills, const std::function<void(Zone&, Random&, Shared&)
         assert_true(WIFSIGNALED(wait_for(child)));
         locked += world.lock.force_open(child);
         for (const Held& h : held) assert_text_equal(bytes_of(world.zone, h.found), h.bytes);
-        assert_true(world.zone.consistent());  // recovers on the way, if it has to
+        assert_true(world.zone.consistent());  // recovers first, if it has to
         world.zone.sweep([child](int pid) { return pid != child; });
         assert_true(world.zone.consistent());
         assert_int_equal(world.zone.usage().holds, held.size());
@@ -171,7 +172,7 @@ void die_often(unsigned kills, const std::function<void(Zone&, Random&, Shared&)
             assert_true(world.zone.judge_foreign(EntryView::trusted(bytes), 1, t0 + 1'000'000).verdict !=
                         Verdict::fresh);
         }
-        // Hold some more, let some go.
+        // Hold some more, and release some.
         unsigned number = random(60);
         put(world.zone, {.number = number, .version = kill, .size = random(kill % 8 == 0 ? 150'000 : 5000), .fence = kill});
         Found found = world.zone.find(key_number(number), t0);
@@ -211,7 +212,7 @@ TEST(three_hundred_workers_die_while_they_serve_and_fill) {
                 break;
             case 3:
                 zone.find(key, t0);
-                break;  // and never released
+                break;  // and never release it
             default:
                 zone.release(zone.find(key, t0).hold);
         }

@@ -1,4 +1,4 @@
-// Four processes at once on one small zone: what is found is always, to the last byte, something that was put there.
+// Four processes use one small zone at once: everything they find is exactly something that was inserted.
 #include <sys/wait.h>
 
 #include <chrono>
@@ -21,7 +21,7 @@ struct Held {
     std::string bytes;
 };
 
-// Whether all that was found was right.
+// Returns whether everything that it found was right.
 bool work(Zone& zone, unsigned seed, const std::atomic<bool>& stop) {
     Random random(seed);
     std::vector<Held> held;

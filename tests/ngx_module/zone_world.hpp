@@ -1,4 +1,5 @@
-// A zone in memory that forked processes share, a lock that can be forced open, and entries that tell what they are.
+// For tests of the zone: memory shared by forked processes, a lock that can be forced open, and entries with
+// recognisable contents.
 #pragma once
 
 #include <sched.h>
@@ -18,7 +19,7 @@
 
 namespace larder::test {
 
-// Holds the process id of who has it, in shared memory.
+// A lock that stores the process id of its holder in shared memory.
 class SharedLock final : public near_cache::Lock {
 public:
     explicit SharedLock(std::atomic<int>& owner) : owner_(owner) {}
@@ -26,7 +27,7 @@ public:
         for (int free = 0; !owner_.compare_exchange_weak(free, ::getpid()); free = 0) ::sched_yield();
     }
     void unlock() override { owner_ = 0; }
-    // What nginx's master does for a worker that is no more. Whether it died holding the lock.
+    // Unlocks for a process that died, as nginx's master does. Returns whether it held the lock.
     bool force_open(int pid) { return owner_.compare_exchange_strong(pid, 0); }
 
 private:
@@ -54,7 +55,7 @@ private:
     char* start_;
 };
 
-// One process's look at the zone: a child makes its own over the same memory.
+// One process's view of the zone. A child makes its own over the same memory.
 struct World {
     explicit World(SharedMemory& memory, bool fresh = true)
         : lock(memory.lock_word()), zone(memory.area(), memory.size, lock, fresh) {}
@@ -94,7 +95,7 @@ struct Spec {
     std::vector<std::string_view> tags = {};
 };
 
-// A body that says which page and version it is of, and whose every byte follows from that.
+// A body that states its page and version, from which all its bytes follow.
 inline std::string body_of(unsigned number, std::uint64_t version, std::size_t size) {
     std::string body =
         std::to_string(number) + ":" + std::to_string(version) + ":" + std::to_string(size) + "|";
@@ -131,14 +132,14 @@ inline Made make(const Spec& spec) {
     return made;
 }
 
-// Whether these are the bytes of some version of this page, to the last one. Checks the entry's checksums on the way.
+// Whether the bytes are exactly some version of this page. Verifies the entry's checksums, too.
 inline bool is_version_of(unsigned number, std::string_view bytes) {
     const char* why = nullptr;
     auto entry = EntryView::parse(bytes, &why);
     if (!entry) return false;
     std::string_view body = entry->body();
     if (Variant::parse(entry->variant(), &why)->path != "/" + std::to_string(number)) return false;
-    if (body.find_first_not_of('.') == body.npos) return true;  // too short to say which version
+    if (body.find_first_not_of('.') == body.npos) return true;  // too short to state its version
     unsigned long long its_number = 0, version = 0, size = 0;
     std::string head(body.substr(0, 60));
     if (std::sscanf(head.c_str(), "%llu:%llu:%llu|", &its_number, &version, &size) != 3) return false;

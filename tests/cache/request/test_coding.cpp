@@ -1,4 +1,4 @@
-// Which content coding a client gets.
+// Negotiation of content codings.
 #include "cache/request/coding.hpp"
 
 #include "tests/cmocka.hpp"

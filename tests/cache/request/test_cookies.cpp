@@ -1,4 +1,4 @@
-// Cookies: what is kept of them, and what makes no difference.
+// Cookies: what is kept, and which differences don't matter.
 #include "cache/request/cookies.hpp"
 
 #include <algorithm>
@@ -62,13 +62,13 @@ TEST(a_session_is_told_of_and_never_kept) {
     std::string_view field = "sessionid=k3jh4";
     cookies.collect({&field, 1}, site, now);
     assert_true(cookies.session());
-    assert_text_equal(cookies.field(now), "");  // not its value, nor any other in its place
+    assert_text_equal(cookies.field(now), "");  // neither its value nor a replacement
     cookies.collect({}, site, now);
     assert_false(cookies.session());
 }
 
 TEST(a_session_is_told_of_however_its_cookie_is_written) {
-    // What the backend may take for a session is one, legal or not, and wherever it stands.
+    // Whatever the backend might take for a session is one: legal or not, in any position.
     for (const char* field : {"sessionid=x\x01", "sessionid=\xff", "sessionid=; sessionid=x", "sessionid=\"x\""})
         assert_text_equal(kept({field}, site), "(session)");
     std::string many;
@@ -127,7 +127,7 @@ TEST(buckets_are_stable_numbers_below_their_count) {
         seen.at(static_cast<std::size_t>(std::stoi(first.substr(3))))++;
     }
     for (int count : seen) assert_true(count > 50);
-    // The same after an upgrade: visitors stay in their group.
+    // Also after an upgrade of Larder: visitors stay in their bucket.
     assert_text_equal(kept({"ab=visitor-1"}, rules), "ab=0;");
 }
 
@@ -169,7 +169,7 @@ TEST(a_signed_cookie_is_kept_if_the_signature_is_ours) {
     assert_text_equal(kept({"plan=" + ours.sign("gold", now - 3601)}, rules), "");
     assert_text_equal(kept({"plan=" + ours.sign("gold", now + 600)}, rules), "");
     assert_text_equal(kept({"plan=gold"}, rules), "");
-    assert_text_equal(kept({"plan=gold; plan=" + ours.sign("gold", now)}, rules), "");  // the first counts
+    assert_text_equal(kept({"plan=gold; plan=" + ours.sign("gold", now)}, rules), "");  // the first one counts, and is not ours
 }
 
 TEST(the_backend_is_sent_what_is_kept) {

@@ -1,4 +1,4 @@
-// Keys and hashes of tags. The vectors were computed apart from this code.
+// Keys and tag hashes. The expected values were computed by other programs.
 #include "cache/request/key.hpp"
 
 #include <set>
@@ -31,7 +31,7 @@ TEST(a_key_has_one_text) {
           text.substr(0, 21) + "+", text.substr(0, 21) + "/", text.substr(0, 21) + "\xff"}) {
         assert_false(Key::from_text(bad).has_value());
     }
-    // 132 bits hold 128: the last 4 must be 0.
+    // The text has 132 bits for 128: the last 4 must be 0.
     std::size_t accepted = 0;
     for (char last : std::string("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")) {
         auto key = Key::from_text(text.substr(0, 21) + last);
@@ -70,7 +70,7 @@ TEST(a_tag_is_its_bytes_however_it_was_encoded) {
     assert_true(tag_hash("%74own:x") == tag_hash("town:x"));
     assert_true(tag_hash("100%25") == tag_hash("100%"));
     assert_true(tag_hash("%2541") == text_hash("%41"));  // decoded once
-    // What is no encoding stands for itself.
+    // What is not a percent-encoding stands for itself.
     for (std::string_view tag : {"100%", "%", "%4", "%4g", "%-1", "%+1", "% 1", "a%zz"})
         assert_true(tag_hash(tag) == text_hash(tag));
     assert_true(tag_hash("%%41") == text_hash("%A"));

@@ -33,7 +33,7 @@ TEST(the_first_is_the_default) {
 TEST(ranges_are_shortened_from_their_end) {
     assert_text_equal(chosen("de-CH-1996", {"en", "de"}), "de");
     assert_text_equal(chosen("de-CH-1996", {"en", "de", "de-ch"}), "de-ch");
-    // RFC 4647 section 3.4: single letters go with what they introduce.
+    // RFC 4647 section 3.4: single letters are removed with the subtag that they introduce.
     assert_text_equal(chosen("zh-Hant-CN-x-private1-private2", {"en", "zh-hant-cn"}), "zh-hant-cn");
     assert_text_equal(chosen("zh-Hant-CN-x-private1-private2", {"en", "zh-hant-cn-x"}), "en");
     assert_text_equal(chosen("de", {"en", "de-ch"}), "en");

@@ -1,4 +1,4 @@
-// The query: one spelling, and only the parameters that the rule wants.
+// The query: normalised spelling, and only the parameters that the rule keeps.
 #include "cache/request/query.hpp"
 #include "cache/request/url.hpp"
 

@@ -1,4 +1,4 @@
-// What clients ask of the cache, and how far it changes a verdict.
+// Client directives, and how they change a verdict.
 #include "cache/request/request_control.hpp"
 
 #include "tests/cmocka.hpp"
@@ -17,7 +17,7 @@ void seconds(const std::optional<std::int64_t>& got, std::int64_t expected) {  /
     assert_int_equal(got.value_or(-1), expected);
 }
 
-// Rendered at 1000 s, fresh for 60 s, then 60 s servable at once, then 60 s more on error.
+// Rendered at 1000 s, fresh for 60 s, then servable at once for 60 s, then on error for 60 s more.
 const char* wanted(std::string_view field, std::int64_t age_s, PurgeMark purge = {}) {
     Lifetime life{1'000'000, 60'000, 60'000, 120'000, 0};
     std::int64_t now = life.base_ms + age_s * 1000;
@@ -40,7 +40,7 @@ TEST(directives_are_read) {
     seconds(control.max_age, 10);
     seconds(control.max_stale, 20);
     seconds(control.min_fresh, 30);
-    seconds(read("max-stale").max_stale, std::int64_t{1} << 31);  // however stale
+    seconds(read("max-stale").max_stale, std::int64_t{1} << 31);  // any staleness
     assert_false(read("no-store, only-if-cached").judges());
 }
 
@@ -82,7 +82,7 @@ TEST(wishes_change_verdicts) {
         {"max-age=30", 30, "fresh"},
         {"max-age=30", 31, "on error"},
         {"max-age=0", 0, "fresh"},
-        {"max-age=600", 60, "on error"},  // RFC 9111 section 5.2.1.1: no stale one, unless max-stale says so
+        {"max-age=600", 60, "on error"},  // RFC 9111 section 5.2.1.1: not stale, unless max-stale allows it
         {"max-age=600, max-stale=10", 70, "stale"},
         {"max-age=600, max-stale=10", 71, "on error"},
         {"max-age=30, max-stale=10", 40, "fresh"},
@@ -90,7 +90,7 @@ TEST(wishes_change_verdicts) {
         {"max-stale=10", 59, "fresh"},
         {"max-stale=10", 70, "stale"},
         {"max-stale=10", 71, "on error"},
-        {"max-stale=90", 150, "stale"},  // sooner than the operator would
+        {"max-stale=90", 150, "stale"},  // sooner than the operator's policy
         {"max-stale", 179, "stale"},
         {"max-stale", 180, "no"},  // but not later
         {"min-fresh=20", 40, "fresh"},
@@ -110,7 +110,7 @@ TEST(what_was_purged_is_stale_for_clients_too) {
     assert_text_equal(wanted("max-stale", 30, {PurgeMode::hard, 1'010'000}), "no");
 }
 
-// Many requests at once that all want it newer than it is make one render.
+// Many concurrent requests that all reject the present entry cause one render.
 TEST(what_was_made_since_the_request_came_is_new_enough) {
     Lifetime life{1'000'000, 60'000, 0, 0, 0};
     RequestControl no_cache = read("no-cache");

@@ -1,4 +1,5 @@
-// The one promise that all the rules make: two requests share a key exactly if the backend could not tell them apart.
+// The promise behind all the rules: two requests have the same key if and only if the backend could not tell them
+// apart.
 #include <map>
 #include <random>
 
@@ -44,7 +45,7 @@ std::string pick(Random& random, const std::vector<std::string>& choices) {
     return choices[random() % choices.size()];
 }
 
-// What visitors send: every spelling, much junk, values of few kinds so that keys do meet.
+// What visitors send: all spellings, much junk, and few different values, so that equal keys occur.
 std::string random_cookies(Random& random) {
     std::string field;
     for (int left = static_cast<int>(random() % 7); left > 0; left--) {
@@ -70,8 +71,8 @@ std::string random_query(Random& random) {
 }
 
 struct Outcome {
-    std::string variant;  // the key's
-    std::string seen;     // by the backend
+    std::string variant;  // that the key is computed from
+    std::string seen;     // what the backend sees
     bool session;
 };
 
@@ -114,7 +115,7 @@ TEST(two_requests_share_a_key_exactly_if_the_backend_cannot_tell_them_apart) {
         bool same_key = key_of(a.variant) == key_of(b.variant);
         if (same_key != (a.seen == b.seen)) fail_msg("[%s]\nand\n[%s]", a.seen.c_str(), b.seen.c_str());
         alike += same_key;
-        for (const Outcome& outcome : {a, b}) {  // and with all that came before
+        for (const Outcome& outcome : {a, b}) {  // also compared with all earlier ones
             assert_text_equal(seen_by_variant.emplace(outcome.variant, outcome.seen).first->second,
                               outcome.seen);
             assert_text_equal(variant_by_seen.emplace(outcome.seen, outcome.variant).first->second,
@@ -125,8 +126,9 @@ TEST(two_requests_share_a_key_exactly_if_the_backend_cannot_tell_them_apart) {
     assert_true(seen_by_variant.size() > 1000);
 }
 
-// A visitor with a session looks for the page of those without, and is told apart before it is served. What is made for the
-// cache is made without a session: neither the cookie's value nor any text in its place is in the key, or reaches the backend.
+// A visitor with a session looks for the page of visitors without one, and is told apart before it is served.
+// Requests for the cache are made without a session: neither the cookie's value nor a replacement is in the key, or
+// sent to the backend.
 TEST(a_session_is_in_no_key_and_in_no_request_for_a_page_that_is_kept) {
     Random random(20261128);
     int sessions = 0;

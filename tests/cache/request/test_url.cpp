@@ -1,4 +1,4 @@
-// One form for all spellings of a URL that mean the same, and for no others.
+// All spellings of a URL that mean the same have one form, and other URLs have other forms.
 #include "cache/request/url.hpp"
 
 #include <random>
@@ -114,7 +114,7 @@ TEST(urls) {
         assert_text_equal(parsed(bad), "none");
 }
 
-TEST(references) {  // RFC 3986 section 5.4, as far as it is http's
+TEST(references) {  // RFC 3986 section 5.4, as far as it applies to http
     const Url base = *parse_url("http://a/b/c/d;p?q");
     const std::pair<const char*, const char*> examples[] = {
         {"g", "http://a/b/c/g"},
@@ -150,7 +150,7 @@ TEST(references) {  // RFC 3986 section 5.4, as far as it is http's
         assert_false(resolve_url(bad, base).has_value());
 }
 
-// A spelling of the URL that means the same by RFC 3986 section 6.2.2.
+// Another spelling of the URL, equivalent by RFC 3986 section 6.2.2.
 static std::string other_spelling(const Url& url, std::mt19937& random) {
     auto coin = [&random] { return random() % 2 == 0; };
     auto respell = [&](std::string_view text, bool dots) {

@@ -1,4 +1,4 @@
-// The variant's encoding: one request, one text, and nothing else is believed.
+// The encoding of variants: unique for each request, and strictly checked.
 #include "cache/request/variant.hpp"
 
 #include "tests/cache/samples.hpp"
@@ -13,7 +13,7 @@ static bool parses(std::string_view bytes) {
     return parsed;
 }
 
-// The sample, changed.
+// Whether the sample, changed, can be parsed.
 static bool parses_with(const std::function<void(Variant&)>& change) {
     Variant v = sample_variant();
     change(v);

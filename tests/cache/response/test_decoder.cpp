@@ -1,4 +1,4 @@
-// Decoding: whatever the cut, within the bound, and never beyond what is there.
+// Decoding: however the input is cut, within the bound, and never more than the input says.
 #include "cache/response/decoder.hpp"
 
 #include <brotli/encode.h>
@@ -40,7 +40,7 @@ std::string coded(const std::string& text, std::string_view coding) {
     return out;
 }
 
-// Fed in pieces of `cut` bytes; "-" when refused, "..." appended when there should be more.
+// Decodes in pieces of `cut` bytes. "-" if refused; "..." is appended if more input is expected.
 std::string decoded(std::string_view bytes, std::string_view coding, std::size_t cut = 1u << 20,
                     std::size_t most = 1u << 24) {
     auto decoder = Decoder::make(coding, most);
@@ -104,7 +104,7 @@ TEST(nonsense_and_what_follows_the_end_are_refused) {
         assert_text_equal(decoded("this is not coded at all", coding), "-");
     for (const char* coding : codings)
         assert_text_equal(decoded(coded("page", coding) + "more than that", coding), "-");
-    assert_text_equal(decoded(coded("page", "gzip") + "m", "gzip"), "page...");  // it may be the next member's
+    assert_text_equal(decoded(coded("page", "gzip") + "m", "gzip"), "page...");  // it may begin another member
 }
 
 TEST(members_and_frames_one_after_another_are_one_text) {
@@ -113,7 +113,7 @@ TEST(members_and_frames_one_after_another_are_one_text) {
         for (std::size_t cut : {std::size_t{3}, std::size_t{1000}, bytes.size()})
             assert_text_equal(decoded(bytes, coding, cut), "one " + long_text() + "end");
         std::string got = decoded(std::string_view(bytes).substr(0, bytes.size() - 3), coding);
-        assert_text_equal(got.substr(got.size() - 3), "...");  // the last is cut off
+        assert_text_equal(got.substr(got.size() - 3), "...");  // the last one is cut off
     }
     assert_text_equal(decoded(coded("one", "deflate") + coded("two", "deflate"), "deflate"), "-");
     assert_text_equal(decoded(coded("one", "br") + coded("two", "br"), "br"), "-");
@@ -121,7 +121,7 @@ TEST(members_and_frames_one_after_another_are_one_text) {
     assert_text_equal(decoded(coded("one", "zstd") + skippable + coded("two", "zstd"), "zstd"), "onetwo");
     std::string bomb;
     for (int i = 0; i < 100; i++) bomb += coded(std::string(1000, 'x'), "gzip");
-    assert_text_equal(decoded(bomb, "gzip", 1u << 20, 50'000), "-");  // the bound is for all of them
+    assert_text_equal(decoded(bomb, "gzip", 1u << 20, 50'000), "-");  // the bound is for the sum
 }
 
 TEST(zeros_may_follow_the_last_gzip_member) {
@@ -139,7 +139,7 @@ TEST(deflate_without_its_wrapper) {
             if (cut < 4096 && text.size() > 1000) continue;
             assert_text_equal(decoded(raw, "deflate", cut), text);
         }
-        std::string stored = deflated(text, -15);  // and no byte too many
+        std::string stored = deflated(text, -15);  // and not a byte too many
         assert_text_equal(decoded(stored + "x", "deflate"), "-");
     }
 }

@@ -1,4 +1,4 @@
-// Field parsing: tolerant where RFC 9111 asks for it, strict where RFC 8941 does, and never unsafe when malformed.
+// Field parsing: tolerant where RFC 9111 asks for it, strict where RFC 8941 does, and safe when a field is malformed.
 #include "cache/response/fields.hpp"
 
 #include <vector>
@@ -43,7 +43,7 @@ TEST(list_elements) {
         {"a=\"x\\\", y\", b", "a=\"x\\\", y\"|b|"},
         {"a=\"\", b", "a=\"\"|b|"},
         {"a=\"\\\\\", b", "a=\"\\\\\"|b|"},
-        // A quote that never ends quotes nothing: no directive hides behind it.
+        // An unterminated quote quotes nothing, so no directive hides behind it.
         {"a=\"x, no-store", "a=\"x|no-store|"},
         {"a=\"x\", b=\"y, private", "a=\"x\"|b=\"y|private|"},
         {"private=\"x\\", "private=\"x\\|"},
@@ -57,7 +57,7 @@ TEST(delta_seconds) {
     seconds(parse_delta_seconds("0"), 0);
     seconds(parse_delta_seconds("00060"), 60);
     seconds(parse_delta_seconds("2147483647"), 2147483647);
-    // RFC 9111 section 1.2.2: what is too large counts as 2^31.
+    // RFC 9111 section 1.2.2: a larger value counts as 2^31.
     for (std::string_view text :
          {"2147483648", "2147483649", "9223372036854775808", "99999999999999999999999999"})
         seconds(parse_delta_seconds(text), 2147483648);
@@ -146,7 +146,7 @@ TEST(max_age_in_every_shape) {
         {"max-age=60, max-age=10", 60},  // the first of duplicates
         {"max-age=0, max-age=60", 0},
         {"max-age=99999999999999999999", 2147483648},
-        // Malformed: stale rather than fresh.
+        // Malformed: stale instead of fresh.
         {"max-age", 0},
         {"max-age=", 0},
         {"max-age=-1", 0},
@@ -224,7 +224,7 @@ TEST(targeted_fields_that_are_well_formed) {
     assert_true(parse_targeted_cache_control("  no-store  ")->no_store);
     assert_true(parse_targeted_cache_control("no-store=?1, private;x=?0")->is_private);
     assert_false(parse_targeted_cache_control("no-store=?0, public")->no_store);
-    // A structured dictionary's last value counts (RFC 8941 section 3.2).
+    // Of a structured dictionary's duplicates the last counts (RFC 8941 section 3.2).
     seconds(parse_targeted_cache_control("max-age=60, max-age=5")->max_age, 5);
     assert_false(parse_targeted_cache_control("no-store, no-store=?0")->no_store);
 }
@@ -237,7 +237,7 @@ TEST(targeted_fields_that_are_not_are_ignored) {
           "-a", "a b", "a=\"x", "a=\"x\\y\"", "a=\"\x01\"", "a=\"\xc3\xa4\"", "a=(1 2", "a=(1,2)",
           "a=(1\"x\")", "a=:x", "a=:x y:", "a=?2", "a=?", "a=1.", "a=1.2345", "a=--1", "a=1234567890123456",
           "a=1234567890123.1", "a=@1", "a=\xc3\xa4", "public\n", "\tpublic",
-          // The argument is no number of seconds.
+          // The argument is not a number of seconds.
           "max-age", "max-age=\"60\"", "max-age=60.0", "max-age=-1", "max-age=(60)", "max-age=x",
           "s-maxage=?1", "public, stale-if-error=a"}) {
         assert_false(parse_targeted_cache_control(text).has_value());

@@ -1,4 +1,4 @@
-// What the parts of a page allow those behind us.
+// What the parts of a page allow caches behind us.
 #include "cache/response/parts_control.hpp"
 
 #include "tests/cmocka.hpp"
@@ -29,16 +29,16 @@ std::string page(std::string_view own, std::int64_t age_s, const std::vector<Par
 TEST(nothing_is_said_where_no_part_is_stricter) {
     assert_text_equal(page("public, max-age=60", 10, {{"max-age=300", 0, 300}, {"", 0, 50}}), "");
     assert_text_equal(page("max-age=60", 0, {}), "");
-    assert_text_equal(page("", 0, {{"max-age=1", 0, 1}}), "");  // a page that promises nothing
+    assert_text_equal(page("", 0, {{"max-age=1", 0, 1}}), "");  // the page itself promises nothing
 }
 
 TEST(the_least_lifetime_counts) {
     assert_text_equal(page("max-age=600", 0, {{"max-age=60", 0, 60}, {"max-age=300", 0, 300}}), "max-age=60");
     assert_text_equal(page("max-age=600, s-maxage=900", 100, {{"max-age=60", 20, 40}}),
                       "max-age=140, s-maxage=140");
-    assert_text_equal(page("max-age=600", 0, {{"", 0, 30}}), "max-age=30");  // fresh here for so long
+    assert_text_equal(page("max-age=600", 0, {{"", 0, 30}}), "max-age=30");  // remaining freshness here
     assert_text_equal(page("max-age=600", 0, {{"max-age=0", 0, 600}}),
-                      "max-age=0");  // kept here, not by browsers
+                      "max-age=0");  // stored here, but not by browsers
     assert_text_equal(page("public, max-age=600", 50, {{"max-age=9", 90, -5}}),
                       "public, max-age=50");  // stale: from now on
 }
@@ -68,7 +68,7 @@ TEST(after_a_purge_nobody_behind_us_keeps_the_page) {
     purged.add_purged(0);
     assert_text_equal(purged.value(said("public, max-age=600, s-maxage=900, immutable, stale-if-error=9"), 100),
                       "public, max-age=0, s-maxage=0");
-    assert_text_equal(purged.value(said(""), 5), "max-age=0");  // silence would allow a guess
+    assert_text_equal(purged.value(said(""), 5), "max-age=0");  // without max-age a cache could guess
     assert_text_equal(purged.value(said("private, max-age=60, no-transform"), 0),
                       "private, max-age=0, no-transform");
     assert_text_equal(purged.value(said("no-store"), 0), "no-store, max-age=0");

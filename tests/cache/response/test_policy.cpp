@@ -1,4 +1,4 @@
-// The policy's encoding.
+// The encoding of policies.
 #include "cache/response/policy.hpp"
 
 #include "cache/bytes.hpp"
@@ -71,7 +71,7 @@ TEST(a_flipped_bit_is_refused_or_is_another_policy) {
     each_flip(encode(unusual()), [](std::string_view bytes, std::size_t at) {
         ByteReader in(bytes);
         auto policy = read_policy(in);
-        // A count that became smaller leaves bytes over: those are for whoever reads on.
+        // If a count became smaller, bytes are left over, for whoever reads on.
         if (policy && at != 0) assert_true(bytes.starts_with(encode(*policy)));
     });
 }

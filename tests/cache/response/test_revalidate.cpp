@@ -1,4 +1,4 @@
-// Validation: what is asked, and what a 304 makes of an entry (RFC 9111 sections 3.2 and 4.3.4).
+// Validation: the conditions that are sent, and the entry after a 304 (RFC 9111 sections 3.2 and 4.3.4).
 #include "cache/response/revalidate.hpp"
 
 #include "tests/cmocka.hpp"
@@ -44,7 +44,7 @@ Answer not_modified(Headers headers) {
     return answer;
 }
 
-// What becomes of it, as text; "-" if nothing does.
+// The updated entry as text; "-" if there is none.
 std::string updated(const std::string& old, Headers headers) {
     Storability decision;
     Answer answer = not_modified(std::move(headers));
@@ -84,7 +84,7 @@ TEST(what_is_asked) {
     assert_text_equal(asked(entry({{"ETag", "\"1\""}}, {}, 404)), "|");
 }
 
-// RFC 9110 section 8.8.2.2.
+// RFC 9110 section 8.8.2.2: the date might not be a strong validator.
 TEST(a_date_of_the_second_of_the_render_is_not_asked_with) {
     constexpr std::string_view modified = "Tue, 14 Nov 2023 22:13:18 GMT";
     auto strong = [](Headers headers, std::uint32_t render_ms = 0) {
@@ -96,11 +96,11 @@ TEST(a_date_of_the_second_of_the_render_is_not_asked_with) {
     };
     assert_false(strong({{"Last-Modified", modified}, {"Date", "Tue, 14 Nov 2023 22:13:18 GMT"}}));
     assert_true(strong({{"Last-Modified", modified}, {"Date", "Tue, 14 Nov 2023 22:13:19 GMT"}}));
-    // The Date is of the render's end: it may have begun in the second of the change.
+    // Date is the end of the render, which may have begun in the second of the change.
     assert_false(strong({{"Last-Modified", modified}, {"Date", "Tue, 14 Nov 2023 22:13:19 GMT"}}, 1));
     assert_true(strong({{"Last-Modified", modified}, {"Date", "Tue, 14 Nov 2023 22:13:21 GMT"}}, 2000));
     assert_false(strong({{"Last-Modified", modified}, {"Date", "Tue, 14 Nov 2023 22:13:10 GMT"}}));
-    // Without a Date, by our clock: created at 22:13:20.
+    // Without Date, our clock counts: created at 22:13:20.
     assert_true(strong({{"Last-Modified", "Tue, 14 Nov 2023 22:13:19 GMT"}}));
     assert_false(strong({{"Last-Modified", "Tue, 14 Nov 2023 22:13:20 GMT"}}));
     assert_false(strong({{"Last-Modified", "some day"}}));
@@ -139,7 +139,7 @@ TEST(times_are_those_of_the_304) {
 TEST(what_the_304_does_not_say_holds_on) {
     assert_text_equal(updated(entry({{"ETag", "\"1\""}, {"Cache-Control", "max-age=60"}, {"X-A", "a"}}), {}),
                       "200 fresh 60\nETag: \"1\"\nCache-Control: max-age=60\nX-A: a\n#news\na plan|the body");
-    // Django's 304 repeats Cache-Control, which is for browsers, and not Surrogate-Control, which is for us.
+    // Django's 304 repeats Cache-Control, which is for browsers, but not Surrogate-Control, which is for us.
     assert_text_equal(updated(entry({{"ETag", "\"1\""}, {"Cache-Control", "max-age=0"}},
                                     {{"Surrogate-Control", "max-age=600"}}),
                               {{"Cache-Control", "max-age=0"}, {"ETag", "\"1\""}}),
@@ -177,7 +177,7 @@ TEST(tags_are_replaced_if_there_are_new_ones) {
 TEST(a_304_about_something_else_is_none) {
     std::string old = entry({{"ETag", "W/\"1\""}, {"Cache-Control", "max-age=60"}});
     assert_text_equal(updated(old, {{"ETag", "\"2\""}}), "-");
-    assert_true(updated(old, {{"ETag", "\"1\""}}) != "-");  // compared weakly
+    assert_true(updated(old, {{"ETag", "\"1\""}}) != "-");  // weak comparison
 }
 
 TEST(what_may_no_longer_be_stored_is_not) {

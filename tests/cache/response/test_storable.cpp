@@ -1,4 +1,4 @@
-// May it be stored, and for how long: tables after RFC 9111 sections 3 and 4.2, RFC 5861, RFC 9213, and what went wrong in
+// Storability and lifetimes: tables after RFC 9111 sections 3 and 4.2, RFC 5861 and RFC 9213, and after faults of
 // other caches.
 #include "cache/response/storable.hpp"
 
@@ -86,7 +86,7 @@ TEST(the_first_field_that_says_something_decides) {
         {{{"Cache-Control", "public"}}, -1},
         {{{"Cache-Control", "max-age=0"}}, -1},
         {{{"Cache-Control", "max-age=0, stale-if-error=60"}}, 0},
-        {{{"Last-Modified", "Sun, 06 Nov 1993 08:49:37 GMT"}}, -1},  // nothing is guessed
+        {{{"Last-Modified", "Sun, 06 Nov 1993 08:49:37 GMT"}}, -1},  // no heuristic by default
     };
     for (const auto& row : table) assert_int_equal(sent(row.headers).fresh_s(), row.expected);
 }
@@ -108,7 +108,7 @@ TEST(of_targeted_fields_the_first_that_is_there_and_valid_counts) {
     assert_int_equal(fresh_s({}, {mine, never}), 9);
     Case off = sent({cdn, {"Cache-Control", "max-age=9"}});
     off.policy.targeted = {};
-    assert_int_equal(off.judge().headers.size(), 2);  // it is for others, and passed on
+    assert_int_equal(off.judge().headers.size(), 2);  // it is for other caches, and passed on
     assert_int_equal(sent({cdn}).judge().headers.size(), 0);
 }
 
@@ -121,14 +121,14 @@ TEST(expires_in_every_shape) {
     assert_int_equal(expires("Sun, 06 Nov 1994 08:50:37 GMT", now_date), 60);
     assert_int_equal(expires("Sunday, 06-Nov-94 08:50:37 GMT", now_date), 60);
     assert_int_equal(expires("  Sun Nov  6 08:50:37 1994 ", now_date), 60);
-    assert_int_equal(expires("Sun, 06 Nov 1994 08:50:37 GMT", ""), 60);  // less the moment of receipt
+    assert_int_equal(expires("Sun, 06 Nov 1994 08:50:37 GMT", ""), 60);  // relative to the time of receipt
     assert_int_equal(expires("Sun, 06 Nov 1994 08:50:37 GMT", "rubbish"), 60);
     assert_int_equal(expires("Sun, 06 Nov 1994 08:50:37 GMT", "Sun, 06 Nov 1994 08:50:00 GMT"), 37);
     for (std::string_view value :
          {"0", "-1", "", "now", "Sun, 06 Nov 1994", "Sun, 06 Nov 1994 08:50:37 CET",
           "Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:36 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"})
         assert_int_equal(expires(value, now_date), -1);
-    // The first of two (RFC 9111 section 4.2.1).
+    // The first of two counts (RFC 9111 section 4.2.1).
     assert_int_equal(
         sent({{"Expires", "0"}, {"Expires", "Sun, 06 Nov 1994 08:50:37 GMT"}, {"Date", now_date}}).fresh_s(),
         -1);
@@ -202,7 +202,7 @@ TEST(freshness_is_guessed_only_where_told_to) {
     assert_int_equal(c.fresh_s(), 100);
     c.answer.headers.push_back({"Cache-Control", "max-age=7"});
     assert_int_equal(c.fresh_s(), 7);
-    c = sent({{"Last-Modified", "Sun, 06 Nov 1994 09:49:37 GMT"}, {"Date", now_date}});  // tomorrow
+    c = sent({{"Last-Modified", "Sun, 06 Nov 1994 09:49:37 GMT"}, {"Date", now_date}});  // in the future
     c.policy.heuristic_percent = 10;
     assert_int_equal(c.fresh_s(), -1);
 }
@@ -261,16 +261,16 @@ TEST(the_age_of_what_arrives) {
     assert_int_equal(age_ms({{"Date", now_date}}), 0);
     assert_int_equal(age_ms({{"Date", "Sun, 06 Nov 1994 08:49:36 GMT"}}), 300);  // within a second: rounding
     assert_int_equal(age_ms({{"Date", "Sun, 06 Nov 1994 08:49:27 GMT"}}),
-                     9300);  // the backend's clock is behind, or it is old
+                     9300);  // the backend's clock is behind, or the answer is old
     assert_int_equal(age_ms({{"Date", "Sun, 06 Nov 1994 18:49:37 GMT"}}),
-                     0);  // a clock ahead makes nothing younger
+                     0);  // a clock that is ahead makes nothing younger
     assert_int_equal(age_ms({{"Date", "rubbish"}}), 0);
-    assert_int_equal(age_ms({{"Age", "10"}}), 10'200);  // and the time it took to come
+    assert_int_equal(age_ms({{"Age", "10"}}), 10'200);  // plus the time that the answer took
     assert_int_equal(age_ms({{"Age", "10"}, {"Date", "Sun, 06 Nov 1994 08:49:17 GMT"}}), 19'300);
     assert_int_equal(age_ms({{"Age", "10, 20"}}), 10'200);  // RFC 9111 section 5.1: the first member
     assert_int_equal(age_ms({{"Age", "10"}, {"Age", "0"}}), 10'200);
     for (std::string_view value : {"", "-5", "x", "1.5"}) assert_int_equal(age_ms({{"Age", value}}), 0);
-    // Older than time itself.
+    // Older than 1970.
     assert_int_equal(
         sent({{"Age", "99999999999999999999"}, {"Cache-Control", "max-age=1"}}).judge().life.base_ms, 0);
 }
@@ -302,20 +302,20 @@ TEST(x_accel_expires_as_in_proxy_cache) {
     };
     assert_int_equal(fresh("30"), 30);
     assert_int_equal(fresh("30", "max-age=60"), 30);
-    assert_int_equal(fresh("30", "no-store, private"), 30);  // those are for others
+    assert_int_equal(fresh("30", "no-store, private"), 30);  // those are for other caches
     assert_int_equal(fresh("0", "max-age=60"), -1);
     assert_int_equal(fresh("@784111807"), 30);
     assert_int_equal(fresh("@784111777", "max-age=60"), -1);
     for (std::string_view nothing : {"", "@", "-1", "off", "1s", "@x"}) assert_int_equal(fresh(nothing, "max-age=60"), 60);
-    // From now on, whatever its age.
+    // From now on, whatever the answer's age.
     Storability old = sent({{"X-Accel-Expires", "30"}, {"Age", "100"}}).judge();
     assert_int_equal(old.life.base_ms + old.life.fresh_ms - (now_s * 1000 + 300), 30'000);
-    // What is for us alone goes before it.
+    // Fields only for us precede it.
     assert_int_equal(sent({{"X-Accel-Expires", "30"}, {"Surrogate-Control", "max-age=5"}}).fresh_s(), 5);
     assert_int_equal(sent({{"X-Accel-Expires", "30"}, {"CDN-Cache-Control", "max-age=5"}}).fresh_s(), 5);
     Storability kept = sent({{"X-Accel-Expires", "30"}}).judge();
     assert_int_equal(kept.headers.size(), 0);
-    assert_int_equal(kept.steering.size(), 1);  // for a 304 that does not say it again
+    assert_int_equal(kept.steering.size(), 1);  // for a 304 that does not repeat it
 }
 
 TEST(a_date_of_the_second_of_the_render_is_no_validator) {
@@ -392,7 +392,7 @@ TEST(stale_windows) {
         std::string_view value;
         std::int64_t while_s, error_s;
     } const table[] = {
-        {"max-age=60", 30, 300},  // the contract of the location
+        {"max-age=60", 30, 300},  // the location's policy
         {"max-age=60, stale-while-revalidate=5", 5, 300},
         {"max-age=60, stale-if-error=6", 30, 6},
         {"max-age=60, stale-while-revalidate=0, stale-if-error=0", 0, 0},
@@ -429,14 +429,14 @@ TEST(rules_say_what_the_answer_does_not) {
     for (unsigned status : {203, 303, 404, 410, 500}) assert_int_equal(ruled({{0, 60}}, status), -1);
     assert_int_equal(ruled({{404, 5}, {1, 7}}, 404), 5);
     assert_int_equal(ruled({{404, 5}, {1, 7}}, 503), 7);
-    assert_int_equal(ruled({{1, 7}, {404, 5}}, 404), 7);  // the first that matches
+    assert_int_equal(ruled({{1, 7}, {404, 5}}, 404), 7);  // the first matching rule counts
     assert_int_equal(ruled({{0, 60}}, 200, {{"Cache-Control", "max-age=5"}}), 5);
     assert_int_equal(ruled({{0, 60}}, 200, {{"Expires", "0"}}), -1);
     assert_int_equal(ruled({{0, 60}}, 200, {{"Cache-Control", "public"}}), 60);
     assert_int_equal(ruled({{0, 60}}, 200, {{"Cache-Control", "max-age=5"}}, true), 60);
     assert_int_equal(ruled({{0, 60}}, 200, {{"Expires", "0"}}, true), 60);
     assert_int_equal(ruled({{0, 60}}, 404, {{"Cache-Control", "max-age=5"}}, true),
-                     5);  // no rule for this one
+                     5);  // no rule for this status
     // 0: don't store.
     assert_int_equal(ruled({{200, 0}, {1, 60}}, 200), -1);
     assert_int_equal(ruled({{200, 0}, {1, 60}}, 200, {{"Cache-Control", "stale-while-revalidate=60"}}), -1);
@@ -538,7 +538,7 @@ TEST(vary) {
         assert_text_equal(varying(value), "stored");
     for (std::string_view value : {"*", " * ", "Cookie, *", "*,*", "\t*\t"})
         assert_text_equal(varying(value), "vary-star");
-    // It answers requests that have none of these.
+    // It answers requests that have none of these headers.
     for (std::string_view value : {"User-Agent", "Cookie, Origin", "x-kept2"})
         assert_text_equal(varying(value), "stored");
     for (std::string_view value : {"\"*", "x-kept x", "Cookie;x"}) assert_text_equal(varying(value), "vary");
@@ -570,7 +570,7 @@ TEST(a_coding_that_cannot_be_undone_is_for_those_who_name_it) {
     assert_true(coded("gzip, odd", list).store && coded("gzip, odd", lines).store);
     assert_text_equal(coded("gzip, odd", lines).coding, "gzip, odd");
     assert_true(coded("br", odd).is_unasked() && coded("odd", list).is_unasked() && coded("gzip", lines).is_unasked());
-    assert_false(coded("br", odd, "private").is_unasked());  // not kept anyway
+    assert_false(coded("br", odd, "private").is_unasked());  // not stored for another reason
 }
 
 TEST(what_may_not_be_transformed_is_not_decoded) {
@@ -708,7 +708,7 @@ TEST(too_many_headers) {
     assert_text_equal(refusal_with(headers), "too-many-headers");
 }
 
-// ---- named after what went wrong in Django's cache in 2026; each is a way in which a shared cache leaks
+// ---- named after faults of Django's cache in 2026, each of which leaks pages from a shared cache
 
 TEST(cve_2026_6907_vary_star_is_never_stored) {
     for (std::string_view value : {"*", "Cookie, *", " *"}) {

@@ -1,5 +1,4 @@
-// May it be served? A table over one entry's life: made at 1000, fresh for 100, servable stale for 200, on
-// error for 400.
+// Verdicts, as a table over one entry's life: made at 1000, fresh for 100, servable stale for 200, on error for 400.
 #include "cache/response/verdict.hpp"
 
 #include "tests/cmocka.hpp"
@@ -71,7 +70,7 @@ TEST(an_older_entry_is_never_better) {
     }
 }
 
-// The clock that timed the purge is ahead of ours: the page is stale all the same.
+// If the clock that timed the purge is ahead of ours, the page is stale at once nonetheless.
 TEST(a_soft_purge_is_never_in_the_future) {
     Lifetime short_life{.base_ms = 0, .fresh_ms = 1000, .while_ms = 500};
     assert_true(judge(short_life, {PurgeMode::soft, 900}, 100) == Verdict::stale_while);

@@ -1,4 +1,4 @@
-// memcached's protocol: every reply, however it is cut, and no length believed that can't be checked.
+// memcached's protocol: every reply, however it is cut, and no length is trusted without a check.
 #include "cache/wire/memcached_wire.hpp"
 
 #include <algorithm>
@@ -22,7 +22,7 @@ struct Outcome {
     bool operator==(const Outcome&) const = default;
 };
 
-// Feeds the pieces one after the other, each from memory of its own that is gone when the next comes.
+// Feeds the pieces one by one. Each is in memory of its own, which is freed before the next one.
 Outcome read(const std::vector<std::string_view>& pieces) {
     Outcome outcome;
     MemcachedReader reader(max_value);
@@ -131,7 +131,7 @@ TEST(hostile_lengths_break_the_connection) {
 }
 
 TEST(a_length_that_lies_breaks_the_connection) {
-    // One less and one more than there is.
+    // One byte less and one more than there are.
     assert_true(read("VALUE k 0 2\r\nabc\r\nEND\r\nSTORED\r\n").end == Next::broken);
     assert_true(read("VALUE k 0 4\r\nabc\r\nEND\r\nSTORED\r\n").end == Next::broken);
     assert_true(read("VALUE k 0 3\r\nabc\r\nVALUE l 0 3\r\nabc\r\nEND\r\n").end == Next::broken);
@@ -199,7 +199,7 @@ TEST(expiry) {
         {-5000, 1},
         {0, 1},
         {1, 1},
-        {1000, 1},  // 0 would be for ever
+        {1000, 1},  // 0 would mean for ever
         {1001, 2},
         {60'000, 60},
         {month_s * 1000, month_s},

@@ -1,4 +1,4 @@
-// Which error lines end a connection. The lines are those of Redis 6.2, 7.0 and 7.2 and of memcached 1.6.
+// Which error lines end a connection. They are those of Redis 6.2, 7.0 and 7.2 and of memcached 1.6.
 #include "cache/wire/refusals.hpp"
 
 #include "tests/cmocka.hpp"

@@ -1,4 +1,4 @@
-// Render calls come from the network.
+// Render calls come from the network, so they are checked.
 #include "cache/wire/render_call.hpp"
 
 #include <array>
@@ -87,7 +87,7 @@ TEST(while_keys_are_changed_one_that_both_know_will_do) {
         return is_signed_render_call(Signer(std::move(of_nginx), render_salt), sign_render_call(of_larderd, body, 1700000000), body, 1700000000);
     };
     assert_true(accepts({next, former}, {former}));  // nginx was changed first
-    assert_true(accepts({former}, {next, former}));  // larderd was
+    assert_true(accepts({former}, {next, former}));  // larderd was changed first
     assert_true(accepts({next, former}, {next, former}));
     assert_true(accepts({next}, {next, former}));
     assert_false(accepts({next}, {former}));

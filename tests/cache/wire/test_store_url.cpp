@@ -1,4 +1,4 @@
-// One dialect of store URLs for nginx.conf and larderd.toml.
+// Store URLs have one syntax in nginx.conf and larderd.toml.
 #include "cache/wire/store_url.hpp"
 
 #include "tests/cmocka.hpp"
@@ -41,7 +41,7 @@ TEST(logins_are_percent_decoded) {
     } const table[] = {
         {"redis://:p%40ss%2fw%23rd%25@h", "", "p@ss/w#rd%"},
         {"redis://us%3aer:a%3Ab@h", "us:er", "a:b"},
-        {"redis://:a:b@h", "", "a:b"},          // only the first colon divides
+        {"redis://:a:b@h", "", "a:b"},          // only the first colon separates
         {"redis://:a@b@h", "", "a@b"},          // only the last @ does
         {"redis://:a/b@h/3", "", "a/b"},
         {"redis://secret@h", "", "secret"},
