@@ -53,7 +53,7 @@ TEST(what_is_built_is_read_back) {
     assert_text_equal(EntryView::trusted(bytes).body(), entry->body());
 }
 
-TEST(whom_it_is_for_is_read_back) {
+TEST(the_audience_is_read_back) {
     std::string variant = sample_variant().encode();
     EntryParts parts{.life = {}, .variant = variant, .tags = {}, .headers = {}, .plan = {}, .body = {}};
     assert_false(EntryView::trusted(build_entry(parts)).is_everybodys());

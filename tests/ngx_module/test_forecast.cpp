@@ -84,7 +84,7 @@ TEST(searches_do_not_spoil_the_pages_beside_them) {
     assert_in_range(site.renders, 2000, 2010);
 }
 
-TEST(a_directory_of_both_is_mostly_tried) {
+TEST(a_mostly_storable_directory_is_mostly_tried) {
     Site site;
     site.keeps = [](const std::string& url) { return url.back() != '7'; };  // nine of ten
     for (int i = 0; i < 1000; i++) site.ask(numbered("/page/", i));

@@ -51,7 +51,7 @@ TEST(what_was_put_there_is_found_byte_for_byte) {
     assert_true(f.find(12345).verdict == Verdict::dead);
 }
 
-TEST(so_many_variants_an_hour) {
+TEST(variants_of_a_url_are_limited_per_hour) {
     Fixture f;
     const std::int64_t hour_ms = 3'600'000;
     auto admit = [&](unsigned variant, std::int64_t now) {
@@ -644,7 +644,7 @@ TEST(nothing_purged_is_ever_served_as_fresh_however_many_purges_there_were) {
     }
 }
 
-TEST(what_is_here_is_judged_alike_when_the_table_overflows) {
+TEST(a_full_purge_table_changes_no_verdict) {
     Fixture f;
     f.put({.number = 1, .fence = sequence0, .tags = {"first"}}, 1);
     f.put({.number = 2, .fence = sequence0 + 100'000, .tags = {"last"}}, 1);
@@ -677,7 +677,7 @@ TEST(an_entry_of_the_near_cache_alone_asks_no_store) {
     assert_false(f.look(1, t0 + 50'000).check_store);
 }
 
-TEST(an_entry_is_believed_for_a_second_untold_and_for_ten_told) {
+TEST(an_entry_is_used_for_a_second_untold_and_for_ten_told_before_the_store_is_asked) {
     Fixture f;
     f.put({.number = 1}, 1);
     assert_false(f.look(1, t0 + 999).check_store);
@@ -696,7 +696,7 @@ TEST(an_entry_is_believed_for_a_second_untold_and_for_ten_told) {
     assert_true(f.look(3, t0 + 50).check_store);
 }
 
-TEST(told_of_a_change_one_asks) {
+TEST(after_news_of_a_change_one_caller_asks_the_store) {
     Fixture f;
     f.zone.set_told(1, true);
     f.put({.number = 1}, 1);
@@ -759,7 +759,7 @@ TEST(a_change_told_while_a_page_is_first_fetched_is_not_lost) {
     assert_false(f.look(1).check_store);
 }
 
-TEST(a_change_told_before_anybody_asked_is_over_with_the_asking) {
+TEST(asking_the_store_covers_all_changes_told_before) {
     Fixture f;
     f.zone.set_told(1, true);
     f.put({.number = 1}, 1);

@@ -55,7 +55,7 @@ TEST(without_a_rule_there_is_no_cookie) {
     assert_text_equal(kept({"a=1; b=2"}, site), "");
 }
 
-TEST(a_session_is_told_of_and_never_kept) {
+TEST(a_session_is_reported_and_never_kept) {
     assert_text_equal(kept({"sessionid=k3jh4; lang=de"}, site), "lang=de;(session)");
     assert_text_equal(kept({"lang=de"}, site), "lang=de;");
     KeptCookies cookies;
@@ -67,7 +67,7 @@ TEST(a_session_is_told_of_and_never_kept) {
     assert_false(cookies.session());
 }
 
-TEST(a_session_is_told_of_however_its_cookie_is_written) {
+TEST(a_session_is_reported_however_its_cookie_is_written) {
     // Whatever the backend might take for a session is one: legal or not, in any position.
     for (const char* field : {"sessionid=x\x01", "sessionid=\xff", "sessionid=; sessionid=x", "sessionid=\"x\""})
         assert_text_equal(kept({field}, site), "(session)");
@@ -196,7 +196,7 @@ TEST(a_pattern_covers_names_and_an_exact_rule_goes_first) {
     assert_text_equal(kept({"session=a; _session_=b"}, rules), "");
 }
 
-TEST(a_bypass_cookie_is_told) {
+TEST(a_bypass_cookie_is_reported) {
     KeptCookies cookies;
     std::string_view with = "messages=W1sx", without = "messages=";
     const std::vector<CookieRule> rules = sorted(cookie_preset("django"));

@@ -88,7 +88,7 @@ TEST(a_cut_off_answer_is_not_complete) {
     }
 }
 
-TEST(nothing_stands_for_nothing) {
+TEST(no_input_is_complete_and_gives_no_text) {
     for (const char* coding : codings) {
         auto decoder = Decoder::make(coding, 4);
         std::string out;

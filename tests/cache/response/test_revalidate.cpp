@@ -70,7 +70,7 @@ Audience audience(const std::string& old, Headers headers) {
 
 }  // namespace
 
-TEST(what_is_asked) {
+TEST(a_validation_sends_the_validators_of_the_entry) {
     auto asked = [](const std::string& bytes) {
         const char* why = nullptr;
         Condition condition = condition_of(EntryView::parse(bytes, &why).value(), false);
@@ -117,7 +117,7 @@ TEST(after_a_purge_no_weak_tag_is_asked_with) {
                       "|Sun, 06 Nov 1994 08:49:37 GMT");
 }
 
-TEST(the_date_is_the_304s) {
+TEST(after_a_304_the_date_is_that_of_the_304) {
     std::string old = entry({{"ETag", "\"1\""}, {"Cache-Control", "max-age=60"}, {"Date", "Tue, 14 Nov 2023 22:13:20 GMT"}});
     assert_text_equal(updated(old, {}), "200 fresh 60\nETag: \"1\"\nCache-Control: max-age=60\n#news\na plan|the body");
     assert_text_equal(updated(old, {{"Date", "Tue, 14 Nov 2023 23:13:20 GMT"}}),
@@ -136,7 +136,7 @@ TEST(times_are_those_of_the_304) {
     assert_int_equal(parts->life.base_ms, now + 5 - 10'005);
 }
 
-TEST(what_the_304_does_not_say_holds_on) {
+TEST(fields_that_a_304_lacks_stay) {
     assert_text_equal(updated(entry({{"ETag", "\"1\""}, {"Cache-Control", "max-age=60"}, {"X-A", "a"}}), {}),
                       "200 fresh 60\nETag: \"1\"\nCache-Control: max-age=60\nX-A: a\n#news\na plan|the body");
     // Django's 304 repeats Cache-Control, which is for browsers, but not Surrogate-Control, which is for us.
@@ -147,7 +147,7 @@ TEST(what_the_304_does_not_say_holds_on) {
                       "max-age=600)\n#news\na plan|the body");
 }
 
-TEST(whom_it_is_for_holds_on_unless_the_304_says_otherwise) {
+TEST(the_audience_stays_unless_the_304_names_another) {
     Headers stored{{"ETag", "\"1\""}, {"Cache-Control", "max-age=60"}};
     std::string everybodys = entry(stored, {{"Larder-Audience", "everybody"}});
     assert_true(audience(everybodys, {}) == Audience::everybody);
@@ -174,13 +174,13 @@ TEST(tags_are_replaced_if_there_are_new_ones) {
                 std::string::npos);
 }
 
-TEST(a_304_about_something_else_is_none) {
+TEST(a_304_with_another_etag_is_refused) {
     std::string old = entry({{"ETag", "W/\"1\""}, {"Cache-Control", "max-age=60"}});
     assert_text_equal(updated(old, {{"ETag", "\"2\""}}), "-");
     assert_true(updated(old, {{"ETag", "\"1\""}}) != "-");  // weak comparison
 }
 
-TEST(what_may_no_longer_be_stored_is_not) {
+TEST(a_304_may_end_storability) {
     std::string old = entry({{"ETag", "\"1\""}, {"Cache-Control", "max-age=60"}});
     assert_text_equal(updated(old, {{"Cache-Control", "no-store"}}), "-");
     assert_text_equal(updated(old, {{"Cache-Control", "private"}}), "-");

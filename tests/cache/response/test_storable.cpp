@@ -189,7 +189,7 @@ TEST(must_understand_overrules_no_store_for_what_is_understood) {
     assert_int_equal(sent({{"Cache-Control", "must-understand, max-age=60"}}, 299).fresh_s(), 60);
 }
 
-TEST(freshness_is_guessed_only_where_told_to) {
+TEST(heuristic_freshness_is_off_unless_configured) {
     Case c = sent({{"Last-Modified", "Sun, 06 Nov 1994 07:49:37 GMT"}, {"Date", now_date}});
     assert_text_equal(refusal(c), "no-lifetime");
     c.policy.heuristic_percent = 10;

@@ -54,7 +54,7 @@ TEST(a_flipped_bit_is_refused_or_is_another_call) {
     });
 }
 
-TEST(no_ones_own_page_and_no_field_that_ends_early) {
+TEST(personal_pages_and_malformed_routes_are_refused) {
     const char* why = nullptr;
     RenderCall call = sample_call();
     Variant own = sample_variant();
