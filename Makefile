@@ -1,4 +1,4 @@
-# Verbs for people. `make` alone lists them.
+# Front end to CMake and the scripts in tools/. `make` alone lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help bootstrap build install package test unit t matrix asan soak demo check format tidy fuzz clean
 
@@ -10,7 +10,7 @@ PREFIX ?= /usr/local
 VERSION ?=
 SOURCES = $(shell git ls-files '*.cpp' '*.hpp' '*.c')
 
-help: ## list the verbs
+help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 bootstrap: ## install the Debian packages that build, tests and demo need (as root)
@@ -37,21 +37,21 @@ unit: build ## unit tests alone
 t: build ## system tests alone: make t [T='t/10-*.t']
 	@tools/test PRESET=$(PRESET) JOBS=$(JOBS) system $(T)
 
-matrix: bootstrap build ## system tests on the nginx of several Debian releases, for docs/install.md; SOURCES="DIR...": and of these
+matrix: bootstrap build ## system tests on nginx of several Debian releases, for docs/install.md; SOURCES="DIR...": also on these source trees
 	@JOBS=$(JOBS) tools/matrix --write $(foreach source,$(SOURCES),--source $(source)) $(T)
 
 asan: ## unit and system tests under address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory build PRESET=asan-ubsan
 	@tools/test PRESET=asan-ubsan JOBS=$(JOBS) unit system
 
-soak: build ## random histories on all configurations, and hostile clients and sites, for hours; PRESET=asan-ubsan: under sanitizers
+soak: build ## random histories on all configurations, and hostile clients and sites, for hours; PRESET=asan-ubsan: with sanitizers
 	@LARDER_MODEL_CONFIGURATIONS=all LARDER_MODEL_REQUESTS=40000 LARDER_HOSTILE_SECONDS=1800 \
 		tools/test PRESET=$(PRESET) JOBS=1 system t/95-model.t t/96-hostile.t
 
 demo: bootstrap build ## run the example site behind Larder; ARGS=--tour checks it and exits
 	@examples/demo $(ARGS)
 
-check: ## rules that a compiler doesn't check; BASE=COMMIT: also the commits since
+check: ## rules that a compiler doesn't check; BASE=COMMIT: also the messages of the commits since then
 	@tools/test PRESET=$(PRESET) BASE=$(BASE) checks
 
 format: ## format the sources in place

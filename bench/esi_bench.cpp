@@ -1,6 +1,5 @@
-// How fast the ESI engine is by itself: compiling a page, checking a plan, and putting a page of 4 KB with
-// ten includes together. Assembling means: all steps taken and every run of bytes copied into one buffer,
-// fragments of 1 KB included.
+// Micro-benchmarks of the ESI library: compiling a page, checking a plan, and assembling a page of 4 KB with ten includes.
+// Assembling carries out all steps, and copies all output, including fragments of 1 KB, into one buffer.
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
@@ -15,14 +14,14 @@ using namespace larder::esi;
 
 namespace {
 
-// CPU time of this process, in nanoseconds: other programs on the machine do not count.
+// CPU time of this process, in nanoseconds; not influenced by other programs on the machine.
 double cpu_time() {
     timespec now{};
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
 }
 
-// Nanoseconds per call: the best of several rounds, as the rest is noise.
+// Nanoseconds per call, in the fastest of several rounds.
 template <typename Work>
 double nanoseconds(Work work) {
     double best = 1e18;

@@ -1,5 +1,5 @@
-# What `make install` puts where, under CMAKE_INSTALL_PREFIX and DESTDIR. Nothing under /etc: configurations are the operator's, and
-# the samples are among the docs.
+# The files that `make install` installs, below CMAKE_INSTALL_PREFIX and DESTDIR. Nothing goes into /etc: sample configurations are
+# installed with the docs.
 set(LARDER_MODULES_DIR lib/nginx/modules CACHE STRING "Where the nginx module is installed, below the prefix")
 set(doc share/doc/larder)
 
@@ -9,7 +9,7 @@ endif()
 if(LARDER_DAEMON)
     install(TARGETS larderd RUNTIME DESTINATION sbin)
     install(TARGETS larderctl RUNTIME DESTINATION bin)
-    # Manual pages and completions are made of the docs and of what the programs say of themselves.
+    # Manual pages and completions are generated from the docs and from the tables that the programs print of their options.
     find_package(Python3 REQUIRED COMPONENTS Interpreter)
     set(manual ${PROJECT_BINARY_DIR}/manual)
     set(pages ${manual}/larderd.8 ${manual}/larderctl.1 ${manual}/larderd.toml.5 ${manual}/larder-directives.5)
@@ -33,7 +33,7 @@ if(LARDER_DAEMON)
         install(FILES ${completion}.bash DESTINATION share/bash-completion/completions RENAME ${program})
         install(FILES ${completion}.zsh DESTINATION share/zsh/site-functions RENAME _${program})
     endforeach()
-    # The unit names larderd by its full path, which is known when it is installed.
+    # The unit has the full path of larderd, which depends on the prefix at installation.
     install(CODE "
         set(unit \"\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/larderd.service\")
         file(READ \"${PROJECT_SOURCE_DIR}/conf/larderd.service\" text)

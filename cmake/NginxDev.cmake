@@ -1,5 +1,5 @@
-# nginx's headers, as a target nginx::headers: Debian's nginx-dev configured once with Debian's own flags, so that the
-# module's binary signature is the packaged nginx's. -DNGINX_SOURCE=DIR takes another, already configured source tree.
+# The target nginx::headers. By default it uses Debian's nginx-dev, configured once with Debian's own flags, so that the module is
+# binary compatible with the packaged nginx. -DNGINX_SOURCE=DIR uses another source tree, which must be configured.
 set(NGINX_SOURCE "" CACHE PATH "A configured nginx source tree (with objs/); empty: Debian's nginx-dev")
 
 if(NGINX_SOURCE)
@@ -22,7 +22,7 @@ endif()
 
 add_library(nginx_headers INTERFACE)
 add_library(nginx::headers ALIAS nginx_headers)
-# All that nginx's own makefile has for a module; event/quic and http/v3 are there from 1.25 on, and used with HTTP/3 alone.
+# The include directories that nginx's own makefile uses for modules. event/quic and http/v3 exist since 1.25.
 set(nginx_include_directories ${nginx_objs})
 foreach(folder core event event/modules event/quic os/unix http http/modules http/v2 http/v3)
     if(EXISTS ${nginx_src}/${folder})

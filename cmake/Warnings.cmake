@@ -1,4 +1,4 @@
-# One set of warnings for our own sources; link larder_warnings PRIVATE. Warnings are errors in the dev and sanitizer presets.
+# The warnings for our own sources: link larder_warnings PRIVATE. Warnings are errors in the dev and sanitizer presets.
 option(LARDER_WERROR "Treat warnings as errors" OFF)
 
 add_library(larder_warnings INTERFACE)
