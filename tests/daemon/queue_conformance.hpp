@@ -1,6 +1,6 @@
-// What every queue promises. Included by a test program for each queue, which defines:
-//   std::unique_ptr<Queue> make_queue();   empty, taking jobs; limits as in `limits`
-//   void pass(std::chrono::milliseconds);  lets time go by for it
+// Tests of the contract of Queue. Each implementation's test program includes this file and defines:
+//   std::unique_ptr<Queue> make_queue();   an empty queue that takes jobs, with `limits`
+//   void pass(std::chrono::milliseconds);  advances the queue's clock
 #pragma once
 
 #include <algorithm>
@@ -26,7 +26,7 @@ inline Claim claim_one(Queue& queue) {
     return claims[0];
 }
 
-// Runs it, failing, until it is given up.
+// Lets the job fail until it is given up.
 inline void make_give_up(Queue& queue) {
     for (unsigned i = 0; i < limits.attempts; i++) {
         queue.reap();
@@ -73,7 +73,7 @@ TEST(an_earlier_due_time_raises_a_job_and_order_is_by_due_time) {
     assert_text_equal(claims[1].lease.key, "late");
 }
 
-// A bulk purge's jobs are older, and there are many of them.
+// The bulk purge has many jobs, all of which are older.
 TEST(what_somebody_waits_for_goes_first_and_keeps_the_title) {
     auto queue = make_queue();
     queue->enqueue("bulk", "1", delay_of(JobReason::purge), true);
@@ -86,7 +86,7 @@ TEST(what_somebody_waits_for_goes_first_and_keeps_the_title) {
     assert_true(claims[2].lease.key == "bulk" && claims[2].overdue < -few_purged_delay);
     queue->enqueue("visited", "purge", delay_of(JobReason::purge), true);
     queue->finish(claims[0].lease);
-    assert_true(claim_one(*queue).overdue >= -few_purged_delay);  // purged while it was rendered
+    assert_true(claim_one(*queue).overdue >= -few_purged_delay);  // it was purged during the render
 }
 
 TEST(limits_change_while_it_runs) {
@@ -110,7 +110,7 @@ TEST(an_urgent_job_replaces_the_bytes_of_a_queued_one) {
     assert_text_equal(claim_one(*queue).job, "purge");
 }
 
-// Else a page that is purged again and again would never have waited long.
+// Otherwise a page that is purged again and again would always seem to be new.
 TEST(a_job_whose_bytes_are_replaced_keeps_its_age) {
     auto queue = make_queue();
     auto job = [](const char* reason) { return std::string(reason, 6) + std::string(8, 'x') + "the rest"; };
@@ -120,7 +120,7 @@ TEST(a_job_whose_bytes_are_replaced_keeps_its_age) {
     Claim claim = claim_one(*queue);
     assert_true(claim.age >= 80ms && claim.age < 60s);
     assert_true(claim.job.starts_with("second") && claim.job.ends_with("the rest"));
-    queue->enqueue("k", job("third."), 0ms, true);  // while it is held
+    queue->enqueue("k", job("third."), 0ms, true);  // during the lease
     queue->postpone(claim.lease, 0ms);
     claim = claim_one(*queue);
     assert_true(claim.age >= 80ms && claim.job.starts_with("third."));
@@ -129,7 +129,7 @@ TEST(a_job_whose_bytes_are_replaced_keeps_its_age) {
         return std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin) + 2ms;
     };
     queue->finish(claim.lease);
-    claim = claim_one(*queue);  // the one before was done
+    claim = claim_one(*queue);  // the former job has ended
     assert_true(claim.age <= since() && claim.job.starts_with("fourth"));
     queue->finish(claim.lease);
     queue->enqueue("k", job("fifth."), 0ms, false);
@@ -275,7 +275,7 @@ TEST(a_job_in_hand_that_is_postponed_is_due_when_it_was_asked_for) {
     assert_text_equal(claim.job, "purge");
     assert_true(claim.overdue >= -visited_delay);
     assert_true(queue->postpone(claim.lease, 100ms));
-    assert_int_equal(queue->claim(16).size(), 0);  // nobody asked again
+    assert_int_equal(queue->claim(16).size(), 0);  // it was not enqueued again
 }
 
 TEST(a_lease_that_expires_gives_the_job_to_the_next_daemon) {

@@ -1,4 +1,4 @@
-// Real servers for unit tests of what talks to them: started on a port from the kernel, ended with the test program.
+// Starts real servers on free ports for unit tests, and ends them with the test program.
 #pragma once
 
 #include <arpa/inet.h>
@@ -17,7 +17,7 @@ namespace larder::test {
 
 class Server {
 public:
-    // `command` gets the port where an argument is "PORT".
+    // An argument "PORT" in `command` is replaced by the port.
     explicit Server(std::vector<std::string> command) : port_(free_port()) {
         for (std::string& word : command) {
             if (word == "PORT") word = std::to_string(port_);
@@ -25,7 +25,7 @@ public:
         pid_ = fork();
         if (pid_ == 0) {
             prctl(PR_SET_PDEATHSIG,
-                  SIGKILL);  // a failing assertion ends the test program without destructors
+                  SIGKILL);  // the destructor doesn't run if an assertion fails
             if (freopen("/dev/null", "w", stdout) == nullptr) _exit(126);
             std::vector<char*> arguments;
             for (std::string& word : command) arguments.push_back(word.data());

@@ -1,5 +1,5 @@
-// What every store promises. Included by a test program for each store, which defines:
-//   std::unique_ptr<Store> make_store();   empty
+// Tests of the contract of Store. Each implementation's test program includes this file and defines:
+//   std::unique_ptr<Store> make_store();   an empty store
 #pragma once
 
 #include <memory>
@@ -61,7 +61,7 @@ TEST(a_store_has_an_identity_of_its_own) {
     std::uint64_t identity = store->identity();
     assert_true(identity != 0);
     assert_true(store->identity() == identity);
-    assert_true(make_store()->identity() != identity);  // empty: another one
+    assert_true(make_store()->identity() != identity);  // a store that was emptied has another identity
 }
 
 TEST(an_entry_that_saw_more_purges_is_kept_and_then_the_younger_one) {
@@ -89,7 +89,7 @@ TEST(the_start_of_an_entry_is_enough_to_make_it_again) {
     assert_int_equal(start->head.fence, 7);
     assert_false(read_entry_start(*store, "missing").has_value());
     store->put("other", entry_of(variant, 7, 1000, ""), 1min);
-    assert_false(read_entry_start(*store, "other").has_value());  // not the variant's key
+    assert_false(read_entry_start(*store, "other").has_value());  // stored under a key that is not its variant's
 }
 
 TEST(the_index_knows_keys_by_tag_and_their_policy) {
@@ -119,7 +119,7 @@ TEST(a_purge_is_seen_by_whom_it_names_and_by_nobody_else) {
     assert_true(hard > sequence);
     assert_true(store->purges_since(before, {2}).mode == PurgeMode::hard);
     assert_true(store->purges_since(before, {1}).mode == PurgeMode::soft);
-    // A hard purge takes the place of the soft one, where the log has one line for both.
+    // If the log has one line for both, the hard purge replaces the soft one.
     auto purges = store->logged_after(before);
     assert_true(purges.size() >= 2 && purges.front().hash == 1 && purges.front().mode == PurgeMode::soft);
     assert_true(purges.back().sequence == hard && purges.back().hash == 2 && purges.back().mode == PurgeMode::hard);

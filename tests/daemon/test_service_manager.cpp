@@ -1,4 +1,4 @@
-// What systemd hears from larderd.
+// Notifications to systemd.
 #include "daemon/service_manager.hpp"
 
 #include <sys/socket.h>
@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// Listens at an abstract address that the kernel chooses, as containers' managers do, or at a path, as systemd does.
+// Listens at an abstract address that the kernel chooses, like container managers, or at a path, like systemd.
 class Manager {
 public:
     explicit Manager(const std::string& path = "") : path_(path), fd_(socket(AF_UNIX, SOCK_DGRAM, 0)) {

@@ -1,4 +1,4 @@
-// A host for tests: an environment one can fill in, and an assembly driven with fragments from a map.
+// A host for tests: a configurable environment, and an assembler driven with fragments from a map.
 #pragma once
 
 #include <cstdlib>
@@ -73,7 +73,7 @@ using Fragments = std::map<std::string, Fragment, std::less<>>;
 
 enum class Order { first_come, last_come };
 
-// Drives an assembly the way assembler.hpp says, and keeps what happened.
+// Drives an assembler as assembler.hpp says, and records what happens.
 class Page {
 public:
     Page(std::string_view document, PlanView plan, Environment& environment, const Fragments& fragments = {},
@@ -102,8 +102,8 @@ public:
     }
 
     std::string output;
-    std::string before_fetches;     // what could be sent before any outcome
-    std::vector<std::string> urls;  // in the order they were asked for
+    std::string before_fetches;     // the output before the first outcome
+    std::vector<std::string> urls;  // in the order of the fetches
     std::vector<IncludeAttributes> attributes;
     int page_errors = 0;
     int pauses = 0;
@@ -165,7 +165,7 @@ private:
 
     Pieces& list() { return open_ ? *places_[*open_] : pieces_; }
 
-    // Everything, or only up to the first place without content.
+    // The output: all of it, or up to the first place without content.
     std::string render(const Pieces& pieces, bool partial) {
         std::string out;
         stopped_ = false;
@@ -199,7 +199,7 @@ private:
     bool stopped_ = false;
 };
 
-// The page that `document` becomes; the document itself if there is no ESI in it.
+// The assembled page; the document itself if it has no ESI.
 inline std::string render(std::string_view document, Environment& environment,
                           const Fragments& fragments = {}, const CompileOptions& chosen = options()) {
     CompileResult compiled = compile(document, chosen);
@@ -216,7 +216,7 @@ inline std::string render(std::string_view document, const Fragments& fragments 
     return render(document, request, fragments);
 }
 
-// The plan written out, and checked on the way.
+// Checks the plan, and prints it.
 inline std::string plan_text(std::string_view document, const CompileOptions& chosen = options()) {
     CompileResult compiled = compile(document, chosen);
     if (!compiled.has_esi) return "no esi";

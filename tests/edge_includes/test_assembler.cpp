@@ -1,5 +1,4 @@
-// What becomes of each element when a page is put together, and what happens when fragments fail or limits
-// are met.
+// The output of each element, with fragments that arrive or fail, and at the limits.
 #include "edge_includes/assembler.hpp"
 
 #include "tests/cmocka.hpp"
@@ -450,7 +449,7 @@ TEST(structure_that_has_no_room_ends_the_page) {
     assert_false(run.page.output.ends_with("end"));
 }
 
-// What one operation may do is bounded by itself: it can't pause.
+// A single operation can't pause, so it has its own limit.
 TEST(no_operation_takes_much_more_than_a_slice) {
     Request request;
     std::string big = "<esi:assign name='n' value=\"'" + std::string(8000, 'a') + "'\"/>";
@@ -474,7 +473,7 @@ TEST(no_operation_takes_much_more_than_a_slice) {
             budget.begin_slice(1);
             std::uint64_t before = budget.work_left();
             Step::Kind kind = assembler.step().kind;
-            if (budget.out_of_work()) break;  // what would have passed the limit was not done
+            if (budget.out_of_work()) break;  // the operation that would have exceeded the limit was not done
             assert_true(before - budget.work_left() <= limits.expression_work + 100);
             if (kind == Step::Kind::done) break;
         }

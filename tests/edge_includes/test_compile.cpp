@@ -1,4 +1,4 @@
-// From markup to plan: every element, everything that can be wrong with one, and any cut of the document.
+// Compiling: every element, every error, and documents in chunks of any size.
 #include "edge_includes/compile.hpp"
 
 #include <algorithm>
@@ -199,7 +199,7 @@ TEST(what_an_element_needs_is_named) {
                       "<esi:except> stays as text: code: a status (404) or a class of them (5xx) expected");
 }
 
-// As other processors have it: docs/esi.md, "Beside other processors".
+// As in other ESI processors: docs/esi.md, "Beside other processors".
 TEST(markup_that_others_accept_is_accepted) {
     Fragments fragments{{"/a", "A"}, {"/b", "B"}, {"/x/y", "XY"}};
     struct Case {
@@ -348,7 +348,7 @@ std::uint64_t work_of(const std::string& document) {
 
 }  // namespace
 
-// Work is counted where it is done: twice the document, twice the work, and never much for a byte.
+// The counted work is proportional to the size of the document, with a small factor.
 TEST(time_is_linear_in_hostile_documents) {
     for (const char* prefix : {"", "<esi:vars>", "<!--esi ", "<esi:vars><!--esi ", "<esi:vars><!-- ", "<script>", "<esi:try>"}) {
         for (const char* unit :

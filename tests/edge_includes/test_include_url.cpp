@@ -1,4 +1,4 @@
-// Where an include may lead.
+// The URLs of includes: resolution, and what is refused.
 #include "edge_includes/include_url.hpp"
 
 #include "tests/cmocka.hpp"

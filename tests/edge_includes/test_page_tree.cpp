@@ -1,4 +1,4 @@
-// Pages of several documents: what is fetched, what is shown, and what all of it may cost.
+// Pages of several documents: fetches, output and limits.
 #include "edge_includes/page_tree.hpp"
 
 #include <random>
@@ -11,7 +11,7 @@ using namespace larder::esi::test;
 
 namespace {
 
-// Compiled fragments, as a cache would hold them.
+// Compiled fragments, as in a cache.
 struct Site {
     struct Page {
         std::string body, plan;
@@ -104,7 +104,7 @@ std::string include(const std::string& target) {
     return "<esi:include src=\"" + target + "\" onerror=\"continue\"/>";
 }
 
-// Of what it takes to stop between two operations.
+// How far a turn may exceed its slice: the evaluation of an expression (20,000 units) can't pause.
 constexpr std::uint64_t slice = 1000;
 constexpr std::uint64_t most_over = 20'000 + 1000;
 
@@ -246,7 +246,7 @@ TEST(a_page_longer_than_allowed_is_cut_there) {
     assert_true(Made(site, "/", {.output = 15}).cut == Cut::no);
 }
 
-// Sixteen fragments, each of which includes all: 16^depth places.
+// Sixteen fragments, each of which includes all sixteen: 16^depth places.
 TEST(fragments_that_include_each_other_are_bounded_by_page) {
     for (const char* text : {"", "some text"}) {
         Site site;
@@ -305,13 +305,13 @@ TEST(documents_that_nobody_compiled_cost_the_page_work) {
     assert_true(page.most_in_a_turn <= slice + most_over);
 }
 
-// Pages at random: whatever includes what, all of it ends within the limits, and in slices as at once.
+// Random pages: all of them end within the limits, and the result is the same with and without slices.
 TEST(random_pages_end_within_their_limits) {
     for (std::uint32_t seed = 0; seed < 300; ++seed) {
         std::minstd_rand random(seed + 1);
         auto count = static_cast<unsigned>(1 + random() % 12);
         Site site;
-        auto target = [&] { return "/" + std::to_string(random() % (count + 1)); };  // one is missing
+        auto target = [&] { return "/" + std::to_string(random() % (count + 1)); };  // one of the targets doesn't exist
         for (unsigned i = 0; i < count; ++i) {
             std::string body;
             for (auto n = random() % 8; n > 0; --n) {

@@ -1,4 +1,4 @@
-// Where markup begins and ends, however the document is cut.
+// The boundaries of markup, in documents in chunks of any size.
 #include "edge_includes/scanner.hpp"
 
 #include <vector>
@@ -9,7 +9,7 @@ using namespace larder::esi;
 
 namespace {
 
-// Writes tokens down as [kind:raw]; neighbouring text is one, as cuts may divide it.
+// Records tokens as [kind:raw]. Adjacent text tokens are joined, because chunk boundaries may divide them.
 struct Recorder : TokenSink {
     std::string out;
     bool text_before = false;

@@ -1,4 +1,4 @@
-// One tag, taken apart.
+// Parsing of tags.
 #include "edge_includes/tags.hpp"
 
 #include "tests/cmocka.hpp"

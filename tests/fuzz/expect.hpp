@@ -1,4 +1,4 @@
-// A broken promise ends a fuzz target where the fuzzer sees it.
+// EXPECT aborts if the condition is false, so that the fuzzer reports the input.
 #pragma once
 
 #include <cstdio>

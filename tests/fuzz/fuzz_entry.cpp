@@ -1,5 +1,5 @@
-// Any bytes as an entry, as they are and with the checksums made right (or nothing would get past them): refused with a
-// reason, or exactly what its parts build.
+// Any bytes as an entry, unchanged and with correct checksums (without which nearly all inputs are refused early). The
+// entry is refused with a reason, or building an entry from its parts gives the same bytes.
 #include <cstdint>
 #include <cstring>
 
@@ -54,7 +54,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     EntryHead head;
     if (size < sizeof head) return 0;
     std::memcpy(&head, bytes.data(), sizeof head);
-    // What any forger can get right.
+    // Sets the correct checksums, as an attacker would.
     head.magic = entry_magic;
     head.version = entry_version;
     std::uint64_t rest = size - sizeof head;

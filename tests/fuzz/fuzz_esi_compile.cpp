@@ -1,5 +1,4 @@
-// Any document, cut anywhere: the same plan, a valid one, that can be assembled whatever becomes of its
-// fetches.
+// Any document, in chunks of any size: the plan is the same, is valid, and can be assembled with any outcomes of its fetches.
 #include <algorithm>
 #include <cstdint>
 
@@ -12,7 +11,7 @@ using namespace larder::esi::test;
 
 namespace {
 
-// A step of one kind or another ends every assembly; its literals are within the document.
+// Runs an assembly to its end, and checks that literals are within the document.
 void assemble(std::string_view document, PlanView plan, unsigned luck) {
     Request request;
     request.query = "n=5&q=%3Cb%3E&a=x+y";

@@ -1,4 +1,4 @@
-// Any text as an expression, any bytes as a packed one: valid or refused, and bounded when evaluated.
+// Any text as an expression, and any bytes as a packed expression: refused, or evaluated within the limits.
 #include <cstdint>
 
 #include "edge_includes/expression/expression.hpp"
@@ -29,7 +29,7 @@ void evaluate(std::string_view packed, std::uint32_t work, std::uint32_t memory)
     Value value = evaluator.evaluate(packed, &x, &groups);
     value.truthy();
     EXPECT(evaluator.text(value).size() <=
-           memory + packed.size() + 100);  // what points into plan or request is free
+           memory + packed.size() + 100);  // views into the plan or the request take no memory
 }
 
 }  // namespace

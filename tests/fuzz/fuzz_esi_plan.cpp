@@ -1,5 +1,5 @@
-// Any bytes as a plan (the checksum made right, or nothing would get past it): refused, or assembled within
-// bounds.
+// Any bytes as a plan, with a correct checksum (without which nearly all inputs are refused early): refused, or assembled
+// within the limits.
 #include <cstdint>
 #include <cstring>
 
@@ -15,7 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     PlanHeader header{};
     if (size < sizeof header) return PlanView::parse(plan, 0).has_value();
     std::memcpy(&header, plan.data(), sizeof header);
-    // What any forger can get right.
+    // Sets the correct checksum, as an attacker would.
     header.magic = plan_magic;
     header.version = plan_version;
     header.size = static_cast<std::uint32_t>(size);

@@ -1,4 +1,5 @@
-// Any text as the URL of an include: refused, or a path in normal form that is fit for a request line and stays below the root.
+// Any text as the URL of an include: refused, or a path in normal form that is fit for a request line and stays below the
+// root.
 #include <cstdint>
 #include <string>
 

@@ -1,5 +1,5 @@
-// Any header fields from a backend, one "Name: value" a line: the decision keeps its promises, and what may be stored makes
-// an entry that every reader accepts.
+// Any header fields of a backend, one "Name: value" per line: the decision on storing fulfils its contract, and an answer
+// that may be stored becomes an entry that all readers accept.
 #include <algorithm>
 #include <cstdint>
 #include <string>
@@ -44,13 +44,13 @@ void examine_field(std::string_view value) {
         EXPECT(servable ? wanted <= Verdict::stale_error : wanted == verdict);
     }
     if (auto targeted = parse_targeted_cache_control(value)) {
-        // Joined as two field lines would be, it is a dictionary still, of the same members.
+        // Joining it with itself, like two field lines, gives a dictionary with the same members.
         auto twice = parse_targeted_cache_control(std::string(value).append(", ").append(trim_ows(value)));
         EXPECT(twice && twice->max_age == targeted->max_age && twice->forbids() == targeted->forbids());
     }
 }
 
-// Only what nginx and curl let through as a field.
+// Skips fields that nginx and curl would refuse.
 bool is_field(std::string_view name, std::string_view value) {
     if (name.empty() || value.find_first_of(std::string_view("\r\0", 2)) != std::string_view::npos)
         return false;

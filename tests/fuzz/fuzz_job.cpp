@@ -1,4 +1,4 @@
-// Any bytes as a job: refused with a reason, or exactly what its parts encode to.
+// Any bytes as a job: refused with a reason, or encoding the decoded job gives the same bytes.
 #include <cstdint>
 
 #include "cache/job.hpp"

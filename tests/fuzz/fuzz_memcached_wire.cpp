@@ -1,5 +1,5 @@
-// Any bytes from a memcached server: the same replies whether they come at once or cut anywhere; the first byte of the
-// input says how to cut.
+// Any bytes from a memcached server: the replies are the same whether the bytes come at once or in chunks. The first byte
+// of the input determines the chunks.
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -23,7 +23,7 @@ Outcome read(std::string_view bytes, std::size_t chunk) {
     Outcome outcome;
     MemcachedReader reader(max_value);
     do {
-        // A copy of just these bytes, so that a look beyond them is seen.
+        // A copy of exactly these bytes, so that the address sanitizer detects reads beyond them.
         std::vector<char> piece(bytes.begin(),
                                 bytes.begin() + static_cast<std::ptrdiff_t>(std::min(chunk, bytes.size())));
         reader.feed({piece.data(), piece.size()});
@@ -48,7 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     EXPECT(read(bytes, data[0] + 1u) == whole);
     EXPECT(read(bytes, 1) == whole);
 
-    // What a server would send for these bytes as a value comes back whole, and leaves the reader where it was.
+    // A server's reply with these bytes as a value is read back completely, and nothing is left over.
     std::string_view value = bytes.substr(0, max_value);
     std::string stored =
         "VALUE k 0 " + std::to_string(value.size()) + "\r\n" + std::string(value) + "\r\nEND\r\nSTORED\r\n";

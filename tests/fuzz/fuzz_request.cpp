@@ -1,4 +1,5 @@
-// Cookies, queries and languages from anywhere: bounded, safe to send on, and the same when done twice.
+// Any cookies, queries and languages: the normalised forms are bounded, safe to send on, and don't change when normalised
+// again.
 #include <string>
 #include <vector>
 

@@ -1,4 +1,4 @@
-// Any bytes as a variant: refused with a reason, or exactly what its parts encode to.
+// Any bytes as a variant: refused with a reason, or encoding the parsed variant gives the same bytes.
 #include <cstdint>
 
 #include "cache/request/variant.hpp"
@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     EXPECT(variant->cookie_field([](std::string_view value) { return std::string(value); })
                .find_first_of("\r\n") == std::string::npos);
 
-    // The writer of the hit path makes the same bytes, or says that they don't fit.
+    // The writer that the hit path uses makes the same bytes, or reports that they don't fit.
     char buffer[max_variant_bytes];
     for (std::size_t room : {size, size - 1}) {
         VariantWriter writer(buffer, room);

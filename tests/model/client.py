@@ -1,10 +1,10 @@
-"""A visitor's side of HTTP/1.1: one connection, kept while the server lets it. Strict: what is malformed is an error."""
+"""A strict HTTP/1.1 client: one persistent connection; malformed responses are errors."""
 import asyncio
 import zlib
 
 
 class Broken(Exception):
-    """The connection ended, or what came was no whole answer."""
+    """The connection was closed, or the response was malformed or incomplete."""
 
 
 class Answer:
@@ -19,7 +19,7 @@ class Answer:
         return ", ".join(values) if values else default
 
     def text(self):
-        """The body without its coding."""
+        """The body with its content coding undone."""
         coding = self.get("content-encoding")
         if not coding:
             return self.body
@@ -46,7 +46,7 @@ class Connection:
         self.reader = self.writer = None
 
     async def send(self, method, target, headers, body=b""):
-        if self.writer is not None and self.reader.at_eof():  # its worker has ended, or was killed
+        if self.writer is not None and self.reader.at_eof():  # its worker has exited or was killed
             self.close()
         if self.writer is None:
             self.reader, self.writer = await asyncio.open_connection(self.host, int(self.port), limit=1 << 20)

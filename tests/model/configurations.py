@@ -1,4 +1,4 @@
-"""Configurations that together hold every pair of choices, and what nginx and larderd are told for each."""
+"""A set of configurations that covers every pair of choices, and the configuration files of nginx and larderd for each."""
 import itertools
 
 CHOICES = {
@@ -36,7 +36,7 @@ def pairs_of(c):
 
 
 def all_pairs(random):
-    """A list of legal configurations in which each pair of choices that is legal at all occurs."""
+    """A list of legal configurations in which each legal pair of choices occurs."""
     wanted = set()
     for a, b in itertools.combinations(CHOICES, 2):
         wanted |= {((a, x), (b, y)) for x in CHOICES[a] for y in CHOICES[b]}
@@ -59,7 +59,7 @@ def all_pairs(random):
 
 
 def nginx(c, machine):
-    """What goes into http { } of the nginx of this number; a template of the harness."""
+    """The contents of http { } for the nginx with this number, as a template of the test harness."""
     store = {"near": "near", "redis": "main", "memcached": "main"}.get(c["store"], "main near=off")
     kind = "redis" if c["store"].startswith("redis") else "memcached"
     lines = ["larder_signing_key 0123456789abcdef0123456789abcdef;", "larder_zone 16m;", "upstream site { server @site@; keepalive 8; }",

@@ -1,7 +1,7 @@
-"""The contract: which answers to a request are right, given a configuration and all that happened before.
+"""The contract: which answers to a request are right, given a configuration and everything that has happened before.
 
-It knows nothing of how Larder works. It judges by what an answer shows: the numbers of the renders that it was made from, of
-which the site remembers what it saw and when.
+It doesn't know how Larder works. It judges by the numbers of the renders that an answer consists of; the site has recorded what each
+render has read, and when.
 """
 import re
 from dataclasses import dataclass, field
@@ -9,19 +9,19 @@ from dataclasses import dataclass, field
 from origin import FRESH_S, KINDS, OBJECTS, markup
 
 SLACK_S = 1.0   # lifetimes are whole seconds
-TOLD_S = 5.0    # a purge has reached the other machines by then
+TOLD_S = 5.0    # time within which a purge reaches the other machines
 RENDER = re.compile(rb"\[r(\d+) ")
 
 
 @dataclass
 class Visit:
-    """One request of a visitor, and when it was sent and answered."""
+    """One request of a visitor, with the times when it was sent and answered."""
     number: int
     machine: int
     method: str
     kind: str
     object: int
-    inputs: dict                     # lang, sid, device, auth as sent; None: not sent
+    inputs: dict                     # lang, sid, device, auth, as sent; None: not sent
     headers: list = field(default_factory=list)
     sent: float = 0.0
     answered: float = 0.0
@@ -33,10 +33,10 @@ class Visit:
 
 @dataclass
 class Purge:
-    """Since it returned, on `machine`, nothing of the object older than `version` may be served, or only as stale."""
+    """After it has returned, no version of the object below `version` may be served on `machine`, or, if soft, only as stale."""
     machine: int
     object: int
-    path: str      # empty: the object's pages of all kinds
+    path: str      # empty: all pages of the object
     version: int
     hard: bool
     called: float
@@ -48,15 +48,15 @@ class Contract:
         self.c = configuration
         self.site = site
         self.purges = []
-        self.disturbed = []   # (from, to) while a part was away, a worker died, nginx reloaded
+        self.disturbed = []   # (from, to): times when a part was down, a worker died, or nginx was reloaded
         words = dict(w.split("=") for w in self.c["stale"].split() if "=" in w)
         self.while_s = float(words.get("while", "0s")[:-1])
         self.error_s = float(words.get("error", "0s")[:-1])
 
-    # ---- what happened
+    # ---- recording
 
     def faults_about(self, path, visit):
-        """Whether a render of the path went wrong that this visit may have waited for."""
+        """Whether a render of the path failed that this visit may have waited for."""
         return self.is_disturbed(visit) or any(
             fault_path == path and began <= visit.answered and ended >= visit.sent - 0.5
             for fault_path, began, ended in self.site.faults)
@@ -67,7 +67,7 @@ class Contract:
     # ---- judging
 
     def judge(self, visit, answer):
-        """What is wrong with the answer: a list of texts."""
+        """Judges the answer. Returns a list of errors."""
         wrong = list(self.wrong_fields(visit, answer))
         if answer.status == 304:
             return wrong + self.judge_not_modified(visit, answer)
@@ -104,7 +104,7 @@ class Contract:
         for name, value in answer.fields:
             if name.startswith(("larder-", "surrogate-")) or name in ("cdn-cache-control", "xkey", "cache-tag"):
                 yield f"field for caches reached the visitor: {name}: {value}"
-        again = ("x-larder",) if answer.status != 416 else ()  # nginx makes its page for 416 of a header that had left
+        again = ("x-larder",) if answer.status != 416 else ()  # nginx writes its page for 416 after the header of the cached answer
         for name in (*again, "age", "date", "etag", "content-type", "content-encoding", "last-modified", "cache-status", "location"):
             if len(answer.all(name)) > 1:
                 yield f"{name} twice: {answer.all(name)}"
@@ -115,7 +115,7 @@ class Contract:
             yield f"Age: {age}"
 
     def parse(self, visit, text):
-        """-> the renders that the text consists of, with their depths, and what does not fit."""
+        """Returns the renders that the text consists of, with their depths, and the errors found."""
         used, wrong = [], []
         at = self.parse_page(visit, text, 0, visit.kind, visit.object, 0, used, wrong)
         if not wrong and at != len(text):
@@ -152,7 +152,7 @@ class Contract:
         return at
 
     def paths_of(self, kind, number):
-        """A page's path and those of all that it includes, and of what else its answer waits for."""
+        """The paths that the answer depends on: the page's, those of its includes, and others that it waits for."""
         paths = [f"/p/{kind}/{number}", "/group"]
         for other, _ in KINDS[kind].includes:
             paths += self.paths_of(other, number)
@@ -161,7 +161,7 @@ class Contract:
     # ---- one render
 
     def reduced_inputs(self, visit):
-        """What the site may see of the visitor in a request whose answer is for others, too."""
+        """The visitor's inputs that the site may see in a request whose answer is shared with others."""
         inputs = dict.fromkeys(("lang", "sid", "device", "group"))  # "auth": judge_credentials()
         if self.c["language"] == "value":
             lang = visit.inputs["lang"]
@@ -204,7 +204,7 @@ class Contract:
         yield from self.judge_time(visit, answer, render, depth)
 
     def judge_credentials(self, visit, render, seen):
-        """A reduced request's answer: for those without credentials, or, where the site says so, for all with some."""
+        """Checks a reduced request's answer: it is for visitors without credentials, or, if the site allows, for all who have some."""
         sent = visit.inputs["auth"]
         if (seen is None) != (sent is None):
             yield f"made for {seen or 'nobody with credentials'}, served to {sent or 'somebody without'}"
@@ -255,7 +255,7 @@ class Contract:
         if not asked or tag and tag not in asked:
             return [f"304 with ETag {tag} to If-None-Match: {asked}"]
         render = self.render_of_tag(answer)
-        if render is None or answer.get("x-larder") in ("PASS", "BYPASS"):  # the site itself says so, to this visitor alone
+        if render is None or answer.get("x-larder") in ("PASS", "BYPASS"):  # not from the cache: the site's own answer to this visitor
             return []
         return list(self.judge_render(visit, answer, render, 0))
 

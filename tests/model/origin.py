@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 
 OBJECTS = 3
-FRESH_S = 1  # what pages say of themselves
+FRESH_S = 1  # max-age of pages
 
 
 @dataclass(frozen=True)
 class Kind:
-    """How pages of a kind answer. uses: inputs that are shown and decide the answer."""
+    """A kind of page. uses: the inputs that its answer depends on and shows."""
     uses: tuple = ()
     cache_control: str = f"max-age={FRESH_S}"
     vary: str = ""
@@ -25,7 +25,7 @@ class Kind:
     includes: tuple = ()
     filler: int = 0
     framing: str = "length"  # length | chunked | close
-    coding: str = ""         # gzip: compressed whether or not it was asked for
+    coding: str = ""         # gzip: compressed, whatever the request accepts
     validators: bool = True
     status: int = 200
 
@@ -35,7 +35,7 @@ class Kind:
 
     @property
     def shareable(self):
-        """What a request with credentials got may be for others with credentials (RFC 9111 section 3.5)."""
+        """Whether an answer to a request with credentials may be stored (RFC 9111 section 3.5)."""
         return self.storable and "public" in self.cache_control
 
 
@@ -63,11 +63,11 @@ KINDS = {
 
 @dataclass
 class Render:
-    """One request that reached the site, and what was answered."""
+    """One request that reached the site, and its answer."""
     number: int
     path: str
     method: str
-    visitor: str         # from a header that no key holds: set if the request came in full
+    visitor: str         # from a header that no key covers: only present if the request was not reduced
     seen: dict           # inputs of the request: lang, sid, device, group, auth
     version: int         # of the object, when the render began
     began: float
@@ -77,8 +77,8 @@ class Render:
     status: int = 200
     body: bytes = b""    # before any coding
     parts: list = field(default_factory=list)      # of body: bytes, or (kind, number, onerror) for an include
-    confirmed: list = field(default_factory=list)  # when the site said that it is still good
-    served_to: set = field(default_factory=set)    # visitors' requests
+    confirmed: list = field(default_factory=list)  # times of 304 responses for it
+    served_to: set = field(default_factory=set)    # the visits that it was served to
 
     @property
     def last_confirmed(self):
@@ -101,10 +101,10 @@ class Site:
     def change(self, n):
         self.versions[n] = self.version(n) + 1
 
-    # ---- what is answered
+    # ---- answers
 
     def begin(self, method, path, headers):
-        """Notes the request. headers: lower-case name -> value."""
+        """Records the request. headers: lower-case name -> value."""
         cookies = dict(pair.strip().split("=", 1) for pair in headers.get("cookie", "").split(";") if "=" in pair)
         seen = {"lang": cookies.get("lang"), "sid": cookies.get("sid"), "device": headers.get("x-device"),
                 "group": headers.get("larder-group"), "auth": headers.get("authorization")}
@@ -153,7 +153,7 @@ class Site:
         return headers
 
     def validated(self, render, headers):
-        """The render that a condition of the request names, if that is what would be made now."""
+        """The render that the request's condition names, if it is still current: the answer is then a 304."""
         for tag in headers.get("if-none-match", "").split(","):
             tag = tag.strip().removeprefix("W/").strip('"')
             old = self.renders.get(int(tag[1:])) if tag[:1] == "r" and tag[1:].isdigit() else None
@@ -163,7 +163,7 @@ class Site:
         return None
 
     async def answer(self, method, path, headers):
-        """-> (status, headers, body bytes or None: as the fault says, framing, render)"""
+        """Returns (status, headers, body, framing, render). The body is None if the fault says so."""
         render = self.begin(method, path, headers)
         if render.kind is not None and self.random.random() < self.fault_rate:
             render.fault = self.random.choice(["close", "cut", "status", "garbage", "slow"])
@@ -243,7 +243,7 @@ class Site:
             fields.append(("Connection", "close"))
         head = f"HTTP/1.1 {status} X\r\n" + "".join(f"{n}: {v}\r\n" for n, v in fields) + "\r\n"
         if method == "HEAD" or status == 304:
-            body = b""  # of which nothing can be cut off: a connection that ends now would be the next request's fault
+            body = b""  # nothing of it can be cut off: closing the connection now would make the next request fail
         cut = render.fault == "cut" and framing != "close" and body
         writer.write(head.encode() + (body[:len(body) // 2] if cut else body))
         await writer.drain()

@@ -1,4 +1,4 @@
-// Who may use the API.
+// The API's access control.
 #include "daemon/api/authorization.hpp"
 #include "tests/cmocka.hpp"
 

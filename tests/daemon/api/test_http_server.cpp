@@ -1,4 +1,4 @@
-// Hostile callers of the API's HTTP server: what each may cost, and that others are served meanwhile.
+// Hostile clients of the API's HTTP server: what each of them can use up, and that others are served meanwhile.
 #include "daemon/api/http_server.hpp"
 
 #include <arpa/inet.h>
@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// The server under test, at a unix socket or at a TCP port from the kernel.
+// The server under test, on a unix socket or on a free TCP port.
 class Served {
 public:
     explicit Served(HttpLimits limits, bool tcp = false)
@@ -70,7 +70,7 @@ public:
     Caller(const Caller&) = delete;
     Caller& operator=(const Caller&) = delete;
 
-    // False: the server has closed, or is not reading any more.
+    // Returns false if the server has closed the connection or doesn't read any more.
     bool send(const std::string& bytes) {
         for (std::size_t sent = 0; sent < bytes.size();) {
             pollfd writable{fd_, POLLOUT, 0};
@@ -81,7 +81,7 @@ public:
         }
         return true;
     }
-    // All until the server closes.
+    // Reads until the server closes the connection.
     std::string rest() {
         std::string out;
         char bytes[4096];
@@ -231,7 +231,7 @@ TEST(slow_callers_cost_nobody_else_anything_and_their_time_ends) {
         slow.back()->send("GET / HTTP/1.1\r\nX");
     }
     assert_text_equal(line(Caller(served).ask(get)), "HTTP/1.1 200 OK");
-    for (std::size_t closed = 0; closed < slow.size();) {  // however often they send another byte
+    for (std::size_t closed = 0; closed < slow.size();) {  // they send a byte now and then, which must not keep them open
         closed = 0;
         for (auto& caller : slow) closed += !caller->send("a") || caller->is_closed() ? 1 : 0;
         usleep(5000);

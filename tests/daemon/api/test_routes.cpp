@@ -1,4 +1,4 @@
-// What the API says of a request before it has a body.
+// How the API judges a request by its header section.
 #include "daemon/api/query.hpp"
 #include "daemon/api/server.hpp"
 #include "tests/cmocka.hpp"
@@ -29,7 +29,7 @@ TEST(each_request_is_judged_by_its_head) {
     add_routes(server);
     struct {
         const char *method, *path, *authorization, *type;
-        int status;  // 0: it goes on to its handler
+        int status;  // 0: the request is passed to its handler
         const char* allow;
     } rows[] = {
         {"GET", "/page", "", "", 401, ""},

@@ -1,4 +1,4 @@
-// Where a page's file lies, and which pages have none.
+// The paths of prerendered files, and which pages can't have one.
 #include "daemon/prerender/file_path.hpp"
 
 #include "tests/cmocka.hpp"

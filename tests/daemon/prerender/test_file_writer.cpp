@@ -1,4 +1,4 @@
-// Files appear whole, in the right place, or not at all.
+// Files are written atomically, in the right place, or not at all.
 #include "daemon/prerender/file_writer.hpp"
 
 #include <sys/stat.h>
@@ -114,7 +114,7 @@ TEST(gzip_is_the_same_for_the_same_bytes_and_reads_back) {
     assert_true(!gzip("").empty());
 }
 
-// nginx derives ETag and Last-Modified from them.
+// nginx derives ETag and Last-Modified from the modification time and the size.
 TEST(a_file_that_would_not_change_keeps_inode_and_time) {
     std::string root = fresh_root();
     auto identity = [&] {

@@ -1,4 +1,4 @@
-// Sitemaps, good and bad.
+// Valid and malformed sitemaps.
 #include "daemon/prerender/sitemap.hpp"
 
 #include <stdexcept>

@@ -1,4 +1,4 @@
-// An acknowledged purge gets into every store, whatever dies meanwhile. The stores here die as they are told.
+// An acknowledged purge reaches every store, whatever fails meanwhile. The stores here are fakes that fail on demand.
 #include "daemon/purge/outbox.hpp"
 
 #include <sys/resource.h>
@@ -45,7 +45,7 @@ public:
         std::lock_guard lock(mutex_);
         nameless_ = is_nameless;
     }
-    // As a restart does that loses the newest `lost` purges.
+    // Simulates a restart that loses the newest `lost` purges.
     void restart(std::size_t lost) {
         std::lock_guard lock(mutex_);
         log_.resize(log_.size() - std::min(lost, log_.size()));
@@ -149,7 +149,7 @@ struct Bench {
         std::filesystem::remove_all(directory);
     }
     void start() { outbox = std::make_unique<Outbox>(settings, stores, metrics); }
-    // As kill -9 does: nothing of what is in memory is left.
+    // Simulates kill -9: everything in memory is lost.
     void restart() {
         outbox.reset();
         start();
@@ -214,11 +214,11 @@ TEST(a_store_that_comes_back_without_purges_gets_them_again) {
     bench.a->restart(3);
     bench.a->away(false);
     assert_true(soon([&] { return bench.a->log().size() == 5; }));
-    assert_true(bench.a->count(1) == 1 && bench.a->count(2) == 1);  // it had those
+    assert_true(bench.a->count(1) == 1 && bench.a->count(2) == 1);  // it had not lost these
     for (std::uint64_t hash : {3, 4, 5}) assert_int_equal(bench.a->count(hash), 1);
     assert_true(bench.a->newest_purge_of(5, PurgeMode::hard) > 0);
     assert_int_equal(bench.b->log().size(), 5);
-    // Once is enough; and again after the next loss.
+    // The purges are repeated once, and again only after the next loss.
     bench.a->restart(5);
     assert_true(soon([&] { return bench.a->log().size() == 5; }));
 }
@@ -228,7 +228,7 @@ TEST(purges_of_the_new_life_hide_none_of_the_old_one) {
     bench.purge(1);
     bench.purge(2);
     bench.a->restart(2);
-    bench.a->purge({2}, PurgeMode::soft, "");  // by somebody else, who was quicker
+    bench.a->purge({2}, PurgeMode::soft, "");  // another larderd has repeated it already
     bench.purge(3);
     assert_true(soon([&] { return bench.a->count(1) == 1; }));
     assert_int_equal(bench.a->count(2), 1);
@@ -253,14 +253,14 @@ TEST(what_is_kept_is_bounded_and_what_a_store_lacks_goes_last) {
     std::size_t refused = 0;
     for (std::uint64_t hash = 5000; hash < 7000; hash++) refused += bench.purge(hash).refused ? 1 : 0;
     assert_true(refused > 0 && refused < 2000);
-    assert_int_equal(bench.a->count(6999), 1);  // the store that is there takes it all the same
+    assert_int_equal(bench.a->count(6999), 1);  // the store that is up takes it nevertheless
     bench.b->away(false);
     assert_true(soon([&] { return bench.outbox->waiting() == 0; }));
     assert_int_equal(bench.b->count(5000), 1);
     assert_true(std::filesystem::file_size(bench.directory + "/purges") < (3u << 20u));
 }
 
-// As on a full disk. Whoever asked is told, and tries again; meanwhile it takes effect.
+// As with a full disk: the purge takes effect, but the caller is told that it is not recorded.
 TEST(a_purge_that_cannot_be_recorded_is_refused_though_the_stores_take_it) {
     Bench bench;
     std::signal(SIGXFSZ, SIG_IGN);
@@ -272,10 +272,10 @@ TEST(a_purge_that_cannot_be_recorded_is_refused_though_the_stores_take_it) {
     setrlimit(RLIMIT_FSIZE, &before);
     assert_non_null(receipt.refused);
     assert_int_equal(bench.a->count(1), 1);
-    assert_true(soon([&] { return bench.purge(2).refused == nullptr; }));  // the file is written anew
+    assert_true(soon([&] { return bench.purge(2).refused == nullptr; }));  // the file has been rewritten
 }
 
-// As larderd does when its Redis user may not use INFO.
+// As if larderd's Redis user had no permission for INFO.
 TEST(a_store_that_does_not_say_which_it_is_gets_what_it_was_away_for) {
     Bench bench;
     bench.a->nameless(true);
@@ -293,7 +293,7 @@ TEST(purges_that_others_gave_to_a_store_are_kept_too) {
     bench.a->restart(3);  // all of them
     assert_true(soon([&] { return bench.a->log().size() == 3; }));
     for (std::uint64_t hash : {1, 7, 8}) assert_int_equal(bench.a->count(hash), 1);
-    assert_int_equal(bench.b->log().size(), 1);  // whoever made it gave it to all that it concerns
+    assert_int_equal(bench.b->log().size(), 1);  // only purge(1): purges read from one store are not delivered to others
     bench.restart();
     assert_int_equal(bench.outbox->waiting(), 0);
     bench.a->restart(3);

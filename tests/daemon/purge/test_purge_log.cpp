@@ -1,4 +1,4 @@
-// The file of accepted purges: what was acknowledged comes back, whatever the end of the file looks like.
+// The file of accepted purges: acknowledged purges are read back, even if the end of the file is damaged.
 #include "daemon/purge/purge_log.hpp"
 
 #include <sys/resource.h>
@@ -44,7 +44,7 @@ TEST(what_was_accepted_comes_back_with_what_became_of_it) {
         assert_true(log.accepted(purge(2, PurgeMode::hard, "default/7000/1/AB")));
         log.delivered(1, "main", 123);
         log.delivered(2, "other", 124);
-        log.delivered(9, "main", 125);  // nobody's
+        log.delivered(9, "main", 125);  // no purge has this id
     }
     PurgeLog log(at.path);
     auto found = log.take();
@@ -70,7 +70,7 @@ TEST(a_damaged_line_costs_itself_alone) {
         assert_int_equal(log.take().size(), 1);
         log.accepted(purge(2));
     }
-    std::filesystem::resize_file(at.file(), std::filesystem::file_size(at.file()) - 3);  // torn by a crash
+    std::filesystem::resize_file(at.file(), std::filesystem::file_size(at.file()) - 3);  // cut off, as by a crash
     {
         PurgeLog log(at.path);
         auto found = log.take();
@@ -136,7 +136,7 @@ TEST(a_full_disk_is_told_and_a_tidy_file_is_good_again) {
     setrlimit(RLIMIT_FSIZE, &small);
     assert_false(log.accepted(purge(2)));
     assert_false(log.accepted(purge(3)));
-    log.tidy({std::make_shared<AcceptedPurge>(purge(1))}, 1 << 20);  // still full
+    log.tidy({std::make_shared<AcceptedPurge>(purge(1))}, 1 << 20);  // the disk is still full
     assert_false(log.accepted(purge(3)));
     setrlimit(RLIMIT_FSIZE, &before);
     log.tidy({std::make_shared<AcceptedPurge>(purge(1))}, 1 << 20);
@@ -150,7 +150,7 @@ TEST(a_file_that_has_grown_is_written_anew) {
         for (std::uint64_t i = 1; i <= 100; i++) log.accepted(purge(i));
         auto last = std::make_shared<AcceptedPurge>(purge(100));
         last->sequences["main"] = 5;
-        log.tidy({last}, 1 << 20);  // not yet
+        log.tidy({last}, 1 << 20);  // the file is not larger than that: not rewritten
         assert_true(std::filesystem::file_size(at.file()) > 5000);
         log.tidy({last}, 1000);
         assert_true(std::filesystem::file_size(at.file()) < 500);

@@ -1,4 +1,4 @@
-// Back-off: the numbers.
+// The lengths of back-offs.
 #include "daemon/queue/backoff.hpp"
 
 #include "tests/cmocka.hpp"

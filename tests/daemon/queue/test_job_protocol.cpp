@@ -1,4 +1,4 @@
-// The job socket's protocol against peers of all kinds.
+// The job socket's protocol, with good and bad peers.
 #include "daemon/queue/job_protocol.hpp"
 
 #include "cache/job.hpp"
@@ -42,7 +42,7 @@ std::string enqueue(const Job& job, const std::string& delay = "0", const std::s
     return resp({"ENQUEUE", key_of(job.variant).text(), delay, urgent, encode_job(job)});
 }
 
-// What is answered; with "!" at the end if the peer is sent away.
+// The replies, followed by "!" if the connection is to be closed.
 std::string said(std::string_view bytes) {
     JobConversation conversation(queue());
     std::string out;

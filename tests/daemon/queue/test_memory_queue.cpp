@@ -1,4 +1,4 @@
-// The queue in memory keeps the contract, and its bounds.
+// The queue in memory fulfils the contract, and limits the number of jobs.
 #include "daemon/queue/memory_queue.hpp"
 
 #include "tests/daemon/queue_conformance.hpp"

@@ -1,4 +1,4 @@
-// The queue in a real Redis keeps the contract.
+// The queue in a real Redis fulfils the contract.
 #include "daemon/queue/redis_queue.hpp"
 
 #include <thread>
@@ -63,7 +63,7 @@ TEST(a_daemon_withdraws_only_its_own_announcement) {
     RedisQueue second(client(), "test:", limits);
     second.announce(1h);
     second.announce(0ms);
-    assert_word(first->enqueue("a", "job", 0ms, false), "new");  // whoever announced last
+    assert_word(first->enqueue("a", "job", 0ms, false), "new");  // it doesn't matter which larderd has announced last
     second.announce(1h);
     first->announce(0ms);
     assert_word(first->enqueue("b", "job", 0ms, false), "new");

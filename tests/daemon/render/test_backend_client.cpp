@@ -1,4 +1,4 @@
-// libcurl and what a backend may send it.
+// The HTTP client with good and bad answers of backends.
 #include "daemon/render/backend_client.hpp"
 
 #include <arpa/inet.h>
@@ -14,7 +14,7 @@ using namespace larder::daemon;
 
 namespace {
 
-// Answers one request with these bytes.
+// A server that answers one request with these bytes.
 class Site {
 public:
     explicit Site(std::string bytes) : fd_(socket(AF_INET, SOCK_STREAM, 0)), bytes_(std::move(bytes)) {

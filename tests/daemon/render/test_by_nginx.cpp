@@ -1,4 +1,4 @@
-// Which nginx is asked for a page, and how.
+// The order in which nginx servers are asked, and the requests that they get.
 #include "daemon/render/by_nginx.hpp"
 
 #include "tests/cmocka.hpp"

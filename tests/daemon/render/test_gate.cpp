@@ -1,4 +1,4 @@
-// The gate: places, the line, and that a place is given back once, however it ends.
+// The gate: places, waiting lines, and that each place is released exactly once.
 #include "daemon/render/gate.hpp"
 
 #include <optional>

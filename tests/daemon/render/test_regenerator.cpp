@@ -1,4 +1,4 @@
-// From a claimed job to its end, with a queue, a store and a backend that do as they are told.
+// A job from its claim to its end, with a fake queue, store and backend.
 #include "daemon/render/regenerator.hpp"
 
 #include <condition_variable>
@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// The queue in memory, which may be away.
+// The queue in memory, which can be made unreachable.
 class TestQueue : public MemoryQueue {
 public:
     TestQueue() : MemoryQueue({15s, 3, 60s}, 1000) { announce(24h); }
@@ -73,14 +73,14 @@ Stores::ByName by_name(Store* store) {
 struct Rig {
     Rig() {
         PageAddress page{"http", "example.com", "/x", ""};
-        job.reason = JobReason::manual;  // however fresh the page is
+        job.reason = JobReason::manual;  // so that it is rendered even if the page is fresh
         job.store = "main";
         job.enqueued_ms = unix_ms();
         job.variant = plain_variant(page);
         key = key_of(job.variant).text();
     }
 
-    // One run of the job; "NONE" when nothing comes of it.
+    // Runs the job once and returns its outcome; "NONE" if it has none.
     std::string run() {
         queue.enqueue(key, encode_job(job), -1s, true);
         std::vector<Claim> claims = queue.claim(1);
@@ -157,7 +157,7 @@ TEST(a_place_is_given_back_once_whatever_is_away) {
     assert_text_equal(rig.run(claim), "lost");
     assert_int_equal(rig.inside(), 0);
     rig.hold = false;
-    assert_text_equal(rig.run(claim), "lost");  // stored, but for the queue's part
+    assert_text_equal(rig.run(claim), "lost");  // it was stored, but the queue doesn't know that
     assert_int_equal(rig.inside(), 0);
     rig.queue.away = false;
     rig.store->away = true;
@@ -176,7 +176,7 @@ TEST(an_outage_counts_no_attempt_and_a_failure_does) {
     second.age = 10min;
     second.run();
     assert_true(second.queue.last_attempt == Attempt::free);
-    assert_true(second.queue.last_wait == 30s);  // the longer it lasts the longer the wait, up to this
+    assert_true(second.queue.last_wait == 30s);  // the wait grows with the outage, up to this limit
     Rig third;
     third.backend.answer = answer(500);
     assert_text_equal(third.run(), "failed");
@@ -199,7 +199,7 @@ TEST(a_failure_never_replaces_a_good_page) {
     assert_text_equal(rig.run(), "stored");
     assert_text_equal(rig.stored(), "gone");
     rig.backend.answer = answer(403, "no", {{"Cache-Control", "max-age=5"}});
-    assert_text_equal(rig.run(), "failed");  // 410 is a page, too
+    assert_text_equal(rig.run(), "failed");  // must not replace the 410, which is not a failure
     Rig empty;
     empty.backend.answer = answer(403, "no", {{"Cache-Control", "max-age=5"}});
     assert_text_equal(empty.run(), "stored");
@@ -236,7 +236,7 @@ TEST(what_no_daemon_can_do_is_left_to_nginx) {
     assert_text_equal(to_string(elsewhere.queue.enqueue(elsewhere.key, "job", 0ms, true)), "refused");
 }
 
-// However often it was purged since: the queue knows.
+// Even if it was purged repeatedly: the queue keeps the age.
 TEST(the_routers_patience_is_used_up_by_the_jobs_age) {
     Rig rig;
     rig.age = 25s;
@@ -252,12 +252,12 @@ TEST(a_job_of_another_store_of_that_name_is_left_to_nginx) {
     rig.store->own_identity = 7;
     rig.job.store_identity = 7;
     assert_text_equal(rig.run(), "stored");
-    rig.job.store_identity = 0;  // of an nginx that does not know yet
+    rig.job.store_identity = 0;  // enqueued by an nginx that doesn't know it yet
     assert_text_equal(rig.run(), "stored");
-    rig.store->own_identity = 8;  // emptied since
+    rig.store->own_identity = 8;  // the store was emptied
     rig.job.store_identity = 8;
     assert_text_equal(rig.run(), "stored");
-    rig.job.store_identity = 7;  // nginx has not noticed
+    rig.job.store_identity = 7;  // nginx has not noticed that yet
     assert_text_equal(rig.run(), "stored");
     rig.job.store_identity = 9;
     assert_text_equal(rig.run(), "refused");

@@ -1,4 +1,4 @@
-// The request for a variant, field by field.
+// The request for a variant.
 #include "daemon/render/request.hpp"
 
 #include "cache/signer.hpp"

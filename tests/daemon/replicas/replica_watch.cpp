@@ -1,12 +1,11 @@
-// The chooser without a daemon around it, for system tests: settings as JSON on the command line, then one
-// JSON request on each line of standard input, answered by one line of JSON on standard output. Ends with its
-// input.
+// A program around the replica chooser, for system tests. The settings are JSON on the command line. Each line of standard
+// input is a request in JSON, which is answered by one line of JSON on standard output. Ends at the end of its input.
 //
 //   larder_replica_watch '[{"primary":{"alias":"a","dsn":"..."},"replicas":[...],"max_lag_ms":500}]'
 //   {"do":"status"}
 //   {"do":"choose","class":"live","position":"default/7412345678901234567/1/16B3748","patience":0.9,"database":0}
-//   {"do":"refused"}    positions that the databases can't have, so far
-//   {"do":"release"}    the tokens of all choices so far
+//   {"do":"refused"}    the number of impossible positions so far
+//   {"do":"release"}    releases the tokens of all choices so far
 //   {"do":"health","path":"/replica","query":"lag=2s"}    {"do":"agent","node":"r1"}
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>

@@ -1,4 +1,4 @@
-// The ladder of choice, in tables; and the statistics of picking.
+// The rules of choice, as tables, and the distribution of random choices.
 #include "daemon/replicas/decide/choice.hpp"
 
 #include <algorithm>
@@ -176,7 +176,7 @@ TEST(waiting_for_a_replay_is_short_and_for_a_recovery_is_not) {
 
 namespace {
 
-// How often each node is chosen in 10,000 choices; `in_flight` grows with each when `busy`.
+// How often each node is chosen in 10,000 choices. `busy`: each choice increases the node's in_flight.
 std::vector<int> shares(std::vector<Candidate> nodes, bool busy) {
     std::mt19937_64 generator(4711);
     std::uniform_real_distribution<double> uniform;
@@ -226,13 +226,13 @@ TEST(of_two_the_cheaper_is_taken) {
     assert_int_equal(shares({server('P'), weighted(1, 0.1, 1), weighted(1)}, false)[1], 0);
     assert_int_equal(shares({server('P'), weighted(1, 5.0), weighted(1)}, false)[1], 0);
     assert_int_equal(shares({server('P'), weighted(1, 0.1, 0, 0.5), weighted(1)}, false)[1], 0);
-    // Below a millisecond, and within a tenth, it is noise.
+    // Latencies below a millisecond, and differences within a tenth, don't count.
     assert_in_range(shares({server('P'), weighted(1, 0.9, 0, 0.05), weighted(1)}, false)[1], 4700, 5300);
 }
 
 TEST(of_many_no_herd_forms) {
-    // All decide from the same old numbers: the cheapest of eight gets a quarter of the work (7 of 28 pairs),
-    // not all of it.
+    // With numbers that don't change, the cheapest of eight nodes gets a quarter of the work (it is in 7 of 28 pairs), not
+    // all of it.
     std::vector<Candidate> nodes(8, weighted(1, 0.1, 5));
     nodes[3].in_flight = 0;
     assert_in_range(shares(nodes, false)[3], 2300, 2700);

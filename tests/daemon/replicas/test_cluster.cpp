@@ -1,4 +1,4 @@
-// The state machine of one database, fed with what probes would say.
+// The state machine of one database, fed with probe results.
 #include "daemon/replicas/decide/cluster.hpp"
 
 #include "tests/cmocka.hpp"
@@ -64,7 +64,7 @@ struct Bench {
     Cluster::Fenced fence_of(std::string_view position) {
         Cluster::Fenced fenced = cluster.fence_of({&position, 1}, now);
         note(fenced.changes);
-        now++;  // a probe from now on is sent later
+        now++;  // so that the next probe is sent after this moment
         return fenced;
     }
     std::string choose(std::string_view position, Class urgency = Class::background) {
@@ -165,7 +165,7 @@ TEST(when_the_primary_dies_nobody_is_blamed_for_being_cut_off) {
     assert_true(b.choose() != "hold");
     assert_true(b.choose(Class::live, {FenceKind::position, 1, 1000}) != "hold");
     assert_text_equal(b.choose(Class::live, {FenceKind::position, 1, 1001}), "hold");
-    // One that died meanwhile and returns may come in: it has all that is known.
+    // A replica that comes back meanwhile enters the rotation: it has everything that is known of the primary.
     b.up[1] = false;
     b.round(3);
     assert_false(b.in(1));
@@ -236,12 +236,12 @@ TEST(a_server_does_not_go_back_to_a_timeline_it_has_left) {
     Bench b;
     b.nodes[0].timeline = b.nodes[1].timeline = b.nodes[2].timeline = 2;
     b.round(2);
-    // Cut off, the replica can only name its last checkpoint's timeline.
+    // A replica that receives no WAL reports the timeline of its last checkpoint.
     b.nodes[1].timeline = 1;
     b.nodes[1].streaming = false;
     b.round();
     assert_int_equal(b.status(1).timeline, 2);
-    // Restarted (another instance), it may.
+    // After a restart (another instance) the lower timeline is believed.
     b.nodes[1].instance = 999;
     b.round();
     assert_int_equal(b.status(1).timeline, 1);
@@ -284,12 +284,12 @@ TEST(a_position_is_a_fence) {
     b.replay(2);
     b.round();
     assert_text_equal(b.choose("default/7000/1/44C"), "c");  // 1100
-    assert_text_equal(b.choose("default/1/44C"), "c");       // no cluster said
-    assert_text_equal(b.choose("b/7000/1/44C"), "c");        // by the name of a server
+    assert_text_equal(b.choose("default/1/44C"), "c");       // without a system identifier
+    assert_text_equal(b.choose("b/7000/1/44C"), "c");        // with the name of a server
     assert_text_equal(b.log.substr(b.log.find("can't be") == std::string::npos ? b.log.size() : 0), "");
 }
 
-// Each is something that a purge may come with; none may hold up what follows for longer than it takes to probe.
+// A purge may come with any of these. None of them may delay later work for longer than a probe takes.
 TEST(a_position_that_cannot_be_stands_for_all_that_the_primary_has) {
     struct {
         const char* position;
@@ -313,7 +313,7 @@ TEST(a_position_that_cannot_be_stands_for_all_that_the_primary_has) {
         b.round(2);
         b.write();
         b.round();
-        assert_text_equal(b.choose(row.position), "hold");  // it may be newer than what we know
+        assert_text_equal(b.choose(row.position), "hold");  // it may be newer than the last probe
         assert_text_equal(b.choose(row.position, Class::live), "a");
         b.round();
         Cluster::Fenced fenced = b.fence_of(row.position);
@@ -327,7 +327,7 @@ TEST(a_position_that_cannot_be_stands_for_all_that_the_primary_has) {
             std::string_view name(row.position);
             assert_text_equal(fenced.replaced[0].by, std::string(name.substr(0, name.find('/'))) + "/7000/2/44C");
         }
-        // Whatever is written from now on is not what it tells of; and it is told once.
+        // Later writes don't change what it was replaced by, and it is logged once.
         b.replay(2);
         b.write();
         b.round();
@@ -367,7 +367,7 @@ TEST(a_position_of_a_promotion_that_was_not_seen_yet_is_waited_for) {
     b.round(2);
     assert_text_equal(b.choose("default/7000/2/3E8"), "hold");
     b.now += 5;
-    b.probe(0);  // the old primary does not know that it is one
+    b.probe(0);  // the old primary doesn't know of the promotion
     assert_text_equal(b.choose("default/7000/2/3E8"), "hold");
     assert_int_equal(b.cluster.refused_positions(), 0);
     b.up[0] = false;
@@ -390,7 +390,7 @@ TEST(positions_of_the_old_timeline_stand_for_what_the_new_primary_began_with) {
     Cluster::Fenced fenced = b.fence_of("default/7000/1/FFFF");
     assert_text_equal(b.choose("default/7000/1/FFFF"), "c");
     assert_text_equal(fenced.replaced[0].by, "default/7000/2/3E8");
-    assert_int_equal(b.cluster.refused_positions(), 0);  // nobody has made a mistake
+    assert_int_equal(b.cluster.refused_positions(), 0);  // positions on a former timeline don't count
     assert_true(b.log.find("  position default/7000/1/FFFF: the primary is on timeline 2 by now; it stands for 2/3E8") !=
                 std::string::npos);
 }

@@ -1,4 +1,4 @@
-// What load balancers are told.
+// Health checks for load balancers.
 #include "daemon/replicas/health_answer.hpp"
 
 #include <nlohmann/json.hpp>
@@ -63,7 +63,7 @@ TEST(patroni_shaped_questions) {
         {"/replica", "node=late&lag=1h", 503},
         {"/replica", "node=blind&lag=3s", 200},
         {"/replica", "node=blind&lag=2s", 503},
-        {"/replica", "node=new&lag=1min", 503},  // at least 10 ms: who knows
+        {"/replica", "node=new&lag=1min", 503},  // its lag is only known to be at least 10 ms
         {"/replica", "node=new", 200},
         {"/read-only", "node=p", 200},
         {"/read-only", "node=good&lag=0", 200},

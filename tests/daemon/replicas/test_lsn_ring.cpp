@@ -1,4 +1,4 @@
-// Lag from samples: numbers in, lag out.
+// Lag, computed from samples.
 #include "daemon/replicas/decide/lsn_ring.hpp"
 
 #include "tests/cmocka.hpp"
@@ -31,22 +31,22 @@ TEST(lag_is_the_age_of_the_newest_sample_that_was_replayed) {
         std::int64_t ms;
         Bound bound;
     } rows[] = {
-        {2000, 2000, 0, Bound::exact},  // all of it
-        {9999, 2000, 0, Bound::exact},  // more than we knew of
+        {2000, 2000, 0, Bound::exact},  // it has everything
+        {9999, 2000, 0, Bound::exact},  // it has more than the newest sample
         {1999, 2000, 100, Bound::exact},    {1900, 2000, 100, Bound::exact},
         {1500, 2000, 500, Bound::exact},    {1000, 2000, 1000, Bound::exact},
         {1000, 60000, 59000, Bound::exact},  // behind a primary that fell silent, still growing
-        {999, 2000, 1000, Bound::at_least},  // behind all that we remember
+        {999, 2000, 1000, Bound::at_least},  // behind the oldest sample
         {2000, 2500, 0, Bound::exact},       // not silent yet
         {2000, 2501, 501, Bound::at_most},   // silent
-        {0, 2000, 0, Bound::unknown},        // a replica that can't say
-        {1500, 999, 0, Bound::unknown},      // a look from before the first sample
+        {0, 2000, 0, Bound::unknown},        // a replica without a position
+        {1500, 999, 0, Bound::unknown},      // before the first sample
     };
     for (const auto& row : rows) assert_lag(busy().lag(row.replayed, row.now), row.ms, row.bound);
 }
 
 TEST(samples_later_than_the_look_do_not_count) {
-    // Looked at 1450: the sample of 1400 (lsn 1400) is the newest that it could know.
+    // At 1450, the newest sample that counts is that of 1400 (lsn 1400).
     assert_lag(busy().lag(1400, 1450), 0, Bound::exact);
     assert_lag(busy().lag(1399, 1450), 150, Bound::exact);
 }
@@ -57,7 +57,7 @@ TEST(an_idle_primary_makes_nobody_late) {
         ring.add(1000 + 100 * i, 77);
         assert_lag(ring.lag(77, 1000 + 100 * i), 0, Bound::exact);
     }
-    // The end of the idle time is what counts for those who have not seen the next write.
+    // A replica that lacks the next write lags since the end of the idle time, not since its beginning.
     ring.add(101000, 78);
     assert_lag(ring.lag(77, 101000), 100, Bound::exact);
     assert_lag(ring.lag(77, 103000), 2100, Bound::exact);

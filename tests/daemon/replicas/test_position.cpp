@@ -1,4 +1,4 @@
-// Positions as texts from outside.
+// Parsing and comparing positions.
 #include "daemon/replicas/decide/position.hpp"
 
 #include "tests/cmocka.hpp"
@@ -60,7 +60,7 @@ TEST(the_later_of_two_positions_is_the_further_in_one_log_and_else_the_one_that_
     assert_text_equal(later_position("a/1/9", "a/1/A"), "a/1/A");
     assert_text_equal(later_position("a/1/A", "a/1/9"), "a/1/A");
     assert_text_equal(later_position("a/5/1/A", "a/5/1/9"), "a/5/1/A");
-    assert_text_equal(later_position("a/9/1", "a/1/A"), "a/1/A");    // restored: back to timeline 1
+    assert_text_equal(later_position("a/9/1", "a/1/A"), "a/1/A");    // restored from a backup: back on timeline 1
     assert_text_equal(later_position("a/5/1/A", "a/6/1/9"), "a/6/1/9");
     assert_text_equal(later_position("a/1/A", "a/6/1/9"), "a/6/1/9");
     assert_text_equal(later_position("nonsense", "a/1/1"), "a/1/1");
@@ -117,7 +117,7 @@ TEST(a_place_behind_a_page_header_means_the_start_of_the_page) {
     } rows[] = {
         {0x3000028, 0x3000000, standard},  // first page of a segment
         {0x3002018, 0x3002000, standard},  // another page
-        {0x3000018, 0x3000000, standard},  // can't be: a first page's header is longer
+        {0x3000018, 0x3000000, standard},  // impossible, as the header of a segment's first page is longer
         {0x3000030, 0x3000030, standard},
         {0x3002028, 0x3002028, standard},  // in the middle of a page: a record may end there
         {0x3000028, 0x3000028, large},     // no segment begins here

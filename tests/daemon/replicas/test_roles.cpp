@@ -1,4 +1,4 @@
-// Who is the primary, from what servers say about themselves.
+// Finding out which server is the primary.
 #include "daemon/replicas/decide/roles.hpp"
 
 #include "daemon/replicas/status.hpp"
@@ -11,11 +11,11 @@ namespace {
 constexpr std::uint64_t ours = 7000;
 const std::vector<std::string> aliases = {"a", "b", "c"};
 
-// Shorthand for one server: P primary, R replica, with its timeline; instance tells servers apart.
+// One server, in short form: P primary, R replica; its timeline; its instance, which distinguishes servers.
 struct Server {
     char kind;  // '.' doesn't answer
     std::uint32_t timeline = 1;
-    std::int64_t instance = 0;  // 0: one of its own
+    std::int64_t instance = 0;  // 0: unlike all others
     std::uint64_t system = ours;
 };
 

@@ -1,5 +1,4 @@
-// Hysteresis, as a table of samples: g good, - between, b bad, f failed; and what is expected after each: I
-// in, o out.
+// Hysteresis, as a table of samples (g good, - between, b bad, f failed) and of the expected state after each (I in, o out).
 #include "daemon/replicas/decide/rotation.hpp"
 
 #include <string>
@@ -27,13 +26,13 @@ TEST(in_and_out) {
         const char* samples;
         const char* expected;
     } rows[] = {
-        {"g", "I"},  // new: one good look suffices
+        {"g", "I"},  // a new replica needs one good sample
         {"---g", "oooI"},
         {"bbbg", "oooI"},
-        {"gbgbgb", "IIIIII"},  // one bad look takes nobody out
+        {"gbgbgb", "IIIIII"},  // one bad sample doesn't take it out
         {"gbb", "IIo"},        // two in a row do
         {"gb-b", "IIII"},
-        {"gffgff", "IIIIII"},  // two failures are forgiven
+        {"gffgff", "IIIIII"},  // two failures are tolerated
         {"gfff", "IIIo"},
         {"gbfbf", "IIIII"},      // neither in a row
         {"gbbgggg", "IIooooo"},  // back in after five good ones ...

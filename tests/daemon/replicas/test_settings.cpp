@@ -1,4 +1,4 @@
-// What the operator may say about databases.
+// Legal and illegal settings of databases.
 #include "daemon/replicas/settings.hpp"
 
 #include <functional>

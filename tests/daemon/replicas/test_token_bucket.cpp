@@ -1,4 +1,4 @@
-// The token bucket on a clock of our own.
+// The token bucket.
 #include "daemon/replicas/decide/token_bucket.hpp"
 
 #include "tests/cmocka.hpp"

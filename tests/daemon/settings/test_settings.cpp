@@ -1,4 +1,4 @@
-// Settings: defaults, and an error for everything that is wrong, with its line and what would be legal.
+// Settings: defaults, and errors with the line, the value and what is legal.
 #include "daemon/settings/settings.hpp"
 
 #include <algorithm>
@@ -20,7 +20,7 @@ hosts = ["*"]
 url = "http://127.0.0.1:8000"
 )";
 
-// What is wrong with the good settings and `more`, which begins in line 8.
+// The errors of the valid settings followed by `more`, which begins in line 8.
 std::string wrong(const std::string& more) {
     try {
         parse_settings(good + more, "f");
@@ -116,7 +116,7 @@ TEST(missing_and_contradicting_settings_are_errors) {
     }
 }
 
-// Each of them would be started, and get nothing or spoil the other's.
+// Such sets could not be rendered, or would overwrite each other's files.
 TEST(prerender_sets_that_cannot_work_are_errors) {
     std::string backend = "[[store]]\nname = \"main\"\nurl = \"redis://a\"\n[[backend]]\nname = \"b\"\nhosts = [\"site\"]\n"
                           "url = \"http://b\"\n";
@@ -136,7 +136,7 @@ TEST(prerender_sets_that_cannot_work_are_errors) {
     std::string urls = "urls = [\"http://site/\"]\ndirectory = \"/d\"\n";
     assert_text_equal(said(set + urls + "[[prerender]]\nname = \"q\"\nurls = [\"http://site/\"]\ndirectory = \"/x/..//d/\"\n"),
                       "f:12: prerender.directory: \"/x/..//d/\" is that of the set \"p\", too; legal: a directory of its own");
-    // In a list that somebody's program makes; the page is left out.
+    // Programs may generate such lists, so this is no error: the page is skipped at run time.
     assert_text_equal(said(set + "urls = [\"http://site/\", \"http://site/index.html\"]\ndirectory = \"/d\"\n"), "valid");
 }
 

@@ -1,4 +1,4 @@
-// The store in a real memcached keeps the contract.
+// The store in a real memcached fulfils the contract.
 #include "daemon/stores/memcached_store.hpp"
 
 #include "cache/wire/memcached_names.hpp"
@@ -37,7 +37,7 @@ TEST(a_purge_log_that_was_lost_purges_everything_older) {
     assert_true(store.purges_since(store.newest_purge(), {99}).mode == PurgeMode::none);
 }
 
-// Appends to the log as a purger does whose clock is far behind.
+// Appends to the log like a purger whose clock is far behind.
 void append_to_log(const std::string& name, const std::string& line) {
     MemcachedClient client(servers(), 5s);
     assert_true(client.append(name + "purges", line));

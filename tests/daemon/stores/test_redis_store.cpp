@@ -1,4 +1,4 @@
-// The store in a real Redis keeps the contract.
+// The store in a real Redis fulfils the contract.
 #include "daemon/stores/redis_store.hpp"
 
 #include "tests/daemon/servers.hpp"

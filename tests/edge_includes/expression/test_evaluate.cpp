@@ -1,4 +1,4 @@
-// What expressions are worth, and what they may cost.
+// The values of expressions, and the limits of their evaluation.
 #include "edge_includes/expression/expression.hpp"
 
 #include "tests/cmocka.hpp"
@@ -66,7 +66,7 @@ TEST(logic_is_short_circuit) {
         assert_text_equal(value(test.source), test.value);
     }
     assert_text_equal(value("false & $digest_sha256_hex('a') == 'b'", 2),
-                      "false");  // the right side would cost more
+                      "false");  // the right side would exceed the limit
 }
 
 TEST(has_and_matches) {
@@ -127,7 +127,7 @@ TEST(an_expression_has_a_limit_of_its_own) {
     assert_text_equal(evaluator.text(evaluator.evaluate(small.packed, nullptr)), "2");
 }
 
-// A name that was never assigned is looked for in all that was: that costs as much as finding it at the end.
+// The search for a name that was never assigned goes through all assigned names, and costs as much as finding the oldest one.
 TEST(looking_for_a_name_costs_what_was_assigned) {
     Request request;
     Budget budget;

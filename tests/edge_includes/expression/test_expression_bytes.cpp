@@ -1,4 +1,4 @@
-// Packed expressions of any origin: checked before use, never crashing.
+// Hostile packed expressions are refused, or are safe to evaluate.
 #include "edge_includes/expression/expression_bytes.hpp"
 
 #include <array>
@@ -25,7 +25,7 @@ std::string packed(std::string_view source) {
     return parsed.packed;
 }
 
-// Evaluates what passes the check; the sanitizers judge.
+// Evaluates the expression if it passes the check; sanitizers detect errors.
 void try_out(std::string_view bytes) {
     expression_text(bytes);
     if (!valid_expression(bytes)) return;

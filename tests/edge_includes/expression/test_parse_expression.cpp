@@ -1,4 +1,4 @@
-// Expressions: grammar, precedence, and what is refused.
+// The grammar of expressions: precedence, and what is refused.
 #include "edge_includes/expression/expression.hpp"
 
 #include "tests/cmocka.hpp"
@@ -13,7 +13,7 @@ struct Known : Names {
     bool is_function(std::string_view name) const override { return name == "host_function"; }
 };
 
-// Parsed, checked, and written out again.
+// Parses and checks an expression, and prints it.
 std::string parsed(std::string_view source) {
     Parsed result = parse_expression(source, Known{});
     if (result.packed.empty()) return "error: " + result.error;

@@ -1,4 +1,4 @@
-// Regular expressions, bounded.
+// Regular expressions and their limits.
 #include "edge_includes/expression/pattern.hpp"
 
 #include <string>
@@ -45,7 +45,7 @@ TEST(catastrophic_patterns_give_up) {
     assert_int_equal(match("((((((a*)*)*)*)*)*)*b", std::string(100, 'a')), 0);
 }
 
-// PCRE2's own limit begins anew at each byte where a match may begin.
+// PCRE2's own limit starts again at each position where a match may begin.
 TEST(work_is_counted_over_all_beginnings) {
     std::string subject(2000, 'a');
     for (const char* pattern : {"(a|b|ab)*[cd]", "a*?[bc]", "[a-z]*+\\d", "(?=a*b)a", "(a*)\\1\\d", "(?>a+)\\s", "\\w*\\W"}) {
@@ -57,7 +57,7 @@ TEST(work_is_counted_over_all_beginnings) {
 TEST(ordinary_patterns_cost_little) {
     std::string agent = "Mozilla/5.0 (X11; Linux x86_64; rv:115.0) Gecko/20100101 Firefox/115.0";
     for (const char* pattern : {"Firefox/([0-9]+)", "^Mozilla/.*rv:(\\d+)\\.(\\d+)", "(iPhone|Android|Mobile)", "MSIE"}) {
-        work_of(pattern, agent);  // compiled from here on
+        work_of(pattern, agent);  // compiles the pattern, which is then cached
         assert_true(work_of(pattern, agent) < 500);
     }
 }

@@ -1,4 +1,4 @@
-// Plans: what is written is read back, and no bytes are trusted.
+// Plans are read back as written, and hostile bytes are refused.
 #include "edge_includes/plan/plan.hpp"
 
 #include <cstring>
@@ -34,7 +34,7 @@ void seal(std::string& plan) {
     std::memcpy(plan.data() + checksum_at, &sum, sizeof sum);
 }
 
-// Runs what parse() lets through.
+// Runs the plan if parse() accepts it.
 void try_out(std::string_view plan, std::size_t size) {
     auto view = PlanView::parse(plan, size);
     if (!view) return;
