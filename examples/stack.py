@@ -41,14 +41,14 @@ def until(condition, seconds):
 class Port:
     """A port of ours: bound, so that nobody else gets it, but not listening, so that our server can take it, repeatedly."""
 
-    def __init__(self, number=0):
+    def __init__(self, number=0, address="127.0.0.1"):
         self.socket = socket.socket()
         for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):  # a server sets one or the other
             self.socket.setsockopt(socket.SOL_SOCKET, option, 1)
         try:
-            self.socket.bind(("127.0.0.1", number))
+            self.socket.bind((address, number))
         except OSError as error:
-            raise StackError(f"port {number}: {error.strerror}") from error
+            raise StackError(f"{address}, port {number}: {error.strerror}") from error
         self.number = self.socket.getsockname()[1]
 
     def __str__(self):
@@ -104,13 +104,14 @@ class Server:
 
 
 class Stack:
-    def __init__(self, port=0):
+    def __init__(self, port=0, address="127.0.0.1"):
         self.built = self.find_built()
         self.directory = Path(tempfile.mkdtemp(prefix="larder-demo-"))
         self.directory.chmod(0o755)  # for servers that run as somebody else
         self.token, self.key = secrets.token_hex(16), secrets.token_hex(32)
         self.ports = {name: Port() for name in ("redis", "memcached", "site", "larderd")}
-        self.ports["nginx"] = Port(port)
+        self.ports["nginx"] = Port(port, address)
+        self.listen = f"{address}:{self.ports['nginx'].number}"
         self.servers = {}
         self.rig = None
 
@@ -175,7 +176,7 @@ class Stack:
     def configuration(self, name):
         """Fills the template NAME.in and returns the path of the result."""
         values = {name: str(port) for name, port in self.ports.items()}
-        values.update(dir=str(self.directory), module=str(self.built["LARDER_MODULE"].resolve()), token=self.token, key=self.key,
+        values.update(listen=self.listen, dir=str(self.directory), module=str(self.built["LARDER_MODULE"].resolve()), token=self.token, key=self.key,
                       user="user nobody nogroup;" if os.geteuid() == 0 else "",
                       **{f"{node}_dsn": self.rig[f"PG_{node.upper()}_DSN"].replace("user=larder", "user=larder_monitor")
                          for node in ("primary", "r1", "r2")})
