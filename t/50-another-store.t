@@ -1,4 +1,4 @@
-# larder_store and [[store]] of one name that are not one store: pages are renewed all the same, and both logs say what is wrong.
+# larder_store and [[store]] have the same name but are different stores: pages are renewed nevertheless, and both logs report it.
 use Larder::Test;
 use Larder::Test::Daemon;
 

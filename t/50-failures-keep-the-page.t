@@ -1,4 +1,4 @@
-# What a page survives: a site that limits or refuses larderd, a job that no daemon can do.
+# A stored page survives a site that rate-limits or refuses larderd, and a job that no larderd can do.
 use Larder::Test;
 use Larder::Test::Daemon;
 

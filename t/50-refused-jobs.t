@@ -1,4 +1,4 @@
-# A job that no daemon can do: nginx refreshes the page by itself.
+# If no larderd can do a job, nginx refreshes the page itself.
 use Larder::Test;
 use Larder::Test::Daemon;
 

@@ -1,4 +1,4 @@
-# From a job to a stored entry: what the backend is asked, what is stored, what an answer may not do.
+# From a job to a stored entry: the request to the backend, the entry, and answers that must not be stored.
 use Larder::Test;
 use Larder::Test::Daemon;
 

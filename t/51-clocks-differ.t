@@ -1,4 +1,4 @@
-# Clocks of machines that are a minute apart lose no purge: Redis's is not ours, or larderd's is not nginx's.
+# No purge is lost when clocks differ by a minute, between Redis and the others or between larderd and nginx.
 use Larder::Test;
 use Larder::Test::Daemon;
 

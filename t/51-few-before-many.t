@@ -1,4 +1,4 @@
-# A purge of many pages holds up neither a page that somebody visits nor a purge of one.
+# A purge of many pages delays neither the refresh of a visited page nor a purge of a single page.
 use Larder::Test;
 use Larder::Test::Daemon;
 
@@ -32,7 +32,7 @@ ok $t->await(sub { $backend->log >= $before + $pages + 2 }, 'renders', 60), 'all
 my @order = map { $_->{path} } $backend->log;
 splice @order, 0, $before;
 my ($visited, $alone) = map { my $path = $_; (grep { $order[$_] eq $path } 0 .. $#order)[0] } '/visited', '/alone';
-# What larderd has in hand, and the first pages of the purge, may go before.
+# Jobs that larderd has claimed already, and the first pages of the big purge, may be rendered before.
 cmp_ok $visited, '<', 40, 'the visited page is among the first';
 cmp_ok $alone, '<', 120, 'and so is the one that was purged alone';
 done_testing;

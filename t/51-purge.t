@@ -1,4 +1,4 @@
-# Purges: by tag and URL, by the API and by whoever runs the shared script; a render never undoes one.
+# Purges by tag and by URL, through the API and through the shared Lua script. A render never undoes a purge.
 use Larder::Test;
 use Larder::Test::Daemon;
 
@@ -22,12 +22,12 @@ $d->ask('purge', '--tag', 'all', '--position', 'pg1/1/16B3748');
 ok $d->await_jobs(stored => 8), 'larderctl purge --tag renders all pages that carry it';
 is $redis->cli('LLEN', 'larder:{purge}pending'), 0, '... and nothing stays pending';
 
-# What nginx does when a visitor's request fills the cache is no different: entry and index in Redis, purge by the script.
+# Pages that nginx has filled are purged in the same way: entry and index in Redis, purge by the script.
 my $sequence = $d->ask('purge', '--tag', 'nobody-has-it')->{sequence};
 cmp_ok $sequence, '>', $purge->{sequence}, 'sequences only grow';
 is $d->status->{jobs}{stored}, 8, 'a tag that nobody carries renders nothing';
 
-# A purge that comes while the page is being rendered: that render is old, so there is another one, and it is the one that stays.
+# A purge during a render makes that render's result stale: the page is rendered again, and the second result stays.
 $d->ask('warm', $d->url('/slow'));
 ok $t->await(sub { ($backend->stats->{paths}{'/slow'} || {active => 0})->{active} }, 'render under way'), 'while a page is being rendered for the first time';
 my $late = $d->ask('purge', '--tag', 'slow')->{sequence};
@@ -54,7 +54,7 @@ is $backend->count('/slow'), 4, '... make one more render, not five';
 $d->ask('purge', '--hard', '--url', $d->url('/b'));
 ok $t->await(sub { $backend->count('/b') == 3 }, 'render'), 'a hard purge renders, too';
 
-# Tags come from data: any text is one, in a field as %XX, elsewhere so or as it is.
+# Any text can be a tag. In header fields it is percent-encoded; the API takes both forms.
 $backend->set('/places' => {headers => [['Cache-Control', 'max-age=600'], ['Surrogate-Key', 'town:New%20York town:Z%C3%BCrich 100%25']], body => '{n}'});
 $d->ask('warm', $d->url('/places'));
 ok $t->await(sub { $backend->count('/places') == 1 }, 'render'), 'a page whose tags are percent-encoded';

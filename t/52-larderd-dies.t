@@ -1,4 +1,4 @@
-# kill -9 of larderd, a drain, two daemons on one queue, and Redis going away and coming back: no job is lost or doubled.
+# No job is lost or done twice when larderd is killed or drained, when two of them share a queue, or when Redis fails and comes back.
 use Larder::Test;
 use Larder::Test::Daemon;
 
@@ -22,7 +22,7 @@ ok $second->await_jobs(stored => 1), '... and stores the page';
 ok $t->await(sub { $second->status->{queue}{running} == 0 }, 'queue at rest'), '... and the queue is at rest';
 is $backend->count('/a'), 2, '... after exactly one more render';
 
-# A drain in the middle of a render: it gets time, then the job goes to the other daemon without waiting for the lease.
+# A drain during a render: the render gets time to finish; then the job goes to the other larderd at once, before the lease expires.
 $first->server->restart;
 $second->ask('drain');
 ok $t->await(sub { !$second->server->alive }, 'exit'), 'larderctl drain ends a daemon that has nothing to do';
@@ -52,7 +52,7 @@ ok $active->('/c', 2), '... for the next daemon, at once';
 $backend->release;
 $first->await_jobs(stored => 1);
 
-# Redis dies and comes back empty, several times: larderd goes on by itself.
+# Redis dies and comes back empty, several times: larderd recovers without help.
 for my $round (1 .. 3) {
     $redis->kill;
     ok $t->await(sub { $first->status->{queue}{error} }, 'error'), "round $round: the status says that the queue is away";
@@ -62,7 +62,7 @@ for my $round (1 .. 3) {
     ok $t->await(sub { $backend->count("/quick$round") == 1 }, 'render'), '... and renders';
 }
 
-# A job of which every attempt kills the daemon is given up, too.
+# A job whose every attempt kills larderd is given up as well.
 $redis->cli('FLUSHALL');
 $hold->('/poison');
 $t->await(sub { $redis->cli('EXISTS', 'larder:{queue}alive') }, 'heartbeat');

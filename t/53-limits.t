@@ -1,4 +1,4 @@
-# How much at once and how long: backends' concurrency, deadlines, back-off.
+# Limits: concurrency of backends, deadlines, back-off.
 use Larder::Test;
 use Larder::Test::Daemon;
 

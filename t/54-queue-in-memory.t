@@ -1,4 +1,4 @@
-# Without Redis: the queue in larderd's memory, fed over a unix socket, entries in memcached.
+# Without Redis: the queue is in larderd's memory, nginx enqueues over a unix socket, entries are in memcached.
 use Larder::Test;
 use Larder::Test::Daemon;
 use IO::Socket::UNIX;

@@ -1,4 +1,4 @@
-# With databases configured every render is told which server to read from, signed, and never one that lacks the write.
+# With [[database]], each render gets a signed route to a server, which never lacks the write that caused the render.
 use Larder::Test;
 use Larder::Test::Daemon;
 use Larder::Test::Replication;
@@ -27,7 +27,7 @@ my $node = sub { my ($alias) = @_; (grep { $_->{alias} eq $alias } map { @{$_->{
 ok $t->await(sub { $node->('r1')->{in_rotation} }, 'r1 in rotation', 30), 'larderctl replicas shows the replica in rotation';
 is $d->request(path => '/replica?node=r1')->status, 200, '... and /replica says so to a balancer';
 
-# The value of Larder-Route of the newest request for a path, once its signature was checked.
+# Checks the signature of Larder-Route in the newest request for the path, and returns its value.
 my $route = sub {
     my ($path) = @_;
     my ($request) = grep { ($_->{target} // $_->{path}) eq $path } reverse $backend->log;

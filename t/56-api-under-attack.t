@@ -1,4 +1,4 @@
-# larderd's API: what callers without a token may cost, and that nobody else notices.
+# larderd's API: clients without a token can use only few resources, and don't affect others.
 use Larder::Test;
 use Larder::Test::Daemon;
 use IO::Socket::INET;
@@ -10,7 +10,7 @@ my $rss = sub { $t->read_file('/proc/' . $d->server->pid . '/statm') =~ /^\d+ (\
 my $at_start = $rss->();
 
 my $connect = sub { IO::Socket::INET->new(PeerAddr => $t->address('larderd'), Timeout => 10) or die "connect: $!" };
-# Sends the piece again and again, up to so many bytes; the status line that comes, or nothing.
+# Sends the piece repeatedly, up to this number of bytes. Returns the status line of the answer, if one comes.
 my $flood = sub {
     my ($head, $piece, $bytes) = @_;
     my $s = $connect->();

@@ -1,4 +1,4 @@
-# larderd is told to end in the middle of a prerender run, again and again: it ends well, and no file is less than whole.
+# larderd is stopped during a prerender run, repeatedly: it exits cleanly, and all files are complete.
 use Larder::Test;
 use Larder::Test::Daemon;
 

@@ -1,4 +1,4 @@
-# Lists of pages as sites have them: sitemaps that are compressed, moved, or gone; pages whose files would clash; two sets.
+# Lists of pages to prerender: sitemaps that are compressed, redirected or missing; pages whose files would collide; two sets.
 use Larder::Test;
 use Larder::Test::Daemon;
 

@@ -1,5 +1,5 @@
-# A prerendered file is read by everybody. What nginx gives to members alone gets into none, though a member asks for it while the
-# prerender is at work.
+# Everybody can read prerendered files. Pages that nginx serves to members only never get into one, even if a member requests
+# such a page during the prerender run.
 use Larder::Test;
 use Larder::Test::Daemon;
 

@@ -1,4 +1,4 @@
-# A prerendered page that could not be made is tried again soon, and not only at the next time of its schedule.
+# A page that could not be prerendered is tried again soon, not only at the next scheduled run.
 use Larder::Test;
 use Larder::Test::Daemon;
 

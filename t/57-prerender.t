@@ -1,4 +1,4 @@
-# Pages on a schedule: into the store, and into files that are whole, assembled, and never worse than the ones before.
+# Scheduled prerendering into the store and into files. Files are complete and assembled, and never replaced by a worse page.
 use Larder::Test;
 use Larder::Test::Daemon;
 use IO::Uncompress::Gunzip ();

@@ -1,4 +1,4 @@
-# Prerendered files: none of a page that was purged for good, none written without need, and a run that was cut off goes on.
+# Prerendered files: a hard purge removes them, unchanged ones are not rewritten, and an interrupted run is continued.
 use Larder::Test;
 use Larder::Test::Daemon;
 
@@ -30,7 +30,7 @@ my $runs = $backend->count('/a');
 ok $t->await(sub { $backend->count('/c') > $runs + 1 }, 'two runs', 30), 'pages that are rendered anew, and are the same';
 is_deeply $stat->(), $was, '... keep their files, with inode and time';
 
-# From now on the site is down: nothing makes the files anew.
+# From now on the site is down, so that no file is written again.
 $backend->set(map { ("/$_" => {status => 503}) } qw(a b c page part));
 for my $purge (['--url', $d->url('/a'), 'a', 'a URL'], ['--tag', 'tag-b', 'b', 'a tag'], ['--tag', 'tag-part', 'page', 'a fragment']) {
     my ($option, $name, $page, $what) = @$purge;
@@ -41,7 +41,7 @@ for my $purge (['--url', $d->url('/a'), 'a', 'a URL'], ['--tag', 'tag-b', 'b', '
 }
 ok -e $file->('c'), 'another page keeps its own';
 
-# While the larderd that wrote the files is dead, another one takes the purge.
+# Another larderd takes the purge, while the one that has written the files is dead.
 $d->server->kill;
 my $other = Larder::Test::Daemon->start($t, name => 'other');
 $other->ask('purge', '--hard', '--url', $d->url('/c'));
@@ -50,7 +50,7 @@ ok $t->await(sub { !-e $file->('c') }, 'c gone', 60), 'a purge that came while l
 $d->server->stop;
 $d->server->{expected_death} = 1;
 
-# A run that is cut off.
+# An interrupted run.
 mkdir $t->dir . '/more';
 $backend->set('/first' => $kept->('first'), '/second' => {%{$kept->('second')}, hold => 1});
 my $set = $toml =~ s/EVERY/1h/r =~ s{/files}{/more}r =~ s{^urls.*}{urls = ["http://example.com/first", "http://example.com/second"]}mr;

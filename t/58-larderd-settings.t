@@ -1,4 +1,4 @@
-# Settings: the samples, the manual and the daemon agree; what is wrong is told; reloads take effect or change nothing.
+# Settings: samples, manual and larderd agree; errors are reported; a reload takes effect as a whole or not at all.
 use Larder::Test;
 use Larder::Test::Daemon;
 

@@ -1,4 +1,4 @@
-# systemd hears of larderd's states: it is ready when it serves, alive as long as it works, and says when it reloads and stops.
+# larderd notifies systemd: ready when it serves, watchdog while it works, reloading, stopping.
 use Larder::Test;
 use Larder::Test::Daemon;
 use IO::Socket::UNIX ();
@@ -11,7 +11,7 @@ my $systemd = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => $socket) or die
 my %environment = (NOTIFY_SOCKET => $socket, WATCHDOG_USEC => 400_000);
 my $d = Larder::Test::Daemon->start($t, backend => '', server => {env => {%{$t->_larderd_env('larderd')}, %environment}});
 
-# The next message that is not of the watchdog, or that one if it is wanted.
+# The next message other than the watchdog's; with an argument, the next of the watchdog's.
 sub hear {
     my ($watchdog) = @_;
     my $message = '';

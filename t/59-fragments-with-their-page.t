@@ -1,4 +1,4 @@
-# larderd renders a page, and with it those of its fragments that are due: each once, in the variant that goes with the page.
+# When larderd renders a page, it also renders the page's stale fragments: each once, in the variant that matches the page.
 use Larder::Test;
 use Larder::Test::Daemon;
 
@@ -22,7 +22,7 @@ my $expired = [['Cache-Control', 'max-age=0, stale-while-revalidate=600']];
 my $fresh   = [['Cache-Control', 'max-age=600']];
 sub visit { my ($lang) = @_; return $t->get('/page', headers => [Host => 'example.com', Cookie => "lang=$lang"]) }
 my %count = ('/page' => 0, map { ("/$_" => 0) } qw(a b c d));
-# How often each was rendered since the last call.
+# The number of renders of each since the last call.
 sub renders {
     my %now = map { $_ => $backend->count($_) } keys %count;
     my %new = map { ($now{$_} > $count{$_} ? ($_ => $now{$_} - $count{$_}) : ()) } keys %now;
@@ -41,7 +41,7 @@ my $d = Larder::Test::Daemon->start($t);
 renders();
 $backend->set(map { my $path = $_; ($path => {headers => $fresh, body => $path eq '/page' ? $template : "[$path {n} {cookie:lang}]"}) } '/page', '/a', '/b');
 
-# By hand, as a visit has nginx itself ask for the fragments that it finds stale.
+# By larderctl refresh: a visit would make nginx itself enqueue the stale fragments.
 my $idle = sub { my $q = $d->status->{queue}; $q->{queued} + $q->{running} == 0 };
 $d->ask('refresh', $d->url('/page'));
 ok $d->await_jobs(stored => 3), 'the page is rendered, and two of its fragments';

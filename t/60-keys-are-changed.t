@@ -1,4 +1,4 @@
-# The key that nginx and larderd share is changed on the fly, on either side first: larderd's calls are taken all the time.
+# The shared key is changed at run time, first in nginx or first in larderd: nginx accepts larderd's calls all the time.
 use Larder::Test;
 use Larder::Test::Daemon;
 

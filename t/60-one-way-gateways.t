@@ -1,4 +1,4 @@
-# One page, one way: other upstreams than HTTP over TCP, other clients than HTTP/1.1, and access rules. See t/60-one-way.t.
+# Pages are the same whoever renders them (see t/60-one-way.t): upstreams other than HTTP over TCP, HTTP/2 clients, access rules.
 use Larder::Test;
 use Larder::Test::OneWay;
 

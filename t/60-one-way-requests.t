@@ -1,4 +1,4 @@
-# One page, one way: what the site is sent, and what is done to its answer. See t/60-one-way.t.
+# Pages are the same whoever renders them (see t/60-one-way.t): the request to the site, and the processing of its answer.
 use Larder::Test;
 use Larder::Test::OneWay;
 
@@ -28,7 +28,7 @@ one_way(
     'a coding that nobody undoes' => {
         page => '/odd/in-a-coding', visitor => ['Accept-Encoding' => 'gzip, odd'], visitor_only => 1, url => undef,
         site => {'/odd/in-a-coding' => {body => "\0odd\xff" x 20, headers => [['Content-Encoding', 'odd']]}},
-        before => sub { $_[0]->get('/odd/in-a-coding', headers => [Host => 'www.example.com', 'Accept-Encoding' => 'odd']) },  # tells that it varies
+        before => sub { $_[0]->get('/odd/in-a-coding', headers => [Host => 'www.example.com', 'Accept-Encoding' => 'odd']) },  # makes it known that the page varies
         conf => 'location /odd/ { proxy_pass http://@backend@; }',
     },
     'Vary in the key' => {
@@ -65,7 +65,7 @@ one_way(
         page => '/group/staffed', visitor => [Cookie => 'sid=s1'], site => {'/which-group' => {body => 'staff'}},
         conf => 'location /group/ { larder_group /which-group cookie=sid valid=60s; proxy_pass http://@backend@; } location = /which-group { internal; proxy_pass http://@backend@; }',
     },
-    # Visitors of these tests are not limited, but one request of nobody a minute would be all there is.
+    # The visitors of these tests are not limited. Requests without a visitor are limited to one per minute.
     'limit_req and limit_conn' => {
         page => '/limited/rate',
         http => 'map $remote_addr $limited { default nobody; 127.0.0.1 ""; } limit_req_zone $limited zone=rate:1m rate=1r/m; limit_conn_zone $limited zone=connections:1m;',

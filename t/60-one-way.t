@@ -1,5 +1,5 @@
-# One page, one way: where a location leads. Each configuration's page is the same byte for byte, and the site is asked the same, whoever
-# makes it: t/lib/Larder/Test/OneWay.pm.
+# Pages are the same whoever renders them: a visitor's miss, nginx's refresh, larderd. For each configuration, the page is the same byte for
+# byte, and so is the request to the site (t/lib/Larder/Test/OneWay.pm). Here: where locations lead.
 use Larder::Test;
 use Larder::Test::OneWay;
 

@@ -1,5 +1,5 @@
-# Where larderd asks nginx: at the visitor's address, by TLS too; at another where that won't do; and if none will, nginx makes its
-# pages by itself.
+# The addresses at which larderd calls nginx: that of the visitor's request, also with TLS; another one if that fails; and if all fail,
+# nginx refreshes its pages itself.
 use Larder::Test;
 use Larder::Test::Daemon;
 
@@ -51,7 +51,7 @@ $t->{nginx}->reload($http =~ s/RENDER/'render=http:\/\/' . $t->address('nginx')/
 $anew->('proxied', '/proxied-too', 'with render= it is made anew');
 cmp_ok $calls->(), '>', $before, '... by a call of larderd';
 
-# A daemon that does not know the certificate.
+# A larderd that doesn't trust the certificate.
 $trusted->stop;
 $trusted->{expected_death} = 1;
 my $d = Larder::Test::Daemon->start($t, name => 'second', more => '', backend => undef);

@@ -1,5 +1,5 @@
-# larderd has nginx make its pages, as nginx makes its visitors': the same location, upstream, path, fields and judgement. No
-# [[backend]] is needed. What is led elsewhere without its visitor is nginx's own to refresh.
+# larderd makes nginx render pages, through the same location, upstream, path, header fields and rules as for visitors. No [[backend]]
+# is needed. Pages whose configuration leads requests without a visitor elsewhere are refreshed by nginx itself.
 use Larder::Test;
 use Larder::Test::Daemon;
 
@@ -96,7 +96,7 @@ $t->get('/gone', headers => \@as);
 $backend->set('/gone' => {headers => [['Cache-Control', 'no-store']], body => 'private now'});
 ok $t->await(sub { $t->get('/gone', headers => \@as)->body eq 'private now' }, 'the site\'s word'), 'a page that may no longer be kept is not';
 
-# Nobody but larderd may ask.
+# Only larderd may make render calls.
 my $forged = $t->post('/.larder/render', 'x' x 100, headers => [@as, 'Larder-Render' => 'a:b:c']);
 is $forged->status, 403, 'an unsigned call is refused';
 is $t->get('/.larder/render', headers => \@as)->status, 200, '... and a page of that name is the site\'s';

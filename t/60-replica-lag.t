@@ -1,23 +1,23 @@
-# How late a replica is, in the states in which SQL's own figures are wrong.
+# The measured lag of a replica, in states in which SQL's own functions give wrong results.
 use Larder::Test;
 use Larder::Test::Replication;
 
 my $pg = Larder::Test::Replication->start(max_lag_ms => 400, hard_max_lag_ms => 60000);
 ok $pg->await_ready, 'replicas that keep up come into rotation';
 
-# An idle primary: pg_last_xact_replay_timestamp() would say that they fall behind for ever.
+# An idle primary: by pg_last_xact_replay_timestamp() the lag would grow without limit.
 my $before = $pg->status;
 my $after = $pg->await(sub { $_->{r1}{probes} > $before->{r1}{probes} + 40 && $_ }, 'forty more probes');
 is_deeply [map { $after->{$_}{lag_ms} } qw(r1 r2)], [0, 0], 'replicas of an idle primary are not late';
 ok $after->{r1}{in_rotation} && $after->{r2}{in_rotation}, '... and stay in rotation';
 
-# A log that ends with its page: the primary's insert position is then behind the next page's header, where no replay gets.
+# A log that ends at a page boundary: the primary's insert position is after the next page's header, which no replica reaches.
 $pg->sql('primary', 'select pg_switch_wal()');
 $before = $pg->status;
 $after = $pg->await(sub { $_->{r1}{probes} > $before->{r1}{probes} + 40 && $_ }, 'forty more probes');
 is_deeply [map { $after->{$_}{lag_ms} } qw(r1 r2)], [0, 0], 'nor are they late when the log ends with a page';
 
-# Replay paused: late as soon as the primary writes, and ever later.
+# Replay is paused: the lag grows as soon as the primary writes.
 $pg->rig('pause', 'r1');
 $pg->write;
 ok $pg->await(sub { $_->{r1}{replay_paused} && $_->{r1}{lag_ms} > 400 && !$_->{r1}{in_rotation} }, 'r1 late and out'),
@@ -32,7 +32,7 @@ is $pg->ask({do => 'agent', node => 'r1'})->{text}, "drain\n", "HAProxy's agent-
 $pg->rig('resume', 'r1');
 ok $pg->await(sub { $_->{r1}{in_rotation} && $_->{r1}{lag_ms} == 0 }, 'r1 back'), 'it returns once it has caught up';
 
-# A known delay is measured as what it is.
+# A configured delay is measured correctly.
 $pg->rig('lag', 'r1', 1500);
 $pg->write;
 my $peak = 0;
@@ -41,7 +41,7 @@ cmp_ok $peak, '>=', 1000, 'a replica that replays 1.5 s late is seen to be late 
 $pg->rig('lag', 'r1', 0);
 $pg->await_ready;
 
-# Cut off: what it has received it has replayed, so SQL calls it healthy.
+# The stream is cut: the replica has replayed everything that it has received, so by SQL it has no lag.
 $pg->rig('cut', 'r2');
 my $first = $pg->await(sub { !$_->{r2}{streaming} && $_->{r2}{probes} }, 'r2 cut off');
 my $out   = $pg->await(sub { !$_->{r2}{in_rotation} && $_->{r2}{probes} }, 'r2 out');
@@ -53,7 +53,7 @@ ok $pg->await(sub { $_->{r2}{lag_ms} > 500 && $_->{r2}{lag_bound} eq 'exact' }, 
 $pg->rig('reconnect', 'r2');
 ok $pg->await_ready, 'reconnected, it returns';
 
-# All of this needs no rights but to log in; pg_monitor only adds how busy a server is.
+# All of this needs LOGIN only; pg_monitor just adds how busy the server is.
 my $settings = $pg->{settings};
 s/user=larder_monitor/user=larder/ for map { $_->{dsn} } $settings->{primary}, @{$settings->{replicas}};
 $pg->watch;

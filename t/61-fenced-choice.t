@@ -1,4 +1,4 @@
-# A regeneration caused by a write reads only from a replica that has replayed it.
+# A regeneration caused by a write reads only from a replica that has replayed the write.
 use Larder::Test;
 use Larder::Test::Replication;
 use Time::HiRes qw(sleep);

@@ -1,4 +1,4 @@
-# A replica is promoted; the old primary lives on, dies, and comes back.
+# A replica is promoted, while the old primary keeps running, dies, and comes back.
 use Larder::Test;
 use Larder::Test::Replication;
 

@@ -60,7 +60,7 @@ subtest 'a replica refuses logins' => sub {
 
 subtest 'a server that is no PostgreSQL' => sub {
     my %server = map { $_ => IO::Socket::INET->new(Listen => 9, LocalAddr => '127.0.0.1') } qw(mute web);
-    $pg->end_watch;    # or the child would keep its input open
+    $pg->end_watch;    # otherwise the child would keep its input open
     my $web = fork // die "fork: $!";
     if (!$web) {
         $SIG{TERM} = 'DEFAULT';

@@ -1,4 +1,4 @@
-# When no replica is good: keep what is stored and back off; then the least bad; the primary only within its cap.
+# If no replica is fresh enough: first hold jobs, then use the replica with the least lag, and the primary only within its limits.
 use Larder::Test;
 use Larder::Test::Replication;
 
@@ -10,7 +10,7 @@ subtest 'work is shared while all are good' => sub {
     my %chosen;
     $chosen{$pg->choose->{alias}}++ for 1 .. 400;
     is $chosen{r1} + $chosen{r2}, 400, 'among the replicas alone';
-    # Evenly, but for how quickly each answers its probes, which on a busy machine varies a lot.
+    # Evenly, apart from the latency of probes, which varies a lot on a busy machine.
     ok $chosen{$_} >= 10, "... $_ has its part, as each piece of work counts while it runs" for qw(r1 r2);
     $pg->release;
     is $pg->status->{r1}{in_flight}, 0, 'nothing is left in flight';
@@ -34,7 +34,7 @@ subtest 'the least-lagged one' => sub {
 };
 
 subtest 'the primary, within its cap' => sub {
-    my $position = $pg->write;    # which no replica will replay
+    my $position = $pg->write;    # that no replica will replay
     my @choices = map { $pg->choose(position => $position, patience => 1) } 1 .. 3;
     is_deeply [map { $_->{alias} } @choices], ['primary', 'primary', ''], 'two jobs at a time';
     is $choices[2]{reason}, 'it needs the primary, which has all the work it may get', '... the third is held';

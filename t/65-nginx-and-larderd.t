@@ -1,4 +1,4 @@
-# nginx leaves regeneration to larderd, by Redis or by its socket; without larderd it refreshes by itself, under load, both ways.
+# nginx leaves regenerations to larderd, through Redis or its socket; without larderd nginx refreshes itself. Both under load.
 use Larder::Test;
 use Larder::Test::Daemon;
 

@@ -1,4 +1,4 @@
-# A site without Redis: near cache or memcached, and larderd on the same machine behind a unix socket.
+# A site without Redis: near cache or memcached, and a larderd on the same machine with a unix socket.
 use Larder::Test;
 use Larder::Test::Daemon;
 

@@ -1,5 +1,5 @@
-# A page that the site no longer gives to everybody is taken back everywhere: not served stale for as long as its contract
-# would allow. And a render that claims to know a purge has read the write that caused it.
+# When a page may not be stored any more, its entry is removed everywhere, and not served as stale. And a render whose fence covers a purge
+# has read the write that caused the purge.
 use Larder::Test;
 use Larder::Test::Daemon;
 

@@ -1,5 +1,5 @@
-# A purge may come with a position that no server can ever have: of another cluster, of a timeline that never was, beyond the
-# log, or of an old cluster that was restored or upgraded. It is an alarm, the purge counts, and renders go on.
+# A purge may come with a position that no server can ever reach: of another cluster, on an unknown timeline, beyond the end of the log, or
+# of a cluster that was restored or upgraded. It is logged, the purge takes effect, and renders go on.
 use Larder::Test;
 use Larder::Test::Daemon;
 use Larder::Test::Replication;
@@ -52,7 +52,7 @@ $d->ask('purge', '--tag', 'all', '--position', $fine);
 ok $t->await(sub { $backend->count('/page') > $renders }, 'render', 30), 'a position that the primary gave is waited for';
 is $refused->(), $count, '... and no alarm';
 
-# It stays a fence meanwhile: the render waits for what the primary had written when the position came.
+# The replacement is a fence: the render waits for what the primary had written when the position came.
 $renders = $backend->count('/page');
 $pg->rig('pause', 'r1');
 $pg->write;
@@ -63,7 +63,7 @@ is $backend->count('/page'), $renders, '... the page is not rendered from it';
 $pg->rig('resume', 'r1');
 ok $t->await(sub { $backend->count('/page') > $renders }, 'render', 30), '... but as soon as it has replayed that';
 
-# What Redis remembers of a cluster that was restored or upgraded, over a restart of larderd.
+# Redis remembers positions of a cluster that was restored or upgraded, over a restart of larderd.
 $t->await(sub { my $q = $d->status->{queue}; !$q->{queued} && !$q->{running} }, 'rest');
 $renders = $backend->count('/page');
 $redis->cli('HSET', 'larder:{purge}positions', 'default', 'default/7000000000000000001/5/FFFFFFFFFF');

@@ -1,4 +1,4 @@
-# An acknowledged purge takes effect: whether larderd is killed before a store could take it, or the store after it did.
+# An acknowledged purge takes effect, even if larderd is killed before a store has taken it, or the store afterwards.
 use Larder::Test;
 use Larder::Test::Daemon;
 
@@ -15,7 +15,7 @@ my $warm = sub {
 };
 my $renders = sub { my ($path, $count) = @_; $t->await(sub { $backend->count($path) == $count }, "render $count of $path", 30) };
 
-# The store is away, and larderd dies with what it has acknowledged.
+# The store is down, and larderd dies with an acknowledged purge.
 $warm->('/page');
 is $redis->cli('SAVE'), 'OK', 'Redis has a snapshot of a page';
 $redis->kill;
@@ -27,7 +27,7 @@ $redis->restart;
 ok $renders->('/page', 2), '... and makes it when Redis is back with its page';
 ok $t->await(sub { $d->status->{purges_waiting} == 0 }, 'empty outbox'), '... once';
 
-# Redis takes the purge, and comes back without it.
+# Redis takes the purge, and loses it in a restart.
 $t->await(sub { $d->entry('/page')->{verdict} eq 'fresh' }, 'fresh');
 $redis->cli('SAVE');
 $d->ask('purge', '--tag', 'all');
@@ -38,7 +38,7 @@ ok $renders->('/page', 4), '... and is killed; when it is back with the older pa
 like $d->log, qr/store main came back without 1 purges/, '... which the log says';
 is $d->request(path => '/metrics')->body =~ /^larderd_purges_repeated_total (\d+)/m && $1, 1, '... and a metric';
 
-# So it is when larderd was dead, too.
+# The same while larderd is dead.
 $t->await(sub { $d->entry('/page')->{verdict} eq 'fresh' }, 'fresh');
 $redis->cli('SAVE');
 $d->ask('purge', '--hard', '--tag', '/page');
@@ -49,7 +49,7 @@ $redis->restart;
 $d->server->restart;
 ok $renders->('/page', 6), '... survives the death of both';
 
-# A Redis that lost nothing is told nothing: pages made since stay fresh.
+# A Redis that has lost nothing gets no purge again: pages rendered since then stay fresh.
 $t->await(sub { $d->entry('/page')->{verdict} eq 'fresh' }, 'fresh');
 $redis->cli('SAVE');
 $redis->kill;

@@ -1,4 +1,4 @@
-# A Django site with sessions, languages, groups and signed cookies, as it is: cached, and everybody sees their own.
+# An unchanged Django site with sessions, languages, groups and signed cookies is cached, and everybody sees their own pages.
 use Larder::Test;
 
 my $t   = Larder::Test->new;
@@ -20,7 +20,7 @@ $t->nginx(<<"CONF");
     }
 CONF
 
-# What a browser keeps of Set-Cookie.
+# The cookies that a browser keeps of Set-Cookie.
 sub login {
     my $answer = $t->get('/login/?user=' . $_[0] . '&plan=' . ($_[1] || 'free'));
     return join '; ', map { /^([^;]+)/ } $answer->header('Set-Cookie');

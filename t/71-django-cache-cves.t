@@ -1,4 +1,4 @@
-# What Django's cache middleware got wrong in 2026, and a shared cache in front of a Django site must not.
+# The vulnerabilities of Django's cache middleware of 2026, tested on Larder in front of a Django site.
 use Larder::Test;
 
 my $t   = Larder::Test->new;
@@ -18,7 +18,7 @@ $t->nginx(<<"CONF");
     }
 CONF
 my $n = 0;
-# How two visitors with these headers were answered, one after the other, each twice.
+# The answers to two visitors with these headers, one after the other, each twice.
 sub seen {
     my ($headers, $first, $second, $more) = @_;
     my $path = '/answer/?' . join '&', 'n=' . ++$n, map({ "h=$_" } @$headers), $more || ();

@@ -1,4 +1,4 @@
-# Pages keyed by the group of the visitor's session, which the site tells nginx once per session; never past a logout.
+# Pages keyed by the group of the visitor's session. nginx asks the site once per session for the group; a logout ends it.
 use Larder::Test;
 
 my $t   = Larder::Test->new;
@@ -70,7 +70,7 @@ is_deeply $ask->($eve), ['article for nobody render 1', 'HIT'], '... and the gro
 ok $t->await(sub { $ask->($eve, server => 'other')->[0] =~ /nobody/ }), '... on all machines';
 is_deeply $ask->($bob), ['article for reader render 2', 'HIT'], '... of nobody else';
 
-# larderd makes pages of a group anew: it needs no session for that.
+# larderd regenerates pages of a group without a session.
 $t->larderd(<<'TOML', ready => sub { $redis->cli('EXISTS', 'larder:{queue}alive') eq '1' });
     [api]
     token = "0123456789abcdef"

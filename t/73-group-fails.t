@@ -1,4 +1,5 @@
-# Whatever goes wrong with a session's group, its visitor gets their own page from the site, and nobody a group's that isn't theirs.
+# Whenever the group of a session can't be found out, the visitor gets their own page from the site, and nobody gets the page of a group
+# that they aren't in.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -25,7 +26,7 @@ $backend->set('/*' => {body => 'group={header:larder-group} sid={cookie:sid}'});
 my $n   = 0;
 my $ask = sub { my ($path, $sid, @more) = @_; my $r = $t->get($path, headers => [Cookie => 'sid=' . ($sid || 's' . ++$n), @more]); [$r->body, $r->larder] };
 
-# [what the backend says when asked for the group, why that is none]
+# [the backend's answer to the request for the group, why it is not a group]
 my @bad = (
     [{status => 500}, 'an error'],
     [{status => 404, body => 'staff'}, 'not found'],
@@ -52,7 +53,7 @@ $t->expect_log(qr/took too long to tell a group/);
 $backend->release;
 
 
-# A visitor who leaves while it is asked for.
+# A visitor who leaves during the request for the group.
 $backend->set('/group' => {hold => 1, body => 'staff'});
 my $leaver = Larder::Test::listens($t->address('nginx'));
 print $leaver "GET /page HTTP/1.1\r\nHost: a\r\nCookie: sid=leaver\r\n\r\n";
@@ -61,7 +62,7 @@ ok $t->await(sub { ($backend->stats->{paths}{'/group'}{active} // 0) > 0 }), 'on
 close $leaver;
 $backend->release;
 
-# ... and once it is well, all is.
+# Once the backend has recovered, groups work again.
 $backend->set('/group' => {body => " staff \n"});
 is_deeply $ask->('/page', 'ann'), ['group=staff sid=', 'MISS'], 'a good answer, without the white space around it';
 is_deeply $ask->('/page', 'bob', 'Larder-Group' => 'boss'), ['group=staff sid=', 'HIT'], '... is shared, and nobody can claim another';
@@ -88,7 +89,7 @@ is $ask->('/esi', 'bob')->[0], 'page of staff part of staff', '... shared with i
 is $backend->count('/part'), 1, '... and rendered once';
 is $backend->count('/group'), $group_asked + 2, '... at no more lookups';
 
-# With error= an answer counts on while the backend fails: not past a logout.
+# With error=, a known group is used while the backend fails, but not after a logout.
 $backend->set('/kept-group' => {body => 'fans', headers => [['Cache-Control', 'max-age=1, stale-while-revalidate=3600'], [Age => '1']]});
 is $ask->('/kept', 'ann')->[0], 'group=fans sid=', 'an answer that is stale at once';
 $backend->set('/kept-group' => {status => 500}, '/kept' => {headers => [['Set-Cookie', 'sid=; Max-Age=0']]});

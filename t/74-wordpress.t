@@ -1,4 +1,4 @@
-# WordPress from Debian behind Larder: nobody who is logged in gets the page of nobody, and nobody else gets theirs.
+# WordPress from Debian behind Larder: visitors who are logged in never get an anonymous page, and nobody else gets theirs.
 use Larder::Test;
 use Larder::Test::Applications;
 
@@ -25,7 +25,7 @@ my $form  = sub { my ($path, $body, $cookie) = @_; $t->post($path, $body, header
 my $jar   = sub { join '; ', map { /^([^;]+)/ } $_[0]->header('Set-Cookie') };
 my $whose = sub { my $r = $ask->(@_); ($r->body =~ /<body class="[^"]*\blogged-in\b/ ? 'admin' : 'nobody') . ' ' . $r->larder };
 
-# Visitors, a login, and visitors again.
+# Anonymous visitors, a login, and anonymous visitors again.
 my $front = $ask->('/')->body;
 like $front, qr{<title>A blog</title>}, 'the front page';
 is $whose->('/'), 'nobody HIT', '... is kept';
@@ -38,12 +38,12 @@ is $whose->($_, $admin), 'admin PASS', "... and is logged in at $_" for '/', '/h
 is $whose->('/sample-page/'), 'nobody MISS', 'the page that they were the first to see is made anew for others';
 is $whose->($_), 'nobody HIT', "... and $_ is from cache" for '/', '/hello-world/', '/sample-page/';
 
-# Sessions that nobody gave.
+# Session cookies that the site has not issued.
 my ($name) = $admin =~ /(wordpress_logged_in_\w+)=/;
 is $whose->('/', $_), 'nobody PASS', 'a session that nobody gave is the site\'s to judge' for "$name=1", "$name=admin%7C9999999999%7Cx%7Cy", 'wordpress_logged_in_x=1';
 is $whose->('/'), 'nobody HIT', '... and nothing of it is kept';
 
-# A comment that waits to be approved is its author's to see, on the page and nowhere else.
+# Only its author sees a comment that is not yet approved.
 $front = $ask->('/hello-world/')->body;
 my ($post) = $front =~ /name='comment_post_ID' value='(\d+)'/;
 my $comment = $form->('/wp-comments-post.php', "author=Ann&email=ann%40blog.example&comment=First+word&comment_post_ID=$post&wp-comment-cookies-consent=yes");
@@ -54,14 +54,14 @@ like $ask->($shown, $ann)->body, qr/awaiting moderation.*First word/s, '... and 
 like $ask->('/hello-world/', $ann)->body, qr/value="Ann"/, '... and their name in the form';
 unlike $ask->('/hello-world/')->body, qr/First word|Ann"/, '... and nobody else does';
 
-# Writing, by the site's own means: what the administrator's pages carry is for them alone.
+# Writing through the site's forms: the nonces in the administrator's pages are for the administrator only.
 my ($nonce) = $ask->('/wp-admin/post-new.php', $admin)->body =~ /createNonceMiddleware\( "(\w+)" \)/;
 ok $nonce, 'the editor opens';
 my $edit = $t->post("/wp-json/wp/v2/posts/$post", '{"title":"A new title"}', headers => [@as, Cookie => $admin, 'Content-Type' => 'application/json', 'X-WP-Nonce' => $nonce]);
 is $edit->status, 200, 'a post is edited';
 like $ask->('/hello-world/', $admin)->body, qr/<title>A new title/, '... and its author sees that at once';
 
-# Who logs out is like all others.
+# After logging out, the administrator is an anonymous visitor.
 my ($out) = $ask->('/', $admin)->body =~ m{href='http://blog\.example(/wp-login\.php\?action=logout[^']+)'};
 $out =~ s/&#0?38;|&amp;/&/g;
 is $ask->($out, $admin)->status, 302, 'the administrator logs out';

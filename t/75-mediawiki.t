@@ -1,4 +1,4 @@
-# MediaWiki from Debian behind Larder: nobody who is logged in gets the page of nobody, and nobody else gets theirs.
+# MediaWiki from Debian behind Larder: visitors who are logged in never get an anonymous page, and nobody else gets theirs.
 use Larder::Test;
 use Larder::Test::Applications;
 
@@ -20,7 +20,7 @@ my @as = (Host => 'wiki.example');
 my $ask = sub { my ($path, $cookie) = @_; $t->get($path, headers => [@as, $cookie ? (Cookie => $cookie) : ()]) };
 my $whose = sub { my $r = $ask->(@_); ($r->body =~ /"wgUserName":"(\w+)"/ ? $1 : $r->body =~ /"wgUserName":null/ ? 'nobody' : 'no page') . ' ' . $r->larder };
 
-# The API, by a visitor who keeps their cookies.
+# Calls MediaWiki's API as a visitor who keeps cookies.
 my %cookies;
 my $cookie = sub { join '; ', map { "$_=$cookies{$_}" } sort keys %cookies };
 my $api = sub {

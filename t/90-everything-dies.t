@@ -1,4 +1,4 @@
-# Store, backend and workers die in random order under load: whatever is held is served, and nobody gets another's page.
+# Store, backend and workers die in random order under load: cached pages are served, and nobody gets another visitor's page.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -65,8 +65,8 @@ for my $round (1 .. 12) {
     ok $go_on->(), "round $round: ... and when they are back";
 }
 my @answers = $load->stop;
-# A worker that dies within the critical section of the zone takes with it what only the zone held: then, and only then, a
-# visitor may find that the backend is dead.
+# If a worker dies inside a critical section of the zone, the zone is emptied. Then, and only then, a visitor may notice that the backend
+# is dead.
 my $emptied = $t->counters->{recoveries};
 my %wrong;
 $wrong{"$_->{path} $_->{larder} $_->{wrong}"}++ for grep { $_->{wrong} && !($emptied && $_->{wrong} eq 'status') } @answers;

@@ -1,5 +1,5 @@
-# Visitors who come, leave and reload, a backend that fails in every way, a store that dies, nginx reloads: all at random, all at
-# once. Nobody sees another's page, no request stays behind, nothing grave is logged.
+# Random visits, aborted requests, failures of the backend and the store, and reloads of nginx, all at the same time. Nobody sees another
+# visitor's page, all requests end, and no serious error is logged.
 use Larder::Test;
 use Time::HiRes qw(sleep);
 

@@ -1,4 +1,4 @@
-# A location may answer before the lookup, in nginx's rewrite phase: such an answer is a fragment, or a group, like any other.
+# A location may answer in nginx's rewrite phase, before the lookup: such an answer can be a fragment or a group like any other.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

@@ -1,4 +1,4 @@
-# Many come for a page of which only a copy for errors is left: the backend renders it once, and all get the new one.
+# Many requests for a page whose entry may only be served on errors: the backend renders it once, and all get the new page.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -28,7 +28,7 @@ for my $path (qw(/near/page /both/page /store/page)) {
     is scalar(grep { $_->body eq 'new 2' } @answers), 30, "$path: all got the new one";
 }
 
-# The store is asked whether it has a newer one: it has the same.
+# nginx looks for a newer entry in the store, which has the same one.
 for my $path (qw(/near/old /both/old /store/old)) {
     $backend->set($path => {headers => [['Cache-Control', 'max-age=1']]});
     $t->get($path);

@@ -1,5 +1,5 @@
-# A variable that nginx computed from the whole request, and remembers, is computed anew for the reduced one: the backend of a
-# shared page sees nothing of the visitor by it. And the other way round for the access log.
+# Variables that nginx has computed from the full request and cached are computed again for the reduced request, so that the backend of a
+# shared page learns nothing of the visitor. For the access log they have the values of the full request.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -44,7 +44,7 @@ for my $path (qw(/unseen/page /seen/page)) {
         or diag $t->read_file($t->dir . '/access.log');
 }
 
-# Fragments run side by side: those to be shared don't see the visitor, those that aren't do.
+# Fragments are rendered in parallel: shared ones don't see the visitor, personal ones do.
 $backend->set(
     '/page' => {body => '<esi:include src="/part/a"/><esi:include src="/mine/b"/><esi:include src="/part/c"/>'},
     map { $_ => {body => "[$_ {header:X-Who} {header:X-Maps}]"} } qw(/part/a /mine/b /part/c));

@@ -1,5 +1,5 @@
-# What nginx has once computed for a request, such as a map, it remembers over internal redirects. A fill makes no difference to that,
-# whatever was computed anew for the backend's eyes meanwhile.
+# nginx caches variables, such as those of a map, over internal redirects. A fill must not change that, although it computes some
+# variables again for the request to the backend.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

@@ -1,5 +1,5 @@
-# A client's Range and conditions mean the page: a fragment's backend gets none of them, nor does that of a page that is
-# assembled though it can't be kept.
+# A client's Range and conditions refer to the page: they are not sent to the backend of a fragment, nor to that of a page that is
+# assembled but can't be stored.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

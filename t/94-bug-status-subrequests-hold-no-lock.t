@@ -1,4 +1,4 @@
-# nginx wants an auth_request's status, not its body: there is nothing to keep, so nobody waits for it to be kept.
+# auth_request needs only the status of its subrequest: nothing is stored, so other requests must not wait for a fill.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

@@ -1,5 +1,4 @@
-# The worker's own refresh gets what a visitor's request would have got, whatever the configuration, and ends when nginx wants an
-# end.
+# A refresh by nginx gets the same answer as a visitor's request, with any configuration, and ends when nginx aborts the request.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

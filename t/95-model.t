@@ -1,5 +1,5 @@
-# Random histories on configurations that hold every pair of choices: each answer is one that the contract allows
-# (tests/model/). LARDER_MODEL_REQUESTS and LARDER_MODEL_CONFIGURATIONS (a number, or "all") make it longer.
+# Random histories on configurations that cover every pair of choices: the contract allows each answer (tests/model/).
+# LARDER_MODEL_REQUESTS and LARDER_MODEL_CONFIGURATIONS (a number, or "all") make it longer.
 use Larder::Test;
 use IPC::Open2;
 use JSON::PP qw(decode_json encode_json);

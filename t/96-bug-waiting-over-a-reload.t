@@ -1,4 +1,4 @@
-# A page is being rendered when a reload comes: who asks a new worker for it waits for the old worker's render, and gets that.
+# A reload during a render: requests in a new worker wait for the old worker's render, and get its result.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

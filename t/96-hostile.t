@@ -1,5 +1,5 @@
-# Clients, a site and documents that are hostile at random, for a while: nothing crashes, hangs, or reaches a stranger
-# (tests/model/hostile). LARDER_HOSTILE_SECONDS makes it longer; make asan runs it under sanitizers.
+# Random hostile clients, sites and documents: nothing crashes, hangs, or leaks to another visitor (tests/model/hostile).
+# LARDER_HOSTILE_SECONDS makes it longer; `make asan` runs it with sanitizers.
 use Larder::Test;
 use IPC::Open2;
 use JSON::PP qw(decode_json encode_json);

@@ -1,5 +1,5 @@
-# A fragment may take longer than send_timeout, which is about what the client takes; and what comes before a fragment flows to a
-# slow client while the fragment is being rendered.
+# A fragment may take longer than send_timeout, which is for writing to the client. The output before a fragment is sent to a slow client
+# while the fragment is being rendered.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

@@ -1,5 +1,5 @@
-# A worker has to end while it compiles what it has already got, for visitors and for refreshes: it does that first, though nothing but
-# its own turns keeps it.
+# A worker that is shutting down finishes compiling the documents that it has received, for visitors and for refreshes, although no
+# connection or timer keeps it running.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

@@ -1,4 +1,4 @@
-# A reload comes while many refreshes are to be done: the old worker finishes those under way and leaves the rest to the new one.
+# A reload while many refreshes are pending: the old worker finishes those under way, and leaves the others to the new worker.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

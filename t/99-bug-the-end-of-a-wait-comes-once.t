@@ -1,4 +1,5 @@
-# Who waits for another's fill is woken, asks the store, and larder_lock passes while the store thinks: it goes on once, not twice.
+# A request that waits for another's fill is woken and asks the store; larder_lock expires before the store answers. The request must go on
+# once, not twice.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -35,7 +36,7 @@ my $visitor = sub {
     $socket->flush;
     return $socket;
 };
-# How often nginx asked the store for pages.
+# The number of lookups in the store.
 my $asked = sub { my $n = () = $t->read_file($t->dir . '/store.out') =~ /^larder:e:/gm; return $n };
 my $tries = 0;
 ok $t->await(sub { $nginx->get('/try' . $tries++); $asked->() }), 'nginx has found the store';
@@ -50,7 +51,7 @@ ok $t->await(sub { $asked->() == $before + 2 }), 'another finds nothing in the s
 $t->file('thinks', '');
 $backend->release;
 ok $t->await(sub { $asked->() == $before + 3 }), 'the first gets nothing, the other asks the store again';
-sleep 2;    # larder_lock passes
+sleep 2;    # larder_lock expires
 unlink $thinks;
 my $answer = do { local $/; <$second> };
 like $answer, qr{^HTTP/1\.1 200 .*page render 2\n\z}s, 'it gets the page';

@@ -1,23 +1,24 @@
-# The harness of the system tests: real servers on kernel-given ports in a temporary directory, and requests to them.
+# The harness of the system tests. It starts real servers on free ports in a temporary directory, and sends requests to them.
 #
-#   use Larder::Test;                       # brings Test::More along
+#   use Larder::Test;                       # also imports Test::More
 #   my $t = Larder::Test->new;
 #   my $backend = $t->backend;
-#   $t->nginx(<<'CONF');                    # what goes into http { }
+#   $t->nginx(<<'CONF');                    # the contents of http { }
 #       larder_zone 8m;
 #       server { listen @nginx@; location / { larder near; larder_valid 1m; proxy_pass http://@backend@; } }
 #   CONF
 #   is $t->get('/')->cache_status, 'hit', ...;
 #   done_testing;
 #
-# Templates (configurations and files): @NAME@ is "127.0.0.1:PORT" of a server of that name, started or not, @NAME.port@ its
-# port, @dir@ the temporary directory. Answers carry $larder_status in X-Larder. done_testing also checks what a test could forget: every server ended cleanly when
-# told to, left no process, no log holds an alert, a crash or a sanitizer's report, other than those announced by
-# $t->expect_log.
+# Configurations and files are templates: @NAME@ is the address "127.0.0.1:PORT" of the server with that name, which need not run yet,
+# @NAME.port@ its port, @dir@ the temporary directory. Answers have $larder_status in X-Larder.
 #
-# Environment: LARDER_BUILD (build directory; default build/release), LARDER_MODULE, LARDERD, LARDERCTL (single parts of it),
-# LARDER_NGINX (the nginx that the module was built for; default nginx),
-# LARDER_TEST_LOG (level of nginx's error log), LARDER_TEST_KEEP (keep the directory and say where it is).
+# done_testing also checks that every server has exited cleanly and left no process, and that no log contains an alert, a crash or a
+# sanitizer's report, except for lines announced by $t->expect_log.
+#
+# Environment: LARDER_BUILD (build directory; default build/release), LARDER_MODULE, LARDERD, LARDERCTL (to replace single files of
+# it), LARDER_NGINX (the nginx that the module was built for; default nginx), LARDER_TEST_LOG (level of nginx's error log),
+# LARDER_TEST_KEEP (keep the directory and print its path).
 package Larder::Test;
 use strict;
 use warnings;
@@ -39,7 +40,7 @@ my $module = $ENV{LARDER_MODULE} || "$build/ngx_module/ngx_http_larder_module.so
 our $nginx_program = $ENV{LARDER_NGINX} || 'nginx';
 my @live;
 
-# What this nginx is: its version as nginx_version has it (1029003 is 1.29.3), and whether ./configure was given an option.
+# The version of nginx as a number (1029003 is 1.29.3), and whether it was configured with an option.
 my $nginx_says = sub { our $said //= qx{'$nginx_program' -V 2>&1} };
 sub nginx_version { return $nginx_says->() =~ m{^nginx version: \S+?/(\d+)\.(\d+)\.(\d+)}m ? $1 * 1_000_000 + $2 * 1000 + $3 : die "$nginx_program: no version" }
 sub nginx_has { return index($nginx_says->() . ' ', " $_[0] ") >= 0 }
@@ -56,7 +57,7 @@ sub import {
     };
 }
 
-# A test that died or forgot done_testing leaves nothing behind either.
+# Ends all servers, even if the test has died or lacks done_testing.
 my $main_pid = $$;
 $SIG{$_} = sub { exit 1 } for qw(INT TERM HUP);
 $SIG{PIPE} = 'IGNORE';
@@ -82,8 +83,8 @@ sub new {
 sub dir  { "$_[0]{dir}" }
 sub root { $root }
 
-# The port of a server by this name; the same one whenever asked. It stays reserved for us (bound, not listening), so that
-# a server can be killed and come back while tests run beside us.
+# The port of the server with this name; always the same for a name. The port stays reserved by a bound socket, so that the server can be
+# killed and restarted while other tests run.
 sub port {
     my ($self, $name) = @_;
     $self->{ports}{$name} ||= do {
@@ -103,7 +104,7 @@ sub expand {
     return $text;
 }
 
-# Writes a file below the temporary directory, template expanded; returns its path.
+# Expands a template, writes it to a file below the temporary directory, and returns the file's path.
 sub file {
     my ($self, $name, $text) = @_;
     my $path = $self->dir . "/$name";
@@ -135,15 +136,15 @@ sub _start {
     return $server;
 }
 
-# Whether someone accepts connections at "host:port" or a Unix socket's path.
+# Whether a server accepts connections at "host:port" or the path of a unix socket.
 sub listens {
     my ($address) = @_;
     return IO::Socket::UNIX->new(Peer => $address) if $address =~ m{^/};
     return IO::Socket::INET->new(PeerAddr => $address, Proto => 'tcp', Timeout => 1);
 }
 
-# Starts nginx with what goes into http { }. Options: name (nginx), workers (1), main and events (more lines there),
-# user ("nobody nogroup"), env.
+# Starts nginx. The argument is the contents of http { }. Options: name (nginx), workers (1), main and events (additional lines in these
+# contexts), user ("nobody nogroup"), env.
 sub nginx {
     my ($self, $http, %o) = @_;
     my $name   = $o{name} || 'nginx';
@@ -160,7 +161,7 @@ sub nginx {
     return $server;
 }
 
-# Shared by nginx and larderd, which asks nginx for pages by it.
+# The key with which larderd signs its calls to nginx.
 our $signing_key = 'a-signing-key-for-tests';
 
 sub _nginx_config {
@@ -193,7 +194,7 @@ http {
 END_OF_HEAD
 }
 
-# What `nginx -t` says to a configuration; "file:line" are those of conf(), see there.
+# The output of `nginx -t` for a configuration. "file:line" refers to the file of conf().
 sub nginx_test {
     my ($self, $http, %o) = @_;
     my $config = $self->_nginx_config('nginx_test', $http, %o);
@@ -204,7 +205,7 @@ sub nginx_test {
     return wantarray ? ($code, $said) : $said;
 }
 
-# With a module built for a sanitizer nginx needs its run-time libraries before everything else.
+# With a module that is built with a sanitizer, nginx must preload the sanitizer's run-time libraries.
 sub _sanitizer_env {
     my ($self, $name) = @_;
     our $preload //= join ':', `ldd $module 2>/dev/null` =~ m{(/\S*/lib(?:asan|ubsan)\.so\S*)}g;
@@ -232,7 +233,7 @@ sub redis {
     );
 }
 
-# tests/fakes/dns: what names lead to is in the file DIR/NAME.names, lines "NAME ADDRESS...".
+# Starts tests/fakes/dns. The file DIR/NAME.names has the addresses, in lines "NAME ADDRESS...".
 sub dns {
     my ($self, %o) = @_;
     my $name = $o{name} || 'dns';
@@ -240,12 +241,12 @@ sub dns {
     return $self->_start('Larder::Test::Server', $name, command => ["$root/tests/fakes/dns", $self->port($name), $self->dir . "/$name.names"]);
 }
 
-# The environment of a server whose wall clock is so many seconds off.
+# The environment of a server whose clock is off by this number of seconds.
 sub clock {
     my ($self, $seconds) = @_;
     my ($library) = glob '/usr/lib/*/faketime/libfaketimeMT.so.1';
     die 'no libfaketime' unless $library;
-    # libc before jemalloc, which asks for the time while libfaketime looks for the real clock.
+    # libc comes before jemalloc, which would ask for the time while libfaketime is initialising.
     return {LD_PRELOAD => "$library:libc.so.6", FAKETIME => sprintf('%+ds', $seconds), DONT_FAKE_MONOTONIC => 1};
 }
 
@@ -259,7 +260,7 @@ sub memcached {
     );
 }
 
-# tests/fakes/backend; see there for what it can be told. Its rules outlive it.
+# Starts tests/fakes/backend, which describes its rules. They survive a restart of it.
 sub backend {
     my ($self, %o) = @_;
     my $name = $o{name} || 'backend';
@@ -270,7 +271,7 @@ sub backend {
     );
 }
 
-# tests/fakes/store in one of its modes; see there.
+# Starts tests/fakes/store in one of its modes.
 sub store_fake {
     my ($self, $mode, %o) = @_;
     my $name = $o{name} || 'store';
@@ -281,14 +282,14 @@ sub store_fake {
     );
 }
 
-# uWSGI, speaking the uwsgi protocol, and at NAME_fastcgi and NAME_scgi those. Options: site (a file of tests/fakes, default wsgi.py; may use our Django package),
-# env.
+# Starts uWSGI with the uwsgi protocol, and with FastCGI and SCGI at the addresses NAME_fastcgi and NAME_scgi. Options: site (a file of
+# tests/fakes, default wsgi.py; it may use our Django package), env.
 sub uwsgi {
     my ($self, %o) = @_;
     my $name = $o{name} || 'uwsgi';
     my $site = $o{site} || 'wsgi.py';
     my @user = $> == 0 ? ('--uid', 'nobody', '--gid', 'nogroup') : ();
-    # nobody may not see a checkout in /root.
+    # A checkout in /root is not readable for nobody.
     my $file = $self->file("$name/$site", $self->read_file("$root/tests/fakes/$site"));
     $self->file("$name/larder/" . substr($_, length "$root/django/larder/"), $self->read_file($_))
         for glob "$root/django/larder/*.py $root/django/larder/*/*.py $root/django/larder/*/*/*.py";
@@ -302,8 +303,8 @@ sub uwsgi {
     );
 }
 
-# PHP for fastcgi_pass, with sessions as php.ini has them by default: the file `site` of tests/fakes. Options: name (php), env,
-# ini (Debian's php.ini and extensions, which frameworks need).
+# Starts PHP for fastcgi_pass, with the file `site` of tests/fakes and the default settings of sessions. Options: name (php), env, ini
+# (use Debian's php.ini and extensions, which frameworks need).
 sub php {
     my ($self, $site, %o) = @_;
     my $name = $o{name} || 'php';
@@ -317,8 +318,9 @@ sub php {
     );
 }
 
-# larderd with this configuration (a template). Option ready: true once it serves; default: the configuration is accepted
-# and the Unix socket @dir@/larderd.sock, if the configuration names it, or the address @larderd@ takes connections.
+# Starts larderd with this configuration (a template). Option ready: a function that returns true once larderd serves. By default it
+# serves when the configuration was accepted and the unix socket @dir@/larderd.sock, if the configuration has it, or else the address
+# @larderd@, accepts connections.
 sub larderd {
     my ($self, $toml, %o) = @_;
     my $name   = $o{name} || 'larderd';
@@ -342,7 +344,7 @@ sub _larderd_env {
     return $env;
 }
 
-# Runs a command to its end: (exit code, all it printed).
+# Runs a command to its end. Returns its exit code and its output.
 sub run_command {
     my ($self, $command, $env) = @_;
     local %ENV = (%ENV, %{$env || {}});
@@ -366,9 +368,9 @@ for my $method (qw(get head post request many raw load counters purge)) {
     *$method = sub { my $self = shift; $self->{nginx}->$method(@_) };
 }
 
-# Asks the server of that name ("listen @NAME@ quic;") over HTTP/3 for these URLs, all at once on one connection; the answers, in
-# order. {length} counts the body's bytes; the body itself is there if no other of the URLs has the same last component. The client is Debian's
-# ngtcp2-client, which sends :authority as the URL has it, no Host, and no fields of its own. Further options are its.
+# Requests these URLs over HTTP/3 from the server with that name ("listen @NAME@ quic;"), all at once on one connection. Returns the answers
+# in order. {length} is the size of the body; {body} is only there if the last component of the URL is unique. The client is Debian's
+# ngtcp2-client, which sends the URL's authority as :authority, no Host, and no other fields. Further options are passed to it.
 sub http3 {
     my ($self, $name, $urls, @options) = @_;
     my $bodies = $self->dir . '/http3';
@@ -389,7 +391,7 @@ sub http3 {
 
 # --- waiting and judging -------------------------------------------------------------------------------------------------
 
-# Polls until the condition is true and returns its value; false after `seconds` (10), with the name of what was awaited.
+# Polls until the condition is true, and returns its value. Returns false after `seconds` (10), with a diagnostic that names the condition.
 sub await {
     my ($self, $condition, $what, $seconds) = @_;
     my $deadline = time + ($seconds || 10);
@@ -403,7 +405,7 @@ sub await {
     return;
 }
 
-# Announces lines of the error log that finish() would else object to.
+# Announces lines of error logs to which finish() would otherwise object.
 sub expect_log {
     my ($self, @patterns) = @_;
     push @{$self->{expected_log}}, @patterns;
@@ -415,19 +417,19 @@ sub finish {
     my ($self) = @_;
     return if $self->{finished}++;
     my @troubles;
-    # In reverse order: nginx ends before those that it asks.
+    # In reverse order, so that nginx ends before its backends and stores.
     for my $server (reverse @{$self->{servers}}) {
         my $trouble = $server->stop;
         push @troubles, "$server->{name} $trouble" if $trouble;
     }
-    my %seen;    # one of a kind is enough
+    my %seen;    # report one line of each kind
     my @logs = grep { -f } map { $_->{output}, $_->{error_log} || () } @{$self->{servers}};
     for my $log (@logs, glob $self->dir . '/sanitizer/*') {
         for my $line (grep { $_ =~ $grave } split /\n/, $self->read_file($log)) {
             (my $kind = $line) =~ s/\d+/N/g;
             next if $seen{$kind}++ || grep { $line =~ $_ } @{$self->{expected_log}};
             push @troubles, "$log: $line";
-            # What else the log says of a connection that a worker has left open.
+            # The other log lines of a connection that a worker has left open.
             push @troubles, grep { $_ ne $line && /\*$1 / } split /\n/, $self->read_file($log) if $line =~ /\*(\d+) open socket/;
         }
     }
@@ -438,15 +440,15 @@ sub finish {
 
 # --- kinds of servers ----------------------------------------------------------------------------------------------------
 
-# A server that speaks HTTP: `address` is where.
+# A server that speaks HTTP at `address`.
 package Larder::Test::Server;
 use parent -norequire, 'Larder::Test::Process';
 use Time::HiRes qw(time);
 
 sub address { $_[0]{address} }
 
-# GET, with options as in Larder::Test::Http::run: $nginx->get('/path', headers => [Cookie => 'a=1']). Option server: the name
-# of another address that is asked instead.
+# Sends a GET, with options as in Larder::Test::Http::run: $nginx->get('/path', headers => [Cookie => 'a=1']). Option server: the name of
+# another address to use.
 sub get  { my ($self, $path, %o) = @_; return $self->request(path => $path, %o) }
 sub head { my ($self, $path, %o) = @_; return $self->request(path => $path, method => 'HEAD', %o) }
 sub post { my ($self, $path, $body, %o) = @_; return $self->request(path => $path, method => 'POST', body => $body, %o) }
@@ -458,7 +460,7 @@ sub request {
     return ($asked->many(1, {%request}))[0];
 }
 
-# So many clients ask at the same time, each on a connection of its own; the answers, in no order.
+# Sends requests of `count` clients at the same time, each on a connection of its own. Returns the answers, in no particular order.
 #   many(200, '/page')  many(200, {path => ..., headers => ...})  many(10, sub { request number $_[0] })
 sub many {
     my ($self, $count, $what) = @_;
@@ -482,7 +484,7 @@ sub _request {
     return ref $what ? $what : {path => $what};
 }
 
-# Sends bytes as they are and returns all bytes that come until the server closes or says nothing for a while (seconds).
+# Sends raw bytes. Returns all bytes that come until the server closes the connection or sends nothing for some seconds.
 sub raw {
     my ($self, $bytes, $patience) = @_;
     my $socket = Larder::Test::listens($self->address) or return '';
@@ -494,9 +496,9 @@ sub raw {
     return $came;
 }
 
-# Load from another process while the test goes on: `clients` (8) keep-alive connections make the requests in turn; each is
-# a path or a hash as for request(). Option wrong: given an answer, says what is wrong with it, or nothing.
-# Ends, and gives the answers, by ->stop: hashes of path, status, larder, complete, at (Unix time), seconds, error, wrong.
+# Generates load from another process: `clients` (8) keep-alive connections send the requests in turn. Each request is a path or a hash as
+# for request(). Option wrong: a function that gets an answer and returns what is wrong with it, or nothing. ->stop ends the load and returns
+# the answers, as hashes of path, status, larder, complete, at (Unix time), seconds, error, wrong.
 sub load {
     my ($self, $requests, %o) = @_;
     my $file = $self->{test}->dir . '/load-' . ++$self->{test}{loads};
@@ -528,7 +530,7 @@ sub load {
 
 package Larder::Test::Load;
 
-# How many answers came so far.
+# The number of answers so far.
 sub count { my $n = () = Larder::Test->read_file($_[0]{file}) =~ /\n/g; return $n }
 
 sub stop {
@@ -545,11 +547,11 @@ sub stop {
 package Larder::Test::Nginx;
 use parent -norequire, 'Larder::Test::Server';
 
-# Master and workers ended; what the log says of signals, other than those the test sent itself, is an alert of its own.
+# Checks that master and workers have exited. A death by a signal that the test has not sent is an alert in the log.
 sub error_log { $_[0]{test}->read_file($_[0]{error_log}) }
 sub workers   { $_[0]->children }
 
-# Loads another configuration (what goes into http { }) by HUP and waits until its workers have taken over.
+# Loads another configuration (the contents of http { }) by HUP, and waits until the new workers serve.
 sub reload {
     my ($self, $http) = @_;
     $self->{test}->_nginx_config($self->{name}, $http, %{$self->{options}}) if defined $http;
@@ -558,7 +560,7 @@ sub reload {
     return $self->{test}->await(sub { my @now = $self->workers; @now && !grep { $old{$_} } @now }, 'reload');
 }
 
-# What the location that says `larder_status` (a path) counts: events by their names, gauges by theirs.
+# The counters and gauges of the larder_status location at this path, by name.
 sub counters {
     my ($self, $path) = @_;
     my %values;
@@ -568,7 +570,7 @@ sub counters {
     return \%values;
 }
 
-# Purges by POST to the location that says `larder_purge`; arguments as in its query: purge('tag=a&tag=b', path => ...).
+# Purges by a POST to the larder_purge location. The argument is the query: purge('tag=a&tag=b', path => ...).
 sub purge { my ($self, $query, %o) = @_; return $self->post((delete $o{path} || '/larder_purge') . "?$query", '', %o) }
 
 package Larder::Test::Backend;
@@ -581,7 +583,7 @@ sub control {
     return JSON::PP::decode_json($answer->body);
 }
 
-# Rules by path, e.g. set('/a' => {status => 404}, '/b*' => {hold => 1}); a rule of undef is taken away.
+# Sets rules by path: set('/a' => {status => 404}, '/b*' => {hold => 1}). undef removes a rule.
 sub set     { my ($self, %rules) = @_; $self->control(rules => JSON::PP::encode_json(\%rules)) }
 sub mode    { $_[0]->control(mode => $_[1]) }
 sub release { $_[0]->control('release') }
@@ -590,7 +592,7 @@ sub reset   { $_[0]->control('reset') }
 sub stats   { $_[0]->control('stats') }
 sub log     { @{$_[0]->stats->{log}} }
 
-# How many requests came, for a path or in all.
+# The number of requests so far, for a path or in total.
 sub count {
     my ($self, $path) = @_;
     my $stats = $self->stats;
@@ -600,7 +602,7 @@ sub count {
 package Larder::Test::Redis;
 use parent -norequire, 'Larder::Test::Server';
 
-# The output of redis-cli for one command, without the last newline.
+# Runs one command by redis-cli, and returns its output without the last newline.
 sub cli {
     my ($self, @command) = @_;
     my ($host, $port) = $self->{address} =~ /^(.*):(\d+)$/;
@@ -612,7 +614,7 @@ sub cli {
 package Larder::Test::Memcached;
 use parent -norequire, 'Larder::Test::Server';
 
-# Sends one command and returns the answer, e.g. command("get larder:x").
+# Sends one command, such as command("get larder:x"), and returns the answer.
 sub command { $_[0]->raw("$_[1]\r\nquit\r\n") }
 
 1;

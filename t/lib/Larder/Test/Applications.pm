@@ -1,6 +1,6 @@
 package Larder::Test::Applications;
 
-# WordPress and MediaWiki from Debian, as visitors have them: PHP by FastCGI, a database of their own, installed anew for a test.
+# Installs WordPress and MediaWiki from Debian for a test, with PHP by FastCGI and a database of their own.
 #
 #   my $root = wordpress($t);    its files; @wordpress@ is PHP's address
 #   my $file = mediawiki($t);    its index.php; @mediawiki@ is PHP's address
@@ -14,7 +14,7 @@ use Larder::Test ();
 
 my %place = (wordpress => '/usr/share/wordpress', mediawiki => '/usr/share/mediawiki');
 
-# PHP with Debian's php.ini: as many processes as a small site has, since pages ask for pages.
+# PHP with Debian's php.ini, and with several processes, since pages make requests to the site itself.
 sub _php {
     my ($t, $name, %env) = @_;
     return $t->_start('Larder::Test::Server', $name, command => ['php-cgi', '-b', $t->address($name)], env => {PHP_FCGI_CHILDREN => 4, %env});
@@ -27,7 +27,7 @@ sub _run {
     return $said;
 }
 
-# MariaDB, with a database `site` that root may use without a password. Returns its socket.
+# Starts MariaDB with a database `site`, which root may use without a password. Returns the path of its socket.
 sub mariadb {
     my ($t) = @_;
     my $dir = $t->dir . '/mariadb';
@@ -41,7 +41,7 @@ sub mariadb {
     return $socket;
 }
 
-# A blog of one post and one page. Its administrator is "admin", with the password "of tests only".
+# Installs a blog with one post and one page. The administrator is "admin", with the password "of tests only".
 sub wordpress {
     my ($t) = @_;
     my $socket = mariadb($t);
@@ -74,7 +74,7 @@ PHP
     return $root;
 }
 
-# A wiki of one page, on SQLite. Its administrator is "Admin", with the password "of tests only".
+# Installs a wiki with one page, on SQLite. The administrator is "Admin", with the password "of tests only".
 sub mediawiki {
     my ($t) = @_;
     my $dir = $t->dir . '/mediawiki';

@@ -1,12 +1,12 @@
-# larderd in a system test: a usual configuration that a test adds to, and the API by larderctl.
+# larderd in a system test, with a default configuration to which a test can add, and its API through larderctl.
 #
 #   my $d = Larder::Test::Daemon->start($t, more => '[render] ...');   # queue and store "main" in @redis@, pages by nginx
 #   $d->ctl('warm', $d->url('/page'));          # (exit code, output)
 #   $d->status->{jobs}{stored}                  # /v1/status
-#   $d->await_jobs(stored => 1)                 # until so many jobs ended so
+#   $d->await_jobs(stored => 1)                 # waits until this number of jobs have this outcome
 #
-# Options: queue, store: what goes below [queue], [[store]] in place of the usual; backend: all hosts are rendered by @backend@
-# directly, with this below [[backend]] (may be '', which is the usual in tests without nginx); more: further text; name: of the server (larderd).
+# Options: queue, store: the contents of [queue] and [[store]], instead of the default; backend: @backend@ renders all hosts directly, with
+# these contents of [[backend]] (may be '', for tests without nginx); more: text to append; name: of the server (larderd).
 package Larder::Test::Daemon;
 use strict;
 use warnings;
@@ -56,14 +56,14 @@ sub server { $_[0]{server} }
 sub log    { $_[0]{server}->printed }
 sub url    { "http://example.com$_[1]" }
 
-# larderctl with these arguments: (exit code, what it printed).
+# Runs larderctl with these arguments. Returns its exit code and its output.
 sub ctl {
     my ($self, @arguments) = @_;
     my $t = $self->{t};
     return $t->run_command([$t->larderctl_path, '--api', $t->address($self->{name}), '--token', $token, @arguments]);
 }
 
-# The same with --json; its answer parsed.
+# The same with --json. Returns the parsed answer.
 sub ask {
     my ($self, @arguments) = @_;
     my ($code, $said) = $self->ctl('--json', @arguments);
@@ -73,7 +73,7 @@ sub ask {
 
 sub status { $_[0]->ask('status') }
 
-# The entry that a visitor without cookies would get, as explain tells it.
+# The result of explain for the entry that a visitor without cookies would get.
 sub entry { $_[0]->entry_of($_[0]->url($_[1])) }
 sub entry_of {
     my ($self, $url) = @_;
@@ -88,7 +88,7 @@ sub await_jobs {
 
 sub reload { $_[0]{server}->signal('HUP') }
 
-# One request to the API as it is: the answer.
+# Sends one request to the API, and returns the answer.
 sub request {
     my ($self, %request) = @_;
     $request{headers} = [@{$request{headers} || []}, Authorization => "Bearer $token"] unless delete $request{anonymous};

@@ -1,4 +1,4 @@
-# A small HTTP/1.1 client for many requests at once on one thread, with every byte in the test's hands.
+# A small HTTP/1.1 client for many simultaneous requests on one thread, in which a test controls every byte.
 package Larder::Test::Http;
 use strict;
 use warnings;
@@ -10,12 +10,12 @@ use Time::HiRes qw(time);
 
 our $timeout = 30;    # seconds for one exchange
 
-# Sends requests and returns what came back.
+# Sends requests and returns the responses.
 #   address  "host:port" or the path of a Unix socket
-#   source   gives the next request, or nothing when there are no more:
+#   source   a function that returns the next request, or nothing when there are no more:
 #            {path, method, headers => [name, value, ...], body, version, raw (all bytes as they are), close}
-#   sink     takes each Larder::Test::Response as it is complete
-#   clients  how many connections at most; each carries one request after the other when the server lets it
+#   sink     a function that gets each Larder::Test::Response when it is complete
+#   clients  maximal number of connections; each is reused for further requests if the server allows it
 sub run {
     my (%o) = @_;
     my ($reads, $writes, %by_fd) = (IO::Select->new, IO::Select->new);
@@ -113,7 +113,7 @@ sub _bytes {
 sub _done {
     my ($response) = @_;
     $response->{seconds} = time - $response->{started};
-    $response->{status} //= 0;    # 0: no HTTP answer at all
+    $response->{status} //= 0;    # 0: there was no HTTP response
     $response->{error} //= 'the connection was closed midway' unless $response->{complete};
 }
 
@@ -132,10 +132,10 @@ sub header {
     return wantarray ? @values : @values ? join(', ', @values) : undef;
 }
 
-# $larder_status of the request, which the harness's nginx configuration puts into X-Larder.
+# $larder_status of the request, which the harness's configuration of nginx sends in X-Larder.
 sub larder { scalar $_[0]->header('X-Larder') // '' }
 
-# What Cache-Status (RFC 9211) says of Larder, e.g. "hit" or "fwd=miss".
+# The parameters of Larder in Cache-Status (RFC 9211), such as "hit" or "fwd=miss".
 sub cache_status { ($_[0]->header('Cache-Status') // '') =~ /^larder;\s*([^;]+)/i ? $1 : '' }
 
 sub _parse {

@@ -1,5 +1,5 @@
-# One page, one way: whoever makes a page (a visitor's miss, nginx's refresh, larderd, warm, prerender), it is the same byte for byte, and the site
-# was asked the same.
+# Tests that a page is the same byte for byte, and that the site gets the same request, whoever renders it: a visitor's miss, nginx's refresh,
+# larderd, warm, prerender.
 #
 #   use Larder::Test;
 #   use Larder::Test::OneWay;
@@ -8,24 +8,24 @@
 #       ...
 #   );
 #
-# Of each configuration:
-#   page     what visitors ask for, of www.example.com. Its last part is in every request to the site for it, and in no other.
-#   conf     what is in its server { }
-#   http     what is in http { }; @front@ is where this nginx listens, @front_NAME@ another address of it
-#   visitor  header fields of a visitor who has more than a plain request. Their page is made by a miss, nginx and larderd.
-#   site     rules of @backend@ for more than an echo of each request: {PATH => {...}}
-#   listen   NAME of another address: its visitors come in there
-#   url      of the page for warm and prerender, if it is not http://www.example.com + page; undef: none tells which page it is
+# The members of each configuration:
+#   page     the path that visitors request from www.example.com. All requests to the site for it, and no others, contain its last component.
+#   conf     contents of server { }
+#   http     contents of http { }; @front@ is the address of this nginx, @front_NAME@ another address of it
+#   visitor  header fields of a second visitor, whose page is rendered by a miss, nginx and larderd
+#   site     rules of @backend@, if it is to do more than echo each request: {PATH => {...}}
+#   listen   NAME of another address, at which the visitors come in
+#   url      of the page for warm and prerender, if it is not http://www.example.com + page; undef: no URL identifies the page
 #   files    names of empty files in @dir@
-#   no_file  true: it has no file of its own
-#   file     what is in it, if that is not the page: nginx's filters have their part in pages, and in files when they are served
-#   visitor_only  true: others get no page, or the same one
-#   closed   true: nginx does not let everybody in. A page that is known is renewed, but none becomes a file
-#   own      true: the visitor's page is in no job: it is this person's
-#   h2       true: its visitors come by HTTP/2 and TLS
-#   before   called with the nginx that is asked before a visitor asks for the first time
-#   alone    a pattern of what larderd's log says of why nginx alone can make the visitor's page anew; plain => the plain visitor's
-#   fields   names, in lower case, of fields in which requests to the site may differ, as documented
+#   no_file  true: the page can't have a file
+#   file     the contents of the file, if they differ from the page because nginx's filters change pages when they are served
+#   visitor_only  true: other visitors get no page, or the same one
+#   closed   true: nginx's access rules refuse some clients. A known page is renewed, but no file is written
+#   own      true: the second visitor's page is personal, so that there are no jobs for it
+#   h2       true: the visitors use HTTP/2 and TLS
+#   before   a function that is called with the nginx before a visitor's first request
+#   alone    a pattern for larderd's log, that says why only nginx can regenerate the second visitor's page; plain => for the plain visitor's
+#   fields   names, in lower case, of header fields in which requests to the site may differ, as documented
 package Larder::Test::OneWay;
 use strict;
 use warnings;
@@ -38,7 +38,7 @@ our @EXPORT = qw(one_way);
 
 my $json = JSON::PP->new->canonical;
 my $host = 'www.example.com';
-# Of one answer, and of one request's connection.
+# Header fields that belong to one answer, or to one connection.
 my %of_answer = map { $_ => 1 } qw(date age accept-ranges x-larder x-render cache-status cache-control connection keep-alive content-length transfer-encoding server);
 
 sub one_way {
@@ -60,7 +60,7 @@ sub one_way {
     $self->compare_prerendered(@configurations);
 }
 
-# Two nginx of one configuration: "nginx", whose pages larderd has made, and "alone", which refreshes by itself.
+# Two nginx with the same configuration: "nginx", whose pages larderd regenerates, and "alone", which refreshes itself.
 sub start {
     my ($self, @configurations) = @_;
     my $t = $self->{t};
@@ -105,7 +105,7 @@ CONF
     $self->{d} = Larder::Test::Daemon->start($t);
 }
 
-# ---- a page, and what the site saw of it
+# ---- a page, and the site's requests for it
 
 sub ask {
     my ($self, $front, $c, $visitor) = @_;
@@ -138,7 +138,7 @@ sub page {
     return {larder => $one{'x-larder'} // '', render => $render, body => $body, all => join("\n", $status, @kept, '', $body)};
 }
 
-# What two nginx, two renders and two connections can't have in common.
+# Removes what necessarily differs between two nginx, two renders or two connections.
 sub without_names {
     my ($self, $text) = @_;
     my $t = $self->{t};
@@ -153,8 +153,7 @@ sub without_names {
 
 sub mark { my ($self) = @_; return [map { $_->stats->{total} } @{$self->{backends}}] }
 
-# The different requests for the page that came since, less those for the page of the visitor who has more than a plain request: a
-# purge has that made anew, too, at any time.
+# The different requests for the page since then, without those for the second visitor's page, which a purge may regenerate at any time.
 sub asked_for_all_since {
     my ($self, $mark, $c) = @_;
     my %others = map { $_ => 1 } @{$c->{others} || []};
@@ -162,7 +161,7 @@ sub asked_for_all_since {
     return [grep { !$others{$_} } @{$self->asked_since($mark, $c)}];
 }
 
-# The different requests for the page that came since, each as text.
+# The different requests for the page since then, as texts.
 sub asked_since {
     my ($self, $mark, $c) = @_;
     my %seen;
@@ -192,7 +191,7 @@ sub same_requests {
     same(join("\n\n", @$got), join("\n\n", @$expected), $what);
 }
 
-# ---- the ways
+# ---- the ways to render a page
 
 sub compare {
     my ($self, $c, $visitor) = @_;
@@ -226,7 +225,7 @@ sub compare {
     @$c{qw(made asked)} = ($made{'alone: a miss'}, $asked{'alone: a miss'});
 }
 
-# What larderd's log says of it.
+# The lines of larderd's log about it.
 sub said_of { my ($self, $c) = @_; return join "\n", grep { index($_, (split /\?/, $c->{page})[0]) >= 0 } split /\n/, $self->{d}->log }
 
 sub is_idle { my ($self) = @_; my $queue = $self->{d}->status->{queue}; return !$queue->{queued} && !$queue->{running} }

@@ -1,13 +1,13 @@
-# One server process of a test, with all its children: start, signal, kill, start again, and end without a trace.
+# One server process of a test, with all its children: start, signal, kill, restart, and a clean end.
 package Larder::Test::Process;
 use strict;
 use warnings;
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
-# name     as in templates and messages       command  list: program and arguments
-# output   file for what it prints            ready    true once it serves; polled
-# env      hash of extra environment          account  run as this account when we are root
+# name     for templates and messages         command  list: program and arguments
+# output   file for its output                ready    function, polled until it returns true: the server serves
+# env      hash of additional environment     account  to run as, if we are root
 sub start {
     my ($class, %o) = @_;
     my $self = bless {%o, expected_death => 0}, $class;
@@ -22,7 +22,7 @@ sub _spawn {
     my ($self) = @_;
     defined(my $pid = fork) or die "fork: $!";
     if ($pid == 0) {
-        setpgrp;    # whatever it starts can be found again
+        setpgrp;    # so that its children can be found
         open STDIN,  '<',  '/dev/null'     or POSIX::_exit(126);
         open STDOUT, '>>', $self->{output} or POSIX::_exit(126);
         open STDERR, '>&', \*STDOUT        or POSIX::_exit(126);
@@ -66,11 +66,11 @@ sub signal {
     CORE::kill($signal, $self->{pid}) if $self->alive;
 }
 
-# SIGSTOP and SIGCONT to it and all its children: the machine is there but nobody answers.
+# Sends SIGSTOP or SIGCONT to it and all its children. Stopped, it is like a server that hangs.
 sub freeze { CORE::kill(STOP => -$_[0]{group}) }
 sub thaw   { CORE::kill(CONT => -$_[0]{group}) }
 
-# kill -9 to it and all its children, as when the machine goes.
+# Sends SIGKILL to it and all its children, as if the machine had failed.
 sub kill {
     my ($self) = @_;
     $self->{expected_death} = 1;
@@ -96,7 +96,7 @@ sub _await_end {
     return 1;
 }
 
-# Ends it and says in a text what was wrong with that, or nothing if all was well. Leaves no child behind.
+# Ends it and all its children. Returns an error message, or nothing if all has exited cleanly.
 sub stop {
     my ($self) = @_;
     my $signal  = $self->{stop_signal} || 'TERM';
@@ -112,7 +112,7 @@ sub stop {
     elsif (!$self->{expected_death}) {
         $trouble = 'had ended before: ' . $self->exit_text . ":\n" . $self->printed;
     }
-    my $deadline = time + 3;    # its children may be about to go
+    my $deadline = time + 3;    # its children may be exiting
     sleep 0.01 while $self->members && time < $deadline;
     if (my @left = $self->members) {
         $trouble ||= "left processes behind: @left" unless $self->{expected_death};
@@ -129,14 +129,14 @@ sub _number {
     return (grep { $names[$_] eq $name } 0 .. $#names)[0];
 }
 
-# The processes of its group that run: ids. Zombies that nobody collected are none.
+# The ids of the running processes of its group, without zombies.
 sub members {
     my ($self) = @_;
     return grep { my (undef, $state, undef, $group) = _stat($_); defined $group && $group == $self->{group} && $state ne 'Z' }
         map { m{(\d+)$} } glob '/proc/[0-9]*';
 }
 
-# Its children, e.g. the workers of nginx: ids.
+# The ids of its children, such as nginx's workers.
 sub children {
     my ($self) = @_;
     return grep { my (undef, $state, $parent) = _stat($_); defined $parent && $parent == $self->{pid} && $state ne 'Z' }

@@ -1,11 +1,11 @@
-# A PostgreSQL primary with replicas (tools/pg-rig) and larderd's replica choice watching it, for the tests t/6*.t.
+# A PostgreSQL primary with replicas (tools/pg-rig), watched by larderd's replica chooser, for the tests t/6*.t.
 #
 #   my $pg = Larder::Test::Replication->start(replicas => 2, max_lag_ms => 400);
 #   $pg->rig('pause', 'r1');                     # any command of pg-rig but start and stop
 #   $pg->await(sub { !$_->{r1}{in_rotation} }, 'r1 is out');   # $_: status of each node by alias
 #   is $pg->choose(position => $pg->write)->{alias}, 'r2';
 #
-# Node names are the aliases. All waiting is for a condition; how long it took is never judged.
+# The aliases are the names of the rig's nodes. All waiting is for conditions; times are never asserted.
 package Larder::Test::Replication;
 use strict;
 use warnings;
@@ -19,8 +19,8 @@ my $root  = Larder::Test->root;
 my $build = $ENV{LARDER_BUILD} || "$root/build/release";
 my @live;
 
-# Options: replicas (2), weights (hash by alias), watch (1; 0: the rig alone), and numbers as in [[database]] of
-# larderd.toml. Probes are quicker and more patient than by default, as tests share the machine.
+# Options: replicas (2), weights (hash by alias), watch (1; 0: only the rig), and numbers as in [[database]] of larderd.toml. Probes have
+# a shorter interval and a longer timeout than by default, because tests share the machine.
 sub start {
     my ($class, %o) = @_;
     my $dir  = File::Temp->newdir('larder-pg-XXXXXX', TMPDIR => 1);
@@ -42,7 +42,7 @@ sub start {
     return $self;
 }
 
-# Starts watching (anew), with other settings if given.
+# Starts or restarts watching, with other settings if given.
 sub watch {
     my ($self, %o) = @_;
     $self->end_watch;
@@ -69,7 +69,7 @@ sub log {
     return <$file> // '';
 }
 
-# pg-rig COMMAND DIR ARGUMENT...; dies when it fails.
+# Runs pg-rig COMMAND DIR ARGUMENT... Dies if it fails.
 sub rig {
     my ($self, $command, @arguments) = @_;
     $self->end_session($arguments[0]) if $command eq 'kill';
@@ -81,7 +81,7 @@ sub rig {
     return $said;
 }
 
-# Runs SQL as superuser on a node, over a session that is kept; rows as lines, columns split by "|".
+# Runs SQL as superuser on a node, in a persistent session. Returns rows as lines, with columns separated by "|".
 sub sql {
     my ($self, $node, $statement) = @_;
     my $session = $self->{sessions}{$node} ||= do {
@@ -116,7 +116,7 @@ sub write {
     return $self->position($node);
 }
 
-# Where a primary's log stands: "default/SYSTEM/TIMELINE/LSN".
+# The position of a primary's log: "default/SYSTEM/TIMELINE/LSN".
 sub position {
     my ($self, $node) = @_;
     my $row = $self->sql($node, 'select system_identifier, substr(pg_walfile_name(lsn), 1, 8), lsn '
@@ -125,7 +125,7 @@ sub position {
     return sprintf 'default/%s/%d/%X', $system, hex $timeline, (hex($high) << 32) + hex $low;
 }
 
-# By alias.
+# The status of all nodes, by alias.
 sub status {
     my ($self) = @_;
     return {map { $_->{alias} => $_ } map { @{$_->{nodes}} } @{$self->ask({do => 'status'})->{databases}}};
@@ -135,7 +135,7 @@ sub choose  { my ($self, %o) = @_; return $self->ask({do => 'choose', %o}) }
 sub release { $_[0]->ask({do => 'release'}) }
 sub health  { my ($self, $path, $query) = @_; return $self->ask({do => 'health', path => $path, query => $query // ''}) }
 
-# Polls until the condition, which sees the status in $_, is true; returns its value, or false after 30 s with a diagnosis.
+# Polls until the condition, which gets the status in $_, is true. Returns its value; after 30 s false, with a diagnostic.
 sub await {
     my ($self, $condition, $what) = @_;
     my $deadline = time + 30;
@@ -151,7 +151,7 @@ sub await {
     }
 }
 
-# All replicas in rotation.
+# Waits until all replicas are in rotation.
 sub await_ready {
     my ($self) = @_;
     return $self->await(sub { !grep { !$_->{in_rotation} } values %$_ }, 'all nodes are in rotation');
