@@ -249,8 +249,8 @@ Prerenderer::Rendered Prerenderer::render_page(PageSource& source, Store& store,
             PageAssembler assembler(source, policy_from(set), since_ms, deadline_ms);
             if (auto html = assembler.assemble(EntryView::trusted(*bytes), page, why)) {
                 write_page(set.directory, page, *html);
-                remember_file(set.directory, page, store, source.take_given());
-                return Rendered::yes;
+                if (remember_file(set.directory, page, store, source.take_given())) return Rendered::yes;
+                why = "it was purged meanwhile";
             }
         }
         if (!set.directory.empty() && was_purged_hard(store, set.directory, page)) remove_page(set.directory, page);
@@ -261,8 +261,9 @@ Prerenderer::Rendered Prerenderer::render_page(PageSource& source, Store& store,
     return is_final ? Rendered::never : Rendered::not_yet;
 }
 
-// Removes the file again if a hard purge came between the render and now. remove_purged() handles later purges.
-void Prerenderer::remember_file(const std::string& directory, const PageAddress& page, Store& store,
+// Returns false if the page was purged hard while its file was made: remove_purged() may have seen that purge already, so the files
+// are removed here. Later purges are left to remove_purged().
+bool Prerenderer::remember_file(const std::string& directory, const PageAddress& page, Store& store,
                                 PageSource::Given given) {
     const std::uint64_t fence = given.fence;
     const std::vector<std::uint64_t> hashes = given.hashes;
@@ -270,7 +271,9 @@ void Prerenderer::remember_file(const std::string& directory, const PageAddress&
         std::lock_guard lock(files_mutex_);
         files_[{directory, page.path}] = {page, &store, fence, std::move(given.hashes)};
     }
-    if (store.purges_since(fence, hashes).mode == PurgeMode::hard) remove_page(directory, page);
+    if (store.purges_since(fence, hashes).mode != PurgeMode::hard) return true;
+    remove_page(directory, page);
+    return false;
 }
 
 void Prerenderer::remove_purged() {

@@ -51,7 +51,7 @@ private:
                          UnixMs deadline_ms);
     static std::vector<Wanted> take_due(std::vector<Wanted>& missing);
     void remove_purged();
-    void remember_file(const std::string& directory, const PageAddress& page, Store& store, PageSource::Given given);
+    bool remember_file(const std::string& directory, const PageAddress& page, Store& store, PageSource::Given given);
     static bool was_purged_hard(Store& store, const std::string& directory, const PageAddress& page);
     std::vector<PageAddress> pages_of(const Settings& settings, const PrerenderSettings& set, bool& complete);
     void add_sitemap(const Settings& settings, const PrerenderSettings& set, const std::string& url,
