@@ -82,7 +82,7 @@ used($loading, '/slow/', 'after LOADING');
 # memcached turns clients away while it has too many, and refuses single items.
 my $memcached = $t->memcached(options => [-c => 40, -I => '512k']);
 my @hogs = map { my $hog = IO::Socket::INET->new($t->address('memcached')); print $hog "version\r\n"; my $said = <$hog> // ''; $hog } 1 .. 40;
-my $fleet = $t->nginx('larder_zone 8m; larder_store main memcached://@memcached@ timeout=300ms; larder_valid 1h; larder_max_size 4m;
+my $fleet = $t->nginx('larder_zone 8m; larder_store main memcached://@memcached@ timeout=5s; larder_valid 1h; larder_max_size 4m;
     server { listen @fleet@; location / { larder main near=off; proxy_pass http://@backend@; } location = /larder_status { larder_status; } }', name => 'fleet');
 is $fleet->get('/x')->status, 200, 'memcached, too many connections: the visitor gets the page';
 ok $t->await(sub { $fleet->get('/y'); $fleet->error_log =~ /is down: (?:it said "ERROR Too many|can't receive)/ }), '... and the log says why';

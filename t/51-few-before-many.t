@@ -26,6 +26,9 @@ ok $t->await(sub { $d->status->{queue}{queued} > $pages - 100 }, 'queue', 30), '
 ok $t->await(sub { $nginx->get('/visited', @as)->larder eq 'STALE' }), 'somebody visits one of them';
 $d->ask('purge', '--url', $d->url('/alone'));
 ok $t->await(sub { $redis->cli('LLEN', 'larder:{purge}pending') == 0 }, 'walk'), 'one page is purged once more';
+# With the next page of the purge, which is in line already.
+ok $t->await(sub { my ($backend) = grep { $_->{in_flight} } values %{$d->status->{backends}}; $backend && $backend->{waiting} >= 3 }, 'line', 30),
+    'both wait for the site';
 $backend->set('/*' => {@headers});
 $backend->release;
 ok $t->await(sub { $backend->log >= $before + $pages + 2 }, 'renders', 60), 'all are rendered';
