@@ -12,7 +12,7 @@ my $nginx = $t->nginx(<<'CONF', workers => 2);
     larder_zone 8m;
     larder_store main redis://@redis@ timeout=5s;
     larder_store second memcached://@memcached@ timeout=5s;
-    larder_daemon redis://@redis@;
+    larder_daemon redis://@redis@ timeout=5s;
     log_format keys '$larder_key $larder_status $larder_group $uri';
     server {
         listen @nginx@;

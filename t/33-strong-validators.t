@@ -9,7 +9,7 @@ my $redis   = $t->redis;
 $t->nginx(<<'CONF');
     larder_zone 8m;
     larder_store main redis://@redis@ timeout=5s;
-    larder_daemon redis://@redis@;
+    larder_daemon redis://@redis@ timeout=5s;
     larder_stale while=1h error=1h;
     server {
         listen @nginx@;

@@ -8,7 +8,7 @@ my $redis   = $t->redis;
 my $conf = sub { <<"CONF" };
     larder_zone 8m;
     larder_store main redis://\@redis\@ timeout=5s;
-    larder_daemon redis://\@redis\@;
+    larder_daemon redis://\@redis\@ timeout=5s;
     server {
         listen \@$_[0]\@;
         larder main;

@@ -9,7 +9,7 @@ $t->memcached;
 my $nginx = sub {
     my ($store) = @_;
     return <<"CONF";
-    larder_zone 32m; larder_store main $store; larder_daemon redis://\@redis\@; larder_max_size 4m;
+    larder_zone 32m; larder_store main $store; larder_daemon redis://\@redis\@ timeout=5s; larder_max_size 4m;
     server { listen \@nginx\@; location / { larder main; proxy_set_header Host \$http_host; proxy_pass http://\@backend\@; } }
 CONF
 };

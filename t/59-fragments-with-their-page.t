@@ -8,7 +8,7 @@ $t->redis;
 $t->nginx(<<'CONF');
     larder_zone 8m;
     larder_store main redis://@redis@ timeout=5s;
-    larder_daemon redis://@redis@;
+    larder_daemon redis://@redis@ timeout=5s;
     server {
         listen @nginx@;
         server_name example.com;

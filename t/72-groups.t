@@ -11,7 +11,7 @@ my $conf = sub {
     larder_signing_key $key;
     larder_zone 8m;
     larder_store main redis://\@redis\@ timeout=5s;
-    larder_daemon redis://\@redis\@;
+    larder_daemon redis://\@redis\@ timeout=5s;
     log_format groups '\$uri [\$larder_group] \$larder_status';
     server {
         listen \@$name\@;
