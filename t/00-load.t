@@ -1,4 +1,4 @@
-# The module loads into the distribution's nginx, lives through reloads and leaves cleanly; without directives it does nothing.
+# The module loads into the distribution's nginx, survives reloads and exits cleanly; without directives it does nothing.
 use Larder::Test;
 
 my $t = Larder::Test->new;

@@ -1,9 +1,10 @@
-# nginx -t warns of what is legal and known to go wrong, and says what is meant; of what is well it says nothing.
+# nginx -t warns of configurations that are legal but known to cause trouble, and says what to write instead; it doesn't warn of
+# others.
 use Larder::Test;
 
 my $t = Larder::Test->new;
 
-# [what goes wrong, what is said of it, the http { } part, what a part lacks that is well]
+# [the trouble, the warning, the http { } part, what to add or remove so that there is no warning]
 my @cases = (
     ['a header that differs between visitors', qr{location "/": proxy_set_header X-User has \$remote_user, .*"larder_header X-User value=},
         'proxy_set_header X-User "name=${remote_user}"; larder near;', 'proxy_set_header X-Scheme $scheme; larder near;'],

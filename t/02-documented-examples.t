@@ -1,4 +1,4 @@
-# Every example in the documentation is accepted by the program it is for, with no more around it than it needs.
+# Every example in the documentation is accepted by its program, with no more context than it needs.
 use Larder::Test;
 
 my $t = Larder::Test->new;
@@ -18,7 +18,7 @@ sub statements {
     return grep { /\S/ && !/^\s*#/ } @statements;
 }
 
-# What an example takes for granted.
+# Context that examples assume.
 my %granted = (
     larder_zone        => 'larder_zone 8m;',
     larder_store       => 'larder_store main redis://127.0.0.1:6379;',

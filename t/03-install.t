@@ -1,4 +1,4 @@
-# make install puts all of Larder below a prefix, nginx loads the module from there, and /etc is left alone.
+# make install puts all of Larder below a prefix, nginx loads the module from there, and /etc is not touched.
 use Larder::Test;
 use File::Find ();
 

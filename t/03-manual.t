@@ -1,4 +1,4 @@
-# Manual pages are clean, and tell every option, setting and directive; completions know every command and option.
+# Manual pages have no errors and describe every option, setting and directive; completions know every command and option.
 use Larder::Test;
 
 my $t     = Larder::Test->new;
@@ -30,7 +30,7 @@ is_deeply [grep { $page{'larderd.toml.5'} !~ /^\s+\Q$_\E\b/m } map { (split /\t/
 my @directives = $t->read_file("$Larder::Test::root/ngx_module/directives/directives.def") =~ /^DIRECTIVE\((\w+),/mg;
 is_deeply [grep { $page{'larder-directives.5'} !~ /^   \Q$_\E$/m } @directives], [], 'each directive is in larder-directives(5)';
 
-# What bash offers for a command line: its last word is the one to complete.
+# The completions that bash offers for the last word of a command line.
 sub bash {
     my ($name, @words) = @_;
     my ($code, $said) = $t->run_command(['bash', '-c', 'source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); "_$1"; printf "%s\n" "${COMPREPLY[@]}"',

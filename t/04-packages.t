@@ -1,5 +1,5 @@
-# The Debian packages' life in a clean Debian 12: installed, used, upgraded, removed, purged. The clean one is kept in build/chroot, and
-# each run uses a copy of it. The packages hold what `make build` has built.
+# The Debian packages in a clean Debian 12: installed, used, upgraded, removed, purged. The clean system is kept in
+# build/chroot, and each run uses a copy of it. The packages contain what `make build` has built.
 use Larder::Test;
 use Cwd ();
 use Fcntl qw(LOCK_EX);
@@ -36,7 +36,7 @@ is $code, 0, 'lintian finds no error' or diag $said;
 my $depends = run_well('they say what they depend on', ['dpkg-deb', '-f', $deb{'libnginx-mod-http-larder'}, 'Depends']);
 like $depends, qr/\bnginx-abi-1\.22\.1-\d+\b/, 'the module depends on the nginx that it was built for';
 
-# The same with a higher version.
+# The same packages with a higher version.
 my $second = $t->dir . '/second';
 mkdir $second;
 for my $name (@names) {
@@ -62,13 +62,14 @@ if (!-d $clean) {
 close $lock;
 run_well('a copy of a clean Debian 12', ['cp', '-a', '--reflink=auto', $clean, $root]);
 
-# What is on its disk, but for what apt and dpkg keep for themselves, what Python compiles, and what ends with the machine.
+# The files on its disk, except for those of apt and dpkg themselves, those that Python compiles, and those that a reboot
+# removes.
 sub everything {
     my @found;
     File::Find::find({no_chdir => 1, wanted => sub {
         my $path = substr $_, length $root;
         if ($path =~ m{^/(?:dev|proc|sys|tmp|run|var/cache|var/lib/(?:apt|dpkg))$|/__pycache__$}) { $File::Find::prune = 1; return }
-        push @found, $path if $path !~ m{^/var/(?:log|lib/nginx)/|^/etc/\w+-$};    # what servers write, and copies of the accounts
+        push @found, $path if $path !~ m{^/var/(?:log|lib/nginx)/|^/etc/\w+-$};    # logs of servers, and backups of the accounts
     }}, $root);
     return [sort @found];
 }
@@ -100,7 +101,7 @@ my $key = 'a-signing-key-for-tests';
 my $configuration = $t->read_file("$root/etc/larder/larderd.toml");
 $configuration =~ s/^key = .*$/key = "$key"/m;
 $configuration .= $t->expand(qq([api]\nlisten = "\@larderd\@"\ntoken = "a-token-for-tests"\n));
-open my $file, '>', "$root/etc/larder/larderd.toml" or die $!;    # in place: its owner and mode stay
+open my $file, '>', "$root/etc/larder/larderd.toml" or die $!;    # written in place, so that owner and mode stay
 print $file $configuration;
 close $file;
 unlink "$root/etc/nginx/sites-enabled/default";

@@ -1,4 +1,4 @@
-# What was asked for once is answered from cache, byte for byte, headers included.
+# What was requested once is answered from cache, byte for byte, with its headers.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -24,7 +24,7 @@ $backend->set(
 for my $path (qw(/plain /rich /chunked /closing /empty /binary /moved)) {
     my ($first, $second) = map { $t->get($path) } 1 .. 2;
     is $first->larder, 'MISS', "$path: first a miss";
-    # Of a body without a length nobody knows beforehand whether it will be.
+    # Of a body without a length, it is not known when the header is sent whether it will be stored.
     my $stored = $path =~ /chunked|closing/ ? qr/$/ : qr/; stored$/;
     like $first->header('Cache-Status'), qr/^larder; fwd=(?:uri-)?miss; fwd-status=\d+$stored/, "$path: ... that is stored";
     is $second->larder, 'HIT', "$path: then a hit";
@@ -47,7 +47,7 @@ is $t->get('/rich?a=1')->larder, 'HIT', '... and does not disturb what other pag
 
 done_testing;
 
-# Name and values of all fields except those that each answer has anew, in an order of their own.
+# Names and values of all fields, sorted, except those that differ in each answer.
 sub _fields {
     my ($answer) = @_;
     return sort map { join ': ', lc $_->[0], $_->[1] }

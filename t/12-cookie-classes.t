@@ -1,4 +1,4 @@
-# The classes of cookies: what the site sees of each, who shares a page, and where one person's pages live.
+# The classes of cookies: what the site sees of each, who shares a page, and where personal pages are kept.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

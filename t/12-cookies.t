@@ -1,4 +1,4 @@
-# The backend sees only the cookies that the key holds, so that no visitor's page reaches another.
+# The backend sees only the cookies that are in the key, so no visitor's page reaches another visitor.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -31,7 +31,7 @@ is page('/page', 'lang=')->body, page('/page', '')->body, 'an empty cookie is no
 ok !(grep { /session|_ga|alice|bob/ } map { my $r = $_; map { $$_[1] } @{$r->{headers}} } $backend->log),
     'no request in all this carried what the key does not hold';
 
-# Who has a session gets what the site makes for them, at once, and leaves nothing for others.
+# A visitor with a session gets the site's own answer, at once, and nothing of it is stored.
 my $before = $backend->count('/page');
 my $mine   = page('/page', 'lang=de; sid=alice; session=x');
 is_deeply [$mine->body, $mine->larder], ['de/alice/x', 'PASS'], 'with a session: the page of the site, for the request as it came';

@@ -1,4 +1,4 @@
-# A visitor with a session gets a page from cache where the site said that it is everybody's, and never by a guess.
+# A visitor with a session gets a page from cache only if the site declared it for everybody.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -29,7 +29,7 @@ $backend->set('/*' => {body => $body}, map({ $_ => {body => $body, headers => [@
 my $ask = sub { my ($path, $sid) = @_; $t->get($path, headers => [$sid ? (Cookie => "sid=$sid") : ()]) };
 my $shows = sub { my $r = $ask->(@_); [$r->body, $r->larder] };
 
-# Made for who has no session, and everybody's.
+# Rendered without a session, and declared for everybody.
 is_deeply $shows->('/all'), ['/all of  render 1', 'MISS'], 'a page that says that it is everybody\'s';
 is_deeply $shows->('/all', 'ann'), ['/all of  render 1', 'HIT'], '... is for visitors with a session, too';
 is scalar($ask->('/all', 'ann')->header('Larder-Audience')), undef, '... and the word stays here';
@@ -40,7 +40,7 @@ is_deeply $shows->('/other-word', 'ann'), ['/other-word of ann render 2', 'PASS'
 is_deeply [map { @{$shows->('/static/x', $_)} } '', 'ann'], ['/static/x of  render 1', 'MISS', '/static/x of  render 1', 'HIT'], 'a location where all is everybody\'s';
 is_deeply [map { @{$shows->('/store/all', $_)} } '', 'ann'], ['/store/all of  render 1', 'MISS', '/store/all of  render 1', 'HIT'], 'from a store';
 
-# A session is the first to ask: it gets its own answer, and the page is made for all in the background, without it.
+# The first visitor has a session: they get their own answer, and a refresh without the session renders the page for all.
 is_deeply $shows->('/first', 'ann'), ['/first of ann render 1', 'PASS'], 'a session that asks first gets its own';
 $t->await(sub { $backend->count('/first') == 2 }, 'the render for everybody');
 ok $t->await(sub { $ask->('/first', 'ann')->larder eq 'HIT' }), '... and soon what everybody gets';
@@ -50,7 +50,7 @@ $t->await(sub { $backend->count('/set') == 6 }, 'the attempt to keep it');
 $ask->('/set', 'ann') for 1 .. 5;
 is $backend->count('/set'), 11, 'what says so but can\'t be kept is tried once, and not for each of them';
 
-# Stale, validated, purged: as for all.
+# Stale, revalidated or purged: as for other visitors.
 $ask->('/aging');
 is_deeply $shows->('/aging', 'ann'), ['/aging of  render 1', 'STALE'], 'a stale page';
 ok $t->await(sub { $ask->('/aging', 'ann')->body =~ /of  render [2-9]/ }), '... is made anew, for nobody';
@@ -59,13 +59,13 @@ is_deeply $shows->('/etag', 'ann'), ['/etag of  render 1', 'REVALIDATED'], 'one 
 $t->purge('url=http://' . $t->{nginx}->address . '/all&mode=hard');
 is_deeply $shows->('/all', 'ann'), ['/all of ann render 2', 'PASS'], 'one that was purged hard is no longer here';
 
-# The site takes its word back.
+# The site withdraws its declaration.
 $backend->set('/etag' => {body => $body});
 is_deeply $shows->('/etag', 'ann'), ['/etag of ann render 4', 'PASS'], 'a page that is no longer everybody\'s';
 ok $t->await(sub { $ask->('/etag')->larder eq 'HIT' }), '... is kept for visitors without a session';
 is $ask->('/etag', 'ann')->larder, 'PASS', '... alone';
 
-# The shell of a page may be everybody's, and its fragments not.
+# A page may be for everybody while its fragments are not.
 $backend->set('/esi/page' => {body => '<p><esi:include src="/esi/menu"/><esi:include src="/esi/visitor"/>', headers => [@word]},
     '/esi/menu' => {body => 'menu {n} ', headers => [@word]}, '/esi/visitor' => {body => 'for {cookie:sid}.'});
 is $ask->('/esi/page')->body, '<p>menu 1 for .', 'a page of fragments' for 1 .. 3;
@@ -74,7 +74,7 @@ is $ask->('/esi/page', 'bob')->body, '<p>menu 1 for bob.', '... each';
 is $ask->('/esi/page')->body, '<p>menu 1 for .', '... and nobody else\'s' for 1 .. 2;
 is $backend->count('/esi/page'), 1, '... from one template';
 
-# While one is made, sessions wait only for what they may get.
+# While a page is being filled, visitors with a session wait only if it is for everybody.
 $backend->set('/held' => {hold => 1, body => $body});
 my $filling = $t->load(['/held'], clients => 1);
 $t->await(sub { $backend->stats->{active} == 1 });

@@ -1,11 +1,12 @@
-# Sessions of Rails, Laravel and Express, by their presets. All three ignore a session that they do not know, in silence: nobody who is
-# logged in may get what they then send, nor may it be kept, and no session that Larder made up reaches them.
+# Sessions of Rails, Laravel and Express, by their presets. All three silently ignore a session id that they don't know. A
+# visitor who is logged in must not get the page that they then send, it must not be stored, and no session id that Larder made
+# up may reach them.
 use Larder::Test;
 
 my $t    = Larder::Test->new;
 my $npm  = "$Larder::Test::root/build/npm/node_modules";
 my $seen = sub { $t->dir . "/$_[0]/seen" };
-# What a framework does with pages: own, its pages show who is logged in and are never kept; open, it keeps this page where nobody is.
+# How a framework treats pages. own: shows who is logged in, and is never stored. open: is stored if nobody is logged in.
 my %frameworks = (
     rails   => {own => '/page', open => '/kept/page', knows => 1},
     laravel => {own => '/page', open => '/kept/page', knows => 0},

@@ -1,5 +1,5 @@
-# PHP's own sessions: PHP opens a session of whatever id it is sent, so no id may reach it that it did not give, or that its own
-# visitor did not make up. Visitors with a session get their own pages, in one render each; those without get them from cache.
+# PHP's own sessions. PHP opens a session with any id that it receives, so it must receive only ids that it has issued, or that
+# the visitor made up. Visitors with a session get their own pages, with one render each; others get pages from cache.
 use Larder::Test;
 
 my $t = Larder::Test->new;
@@ -20,7 +20,7 @@ for my $server (qw(nginx preset)) {
     my $id = sub { join '; ', map { /^(PHPSESSID=[^;]+)/ } $_[0]->header('Set-Cookie') };
     my $shows = sub { my $r = $ask->(@_); [$r->body, $r->larder] };
 
-    # The attack: whatever stands in for a session is a session that others can ask for.
+    # The attack: a replacement for a session id would be a session that others can join.
     my $victim = $id->($ask->('/always'));
     like $victim, qr/^PHPSESSID=\w{20,}$/, "$server: PHP gives a visitor a session";
     is $ask->('/login?user=victim', $victim)->body, 'welcome victim', '... who follows a link that logs in';
@@ -28,7 +28,7 @@ for my $server (qw(nginx preset)) {
     is_deeply [map { $ask->('/always', "PHPSESSID=$_")->body } qw(1 0 a session)], [('always nobody') x 4], 'nobody else is the victim';
     is_deeply [map { $shows->('/quiet', "PHPSESSID=$_")->[0] } qw(1 0)], [('/quiet nobody') x 2], '... on no page';
 
-    # A site that says nothing of caches.
+    # A site that sends no fields about caching.
     my $bob = $id->($ask->('/login?user=bob'));
     is_deeply $shows->('/page'), ['/page nobody', 'MISS'], 'a page for who has no session';
     is_deeply $shows->('/page', 'other=1'), ['/page nobody', 'HIT'], '... is from cache';

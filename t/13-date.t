@@ -1,11 +1,12 @@
-# The backend's Date is what an answer's age is counted from (RFC 9111 section 4.2.3), and what clients get (RFC 9110 section 6.6.1).
+# The age of an answer is counted from the backend's Date (RFC 9111 section 4.2.3), and clients get that Date (RFC 9110 section
+# 6.6.1).
 use Larder::Test;
 use IO::Select;
 use POSIX qw(strftime);
 
 my $t = Larder::Test->new;
 my $date = sub { strftime('%a, %d %b %Y %H:%M:%S GMT', gmtime $_[0]) };
-my %answers;    # path => [headers]; a backend of our own, as others make a Date themselves
+my %answers;    # path => [headers]; our own backend, as others add a Date themselves
 my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 16) or die;
 my $origin = '127.0.0.1:' . $listener->sockport;
 my $now = time;

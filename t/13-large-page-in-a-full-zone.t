@@ -1,5 +1,5 @@
-# A large page that comes into a full zone takes the places of about as many bytes, and is right to the last byte however the memory
-# it found was scattered: whole, in ranges, as a fragment and around one.
+# A large page that is stored into a full zone evicts about as many bytes as it has. It is correct to the last byte, however
+# scattered its memory is: whole, in ranges, as a fragment, and with a fragment.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -28,9 +28,9 @@ $backend->set(
 my $pages = 0;
 sub small { return $nginx->get("/small/$_[0]?size=" . (2000 + 997 * $_[0] % 9000)) }
 small(++$pages) until $nginx->counters->{evictions};
-# What is asked for again stays; its neighbours go, and leave holes.
+# Pages that are requested again stay; their neighbours are evicted and leave holes.
 my @kept = grep { $_ % 3 } $pages / 2 .. $pages;
-select undef, undef, undef, 1.1;    # how exactly the zone knows when an entry was used last
+select undef, undef, undef, 1.1;    # the zone's precision of "last used"
 small($_) for @kept;
 
 my $evictions = $nginx->counters->{evictions};

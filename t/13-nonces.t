@@ -1,4 +1,4 @@
-# A nonce that two visitors get is known to whoever could inject a script: a page whose policy has one is not kept.
+# A nonce that several visitors get would be known to whoever injects a script: pages whose policy has a nonce are not stored.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

@@ -1,4 +1,4 @@
-# Only whole answers that may be shared are kept: RFC 9111 section 3, and nothing that was cut off.
+# Only complete answers that may be shared are stored: RFC 9111 section 3.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

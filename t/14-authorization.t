@@ -1,5 +1,5 @@
-# larder_authorization: what a request with credentials got is for others with credentials where the site says so (RFC 9111
-# section 3.5), and for nobody else.
+# larder_authorization: the answer to a request with credentials is given to others with credentials if the site allows it (RFC
+# 9111 section 3.5), and to nobody else.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -43,7 +43,7 @@ for my $headers ([['Surrogate-Control', 'max-age=60'], ['Cache-Control', 'public
     is $seen->($path, 'x', 'y'), '200 MISS 1:x 200 HIT 1:x', "$path, and a word for all";
 }
 
-# Nothing else is kept.
+# No other answer is stored.
 my %not = (
     'no word'  => [['Cache-Control', 'max-age=60']],
     'targeted' => [['CDN-Cache-Control', 'max-age=60'], ['Cache-Control', 'public, max-age=60']],
@@ -62,14 +62,15 @@ like $as->('a', '/default/page')->header('Cache-Status'), qr/fwd=bypass; detail=
 $says->('/detail', 'max-age=60');
 like $as->('a', '/detail')->header('Cache-Status'), qr/fwd=uri-miss; fwd-status=200; detail=authorization/, 'an answer that does not say so';
 
-# The site sees whose page it makes, and nothing that the key lacks.
+# The site sees the credentials, and otherwise only what the key holds.
 $says->('/sent', 'public, max-age=60');
 $as->('Bearer a', '/sent', Cookie => 'sid=1', 'X-Other' => 'x');
 my %field = map { lc $_->[0] => $_->[1] } map { @{$_->{headers}} } grep { $_->{path} eq '/sent' } $backend->log;
 is $field{authorization}, 'Bearer a', 'the site gets the credentials';
 ok !exists $field{cookie} && !exists $field{'x-other'}, '... and not what the key lacks';
 
-# Past its time it is made anew by who has credentials: others get the old page meanwhile, and nobody asks without.
+# A stale page is renewed by a visitor with credentials. Others get the stale page meanwhile, and no request is sent without
+# credentials.
 $says->('/renewed', 'public, max-age=1, stale-while-revalidate=600', etag => '"a"');
 is $seen->('/renewed', 'a'), '200 MISS 1:a', 'a page with a stale window';
 ok $t->await(sub { $as->('b', '/renewed')->larder eq 'REVALIDATED' }), '... is renewed by a visitor';
@@ -80,7 +81,7 @@ my @states;
 ok $t->await(sub { push @states, $as->('b', '/must')->larder; $states[-1] eq 'REVALIDATED' }), 's-maxage: past its time it is asked about';
 ok !(grep { $_ eq 'STALE' } @states), '... and never served stale';
 
-# Whose credentials are refused takes the page from nobody.
+# A visitor whose credentials are refused does not end the page for others.
 $says->('/each', 'max-age=0, must-revalidate', etag => '"a"');
 is $seen->('/each', 'a', 'b'), '200 MISS 1:a 200 REVALIDATED 1:a', 'asked about each time';
 $backend->set('/each' => {status => 401, body => 'no', headers => [['WWW-Authenticate', 'Bearer']]});
@@ -92,7 +93,7 @@ is $seen->('/cold', 'bad'), '403 MISS no', 'refused first';
 $says->('/cold', 'public, max-age=60');
 is $seen->('/cold', 'a', 'b'), '200 MISS 2:a 200 HIT 2:a', '... the next one fills it';
 
-# Those who wait for a fill that the site refuses don't wait for each other.
+# Visitors who wait for a fill that the site refuses don't wait for each other then.
 $backend->set('/queue' => {status => 401, body => 'no', hold => 1});
 my @waiting = map { my $s = Larder::Test::listens($t->address('nginx')); print $s "GET /queue HTTP/1.0\r\nHost: h\r\nAuthorization: bad$_\r\n\r\n"; $s->flush; $s } 1 .. 4;
 ok $t->await(sub { $backend->count('/queue') == 1 }), 'four with bad credentials: one asks';

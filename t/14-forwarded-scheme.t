@@ -1,4 +1,4 @@
-# Behind a balancer that ends TLS, the site learns of the visitor's scheme what the balancer says.
+# Behind a load balancer that ends TLS, the site sees the visitor's scheme as the balancer states it.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -29,7 +29,7 @@ is $sees->('/page', 'HTTPS, http'), 'https HIT', 'of several balancers the first
 is $sees->('/page', 'gopher'), 'http HIT', '... and only what is a scheme';
 is $sees->('/scheme', 'https'), 'http MISS', "where the configuration says what the site sees, it does";
 
-# A refresh asks as the visitor did.
+# A refresh sends what the visitor's request would.
 for my $path (qw(/page /scheme)) {
     my $seen = $path eq '/page' ? 'https' : 'http';
     my $before = $backend->count($path);

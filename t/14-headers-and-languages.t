@@ -1,4 +1,4 @@
-# Headers that the key holds: lists of values, classes of devices by nginx's map, languages; absent and empty are not the same.
+# Headers in the key: lists of values, classes of devices by nginx's map, languages; an absent header and an empty one differ.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -34,17 +34,17 @@ is_deeply $seen->('Accept-Language' => 'de-CH, en;q=0.8'), ['desktop eur de ', '
 is_deeply $seen->('Accept-Language' => 'sv, de-AT;q=0.9, fr;q=0.2'), ['desktop eur de ', 'HIT'], '... to one the site speaks';
 is_deeply $seen->('Accept-Language' => 'xx;q=broken,,'), ['desktop eur en ', 'HIT'], '... or its first';
 
-# CVE-2026-113593: a cache that takes an empty header for none.
+# CVE-2026-113593: a cache that treats an empty header as absent.
 my @plain = map { $t->get('/plain', headers => $_)->larder } [], ['X-Plain' => ''], [], ['X-Plain' => ''], ['X-Plain' => 'a'];
 is_deeply \@plain, ['MISS', 'MISS', 'HIT', 'HIT', 'MISS'], 'a header that is absent and one that is empty are two';
 
-# Several lines are one list (RFC 9110 section 5.3).
+# Several lines make one list (RFC 9110 section 5.3).
 my $sees = sub { my $r = $t->get('/plain', headers => [@_]); my %h = map { lc $_->[0] => $_->[1] } @{JSON::PP::decode_json($r->body)->{headers}}; [$h{'x-plain'}, $r->larder] };
 is_deeply $sees->('X-Plain' => 'a', 'X-Other' => 1, 'x-plain' => 'b', 'X-Plain' => 'c'), ['a, b, c', 'MISS'], 'a header in several lines reaches the site whole';
 is_deeply $sees->('X-Plain' => 'a, b, c'), ['a, b, c', 'HIT'], '... and is the same as in one';
 is_deeply $seen->('Accept-Language' => 'xx', 'accept-language' => 'fr'), ['desktop eur fr ', 'MISS'], '... also where it is negotiated';
 
-# What Content-Type says of the charset is said once.
+# The charset of Content-Type is sent once.
 for my $type ('text/html; Charset="UTF-8"', 'text/html; charset=utf-8', 'text/plain;CHARSET=ascii', 'text/css; x=y; charset=utf-8', 'text/html') {
     (my $path = "/plain/$type") =~ s/\W/-/g;
     $path =~ s/^-plain/\/plain/;

@@ -1,5 +1,5 @@
-# A page is what the client asked for, and where the configuration led the request: front controllers and rewrites give each URL its own page,
-# and what tells visitors apart there gives each of them theirs.
+# A page depends on the client's URL and on where the configuration leads the request: front controllers and rewrites give each
+# URL its own page, and conditions on the visitor give visitors different pages.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -52,7 +52,7 @@ is told(ask('/index.php'), 'x-request-uri'), '/index.php', 'the front controller
 purge('/w/index.php');
 is ask('/wiki/world/')->larder, 'HIT', '... whose purge is not that of the others';
 
-# A rewrite that looks at the visitor.
+# A rewrite that depends on the visitor.
 like told(ask('/app/x', 'User-Agent' => 'Phone'), 'x-uri'), qr{^/phone/x}, 'a phone is led to its own page';
 like told(ask('/app/x', 'User-Agent' => 'Other'), 'x-uri'), qr{^/app/x}, '... others are not';
 is ask('/app/x', 'User-Agent' => $_)->larder, 'HIT', "... and $_ finds its own" for 'Phone', 'Other';
@@ -60,7 +60,7 @@ is ask('/phone/x')->larder, 'MISS', '... and that is not what /phone/x is';
 purge('/app/x');
 is ask('/app/x', 'User-Agent' => $_)->larder, 'MISS', "a purge is of both: $_" for 'Phone', 'Other';
 
-# nginx merges slashes before it looks for dots, the standard does not: then the path alone does not tell the location.
+# nginx merges slashes before it removes dot segments, RFC 3986 does not: so the path alone does not determine the location.
 is ask('/inner//../merged')->larder, 'MISS', 'a path that nginx takes for another one';
 is ask('/inner/merged')->larder, 'MISS', '... is not the page of what the standard says it is';
 

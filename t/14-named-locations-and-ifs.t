@@ -1,5 +1,5 @@
-# A named location, and the block of an `if`, is a place of its own, though the URI is the same: what is kept of a page as one place makes it is
-# not given to those whom the configuration leads to another.
+# A named location or the block of an `if` is a place of its own, though the URI is the same: a page stored in one place is not
+# given to visitors whom the configuration leads to another.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -61,7 +61,7 @@ $t->request(path => "/larder_purge?mode=hard&url=/$_/page", method => 'POST', bo
 is ask("/$_/page", 'X-Member' => 1, 'X-Beta' => 1) =~ s/ .*//r, 'MISS', "a purge by URL is of the page at all places: $_" for qw(members if);
 is ask("/$_/page") =~ s/ .*//r, 'MISS', '...' for qw(members if);
 
-# Made anew where its visitors are.
+# Refreshed in the place of its visitors.
 $_->set('/*' => {body => '{n}', headers => [['Cache-Control', 'max-age=0, stale-while-revalidate=3600']]}) for $backend, $other;
 for my $case (['/members/a'], ['/members/a', 'X-Member' => 1], ['/tried/a'], ['/if/a', 'X-Beta' => 1], ['/if/a']) {
     my ($path, @headers) = @$case;

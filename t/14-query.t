@@ -1,4 +1,4 @@
-# Queries that mean the same are one page: parameters kept, dropped, sorted, or no query at all.
+# Equivalent queries give one page: parameters kept, dropped, sorted, or the query ignored.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -17,7 +17,7 @@ $t->nginx(<<'CONF');
 CONF
 $backend->set('/*' => {body => '{query}'});
 
-# [path, query, the same page with another query, a query that is another page, what the backend saw]
+# [path, query, equivalent query, query of another page, what the backend saw]
 my @cases = (
     ['/as-is/', 'b=2&a=1',            'b=2&a=1',           'a=1&b=2',     'b=2&a=1'],
     ['/keep/',  'page=2&x=1&q_a=3',   'x=9&page=2&q_a=3',  'page=3&q_a=3', 'page=2&q_a=3'],

@@ -1,5 +1,5 @@
-# A page has one URL, however it is spelt (RFC 3986 section 6.2.2): whoever asks, purges or writes by any spelling means the same pages, and
-# no others. The site gets the path as the client sent it, but for what the spellings share.
+# A page has one URL, however it is spelt (RFC 3986 section 6.2.2): requests, purges and writes by any spelling concern the same
+# page. The site gets the path as the client sent it, normalised.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -63,7 +63,7 @@ for my $case (@pages) {
     }
 }
 
-# A purge drops the pages of its URL alone.
+# A purge concerns only the pages of its URL.
 for my $pair (['/a//b', '/a/b'], ['/a%2Fb', '/a/b'], ['/wiki/Who%3F', '/wiki/Who'], ['/c%23', '/c'], ['/a%2541', '/aA'], ['/x;y', '/x']) {
     my ($named, $other) = @$pair;
     ask($_) for $named, $other;
@@ -71,17 +71,17 @@ for my $pair (['/a//b', '/a/b'], ['/a%2Fb', '/a/b'], ['/wiki/Who%3F', '/wiki/Who
     is ask($other)->larder, 'HIT', "$other stays when $named is purged";
 }
 
-# Escapes that separate nothing in a path are pages of their own, but one URL to a purge.
+# Paths that differ in escapes of characters that separate nothing are different pages, but one URL to a purge.
 ask($_) for '/x(1)', '/x%281%29';
 ask("/larder_purge?mode=hard&url=" . quote('/x%281%29'), undef, 'POST');
 is ask($_)->larder, 'MISS', "$_ is purged as /x%281%29" for '/x(1)', '/x%281%29';
 
-# PURGE names its own target, also where the configuration leads it elsewhere.
+# PURGE concerns its own target, also if the configuration leads it elsewhere.
 ask('/by-method/a//b%3F') for 1 .. 2;
 is ask('/by-method/%61//b%3f', undef, 'PURGE')->status, 200, 'PURGE';
 isnt ask('/by-method/a//b%3F')->larder, 'HIT', '... purges its target';
 
-# What a write names in Location and Content-Location.
+# A write also purges the URLs in Location and Content-Location.
 for my $location ('/target%3f', 'http://site/target%3F', 'HTTP://SITE:80/x/../target%3F', '//site./target%3F', 'target%3F', './target%3F', '../target%3F?x#y') {
     for my $field ('Location', 'Content-Location') {
         ask('/target%3F');

@@ -1,4 +1,4 @@
-# From one kept page: 304, HEAD, and ranges; and what a client asks conditionally is still kept whole.
+# 304, HEAD and ranges from one stored page; and a conditional request stores the complete page.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -33,7 +33,7 @@ my $stale_part = $t->get('/page', headers => [Range => 'bytes=0-9', 'If-Range' =
 is length $stale_part->body, 1000, 'If-Range of another version: the whole page';
 is $backend->count('/page'), 1, 'for all this the backend was asked once';
 
-# The first to come asks for something less than the page.
+# The first request asks for less than the page.
 $t->get('/first-is-conditional', headers => ['If-None-Match' => '"v1"']);
 $t->get('/first-is-range', headers => [Range => 'bytes=0-9']);
 $t->head('/first-is-head');

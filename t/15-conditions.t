@@ -1,4 +1,5 @@
-# Conditions and ranges of a request for a kept page: RFC 9111 section 4.3.2, RFC 9110 sections 13 and 14. From the cache alone.
+# Conditions and ranges in requests for a stored page: RFC 9111 section 4.3.2, RFC 9110 sections 13 and 14. Answered from cache
+# alone.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -64,7 +65,7 @@ is $several->status, 206, 'several ranges';
 is scalar(() = $several->body =~ m{^Content-Range: bytes \d+-\d+/1000\r$}mg), 3, '... in parts';
 is $backend->stats->{total}, 4, 'the backend was asked for each page once, and whole';
 
-# A backend that answers with a part of its own accord, or with a length that is not its body's.
+# A backend that answers with a range nobody asked for, or with a wrong length.
 $backend->set('/partial' => {status => 206, size => 10, headers => [['Content-Range', 'bytes 0-9/1000']]}, '/marked' => {size => 10, headers => [['Content-Range', 'bytes 0-9/1000']]},
     '/overlong' => {size => 10, fault => 'overlong'});
 $t->get($_) for qw(/partial /marked);

@@ -1,5 +1,5 @@
-# What browsers and programs ask of caches (RFC 9111 section 5.2.1): by default no client can make the backend work; where the
-# operator says so, they get what they ask for.
+# Client directives to caches (RFC 9111 section 5.2.1): by default no client can cause requests to the backend; where the
+# operator honours the directives, clients get what they ask for.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -31,7 +31,7 @@ my $get = sub {
     return join ' ', $r->status, $r->larder, $r->header('Cache-Status') =~ /(fwd=[\w-]+)/ ? $1 : ();
 };
 
-# [location, what is asked, what comes of it, why]
+# [location, request's Cache-Control, result, reason]
 my @answers = (
     ['default/page', 'no-cache',                '200 HIT', 'nobody can reload a page for the backend'],
     ['default/page', 'max-age=0',               '200 HIT', '... nor this way'],
@@ -69,7 +69,7 @@ like $t->get('/on/secret', headers => ['Cache-Control' => 'no-store'])->header('
     'no-store: the answer is not kept';
 is $get->('/on/secret'), '200 MISS fwd=uri-miss', '... so the next one asks the backend';
 
-# Many who reload at once make one render; and a backend that fails costs them nothing that was there.
+# Many concurrent reloads cause one render; and if the backend fails, they get the stored page.
 $backend->set('/on/page' => {delay => 0.3, headers => [['Cache-Control', 'max-age=60']]});
 my $before = $backend->count('/on/page');
 my @all    = $t->many(20, sub { {path => '/on/page', headers => ['Cache-Control' => 'no-cache']} });

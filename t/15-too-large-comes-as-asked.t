@@ -1,4 +1,4 @@
-# What is too large to be kept comes as it was asked for: a part of it, or only if it has changed.
+# A page too large to store is sent as it was requested: a range of it, or only if it has changed.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -43,11 +43,11 @@ is $t->get('/large?head', method => 'HEAD', headers => [Range => 'bytes=0-9'])->
 my $part = $t->get('/file/large', headers => [Range => 'bytes=0-9']);
 is_deeply [$part->status, length $part->body], [206, 10], 'a range of a large file';
 
-# Of a page of fragments no part is given, so nothing is asked twice for one.
+# Of a page of fragments no range is sent, so the backend is not asked a second time for one.
 is $t->get('/esi', headers => [Range => 'bytes=0-9'])->status, 200, 'a range of a large page with fragments';
 is $backend->count('/esi'), 1, '... which is asked for once';
 
-# What varies on a header that the reduced request lacked is asked for with it.
+# An answer that varies on a header which the reduced request lacked is requested again with that header.
 $t->get('/varied', headers => ['X-A' => $_]) for 1, 2;
 my @seen = map { my %sent = map { lc $_->[0] => $_->[1] } @{$_->{headers}}; $sent{'x-a'} // () } grep { $_->{path} eq '/varied' } $backend->log;
 is_deeply \@seen, [1, 2], 'a large answer that varies is each client\'s own';

@@ -1,5 +1,5 @@
-# What nginx or error_page puts in the place of a page that failed is not the page: it is neither decoded, nor assembled, nor kept, and
-# the client gets it whole, as the operator configured it. A broken answer of which nothing was sent is such a failure.
+# What nginx or error_page sends in place of a failed page is not the page: it is neither decoded, assembled nor stored, and the
+# client gets it complete, as the operator configured it. A broken answer counts as such a failure if nothing of it was sent.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -74,10 +74,10 @@ for my $kind (404, 500) {
     is $t->get("/intercepted/$kind")->body, 'the page', '... is not the page';
 }
 
-# With something at hand that is good on error, that is the answer.
+# If an entry is usable on error, it is the answer.
 for my $place (qw(none file 200 recursive recursive-return esi/none esi/return esi/recursive auto)) {
     for my $kind (sort keys %broken) {
-        next if $place !~ /esi|auto/ && $kind =~ /cut|chunk/;    # the client has a part of it
+        next if $place !~ /esi|auto/ && $kind =~ /cut|chunk/;    # the client has received a part already
         my $path = "/$place/stale-$kind";
         $backend->set($path => {body => 'the page', headers => [['Cache-Control', 'max-age=0, stale-if-error=600'], $place =~ /esi|auto/ ? @esi : ()]});
         $t->get($path);

@@ -1,4 +1,5 @@
-# What stands in for a page is not kept as the page; what is kept is shown as it came, and only where it was kept for.
+# An answer that replaces a page is not stored as the page; and a stored answer is given unchanged, only where it was stored
+# for.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

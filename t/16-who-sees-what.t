@@ -1,4 +1,4 @@
-# Thousands of random visitors at a site that answers with all it saw: no page holds anything that its reader did not send.
+# Thousands of random visitors at a site that echoes all it saw: no page holds anything that its reader did not send.
 use Larder::Test;
 use JSON::PP qw(decode_json);
 
@@ -27,14 +27,14 @@ note "LARDER_TEST_SEED=$seed";
 srand $seed;
 sub pick { $_[rand @_] }
 
-# A request, and what of it the site may see.
+# A random request, and what of it the site may see.
 sub visitor {
     my %cookies = map { rand() < 0.5 ? ($_ => pick(qw(de fr 1 2))) : () } qw(lang me sessionid junk _ga);
     my %query   = map { rand() < 0.3 ? ($_ => pick(1, 2)) : () } qw(a b utm_source gclid);
     my @order   = sort { rand() <=> 0.5 } keys %cookies;
     my $kept    = rand() < 0.3 ? pick('x', 'y') : undef;
     my $path    = pick('/', '/a', '/grouped');
-    my $passes  = $cookies{sessionid} && $path ne '/grouped';    # the request as it came
+    my $passes  = $cookies{sessionid} && $path ne '/grouped';    # the request is sent in full
     my $group   = $cookies{sessionid} && !$passes ? "of $cookies{sessionid}" : undef;
     my $query   = join '&', map { "$_=$query{$_}" } sort { rand() <=> 0.5 } keys %query;
     return {

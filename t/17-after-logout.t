@@ -1,4 +1,5 @@
-# A session that has ended is not shown once more: what derives from it can be made never stale, and a hard purge is at once.
+# After a logout the pages of the session are not shown again: pages can be configured as never stale, and a hard purge acts at
+# once.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -25,7 +26,7 @@ my @tag     = ['Surrogate-Key', 'session:ann'];
 my $in      = {body => 'account of ann', headers => [@tag, ['Cache-Control', 'private, max-age=600, stale-while-revalidate=600, stale-if-error=600']]};
 my $out     = {body => 'please log in', headers => [['Cache-Control', 'no-store']]};
 
-# [where, how the logout purges, whether the backend is there then]
+# [location, the purge mode of the logout, whether the backend is reachable then]
 for my $case (map({ my $place = $_; map { [$place, $_, 'ok'], [$place, $_, 'fail'] } 'soft', 'hard' } qw(near store)), ['usual', 'hard', 'ok'], ['usual', 'hard', 'fail']) {
     my ($place, $mode, $then) = @$case;
     my $page = "/$place/$mode-$then";

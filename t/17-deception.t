@@ -1,5 +1,6 @@
-# Web cache deception: a victim lured to an address of their account that looks like a file leaves nothing for who asks next.
-# The name of a page decides nothing. What is kept was made without the victim's cookies, and what was made with them is not kept.
+# Web cache deception: a victim is lured to an address of their account that looks like a file. Whoever asks for it next gets
+# nothing of theirs. The name of a page decides nothing: stored pages are made without the victim's cookies, and pages made with
+# them are not stored.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -11,7 +12,7 @@ $t->nginx(<<'CONF');
     server {
         listen @nginx@;
         larder near;
-        # What brings others down: files are kept for long, whatever the answer says of itself.
+        # What makes other caches vulnerable: files are stored for long, whatever the answer says.
         location ~* \.(css|js|png|ico|txt|json|woff2?)$ { larder_valid any 1h override; proxy_pass http://@backend@; }
         location / { larder_valid any 1h; proxy_pass http://@backend@; }
         location /presence/ { larder_valid any 1h override; larder_cookie sessionid presence; proxy_pass http://@backend@; }
@@ -19,7 +20,7 @@ $t->nginx(<<'CONF');
         location /static/   { larder_valid any 1h override; larder_query none; proxy_pass http://@backend@; }
     }
 CONF
-# A site that takes what it does not know for the account, as frameworks do with path parameters and the rest of a path.
+# A site that ignores the rest of a path or path parameters and shows the account, as frameworks do.
 my %page = (body => 'account of {cookie:sessionid}');
 my %says = (
     'nothing'    => {%page},
@@ -44,7 +45,7 @@ for my $says (sort keys %says) {
     my (@leaks, $victims);
     for my $account (@account) {
         for my $lure (@lure) {
-            # Each site and address on its own: the host tells them apart.
+            # Each case has a site and an address of its own, told apart by the host.
             my $request = sub { "GET $account$lure HTTP/1.1\r\nHost: " . unpack('H*', "$says") . "\r\n$_[0]Connection: close\r\n\r\n" };
             my $victim  = $t->{nginx}->raw($request->("Cookie: sessionid=hunter2; theme=dark\r\nAccept: text/html\r\n"), 0.5);
             $victims++ if $victim =~ m{^HTTP/1.1 [234]} && $victim =~ /account of hunter2/;

@@ -1,6 +1,6 @@
-# What a visitor sends with a page is for the page. A fragment, a group's lookup and any other subrequest that is sent on reduced is a
-# GET without a body: no byte of the visitor's body, and none of the fields that describe the visitor's request or connection,
-# leaves with it. Else a body would be the beginning of somebody's next request on a kept connection.
+# What a visitor sends with a page is for the page only. A fragment, a group's lookup, and any other subrequest that is sent in
+# reduced form is a GET without a body: it carries no byte of the visitor's body and none of the fields that describe the
+# visitor's request or connection. Otherwise a body could be read as the next request on a kept connection.
 use Larder::Test;
 use JSON::PP qw(decode_json);
 
@@ -60,7 +60,7 @@ $backend->set(
     '/private/*' => {echo => 1, headers => [['Cache-Control', 'private']]},
 );
 
-# What a visitor's request says of itself and its connection.
+# What a visitor's request says about itself and its connection.
 my @fields = (
     'Content-Type' => 'text/plain', 'Content-Encoding' => 'identity', 'Content-Language' => 'de', 'Content-MD5' => 'x', 'Content-Range' => 'bytes 0-1/2', 'Digest' => 'x',
     'Content-Disposition' => 'x', 'If-None-Match' => '"x"', 'If-Match' => '*', 'If-Modified-Since' => 'Thu, 01 Jan 1970 00:00:00 GMT', 'If-Range' => '"x"', 'Accept-Encoding' => 'br', 'Range' => 'bytes=0-0',
@@ -72,7 +72,8 @@ my $forbidden = join '|', qw(content-.* accept-encoding digest if-.* range x.htt
 my $evil = "GET /evil HTTP/1.1\r\nHost: site\r\nX-Swallow: ";
 my ($n, @fragments) = 0;
 
-# A page that includes what is at these paths; who asks for it sends $evil. What the backends saw of the fragments.
+# A page includes what is at these paths, and the request for it also sends $evil. Returns the requests that the backends saw
+# for the fragments.
 sub fragments {
     my ($form, $ask, @paths) = @_;
     $n++;
@@ -90,13 +91,14 @@ sub seen {
         my $environ = $seen->{environ};
         my ($method, $target, $body) = $environ ? @$environ{qw(REQUEST_METHOD REQUEST_URI CONTENT_LENGTH)} : @$seen{qw(method target body)};
         my %fields = $environ ? %$environ : map {@$_} @{$seen->{headers}};
-        my @named = grep { /^(?:$forbidden)$/i } map { s/_/-/gr =~ s/^HTTP-//r } grep { $fields{$_} } keys %fields;    # a length of 0 is one
+        # A Content-Length of 0 may be sent.
+        my @named = grep { /^(?:$forbidden)$/i } map { s/_/-/gr =~ s/^HTTP-//r } grep { $fields{$_} } keys %fields;
         is_deeply [$method, $target, $body || '', @named], ['GET', $fragments[$i], ''], "$what: $fragments[$i] is a GET of its own";
         is $fields{'X-Target'} // $target, $target, '... whose $request_uri is its own';
         my @told = grep { ($fields{$_} // '') !~ /^(?:|none)$/ } qw(X-Length X-Type X-Body X-Override X-Range X-File X_BODY);
         is_deeply \@told, [], '... whatever variables the configuration uses' if @told || $fragments[$i] =~ /variables|file/;
     }
-    # Whoever comes next on the kept connections gets what was asked for.
+    # The next request on the kept connections gets its own answer.
     is $t->get("/kept/victim-$n-$_", headers => [Host => 'site'])->status, 200, '... and the connections are clean' for 1 .. 2;
     is scalar(grep { $_->{path} eq '/evil' } $backend->log), 0, '... no byte of the body was taken for a request';
 }
@@ -127,12 +129,12 @@ for my $form ('/form', '/form-unbuffered', '/form-in-file') {
 my $get = sub { $t->get($_[0], headers => [@fields, Connection => 'close, X-Named'])->body };
 seen('GET /form', fragments('/form', $get, @by_proxy, @by_others));
 
-# A group's lookup, for a page that is asked for with conditions; and the same for a refresh of it.
+# A group's lookup, for a page that is requested with conditions; and the same for a refresh of it.
 $t->get('/grouped/page', headers => [@fields, Cookie => 'sid=1', Connection => 'close, X-Named']);
 my ($lookup) = grep { $_->{path} eq '/kept/group' } $backend->log;
 is_deeply [grep { /^(?:$forbidden)$/i } map { $_->[0] } @{$lookup->{headers}}], [], 'a lookup of a group says nothing of the request it is for';
 
-# Subrequests of other modules get the visitor's body from nginx: reduced, they say of no length, and send none.
+# nginx gives subrequests of other modules the visitor's body: in reduced form they state no length and send no body.
 $backend->set('/ssi/page' => {body => '<!--# include virtual="/kept/by-ssi" -->'}, '/after/page' => {body => 'page '});
 for my $page ('/ssi/page', '/after/page') {
     $backend->reset;

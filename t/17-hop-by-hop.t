@@ -1,5 +1,5 @@
-# Fields for one connection stay on it: none that a client names reaches, or is kept from, the backend of a page that is kept, and
-# none that a backend names is kept, while all of them count where it is decided whether the page may be.
+# Hop-by-hop fields: a field that a client names in Connection does not reach the backend, and can't remove another field; a
+# field that a backend names is not stored. But all of them count in the decision whether to store the page.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -21,7 +21,7 @@ $t->nginx(<<'CONF');
     }
 CONF
 
-# A client that has the next hop drop what identifies it, or what the key says that the backend saw.
+# A client that names in Connection the fields that identify it or are in the key.
 $backend->set('/*' => {echo => 1});
 my $n = 0;
 for my $named ('Host', 'Cookie', 'X-Kept', 'X-Forwarded-Proto', 'close, X-Kept', 'Keep-Alive, Cookie', 'Upgrade, HTTP2-Settings', 'TE', 'Content-Length', ',,,', "x\tX-Kept") {
@@ -35,7 +35,7 @@ for my $named ('Host', 'Cookie', 'X-Kept', 'X-Forwarded-Proto', 'close, X-Kept',
     unlike $victim->body, qr/"Connection", "(?!close)/, '... and without what the client said of its connection';
 }
 
-# A backend: [what it says, whether the page is kept, a field that the kept page lacks]
+# A backend: [its answer, whether the page is stored, a field that the stored page lacks]
 for my $case (
     [[['Connection', 'X-Hop'], ['X-Hop', 'secret']], 1, 'X-Hop'],
     [[['Connection', 'x-a, X-HOP ,close'], ['X-Hop', 'secret']], 1, 'X-Hop'],
@@ -61,7 +61,7 @@ for my $case (
     is $answers[1]->header($gone), undef, "... without $gone" if $gone;
 }
 
-# What a request echoed into a field can do: no line of its own.
+# A request's value echoed into a field can't begin a line of its own.
 for my $echoed ("a\r\nX-Evil: 1", "a\nX-Evil: 1", "a\rX-Evil: 1") {
     my $page = '/plain/split-' . ++$n;
     $backend->set($page => {headers => [['X-Echo', $echoed]]});
@@ -75,7 +75,7 @@ for my $target ('/plain/e%0d%0aX-Evil:%201', '/plain/e%0aX-Evil:1', '/plain/e?q=
     ok !(grep { grep { $$_[0] =~ /evil/i } @{$_->{headers}} } $backend->log), '... and none in what the backend is asked';
 }
 
-# Two requests in one: both sides agree where a request ends, or the connection does.
+# Request smuggling: nginx and the backend agree where a request ends, or the connection ends.
 for my $smuggled ("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n",
     "Transfer-Encoding: identity, chunked\r\n\r\n0\r\n\r\n", "Transfer-Encoding:\x0bchunked\r\n\r\n0\r\n\r\n", "Content-Length: +0\r\n\r\n", "Content-Length: 0, 0\r\n\r\n", "Content-Length: -1\r\n\r\n",
     "Content-Length : 0\r\n\r\n", "Content-Length: 0\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "Content-Length: 0\r\n\r\n") {

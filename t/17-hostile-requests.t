@@ -1,4 +1,4 @@
-# Whatever a client sends, it changes nobody else's page: what the key does not hold never reaches the backend.
+# Whatever a client sends, nobody else's page changes: what the key does not hold does not reach the backend.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

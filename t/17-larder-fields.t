@@ -1,5 +1,5 @@
-# Fields that Larder's own parts alone may send, such as the group of a session, reach no backend from a client: in no spelling that
-# the site reads as the same, by no protocol, whatever becomes of the request.
+# Fields that only Larder itself may send, such as a session's group, never reach a backend from a client: in no spelling that
+# the site treats as the same field, by no protocol, in no kind of request.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

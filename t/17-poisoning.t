@@ -1,4 +1,4 @@
-# What the key does not hold can't be put into anybody else's page: the backend of a cacheable request never sees it.
+# Cache poisoning: what the key does not hold can't get into anybody else's page, as the backend never sees it.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -20,7 +20,7 @@ $backend->set('/*' => {echo => 1});
 my @site = (Host => 'site');
 my $n    = 0;
 
-# Each of these comes first to a page; then somebody else asks for it.
+# Each of these requests is the first for a page; then somebody else requests it.
 my %field = map { $_ => 'evil.example' } qw(X-Forwarded-Host X-Host X-Forwarded-Server X-HTTP-Host-Override X-Original-Host Forwarded
     X-Forwarded-For X-Forwarded-Proto X-Forwarded-Scheme X-Forwarded-Port X-Forwarded-Prefix X-Forwarded-SSL Front-End-Https X-Real-IP
     True-Client-IP CF-Connecting-IP X-Original-URL X-Rewrite-URL X-Original-URI X-Request-URI X-Script-Name Script-Name
@@ -29,7 +29,7 @@ my %field = map { $_ => 'evil.example' } qw(X-Forwarded-Host X-Host X-Forwarded-
     Access-Control-Request-Method Via Max-Forwards Content-Type Content-Encoding Expect TE Trailer Keep-Alive Proxy-Connection
     Proxy-Authorization Range If-Range If-None-Match If-Modified-Since If-Match If-Unmodified-Since Surrogate-Capability
     Cache-Control Pragma Cookie Cookie2 Larder-Route Larder-Group X-Accel-Redirect Connection);
-# Read by a backend that takes "_" for "-", or by one that unfolds or trims what it should not.
+# For backends that treat "_" as "-", or that unfold or trim what they should not.
 my @odd = ("X_Forwarded_Host: evil", "Host_: evil", "X-Evil : evil", "X-Evil: a\tevil", "X-Meta: evil\x7f\x01", 'X-Big: evil' . 'x' x 30_000,
     "Cookie: lang; lang=; x=evil", "Cookie: \x01=evil", 'Cookie: evil="; lang=evil');
 my $arrived = 0;
@@ -44,7 +44,7 @@ for my $line ((map { "$_: $field{$_}" } sort keys %field), @odd) {
 }
 cmp_ok $arrived, '>', 60, '... and a location without Larder does pass them on' or diag $arrived;
 
-# [what is sent, of P; the query of the page that might suffer; body]
+# [what is sent, where P is the payload; the query of the page that might be poisoned; body]
 for my $case (
     ["GET http://site/P HTTP/1.1\r\nHost: evil.example\r\n"],
     ["GET http://evil.example/P HTTP/1.1\r\nHost: site\r\n"],
@@ -97,7 +97,7 @@ for my $case (
     like $victim->body, qr/"Host", "site"/, '... and the page is made for its own host';
 }
 
-# What nginx itself refuses is not what the next one gets.
+# If nginx itself refuses a request, the next visitor does not get that refusal.
 for my $bad ('GET /refused HTTP/1.1' . "\r\nHost: site\r\nX: " . 'x' x 40_000, "GET /refused HTTP/9.1\r\nHost: site", "GET /refused\x00 HTTP/1.1\r\nHost: site",
     "GET /refused HTTP/1.1\r\nHost: site\r\nContent-Length: 99999999", "GET /refused HTTP/1.1\r\nHost: site\r\nRange: bytes=9-1",
     "GET /refused HTTP/1.1\r\nHost: site\r\nIf-Match: \"evil\"", "GET /refused HTTP/1.1\r\nHost: site\r\nExpect: evil") {

@@ -1,4 +1,4 @@
-# Sites of one name on different ports or addresses keep their pages apart, however a client spells the port, or leaves it out.
+# Sites with one name on different ports or addresses have different pages, however a client spells the port, or if it omits it.
 use Larder::Test;
 
 my $t = Larder::Test->new;
@@ -42,7 +42,7 @@ sub body {
     return $body;
 }
 
-# [what is asked of either, with PORT for its own]
+# [request to either site; PORT is that site's own]
 my $n = 0;
 for my $spelling ("GET /P HTTP/1.1\r\nHost: localhost:PORT", "GET /P HTTP/1.1\r\nHost: localhost", "GET /P HTTP/1.1\r\nHost: LOCALHOST.",
     "GET /P HTTP/1.1\r\nHost: localhost:80", "GET /P HTTP/1.1\r\nHost: other", "GET /P HTTP/1.0", "GET http://localhost:PORT/P HTTP/1.1\r\nHost: localhost",
@@ -57,7 +57,7 @@ for my $spelling ("GET /P HTTP/1.1\r\nHost: localhost:PORT", "GET /P HTTP/1.1\r\
     }
 }
 
-# The port of an absolute target counts, not that of Host.
+# The port in an absolute target counts, not that in Host.
 body("127.0.0.1:$port{b}", "GET http://localhost:$port{a}/target HTTP/1.1\r\nHost: localhost");
 is body("127.0.0.1:$port{a}", "GET /target HTTP/1.1\r\nHost: localhost:$port{a}"), 'site a of /target', "a target that names the other's port";
 body("127.0.0.1:$port{a}", "GET http://localhost:8080/absolute HTTP/1.1\r\nHost: localhost");
@@ -75,7 +75,7 @@ for my $host ('localhost', "localhost:$port{shared}") {
     is body("127.0.0.3:$port{shared}", "GET $page HTTP/1.1\r\nHost: $host"), "site b of $page", '... the other';
 }
 
-# HTTP/2, where a client names the authority.
+# HTTP/2: the client names the authority.
 for my $first (qw(a b)) {
     for my $host ([], [-H => 'Host: localhost'], [-H => 'Host: localhost:443']) {
         my $page = '/page-' . ++$n;
@@ -86,14 +86,14 @@ for my $first (qw(a b)) {
     }
 }
 
-# A purge of the URL means the pages of both: it says nothing of the socket.
+# A purge of the URL concerns the pages of both sites, as it does not name a socket.
 my $ask = sub { body("127.0.0.1:$port{$_[0]}", "GET /purged HTTP/1.1\r\nHost: localhost") };
 $ask->($_) for qw(a b a b);
 body("127.0.0.1:$port{b}", "POST /purge?url=http://LOCALHOST:080/purged&mode=hard HTTP/1.1\r\nHost: x\r\nContent-Length: 0");
 $ask->($_) for qw(a b a b);
 is $page{$_}->count('/purged'), 2, "a purge by URL: site $_ was asked once more" for qw(a b);
 
-# What a page may know of its host is what the key holds of it.
+# A page sees of its host only what the key holds.
 $page{a}->set('/esi/*' => {headers => [['Cache-Control', 'max-age=60']], body => '<esi:vars>for $(HTTP_HOST)</esi:vars>'});
 like body("127.0.0.1:$port{a}", "GET http://LOCALHOST:80/esi/page HTTP/1.1\r\nHost: evil.example"), qr/^for localhost\r?$/m, 'the host in a page is that of the target' for 1 .. 2;
 like body("127.0.0.1:$port{a}", "GET /esi/page HTTP/1.1\r\nHost: Localhost."), qr/^for localhost\r?$/m, '... however it is spelt';

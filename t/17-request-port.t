@@ -1,5 +1,5 @@
-# $request_port (nginx 1.29.3), where the client says it, is to the site what the key holds of it: in a miss, in a fragment, in a
-# refresh.
+# $request_port (nginx 1.29.3), which the client states, has for the site the value that the key holds: in a miss, a fragment
+# and a refresh.
 use Larder::Test;
 
 plan skip_all => 'nginx before 1.29.3 has no $request_port' if Larder::Test::nginx_version() < 1_029_003;

@@ -1,5 +1,5 @@
-# What tells who a visitor is stays with their own request: not in the stores, the queue, the near cache's memory, any log, nor with
-# whoever asks next; and no answer tells a key. However the site's answers, and the parts around nginx, behave.
+# What identifies a visitor stays with their own request. It is not in the stores, the queue, the near cache's memory or any
+# log, and nobody else gets it; and no answer contains a key. This holds however the site answers, and whatever is around nginx.
 use Larder::Test;
 use Larder::Test::Daemon;
 
@@ -38,7 +38,7 @@ my $nginx = $t->nginx(<<'CONF', workers => 2);
     }
 CONF
 my $d = Larder::Test::Daemon->start($t, more => qq([signing]\nkey = "0123456789abcdef0123456789abcdef"\n));
-my $commands = $t->dir . '/redis-commands';    # all that was ever sent to Redis
+my $commands = $t->dir . '/redis-commands';    # everything that was ever sent to Redis
 defined(my $monitor = fork) or die "fork: $!";
 if (!$monitor) {
     open STDOUT, '>', $commands;
@@ -88,7 +88,7 @@ is_deeply \@set_cookies, [], '... and no cookie but their own';
 cmp_ok $served, '>', 100, '... but the pages';
 ok $t->await(sub { $d->status->{jobs}{stored} > 0 }), 'larderd renders, too';
 
-# Everything that is kept or written anywhere.
+# Everything that is stored or logged anywhere.
 my $dump = sub {
     my ($where, $mark, $bytes) = @_;
     ok index($bytes, $mark) >= 0, "$where: what is ours is found there" or diag length $bytes;
@@ -103,7 +103,7 @@ $dump->('the near cache', '/private/', zone(($nginx->workers)[0]));
 $dump->('status', 'larder_events_total', $t->get('/larder_status', headers => \@nobody)->body);
 $dump->('larderctl', '/aging', join '', map { ($d->ctl(@$_))[1] } ['status'], ['explain', $d->url('/page')], ['explain', $d->url('/aging')]);
 
-# Keys are for the log.
+# Keys are only for logs.
 $keys{$_}++ for $t->read_file($t->dir . '/access.log') =~ /^([\w-]{22}) /mg;
 cmp_ok scalar(keys %keys), '>', 30, 'the access log tells keys';
 my @told;
@@ -118,7 +118,7 @@ kill TERM => $monitor;
 waitpid $monitor, 0;
 done_testing;
 
-# The memory that the workers share: the near cache, freed blocks included.
+# The workers' shared memory: the near cache, with freed blocks.
 sub zone {
     no warnings 'portable';
     my ($pid) = @_;

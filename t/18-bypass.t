@@ -1,4 +1,4 @@
-# The operator's say: what goes past the cache, what is not kept, and how long the rest stays.
+# The operator's rules: what bypasses the cache, what is not stored, and how long the rest is kept.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

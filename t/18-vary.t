@@ -1,4 +1,4 @@
-# Answers that vary on headers no directive names: each its own page, so many at most; or not kept.
+# Answers that vary on headers no directive names: kept as variants, up to a limit; or not stored.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -19,7 +19,7 @@ $t->nginx(<<'CONF', workers => 2);
 CONF
 my @vary = (body => 'for {header:X-A}/{header:X-B}', headers => [['Vary', 'X-A']]);
 $backend->set('/*' => {@vary});
-# With near=off a page is on its way into the store when the next visitor comes, who waits for it.
+# With near=off the page is still on its way into the store when the next visitor comes, who waits for it.
 my $ask = sub { my ($path, @headers) = @_; my $r = $t->get($path, headers => [@headers, 'X-Stranger' => rand]); [$r->body, $r->larder eq 'COALESCED' ? 'HIT' : $r->larder] };
 
 for my $path ('/first', '/store') {

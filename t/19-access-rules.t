@@ -1,4 +1,4 @@
-# What nginx asks of a visitor before the page holds for a kept page, too: nobody who is refused sees it.
+# What nginx requires of visitors before a page applies to a stored page, too: whoever is refused does not see it.
 use Larder::Test;
 use MIME::Base64 qw(encode_base64);
 

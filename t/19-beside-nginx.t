@@ -1,4 +1,4 @@
-# Beside nginx's own features nothing changes: access rules hold for kept pages, filters and redirects do what they do.
+# Larder does not change nginx's other features: access rules apply to stored pages, and filters and redirects work.
 use Larder::Test;
 use IO::Uncompress::Gunzip ();
 

@@ -1,5 +1,5 @@
-# 103 (nginx 1.29.0): a client gets the hints that come while its page is made; a kept page, a fragment and a refresh have none, and
-# lose nothing by them.
+# 103 (nginx 1.29.0): a client gets the hints that arrive while its page is made. A stored page, a fragment and a refresh have
+# none, and are not harmed by them.
 use Larder::Test;
 
 plan skip_all => 'nginx before 1.29.0 passes no 103 on' if Larder::Test::nginx_version() < 1_029_000;

@@ -1,4 +1,5 @@
-# Files: served by nginx itself, listed, tried, or sent by X-Accel-Redirect. Small ones are kept like pages, large ones pass.
+# Files served by nginx itself, by index and try_files, or by X-Accel-Redirect. Small ones are stored like pages, large ones
+# pass.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -58,7 +59,7 @@ is_deeply [map { $_->body } twice('/a/')], [('the index') x 2], '... is the inde
 is_deeply [map { $seen->($_) } twice('/try/nothing')], ['200 ' . length($small) . ' MISS', '200 ' . length($small) . ' HIT'], 'try_files';
 like $_->body, qr{<a href="secret/">}, 'a listing' for twice('/list/');
 
-# X-Accel-Redirect: what the site lets this visitor have.
+# X-Accel-Redirect: a file that the site allows this visitor.
 for my $place (qw(files kept-files)) {
     $backend->set("/site/$place/$_" => {headers => [['X-Accel-Redirect', "/$place/$_"]]}) for qw(small.txt large.bin);
     is $_->body, $small, "X-Accel-Redirect to /$place/: the file" for twice("/site/$place/small.txt");

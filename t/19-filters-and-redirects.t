@@ -1,4 +1,4 @@
-# What nginx does to an answer on its way out, it does to a kept one as well: once, and not to what is kept.
+# What nginx's filters do to an answer they do to a stored one as well: once, and not to what is stored.
 use Larder::Test;
 use IO::Uncompress::Gunzip ();
 
@@ -50,7 +50,7 @@ sub twice { my ($path, @headers) = @_; return map { $t->get($path, headers => [@
 sub larders { return [map { $_->larder } @_] }
 sub bodies { return [map { $_->body } @_] }
 
-# Headers are of the request at hand, not of the one that filled the cache.
+# Header filters use the present request, not the one that filled the cache.
 my ($miss, $hit) = map { $get->('/add/page', 'X-Now' => $_) } 1, 2;
 is_deeply [map { $_->header('X-Now') } $miss, $hit], [1, 2], 'add_header: of each request';
 is $get->('/add/page')->header('X-Now') // '', '', '... and none of another\'s';
@@ -60,7 +60,7 @@ is $_->header('X-Internal') // '', '', 'proxy_hide_header' for twice('/hide/page
 $backend->set('/set/page' => {body => '{header:x-shop} {header:x-visitor}'});
 is_deeply bodies(map { $get->('/set/page', 'X-Shop' => 'second', 'X-Visitor' => $_) } 1, 2), [('second ') x 2], 'proxy_set_header: of the request as the key holds it';
 
-# Bodies.
+# Body filters.
 $backend->set('/gzip/page' => {body => 'text ' x 1000, etag => '"v1"', headers => [['Last-Modified', 'Sat, 01 Jan 2022 00:00:00 GMT']]});
 my ($packed) = reverse twice('/gzip/page', 'Accept-Encoding' => 'gzip');
 IO::Uncompress::Gunzip::gunzip(\$packed->body, \my $unpacked);
@@ -82,7 +82,7 @@ is_deeply [map { length } @{bodies(twice('/rate/page'))}], [100_000, 100_000], '
 $backend->set('/slice/page' => {size => 5000, status => 206, headers => [['Content-Range', 'bytes 0-1023/5000']]});
 isnt $get->('/slice/page')->larder, 'HIT', 'slice: not for a cache of whole pages';
 
-# Where a request is led.
+# Redirects.
 $backend->set('/error/page' => {status => 404}, '/instead/*' => {body => 'instead of {path}'});
 is_deeply [map { $_->status . $_->body } twice('/error/page')], [('200instead of /instead/error/page') x 2], 'error_page to a named location';
 is_deeply [map { $_->status . $_->body } twice('/down/page')], [('200we are down') x 2], '... when the backend is down';
@@ -100,7 +100,7 @@ ok $t->await(sub { $backend->count('/mirror/mirrored/page') == 1 }), '... and wh
 is $get->('/if/page', 'X-Shop' => 'x')->header('X-Kind'), 'shop', 'set in an if';
 is $get->('/if/page')->header('X-Kind'), 'plain', '... is of each request, from one entry';
 
-# Pages of other makers.
+# Pages of other content handlers.
 $backend->set('/ssi/page' => {body => 'a<!--# include virtual="/esi/none" -->b'}, '/esi/none' => {body => '[{n}]'});
 is_deeply bodies(twice('/ssi/page')), ['a[1]b', 'a[1]b'], 'SSI in the page, fragments from cache';
 $backend->set('/esi/page' => {body => 'render <esi:include src="/esi/part"/>'}, '/esi/part' => {body => 'render'});

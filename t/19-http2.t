@@ -1,4 +1,5 @@
-# HTTP/2 clients get what others get: hits, waits, stale, pages of fragments, HEAD, ranges and 304, many on one connection.
+# HTTP/2 clients get what others get: hits, waits, stale pages, pages of fragments, HEAD, ranges and 304, many on one
+# connection.
 use Larder::Test;
 use JSON::PP qw(decode_json);
 
@@ -21,8 +22,8 @@ $t->nginx(<<'CONF');
         location /esi/ { larder_esi on; proxy_pass http://@backend@; }
     }
 CONF
-# All URLs in parallel on one connection. (Not over plain TCP: there curl 7.88 fails with any nginx.) Each answer: [status,
-# X-Larder, body].
+# Requests all URLs in parallel on one connection. (Not over plain TCP, where curl 7.88 fails with any nginx.) Returns for each:
+# [status, X-Larder, body].
 sub curl {
     my ($paths, @more) = @_;
     my @urls = map { ('https://' . $t->address('tls') . $paths->[$_], '-o', $t->dir . "/out-$_") } 0 .. $#$paths;

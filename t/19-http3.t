@@ -1,5 +1,5 @@
-# HTTP/3 clients get what others get: sites of one name apart by port, hits, waits, pages of fragments, stale pages; a fill
-# goes on when they leave.
+# HTTP/3 clients get what others get: sites with one name on different ports, hits, waits, pages of fragments, stale pages; and
+# a fill goes on when they leave.
 use Larder::Test;
 
 plan skip_all => 'this nginx was built without HTTP/3' unless Larder::Test::nginx_has('--with-http_v3_module');
@@ -36,7 +36,7 @@ my %port = map { ($_ => $t->port($_)) } qw(a b);
 $page{$_}->set('/*' => {headers => [['Cache-Control', 'max-age=60']], body => "site $_ of {path} for {header:X-Host}"}) for qw(a b);
 my $one = sub { my ($site, $url, @options) = @_; return ($t->http3($site, [$url], @options))[0] };
 
-# [authority, PORT being the site's own]
+# [authority; PORT is the site's own]
 my $n = 0;
 for my $authority ('localhost:PORT', 'localhost', 'LOCALHOST.', 'localhost:443', 'other', 'other:8080') {
     for my $first (qw(a b)) {
@@ -79,7 +79,7 @@ is_deeply [$stale->larder, $stale->body], ['STALE', 'render 1 for localhost:8080
 ok $t->await(sub { $page{a}->count('/stale') == 2 }), '... is made anew';
 ok $t->await(sub { $one->('a', 'https://localhost:8080/stale')->body eq 'render 2 for localhost:8080' }), '... for the same host';
 
-# A client that leaves says so to the server: before the answer, or in the midst of it.
+# A client tells the server that it leaves: before the answer, or in the middle of it.
 sub leaves {
     my ($path, $when, $then) = @_;
     defined(my $pid = fork) or die "fork: $!";
@@ -91,7 +91,7 @@ sub leaves {
     ok $t->await($when), "a client asks for $path";
     kill INT => $pid;
     waitpid $pid, 0;
-    $t->http3('a', ['https://localhost/ping']);    # by now nginx has seen it
+    $t->http3('a', ['https://localhost/ping']);    # by now nginx has noticed
     is $page{a}->stats->{paths}{$path}{active}, 1, '... and leaves: the backend goes on';
     $page{a}->release;
     ok $t->await(sub { $one->('a', "https://localhost$path")->larder eq 'HIT' }, 'a hit', 30), '... the page is kept';

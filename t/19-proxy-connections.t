@@ -1,4 +1,4 @@
-# However the backend frames its answers and keeps its connections, pages are kept whole or not at all.
+# However the backend frames its answers and keeps its connections, pages are stored complete or not at all.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -42,7 +42,7 @@ for my $place ('', '/kept', '/direct', '/small', '/esi') {
     }
 }
 
-# Broken answers: the client sees that they are broken, nobody else gets them, and a stale page goes before them.
+# Broken answers: the client notices, nobody else gets them, and a stale page is served instead, if there is one.
 for my $place ('', '/kept', '/direct', '/esi') {
     for my $fault (qw(truncate bad-chunk die close)) {
         my $path = "$place/$fault";
@@ -53,14 +53,14 @@ for my $place ('', '/kept', '/direct', '/esi') {
         is $t->get($path)->body, 'well', '... and kept for nobody';
     }
 }
-# What comes past the promised length is cut off, and is not taken for the next answer on the connection.
+# Bytes beyond the announced length are dropped, and not read as the next answer on the connection.
 for my $place ('/kept', '/direct') {
     $backend->set("$place/overlong" => {fault => 'overlong', size => 10});
     is length $_->body, 10, "$place: more than was promised is cut off" for twice("$place/overlong");
     is $t->get("$place/after")->body, "$place/after render 1\n", '... and no part of another page';
 }
 
-# Kept connections: fills and refreshes use them; a client that leaves spoils none.
+# Kept connections: fills and refreshes use them, and a client that leaves does not break them.
 $backend->reset;
 $t->get("/kept/many-$_") for 1 .. 10;
 $backend->set('/kept/stale' => {headers => [['Cache-Control', 'max-age=0, stale-while-revalidate=60']]});
@@ -81,7 +81,7 @@ $backend->set('/next/page' => {status => 500});
 is_deeply [map { $_->larder . $_->status } twice('/next/page')], ['MISS200', 'HIT200'], 'proxy_next_upstream: what the next server says is kept';
 $backend->set('/hints' => {early => [['Link', '</a.css>; rel=preload'], ['Set-Cookie', 'a=b']], body => 'page'});
 my ($first, $second) = twice('/hints');
-if (Larder::Test::nginx_version() < 1_029_000) {    # takes it for the answer
+if (Larder::Test::nginx_version() < 1_029_000) {    # reads it as the answer
     isnt $_->larder, 'HIT', 'an interim answer is not kept' for $first, $second;
 }
 else {

@@ -1,4 +1,4 @@
-# Clients that don't read what they asked for cost a worker no more than the limit each, and hold nobody else up.
+# Clients that don't read their answers cost a worker no more memory than the limit for each, and delay nobody else.
 use Larder::Test;
 use Socket qw(SOL_SOCKET SO_RCVBUF);
 
@@ -12,7 +12,7 @@ my $server  = <<'CONF';
     larder_max_size 256k;
     server {
         listen @NAME@;
-        listen @NAME_slow@ sndbuf=16k;    # what the kernel takes for those who don't read
+        listen @NAME_slow@ sndbuf=16k;    # buffered by the kernel for clients that don't read
         location /near/  { larder near; larder_lock 30s; proxy_pass http://@backend@; }
         location /store/ { larder main near=off; proxy_pass http://@backend@; }
         location /plain/ { proxy_pass http://@backend@; }
@@ -23,7 +23,7 @@ my $larder = $nginx{larder};
 my ($large, $fits) = (8 << 20, 250_000);
 $backend->set(map { ("/$_/length*" => {size => $large}, "/$_/chunked*" => {size => $large, chunked => 1}, "/$_/fits*" => {size => $fits}, "/$_/fits-chunked*" => {size => $fits, chunked => 1}) } qw(near store plain));
 
-# So many clients that ask for a page each, and read nothing but the first bytes.
+# Opens so many clients. Each requests a page and reads only the first bytes.
 sub slow {
     my ($nginx, $count, $path) = @_;
     return map {
@@ -31,13 +31,14 @@ sub slow {
         setsockopt $socket, SOL_SOCKET, SO_RCVBUF, 4096;
         connect $socket, Socket::pack_sockaddr_in($t->port($nginx->name . '_slow'), Socket::INADDR_LOOPBACK()) or die "connect: $!";
         syswrite $socket, "GET $path-$_ HTTP/1.1\r\nHost: a\r\n\r\n";
-        sysread $socket, my $byte, 1;    # its answer has begun
+        sysread $socket, my $byte, 1;    # the answer has begun
         $socket;
     } 1 .. $count;
 }
 
-# Who fills does not read: nobody waits for that one, as the backend's answer is read at the backend's pace.
-# [page, whether it is kept in the end]
+# The client whose request fills does not read: nobody has to wait for it, as the backend's answer is read at the backend's
+# speed.
+# [page, whether it is stored in the end]
 for my $case (['/near/length', 0], ['/near/fits', 1], ['/near/fits-chunked', 1], ['/near/chunked', 0]) {
     my ($path, $kept) = @$case;
     my @first = slow($larder, 1, $path);
@@ -49,7 +50,7 @@ for my $case (['/near/length', 0], ['/near/fits', 1], ['/near/fits-chunked', 1],
     like $after->header('Cache-Status'), qr/fwd=bypass; detail=not-storable/, '... nor waited for, from now on' if !$kept;
 }
 
-# What a worker takes while forty of them are there.
+# A worker's memory while forty of them are connected.
 sub kilobytes { my ($nginx) = @_; my ($n) = $t->read_file('/proc/' . ($nginx->workers)[0] . '/status') =~ /^RssAnon:\s+(\d+) kB/m; return $n }
 my $count = 40;
 my %least;
@@ -62,7 +63,8 @@ $larder->get("/store/fits-$_", headers => [Host => 'a']) for 1 .. $count;
 my $before = kilobytes($larder);
 SKIP: {
     skip 'sanitizers keep freed memory', 1 if %{$t->_sanitizer_env('nginx')};
-    # [what, may be held of each in kB: nothing, of what is sent from the near cache or known to be too large; else the limit twice in nginx's buffers, and twice while a string grows; not 8 MB]
+    # [page, kB that each client may hold: nothing for what is sent from the near cache or is known to be too large; else twice
+    # the limit in nginx's buffers, and twice while a string grows; not 8 MB]
     for my $case (['/near/length', 0], ['/near/fits', 0], ['/store/fits', 256], ['/near/chunked', 4 * 256], ['/store/chunked', 4 * 256]) {
         my ($path, $each) = @$case;
         my @held = slow($larder, $count, $path);

@@ -1,5 +1,5 @@
-# What SSI puts in the place of a subrequest that fails is no answer of the site: it is neither judged, nor asked for again. A page that is
-# good on error goes before it.
+# The text that SSI puts in place of a failed subrequest is no answer of the site: it is neither judged nor requested again. An
+# entry that is usable on error is used first.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -19,7 +19,7 @@ my $block = '<!--# set var="v" value="1" --><!--# block name="b" -->[stub<!--# i
 my $page  = sub { my ($path, $part, @more) = @_; $backend->set($path => {body => qq{$block<!--# include virtual="$part" stub="b" -->.}, @more}) };
 my $body  = sub { my ($path, @headers) = @_; $t->get($path, headers => [@headers])->body };
 
-# The visitor has sent more than the key holds: such an answer may be asked for again in full.
+# The visitor sent more than the key holds: such an answer might be requested again in full.
 my @visitor = (Cookie => 'a=b', 'X-Other' => '1', 'User-Agent' => 'browser', 'Accept-Encoding' => 'gzip');
 my $n = 0;
 for my $fault (qw(close die)) {
@@ -35,14 +35,14 @@ for my $part ('/dead/part', '/full/part') {
     is $body->("/plain$part", @visitor), '[stub yes].', "$part: nobody answers" for 1 .. 3;
 }
 
-# What is here goes before the block.
+# An entry is used before the stub.
 $backend->set('/stale' => {body => 'old', headers => [['Cache-Control', 'max-age=0, stale-if-error=600'], ['ETag', '"a"']]});
 $page->('/plain/stale', '/stale');
 is $body->('/plain/stale', @visitor), 'old.', 'a part of a page';
 $backend->set('/stale' => {fault => 'close'});
 is $body->('/plain/stale', @visitor), 'old.', '... is stale, when the site fails' for 1 .. 2;
 
-# Without a block, nginx's own error page stands there.
+# Without a stub, nginx's own error page is inserted.
 $backend->set('/plain/bare' => {body => '(<!--# include virtual="/dead/bare" -->)'});
 like $body->('/plain/bare', @visitor), qr/^\(.*502 Bad Gateway.*\)$/s, 'no block: an error' for 1 .. 2;
 done_testing;

@@ -1,4 +1,4 @@
-# Nobody waits for a stream that another client reads, and nobody's memory fills with it.
+# Nobody waits for a stream that another client reads, and it does not fill up memory.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -35,18 +35,18 @@ for my $path (sort keys %streams) {
     ok $t->await(sub { $backend->stats->{paths}{$path}{active} == 0 }), '... and who leaves ends it';
 }
 
-# One that nothing tells apart from a page is waited for once.
+# A stream that looks like a page is waited for once.
 $backend->set('/unsaid' => {stream => 1});
 my @waiting = map { $ask->('/unsaid') } 1 .. 2;
 ok $begins->($_), 'a stream that looks like a page: who waits for it does so for larder_lock' for @waiting;
 like $t->raw("GET /unsaid HTTP/1.1\r\nHost: h\r\n\r\n", 2), qr/first part/, '... and who comes later not at all';
 close $_ for @waiting;
 
-# What has an end may be kept.
+# An answer with an end may be stored.
 $backend->set('/page/lasting' => {headers => [@{$unbuffered[1]}, ['Cache-Control', 'max-age=60']], chunked => 1}, '/page/short' => {@unbuffered}, '/ignored' => {@unbuffered, chunked => 1});
 is join(' ', map { $t->get($_)->larder } ($_) x 2), 'MISS HIT', "$_ is kept" for '/page/lasting', '/page/short', '/ignored';
 
-# Larder itself wants all of what it asks for, so it ends a stream at once.
+# Larder itself needs complete answers, so it ends a stream at once.
 $backend->set('/esi/with' => {body => 'a<esi:include src="/esi/events" onerror="continue"/>b'});
 is $t->get('/esi/with')->body, 'ab', 'a stream as a fragment is none';
 ok $t->await(sub { $backend->stats->{paths}{'/esi/events'}{active} == 0 }), '... and ends';

@@ -1,6 +1,6 @@
-# Trailers are of one answer as it comes: what is kept, or made into a page, has none, neither for the client that it is made for nor for
-# those who come, and no Trailer field promises any. Of what passes by, nginx sends them on if it is told to (1.27.2,
-# proxy_pass_trailers). Those of add_trailer are made for each answer.
+# Trailers belong to one answer. A stored or assembled page has none, neither for the client whose request filled it nor for
+# later ones, and no Trailer field announces any. For answers that pass, nginx forwards them if configured (1.27.2,
+# proxy_pass_trailers). Those of add_trailer are added to each answer.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -44,7 +44,7 @@ for (1 .. 2) {
     unlike $_, qr/X-Sum/, '... else it promises none' for $passes ? () : $own, $ask->('/silent/own');
 }
 
-# HTTP/2, by hand: no frame of the stream after the data that ends it, and no name of a trailer in any.
+# HTTP/2 at frame level: no frame of the stream follows the end of its data, and no frame has a trailer's name.
 sub frame { my ($type, $flags, $stream, $payload) = @_; return substr(pack('N', length $payload), 1) . pack('CCN', $type, $flags, $stream) . $payload }
 for my $status (qw(MISS HIT)) {
     my $s = Larder::Test::listens($t->address('h2'));

@@ -1,4 +1,4 @@
-# What one nginx fetched, another finds in the store; Redis and memcached cannot be told apart from outside.
+# A page fetched by one nginx is found by another in the store; Redis and memcached behave alike.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -24,7 +24,7 @@ CONF
 my ($one, $two) = map { my $c = $http; my $n = $_; $c =~ s/HERE/$n/; $t->nginx($c, name => $n) } qw(one two);
 my @as = (headers => [Host => 'one.example']);
 
-# How many entries a store holds.
+# The number of entries in a store.
 sub held { $_[0] =~ /redis/ ? scalar(() = $redis->cli('KEYS', 'site:e:*') =~ /^site/mg) : ($memcached->command('stats') =~ /curr_items (\d+)/)[0] }
 
 for my $place (qw(redis redis-only memcached memcached-only)) {
@@ -33,7 +33,7 @@ for my $place (qw(redis redis-only memcached memcached-only)) {
     is $one->get($path, @as)->larder, 'MISS', "$place: a miss";
     ok $t->await(sub { held($place) > $before }), "$place: the store has it";
     my $found = $two->get($path, @as);
-    # memcached counts the lease as an item, too: then the page is still on its way.
+    # memcached counts the lease as an item, too, so wait until the page is stored.
     like $found->larder, qr/^(?:HIT|COALESCED)$/, "$place: the other nginx finds it";
     is $found->body, "$path render 1\n", "$place: ... the same body";
     is $found->header('X-Kept'), 'yes', "$place: ... and fields";

@@ -1,4 +1,5 @@
-# Who can write to a store can't have nginx take anything for a page but an entry made for it: all else is a miss, and nothing breaks.
+# Whoever can write to a store can't make nginx serve anything but an entry made for the requested page: all else is a miss, and
+# nothing breaks.
 use Larder::Test;
 
 my $t         = Larder::Test->new;
@@ -28,16 +29,16 @@ note "LARDER_TEST_SEED=$seed";
 srand $seed;
 my %esi = (headers => [['Surrogate-Control', 'content="ESI/1.0"']], body => '{path}<esi:include src="part?{n}" onerror="continue"/>');
 
-# What a store holds, by what it is asked with; and putting other bytes in its place.
+# What a store holds, by name; and a function that replaces its bytes.
 my %resp  = (read => sub { my ($length, $bytes) = $redis->raw("*2\r\n\$3\r\nGET\r\n\$" . length($_[0]) . "\r\n$_[0]\r\n*1\r\n\$4\r\nQUIT\r\n") =~ /^\$(\d+)\r\n(.*)/s or return; substr $bytes, 0, $length },
     write => sub { $redis->raw("*3\r\n" . join('', map { '$' . length($_) . "\r\n$_\r\n" } 'SET', @_) . "*1\r\n\$4\r\nQUIT\r\n") });
 my %text  = (read => sub { my ($length, $bytes) = $memcached->command("get $_[0]") =~ /^VALUE \S+ \d+ (\d+)\r\n(.*)/s or return; substr $bytes, 0, $length },
     write => sub { $memcached->command("set $_[0] 0 600 " . length($_[1]) . "\r\n$_[1]") });
 my %store = (redis => \%resp, memcached => \%text);
-# Asks for a page: by what name it is in the store.
+# Requests a page, and returns its entry's name in the store.
 sub name_of { 'larder:e:' . $t->get($_[0])->header('X-Key') }
 
-# Each makes of an entry, and another one, what stands in the entry's place.
+# Each function gets two entries and returns what is put in place of the first.
 my %forged = (
     'one bit'           => sub { my $e = $_[0]; my $at = int rand 8 * length $e; vec($e, $at, 1) ^= 1; $e },
     'a byte of its head' => sub { my $e = $_[0]; substr $e, int rand 120, 1, chr int rand 256; $e eq $_[0] ? 'LRDE' : $e },
@@ -64,7 +65,7 @@ for my $where (qw(redis/near redis/only memcached/near memcached/only)) {
             $backend->set($page => $try == 3 ? {%esi} : {}, $other => {});
             my ($entry, $others) = map { my $key = name_of($_); $t->await(sub { $store{$kind}{read}->($key) }, "$_ in the store") } $page, $other;
             $store{$kind}{write}->(name_of($page), $forged{$what}->($entry, $others));
-            # In the near cache the page is still there: it is looked for in the store after a purge.
+            # The near cache still has the page; after a purge it is looked up in the store.
             $t->purge("url=$page&mode=hard") if $where =~ /near/;
             my @answers = map { $t->get($page) } 1 .. 2;
             push @wrong, map { $_->status . ' ' . $_->body } grep { $_->status != 200 || $_->body !~ /^\Q$page\E\b/ || $_->larder eq 'HIT' && $_ == $answers[0] } @answers;
@@ -75,7 +76,7 @@ for my $where (qw(redis/near redis/only memcached/near memcached/only)) {
 }
 like $t->{nginx}->error_log, qr/refused what store "\w+" holds for [\w-]{22}: entry/, 'the log says what was wrong';
 
-# The rest of what stands in Redis.
+# Larder's other data in Redis.
 for my $type (['SET', 'KEY', 'x'], ['SET', 'KEY', '18446744073709551615'], ['RPUSH', 'KEY', 'x'], ['HSET', 'KEY', 'x', 'y'], ['ZADD', 'KEY', '1e300', 'floor', '-5', 'x:y', '7', '']) {
     for my $key ('larder:{purge}log', 'larder:{purge}sequence', 'larder:{purge}pending', 'larder:{purge}positions') {
         $redis->cli('DEL', $key);

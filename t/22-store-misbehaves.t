@@ -1,4 +1,4 @@
-# Whatever a store says or leaves unsaid, the visitor gets the page: from the near cache, else from the backend.
+# Whatever a store answers or fails to answer, the visitor gets the page: from the near cache or from the backend.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

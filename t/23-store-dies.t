@@ -1,4 +1,5 @@
-# Redis or memcached killed, frozen and back, under load: visitors notice nothing, and the store is used again by itself.
+# Redis or memcached is killed, frozen and restarted under load: visitors don't notice, and the store is used again
+# automatically.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -43,7 +44,7 @@ for my $kind (sort keys %stores) {
     }
     my @answers = $load->stop;
     is scalar(grep { $_->{status} != 200 || !$_->{complete} } @answers), 0, "$kind: every visitor got the page";
-    # memcached has lost its log of purges with all else, so each page may have been purged: it is made anew, once.
+    # memcached has lost its purge log with all else, so every page may have been purged, and is rendered again, once.
     my $at_once = $kind eq 'memcached' ? qr/^(HIT|STALE)$/ : qr/^HIT$/;
     is scalar(grep { $_->{path} !~ /only/ && $_->{larder} !~ $at_once } @answers), 0, "$kind: what the near cache held was served at once";
 }

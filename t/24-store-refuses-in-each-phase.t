@@ -1,5 +1,6 @@
-# Whatever error a store answers to whichever command, for as long as it likes: visitors get their pages meanwhile, and once the error
-# is over the store is used again by itself. LARDER_TEST_ALL=1 tries every error in every phase, otherwise each of both at least once.
+# A store answers any command with any error for any time: visitors get their pages meanwhile, and the store is used again
+# automatically once the error is over. LARDER_TEST_ALL=1 tries every error in every phase; otherwise each error and each phase
+# is tried at least once.
 use Larder::Test;
 
 my $t = Larder::Test->new;
@@ -22,7 +23,7 @@ my $nginx = $t->nginx(<<'CONF');
     }
 CONF
 
-# Those that end a connection are tried on a new one, the others as they are.
+# Errors that end a connection are tried on a new one, the others on the present one.
 my %phases = (
     redis     => ['DROP CONNECT', 'DROP AUTH', 'DROP SELECT', 'DEL', 'DROP DEL', 'DROP CLIENT', 'DROP SUBSCRIBE', 'ZRANGEBYSCORE', 'GET', 'SET', 'EVAL'],
     memcached => ['DROP CONNECT', 'GET', 'DROP GET', 'SET', 'ADD'],

@@ -1,4 +1,5 @@
-# Whatever Redis or memcached says while it can't serve: visitors get the page, and once it serves it is used again by itself.
+# Whatever Redis or memcached answers while it can't serve, visitors get the page; and once it can, it is used again
+# automatically.
 use Larder::Test;
 use IO::Socket::INET;
 
@@ -6,7 +7,7 @@ my $t       = Larder::Test->new;
 my $backend = $t->backend;
 my $redis   = $t->redis(options => [qw(--busy-reply-threshold 50 --replica-serve-stale-data no)]);
 
-# Commands on one connection that stays: Redis may turn new ones away.
+# Sends commands on one connection that stays open, as Redis may refuse new ones.
 my $connection = IO::Socket::INET->new($t->address('redis'));
 sub say_on { my ($to, @commands) = @_; my $said; print $to "$_\r\n" and $said = <$to> for @commands; return $said // '' }
 sub command { return say_on($connection, @_) }
@@ -23,7 +24,7 @@ my $nginx = $t->nginx(<<"CONF");
 CONF
 
 my $pages = 0;
-# A hit alone does not tell: while the store is down the near cache serves in its place.
+# A hit alone proves nothing: while the store is down, the near cache replaces it.
 sub is_used {
     my ($server, $below) = @_;
     my $path = $below . $pages++;
@@ -34,9 +35,9 @@ sub is_used {
 sub used { my ($server, $below, $when) = @_; return ok $t->await(sub { is_used($server, $below) }, "$below used", 20), "$below: used $when" }
 
 my $spinner;
-mkdir $t->dir . '/redis/dump.rdb';    # no snapshot can be put in its place
+mkdir $t->dir . '/redis/dump.rdb';    # no snapshot can replace it
 my @refusals = (
-    # name, what the log says, store, to begin, to end, whether it still answers reads
+    # name, log message, store, begin, end, whether it still answers reads
     [BUSY => qr/"BUSY/, 'plain', sub { $spinner = IO::Socket::INET->new($t->address('redis')); print $spinner "EVAL \"while true do end\" 0\r\n" },
         sub { $t->await(sub { command('SCRIPT KILL') =~ /OK/ }) }],
     [MASTERDOWN => qr/"MASTERDOWN/, 'plain', sub { command('REPLICAOF 127.0.0.1 1') }, sub { command('REPLICAOF NO ONE') }],
@@ -79,7 +80,7 @@ $slow->restart;
 ok $t->await(sub { $loading->get('/slow/' . $pages++); $loading->error_log =~ /"LOADING / }), '... the log says that it loads';
 used($loading, '/slow/', 'after LOADING');
 
-# memcached turns clients away while it has too many, and refuses single items.
+# memcached refuses clients while it has too many, and refuses single items.
 my $memcached = $t->memcached(options => [-c => 40, -I => '512k']);
 my @hogs = map { my $hog = IO::Socket::INET->new($t->address('memcached')); print $hog "version\r\n"; my $said = <$hog> // ''; $hog } 1 .. 40;
 my $fleet = $t->nginx('larder_zone 8m; larder_store main memcached://@memcached@ timeout=5s; larder_valid 1h; larder_max_size 4m;

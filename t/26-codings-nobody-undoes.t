@@ -1,5 +1,5 @@
-# An answer in a content coding that can't be undone is kept as it came, for clients whose Accept-Encoding names that coding, and is
-# never given to others. Of a page of fragments it hides the markup.
+# An answer in a content coding that Larder can't decode is stored as it is, for clients whose Accept-Encoding names that
+# coding, and is never given to others. ESI markup in it can't be processed.
 use Larder::Test;
 use MIME::Base64 qw(encode_base64);
 
@@ -45,7 +45,7 @@ $coded->('/late', ['odd']);
 unlike $seen->('/late', undef, 'gzip', undef), qr/HIT/, 'asked for by others first';
 is $seen->('/late', 'odd', 'odd'), 'MISS HIT', '... kept all the same';
 
-# Codings one on the other, on one line or two; a coding that is not to be undone.
+# Several codings, in one line or two; one of them can't be decoded.
 $coded->('/two', ['gzip, odd']);
 is $seen->('/two', 'odd, gzip', 'gzip, odd'), 'MISS HIT', 'two codings: for those who take both';
 unlike $seen->('/two', 'odd', 'gzip'), qr/HIT/, '... not for who takes one';
@@ -55,12 +55,12 @@ is scalar(() = $ask->('/lines', 'odd, gzip')->header('Content-Encoding')), 2, '.
 $coded->('/no-transform', ['gzip'], headers => [['Cache-Control', 'max-age=60, no-transform']]);
 is $seen->('/no-transform', 'br, gzip', 'gzip, br'), 'MISS HIT', 'one that may not be undone';
 
-# What is not kept anyway is asked for once.
+# What is not stored for another reason is requested only once.
 $coded->('/private', ['odd'], headers => [['Cache-Control', 'private']]);
 $ask->('/private', 'odd');
 is $backend->count('/private'), 1, 'an answer that is not to be kept costs one render';
 
-# It is made anew with the coding in its request.
+# A refresh asks for the coding.
 is $t->post('/larder_purge?mode=soft&url=' . 'http://' . $t->address('nginx') . '/odd', '')->status, 200, 'purged';
 ok $t->await(sub { $ask->('/odd', 'gzip, odd')->larder eq 'HIT' }), '... and made anew';
 is +(map { $_->[1] } grep { lc $_->[0] eq 'accept-encoding' } @{(grep { $_->{path} eq '/odd' } $backend->log)[-1]{headers}})[0], 'gzip, odd', '... asked for with the codings';

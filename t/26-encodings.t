@@ -1,4 +1,4 @@
-# Compressed answers: kept once for each coding that was asked for, decoded when nobody asked or ESI is in them.
+# Compressed answers: stored once per coding that was asked for; decoded if nobody asked for the coding or the page has ESI.
 use Larder::Test;
 use Compress::Zlib ();
 use IO::Compress::Gzip ();
@@ -77,7 +77,7 @@ is $ask->('/liar')->body, 'good', '... and not kept';
 $backend->set('/strange' => {body => 'x', headers => [['Content-Encoding', 'snappy']]});
 like $ask->('/strange')->header('Cache-Status'), qr/detail=content-encoding/, 'a coding that nobody knows is passed on, and not kept';
 
-# What a coding may look like.
+# Spellings of a coding.
 my $coded = sub { my ($path, $coding, $bytes, %more) = @_; $backend->set($path => {base64 => encode_base64($bytes, ''), headers => [['Content-Encoding', $coding], @{$more{headers} || []}]}) };
 my $member = sub { my ($text) = @_; IO::Compress::Gzip::gzip(\$text => \my $zipped) or die; return $zipped };
 my %looks = (
@@ -92,7 +92,7 @@ for my $look (sort keys %looks) {
     is $shown->($ask->($path)), "plain: one two $_", "$look: $_" for 'MISS', 'HIT';
 }
 
-# Digests are of bytes: those of a coded body say nothing about what it stands for.
+# Digests are of exact bytes: those of a coded body don't apply to the decoded one.
 my @digests = (['Content-MD5', 'x'], ['Digest', 'md5=x'], ['Content-Digest', 'md5=:x:'], ['Repr-Digest', 'md5=:x:']);
 my $digests = sub { my ($r) = @_; join ' ', map { $_->[0] } grep { defined $r->header($_->[0]) } @digests };
 $coded->('/digest/coded', 'gzip', $member->('page'), headers => \@digests);
@@ -107,11 +107,11 @@ for my $status ('MISS', 'HIT') {
 }
 is $digests->($ask->('/digest/plain', Range => 'bytes=0-1')), 'Digest Repr-Digest', 'a range has those of the whole alone';
 
-# Asked for by name, a coding that nobody here can undo is kept as it came.
+# A coding that Larder can't decode is stored as it is if the client asked for it by name.
 $backend->set('/odd' => {body => '{header:Accept-Encoding}', headers => [['Content-Encoding', 'odd']]});
 is $shown->($ask->('/odd', 'Accept-Encoding' => 'gzip, odd')), "odd: odd $_", "a coding of the operator's: $_" for 'MISS', 'HIT';
 
-# A fragment that is not what its coding says.
+# A fragment that is not in the coding it states.
 $backend->set('/esi/broken' => {body => 'a<esi:include src="/esi/liar" onerror="continue"/>c<esi:include src="/esi/liar" alt="/esi/part"/>d'},
     '/esi/liar' => {body => 'not gzip', headers => [['Content-Encoding', 'gzip']]});
 is $ask->('/esi/broken')->body, 'acbd', "a fragment with a broken coding fails alone: $_" for 1 .. 2;

@@ -1,11 +1,11 @@
-# The name of a store is looked up while nginx runs: a server that moved is found, whether the one before it is gone or not.
+# The name of a store is resolved while nginx runs: a server that has moved is found, whether the old one is gone or not.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
 my $backend = $t->backend;
 my $port    = $t->port('redis');
 my %redis   = ('127.0.0.1' => $t->redis);
-# To the system, which nginx asks when it starts, the name means 127.0.0.1.
+# By the system's resolver, which nginx uses at startup, the name has the address 127.0.0.1.
 my $leads_to = sub { $t->file('dns.names', "localhost @_\n") };
 $t->dns(names => "localhost 127.0.0.1\n");
 my $nginx = $t->nginx(<<'CONF');

@@ -1,4 +1,4 @@
-# The name of a store may have several addresses: whichever of them serves is used, whatever the others do.
+# The name of a store may have several addresses: one that serves is used, whatever the others do.
 use Larder::Test;
 use IO::Socket::INET;
 
@@ -11,7 +11,7 @@ if ($t->_sanitizer_env('x')->{LD_PRELOAD}) {
 my $backend = $t->backend;
 my %server  = (redis => $t->redis, memcached => $t->memcached);
 
-# On the same ports, other addresses of this machine: nobody listens at 127.0.0.2, and who listens at 127.0.0.3 says nothing.
+# Other addresses of this machine, on the same ports: nobody listens at 127.0.0.2, and the server at 127.0.0.3 never answers.
 my @silent = map { IO::Socket::INET->new(LocalAddr => '127.0.0.3', LocalPort => $t->port($_), Listen => 128) || die "$_: $!" } sort keys %server;
 my %names = (
     'refused.test' => [qw(127.0.0.2 127.0.0.1)],

@@ -1,4 +1,4 @@
-# 200 visitors come at once to a page that expired: all are answered at once, and the backend is asked once.
+# 200 visitors request a page that has just expired: all are answered at once, and the backend is asked once.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -11,7 +11,7 @@ my %expired = (headers => [['Cache-Control', 'max-age=0, stale-while-revalidate=
 $backend->set('/page' => {%expired});
 is $t->get('/page')->larder, 'MISS', 'the page is stored, already expired';
 
-# Whoever is answered while the backend is held did not wait for it.
+# Visitors who are answered while the backend is held did not wait for it.
 $backend->set('/page' => {headers => [['Cache-Control', 'max-age=60']], hold => 1});
 my @answers = $t->many(200, '/page');
 is scalar(grep { $_->status == 200 && $_->body eq "/page render 1\n" } @answers), 200, 'all 200 got the kept page at once';

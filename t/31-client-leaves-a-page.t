@@ -1,5 +1,5 @@
-# A client that leaves while its page of fragments is put together ends none of the fills that others wait for, or that the next visitor
-# wants. What is for nobody else ends with it.
+# A client leaves while its page of fragments is being assembled. Fills that others wait for, or that later visitors need, go
+# on; what serves only this client ends.
 use Larder::Test;
 use Socket qw(SOL_SOCKET SO_LINGER);
 
@@ -34,7 +34,7 @@ my $state = sub { $backend->stats->{paths}{$_[0]} || {} };
 my $page = sub { join '', map { qq{<esi:include src="$_" onerror="continue"/>} } @_ };
 
 for my $way (sort keys %ways) {
-    # A page that is a miss, one that is a hit, and one that is not kept; of two fragments, the second nested.
+    # Pages that are a miss, a hit, and not stored; each with two fragments, the second nested.
     for my $place (qw(/page /kept /unkept)) {
         my ($path, $part, $inner) = map { "$_/$way" } $place, "/part$place", "/inner$place";
         $backend->set($path => {body => $page->($part)}, $part => {body => 'the part', hold => 1});
@@ -48,7 +48,7 @@ for my $way (sort keys %ways) {
         ok $t->await(sub { $backend->count($part) == $before + 1 }), "$path: a client asks";
         my $load = $t->load([{path => $part, headers => [Host => 'h']}], clients => 2, pause => 0.05);
         $leave->();
-        $get->('/ping');    # by now nginx has seen it
+        $get->('/ping');    # by now nginx has noticed
         is $state->($part)->{active}, 1, '... and leaves: its fragment goes on';
         $backend->release;
         ok $t->await(sub { $load->count }), '... for those who wait';
@@ -66,7 +66,7 @@ for my $way (sort keys %ways) {
     ok $t->await(sub { $get->($part)->larder eq 'HIT' }, 'a hit', 30), '... and leaves: the rest of the fragment is kept';
     is $backend->count($part), 1, '... of one render';
 
-    # One that is for nobody else, beside one that others want.
+    # A fragment that serves only this client, beside one that others need.
     ($path, $part, my $own) = map { "$_/$way" } '/both', '/bothpart', '/own';
     $backend->set($path => {body => $page->($part, $own)}, $part => {body => 'the part', hold => 1}, $own => {size => 8_000_000, pace => 1000, headers => [['Cache-Control', 'private']]});
     $leave = $ways{$way}->($path);
@@ -79,7 +79,7 @@ for my $way (sort keys %ways) {
     is $backend->count($part), 1, '... of one render';
 }
 
-# What proves to be for nobody else when its header comes is not asked for once more.
+# An answer that turns out to be for this client alone is not requested again in full.
 $backend->set('/late' => {body => $page->('/late/own')}, '/late/own' => {hold => 1, headers => [['Cache-Control', 'private']]});
 my $s = Larder::Test::listens($t->address('nginx'));
 print $s "GET /late HTTP/1.1\r\nHost: h\r\nX-Other: 1\r\nUser-Agent: browser\r\nAccept-Language: de\r\n\r\n";
@@ -92,7 +92,7 @@ ok $t->await(sub { !$state->('/late/own')->{active} }), '... and leaves: its own
 is $get->('/ping')->status, 200, '... to nobody';
 is $backend->count('/late/own'), 1, '... and is not asked for in full';
 
-# Who sends ahead, or only stops sending, gets the page.
+# A client that sends its next request, or only shuts down its sending side, gets the page.
 $backend->set('/ahead' => {body => $page->('/ahead/part') . '.'}, '/ahead/part' => {hold => 1, body => 'part'}, '/second' => {body => 'second'});
 $s = begin('/ahead');
 ok $t->await(sub { $backend->count('/ahead/part') == 1 }), 'a client asks';
@@ -102,7 +102,7 @@ $get->('/ping');
 $backend->release;
 like join('', <$s>), qr/200 OK.*part.*200 OK.*second/s, '... and asks for more: it gets both';
 
-# A worker that has to end does not stay for it.
+# A worker that shuts down does not stay for it.
 $backend->set('/end' => {body => $page->('/end/part')}, '/end/part' => {hold => 1, body => 'part'});
 $s = begin('/end');
 ok $t->await(sub { $backend->count('/end/part') == 1 }), 'a client asks';

@@ -1,5 +1,5 @@
-# A client that leaves does not end a fill: others wait for the page, and the next visitor wants it. What is for nobody else ends
-# with its client.
+# A client that leaves does not end a fill, as others wait for the page and later visitors need it. What serves only this client
+# ends.
 use Larder::Test;
 use Socket qw(SOL_SOCKET SO_LINGER);
 
@@ -29,15 +29,16 @@ my $nginx   = $t->nginx(<<'CONF', main => 'worker_shutdown_timeout 1s;');
     }
 CONF
 
-# A client by hand, of one connection.
+# A client on a connection of its own.
 sub begin { my ($path, @headers) = @_; my $s = Larder::Test::listens($t->address('nginx')); print $s join "\r\n", "GET $path HTTP/1.1", 'Host: h', @headers, '', ''; $s->flush; return $s }
-# The same with HTTP/2, without TLS: stream 1 is the path's, stream 3 for later.
+# The same by HTTP/2 without TLS: stream 1 requests the path, stream 3 is for later use.
 sub frame { my ($type, $flags, $stream, $payload) = @_; return substr(pack('N', length $payload), 1) . pack('CCN', $type, $flags, $stream) . $payload }
 sub h2_headers { my ($stream, $path) = @_; return frame(1, 5, $stream, "\x82\x86\x04" . chr(length $path) . "$path\x01\x01h") }
 sub begin_h2 { my ($path) = @_; my $s = Larder::Test::listens($t->address('h2')); print $s "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", frame(4, 0, 0, ''), h2_headers(1, $path); $s->flush; return $s }
-# What has come of a client's connection so far, kept in the socket itself: another may get its address later.
+# What was received on a client's connection so far. It is stored in the socket itself, as another socket may get its address
+# later.
 sub came { my ($s) = @_; my $came = \(${*$s}{came} //= ''); $s->blocking(0); 1 while sysread $s, $$came, 1 << 16, length $$came; return $$came }
-# The bodies of streams, when stream $of has ended: nothing if what came is not made of frames.
+# The bodies of streams, once stream $of has ended; nothing if the received bytes are not valid frames.
 sub h2_bodies {
     my ($s, $of) = @_;
     my $ended = $t->await(sub {
@@ -63,7 +64,7 @@ my %ways = (
     h2_closes   => sub { my $s = begin_h2($_[0]); return $s, sub { close $s } },
     h2_resets   => sub { my $s = begin_h2($_[0]); return $s, sub { print $s frame(3, 0, 1, pack 'N', 8), frame(8, 0, 0, pack 'N', 1 << 20), h2_headers(3, '/other'); $s->flush; is h2_bodies($s, 3)->{3}, "/other render 1\n", '... another stream goes on'; close $s } },
 );
-# Before the first byte: those who wait get the page, and it is rendered once.
+# Before the first byte: waiting visitors get the page, and it is rendered once.
 for my $way (sort keys %ways) {
     for my $place (qw(/page /ignoring /unbuffered /esi /tried /zipped)) {
         my $path = "$place/$way";
@@ -72,7 +73,7 @@ for my $way (sort keys %ways) {
         ok $t->await(sub { $backend->count($path) == 1 }), "$path: a client asks";
         my $load = $t->load([{path => $path, headers => [Host => 'h']}], clients => 2, pause => 0.05);
         if ($way eq 'h2_resets') { print $socket frame(3, 0, 1, pack 'N', 8); $socket->flush } else { $leave->() }
-        $t->get('/ping', headers => [Host => 'h']);    # by now nginx has seen it
+        $t->get('/ping', headers => [Host => 'h']);    # by now nginx has noticed
         is $backend->stats->{paths}{$path}{active}, 1, '... and leaves: the backend goes on';
         $backend->release;
         ok $t->await(sub { $load->count }), '... for those who wait';
@@ -81,7 +82,7 @@ for my $way (sort keys %ways) {
     }
 }
 
-# In the middle of a long answer: the rest is kept.
+# In the middle of a long answer: the rest is captured.
 my $size = 2_000_000;
 for my $way (sort keys %ways) {
     for my $place (qw(/long /ignoring /unbuffered /few-buffers /zipped /zipped/unbuffered /tried)) {
@@ -97,7 +98,7 @@ for my $way (sort keys %ways) {
     }
 }
 
-# Who only stops sending still gets the page.
+# A client that only shuts down its sending side still gets the page.
 $backend->set('/half' => {hold => 1, body => 'the page'});
 my $half = begin('/half', 'Connection: close');
 ok $t->await(sub { $backend->count('/half') == 1 }), 'a client asks';
@@ -105,7 +106,7 @@ shutdown $half, 1;
 $backend->release;
 like join('', <$half>), qr/200 OK.*the page$/s, '... ends what it sends, and gets the page';
 
-# What was sent ahead is answered in its turn.
+# A pipelined request is answered in its turn.
 $backend->set('/first' => {hold => 1, body => 'first'}, '/second' => {body => 'second'});
 my $eager = begin('/first');
 ok $t->await(sub { $backend->count('/first') == 1 }), 'a client asks';
@@ -115,7 +116,7 @@ $t->get('/ping', headers => [Host => 'h']);
 $backend->release;
 like join('', <$eager>), qr/200 OK.*first.*200 OK.*second/s, '... for a second page before it has the first';
 
-# A backend that never answers has its time, and the next visitor asks anew.
+# A backend that never answers runs into its timeout, and the next visitor asks again.
 $backend->set('/patient' => {fault => 'hang'});
 my $leaver = begin('/patient');
 ok $t->await(sub { $backend->count('/patient') == 1 }), 'a client asks what is never answered';
@@ -123,7 +124,7 @@ close $leaver;
 $backend->set('/patient' => {body => 'well'});
 is $t->get('/patient', headers => [Host => 'h'])->body, 'well', '... and leaves: the next one need not wait for long';
 
-# What is for nobody else ends with its client.
+# What serves only this client ends with it.
 $backend->set('/stream' => {stream => 1, type => 'text/event-stream', headers => [['X-Accel-Buffering', 'no']]},
     '/own' => {size => $size, pace => 1000, headers => [['Cache-Control', 'private']]}, '/small' => {size => $size, pace => 10_000, chunked => 1});
 for my $path (qw(/stream /own /small)) {
@@ -135,7 +136,7 @@ for my $path (qw(/stream /own /small)) {
     }
 }
 
-# A worker that has to end does not stay for it.
+# A worker that shuts down does not stay for it.
 $backend->set('/held' => {hold => 1});
 $leaver = begin('/held');
 ok $t->await(sub { $backend->count('/held') == 1 }), 'a client asks';

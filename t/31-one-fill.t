@@ -1,4 +1,4 @@
-# 200 visitors come at once to a page nobody has: the backend renders it once and all get it.
+# 200 visitors request a page that is not stored: the backend renders it once and all get it.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -29,13 +29,13 @@ for my $place (qw(near store)) {
     is(($how{COALESCED} || 0) + ($how{HIT} || 0), 199, "$place: the others shared it") or diag explain \%how;
 }
 
-# When it proves to be personal, nobody gets what was rendered for another.
+# If it turns out to be personal, nobody gets another visitor's page.
 $backend->set('/near/mine' => {body => 'page of {cookie:who}', delay => 0.1, headers => [['Cache-Control', 'private']]});
 my @mine = $t->many(30, sub { {path => '/near/mine', headers => [Cookie => "who=visitor-$_[0]"]} });
 is scalar(grep { my ($who) = $_->{request}{headers}[1] =~ /who=(.*)/; $_->body eq "page of $who" } @mine), 30,
     'a page that proves personal goes to nobody else';
 
-# When the one who fetches gets nothing, the others are not lost with it.
+# If the visitor who fills gets no answer, the waiting ones still get theirs.
 for my $fault (qw(close truncate die)) {
     my $path = "/near/$fault";
     $backend->set($path => {fault => $fault, delay => 0.2});
@@ -48,20 +48,20 @@ for my $fault (qw(close truncate die)) {
     $load->stop;
 }
 
-# Waiting has its limit.
+# Waiting ends after larder_lock.
 $backend->set('/short/page' => {hold => 1});
 my $waiting = $t->load(['/short/page'], clients => 5);
 ok $t->await(sub { ($backend->stats->{paths}{'/short/page'}{active} // 0) == 5 }), 'past larder_lock each asks for himself';
 $backend->release;
 $waiting->stop;
 
-# Who waited for what proved personal did not wait in vain for long, and is not told so when that time is over.
+# Visitors who waited for a page that turned out to be personal go on at once, and Cache-Status does not say lock-timeout.
 my $ask = sub { my ($path) = @_; my $s = Larder::Test::listens($t->address('nginx')); print $s "GET $path HTTP/1.1\r\nHost: " . $t->address('nginx') . "\r\nConnection: close\r\n\r\n"; $s->flush; $s };
 $backend->set('/second/personal' => {hold => 1, headers => [['Cache-Control', 'private']]});
 my @askers = $ask->('/second/personal');
 $t->await(sub { $backend->count('/second/personal') == 1 });
 push @askers, $ask->('/second/personal');
-$t->get('/near/page');  # by now the second waits
+$t->get('/near/page');  # by now the second one waits
 $backend->release;
 $backend->set('/second/personal' => {hold => 1, headers => [['Cache-Control', 'private']]}, '/second/slow' => {hold => 1});
 $t->await(sub { $backend->count('/second/personal') == 2 });
@@ -71,7 +71,7 @@ $backend->release;
 unlike join('', <$_>), qr/lock-timeout/, '... which is said of nobody whom it did not concern' for @askers;
 like join('', map { readline $_ } @slow), qr/200 OK.*200 OK/s, '... and those whom it concerned have their page';
 
-# The one who fetches goes away.
+# The visitor who fills leaves.
 $backend->set('/near/left' => {hold => 1});
 my $leaver = Larder::Test::listens($t->address('nginx'));
 print $leaver "GET /near/left HTTP/1.1\r\nHost: " . $t->address('nginx') . "\r\n\r\n";

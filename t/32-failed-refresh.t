@@ -1,4 +1,4 @@
-# A failure (larder_error_status) leaves the page as it was, whatever it says of its own lifetime.
+# A failure (larder_error_status) does not replace the page, whatever lifetime it states for itself.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -35,7 +35,7 @@ for my $failure (['/page', 503], ['/any', 503], ['/page', 429], ['/any', 429], [
     is join(' ', map { $t->get("$path-new")->larder } 1 .. 2), 'MISS HIT', '... and it is kept where there is no page, if it says so';
 }
 
-# What is none takes its place.
+# An answer that is no failure replaces it.
 for my $answer (['/page', 404], ['/own', 503]) {
     my ($place, $status) = @$answer;
     my $path = "$place/now-$status";
@@ -45,7 +45,7 @@ for my $answer (['/page', 404], ['/own', 503]) {
     ok $t->await(sub { $t->get($path)->status == $status }), "$path takes the page's place";
 }
 
-# A visitor who asks for what is only good on error gets the page for a failure, and the answer for what is none.
+# A visitor whose page is usable only on error gets it if the answer is a failure, and otherwise gets the answer.
 my $expired = {body => 'good', headers => [['Cache-Control', 'max-age=0, stale-while-revalidate=0, stale-if-error=600']]};
 for my $case ([429, 200, 'ERROR-STALE'], [500, 200, 'ERROR-STALE'], [403, 403, 'MISS']) {
     my ($status, $seen, $larder) = @$case;
@@ -56,14 +56,14 @@ for my $case ([429, 200, 'ERROR-STALE'], [500, 200, 'ERROR-STALE'], [403, 403, '
     is_deeply [$answer->status, $answer->larder], [$seen, $larder], "a visitor's $status";
 }
 
-# A failure that is kept is never served past its time.
+# A stored failure is never served stale.
 $backend->set('/short' => {status => 503, body => 'bad {n}', headers => [['Cache-Control', 'max-age=1, stale-while-revalidate=600, stale-if-error=600']]});
 is join(' ', map { $t->get('/short')->larder } 1 .. 2), 'MISS HIT', 'a failure that says for how long is kept';
 my %how;
 ok $t->await(sub { my $r = $t->get('/short'); $how{$r->larder}++; $r->body ne 'bad 1' }), '... for so long';
 ok !$how{STALE}, '... and never served stale';
 
-# Retry-After: the site is left alone.
+# Retry-After: the site is left alone for that time.
 $backend->set('/rest' => $good, '/no-rest' => $good);
 $t->get($_) for '/rest', '/no-rest';
 $backend->set('/rest' => {status => 503, headers => [['Retry-After', '600']]}, '/no-rest' => {status => 503});

@@ -1,5 +1,5 @@
-# A refresh is the visitor's miss without the visitor: the configuration leads it by the visitor's own fields, and what it
-# leads elsewhere makes nothing.
+# A refresh is like the visitor's miss: the configuration leads it by the visitor's own fields. If it is led elsewhere
+# nonetheless, it stores nothing.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

@@ -1,4 +1,5 @@
-# A kept page is never replaced by an error: 5xx, refusal, silence or nonsense from the backend, and stale is served instead.
+# A stored page is never replaced by an error: if the backend answers 5xx or nonsense, refuses, or is silent, the stale page is
+# served.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -44,7 +45,7 @@ $backend->mode('fail');
 is $t->get('/never/page')->status, 503, 'a class that is never stale shows the error';
 $backend->mode('ok');
 
-# And with the backend gone altogether.
+# The same with the backend stopped.
 $backend->set('/page' => {%on_error}, '/while' => {headers => [['Cache-Control', 'max-age=0, stale-while-revalidate=600']]});
 $t->get($_) for qw(/page /while);
 my $load = $t->load(['/page', '/while']);

@@ -1,4 +1,5 @@
-# An entry past its time is asked about, not fetched again: a 304 makes it fresh. So do a client, nginx's refresh and larderd.
+# A stale entry is revalidated instead of fetched again: a 304 makes it fresh. Clients, nginx's refreshes and larderd all do
+# that.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -49,7 +50,7 @@ is $t->get('/stale')->larder, 'STALE', 'a stale page is served';
 ok $t->await(sub { $t->get('/stale')->larder eq 'HIT' }), '... and fresh again';
 is_deeply [$t->get('/stale')->body, $asked->('/stale')], ['page of render 1', '"v1"'], '... by a 304 to the refresh';
 
-# About something else than what we have: the whole page is asked for.
+# A 304 about another answer: the complete page is requested.
 $serve->('/lied', 'no-cache');
 $t->get('/lied');
 $backend->set('/lied' => {status => 304, headers => [['ETag', '"other"']]});

@@ -1,5 +1,5 @@
-# A page is asked about only with what tells for certain that it has not changed (RFC 9110 section 8.8.2.2), by nginx and by
-# larderd; pages that may be pages of fragments, too.
+# A page is revalidated only by what proves that it has not changed (RFC 9110 section 8.8.2.2), in nginx and in larderd, also if
+# it may be a page of fragments.
 use Larder::Test;
 use POSIX qw(strftime);
 
@@ -36,7 +36,7 @@ my $serve = sub {
     $backend->set($path => {body => 'render {n}', headers => [['Surrogate-Key', 'all'], map { [@$_] } @headers]});
 };
 
-# Asked about at each visit.
+# Revalidated at each visit.
 my $each = sub {
     my ($path, $expected, $what, @headers) = @_;
     $serve->($path, ['Cache-Control', 'no-cache'], @headers);
@@ -49,7 +49,7 @@ $each->('/fresh', ['', ''], 'a date of the render', ['Last-Modified', $date->($n
 $each->('/both',  ['"v1"', ''], '... beside a tag: only the tag', ['Last-Modified', $date->($now + 60)], ['ETag', '"v1"']);
 $each->('/weak',  ['W/"v1"', ''], 'a weak tag', ['ETag', 'W/"v1"']);
 
-# Clients, too.
+# For clients, too.
 $serve->('/kept', ['Cache-Control', 'max-age=600'], ['Last-Modified', $date->($now + 60)]);
 $serve->('/kept-old', ['Cache-Control', 'max-age=600'], ['Last-Modified', $then]);
 $t->get($_, @as) for '/kept', '/kept-old';

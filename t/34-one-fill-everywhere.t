@@ -1,4 +1,4 @@
-# Two nginx share a store, and their visitors come at once to a page nobody has: the backend renders it once for all of them.
+# Two nginx share a store, and their visitors request a page that is not stored: the backend renders it once for all of them.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -28,7 +28,7 @@ CONF
 my @nginx = map { my ($name, $its) = ($_, $http); $its =~ s/\@nginx\@/\@$name\@/; $t->nginx($its, name => $name, workers => 2) } qw(one two);
 my $active = sub { $backend->stats->{paths}{$_[0]}{active} // 0 };
 
-# The first is with the backend, the second was refused the lease.
+# The first one waits for the backend, the second one was refused the lease.
 my $both_wait = sub {
     my ($kind, $path, $clients) = @_;
     my $before = $claims->{$kind}->();
@@ -52,7 +52,7 @@ for my $path (qw(/redis/page /redis/only/page /memcached/page)) {
     is scalar(grep { $_->{status} != 200 || !$_->{complete} } map { $_->stop } @loads), 0, '... all of it';
 }
 
-# What the first gets is no page for all, or none at all: the second asks for itself, at once.
+# If the first one gets a page that can't be shared, or none, the second one asks by itself at once.
 for my $answer (['private', headers => [['Cache-Control', 'private']]], ['failed', status => 503], ['closed', fault => 'close']) {
     my ($what, @rule) = @$answer;
     my $path = "/redis/$what";
@@ -63,7 +63,7 @@ for my $answer (['private', headers => [['Cache-Control', 'private']]], ['failed
     $_->stop for @loads;
 }
 
-# That it is no page for all is told to all, so that the machines don't find out one after the other.
+# That the page can't be shared is told to all machines, so that they don't all find out by themselves.
 for my $kind (qw(redis memcached)) {
     my $path = "/$kind/personal";
     $backend->set($path => {headers => [['Cache-Control', 'private']], hold => 1});
@@ -81,7 +81,7 @@ ok $t->await(sub { $active->('/redis/alone/page') == 2 }), 'store=off: one rende
 $backend->release;
 $_->stop for @alone;
 
-# The machine that fills goes.
+# The machine that fills disappears.
 $backend->set('/redis/short/page' => {hold => 1});
 my @short = $both_wait->('redis', '/redis/short/page', 5);
 $nginx[0]->kill;
@@ -90,7 +90,7 @@ $backend->release;
 ok $t->await(sub { $short[1]->count >= 5 }), '... and its visitors are served';
 $_->stop for @short;
 
-# Without the store each machine has its own lock still.
+# Without the store each machine still has its own lock.
 $stores{redis}->kill;
 $nginx[1]->get('/redis/warm', headers => [Host => 'site']);
 $backend->set('/redis/down' => {delay => 0.2});

@@ -1,4 +1,4 @@
-# A worker killed by -9: the others go on, a fill or refresh it had begun is begun anew, and the near cache is whole.
+# A worker is killed: the others go on, its fills and refreshes are started again, and the near cache stays intact.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -27,13 +27,13 @@ for my $round (1 .. 5) {
 }
 my @answers = $load->stop;
 is scalar(grep { $_->{status} >= 500 } @answers), 0, 'no visitor got an error';
-# A connection that broke is what a visitor's browser asks again for; 8 clients had at most one each per round.
+# A browser repeats a request whose connection broke; 8 clients had at most one each per round.
 cmp_ok scalar(grep { !$_->{complete} } @answers), '<=', 40, '... but those whose connection broke';
-# One that dies within the zone's critical section takes the near cache with it.
+# A worker that dies in the zone's critical section causes the near cache to be emptied.
 my $emptied = $t->counters->{recoveries};
 is scalar(grep { $_->{complete} && $_->{larder} ne 'HIT' && !$emptied } @answers), 0, 'what was kept stayed kept';
 
-# Killed while it fetches a page that others wait for, and while it refreshes one.
+# Killed while it fills a page that others wait for, and while it refreshes one.
 for my $path ('/cold', '/stale') {
     $backend->reset;
     $backend->set($path => {%expired, hold => 1});

@@ -1,4 +1,4 @@
-# HUP keeps the near cache, under load; a new size or a removed zone is taken over, too.
+# A reload keeps the near cache, under load; a changed size or a removed zone is applied, too.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -34,7 +34,7 @@ is $t->get('/page-1')->status, 200, '... serves';
 ok $nginx->reload($http), 'and a zone again';
 is $t->get('/page-1')->status, 200, '... serves';
 
-# What is on its way is finished by the old workers, whatever it waits for: a store that is silent, another's fill, a fragment.
+# Old workers finish their requests, whatever these wait for: a silent store, another request's fill, a fragment.
 $t->store_fake('silent');
 ok $nginx->reload(<<'CONF'), 'a configuration with a store that never answers';
     larder_zone 8m;

@@ -1,6 +1,7 @@
-# Module and larderd are replaced under load, either first, by nginx's binary upgrade and a drain, and back again: no request fails.
+# Module and larderd are replaced under load, either one first, by nginx's binary upgrade and a drain, and back again: no
+# request fails.
 BEGIN {
-    # The module as a package installs it: a file that another is renamed over.
+    # The module as a package installs it: another file is renamed over it.
     require File::Temp;
     our $installed = File::Temp->newdir('larder-module-XXXXXX', TMPDIR => 1);
     our $built = $ENV{LARDER_MODULE} || ($ENV{LARDER_BUILD} || 'build/release') . '/ngx_module/ngx_http_larder_module.so';
@@ -21,10 +22,11 @@ my $http = <<'CONF';
     larder_daemon redis://@redis@;
     server { listen @nginx@; server_name example.com; location / { larder main; larder_lock off; proxy_pass http://@backend@; } }
 CONF
-# nginx takes no other binary while the process that started it lives: it would be one itself. It looks for it by its path.
+# nginx accepts no binary upgrade while the process that started it lives, as it might itself be a new binary. It finds the
+# binary by its path.
 chomp(my $program = qx{command -v '$Larder::Test::nginx_program'});
 my $pid_file = $t->dir . '/nginx/nginx.pid';
-my $keep     = join '', map { "env $_; " } keys %{$t->_sanitizer_env('nginx')};    # for the next master, too
+my $keep     = join '', map { "env $_; " } keys %{$t->_sanitizer_env('nginx')};    # also for the next master
 my @options  = ('-c', $t->_nginx_config('nginx', $http, workers => 2, main => $keep), '-p', $t->dir . '/nginx', '-e', $t->dir . '/nginx/error.log');
 my $nginx    = $t->{nginx} = $t->_start(
     'Larder::Test::Server', 'nginx',
@@ -34,18 +36,18 @@ my $nginx    = $t->{nginx} = $t->_start(
 );
 my $daemon = Larder::Test::Daemon->start($t, name => 'larderd1');
 
-# Half of the pages are fresh for the whole time, half have to be made anew all the time.
+# Half of the pages stay fresh for the whole test, half have to be renewed all the time.
 $backend->set('/kept-*' => {headers => [['Cache-Control', 'max-age=600']]}, '/changing-*' => {headers => [['Cache-Control', 'max-age=0, stale-while-revalidate=600']]});
 my @paths = map { ("/kept-$_", "/changing-$_") } 1 .. 5;
 my @as    = (headers => [Host => 'example.com']);
 $t->get($_, @as) for @paths;
-# Each on a connection of its own: one that is kept may be closed by the server just as the next request comes, and clients try again.
+# Each request has its own connection: the server may close a kept one just as the next request arrives, and clients retry then.
 my $load  = $t->load([map { {path => $_, close => 1} } @paths], @as, clients => 4, pause => 0.005);
 my $renders = sub { my $made = $daemon->status->{jobs}{stored}; $t->await(sub { $daemon->status->{jobs}{stored} > $made + 3 }, 'larderd makes pages') };
 my $go_on = sub { my $from = $load->count; $t->await(sub { $load->count > $from + 100 }, 'the load goes on') && $renders->() };
 ok $go_on->(), 'nginx and larderd serve a load';
 
-# A module of another build, in the old one's place. Which one a process has loaded, the kernel knows.
+# Installs another build of the module in place of the old one. The kernel tells which one a process has loaded.
 sub install_module {
     system('cp', $built, "$installed/module.new") == 0 or die "cp: $?";
     rename "$installed/module.new", "$installed/module.so" or die "rename: $!";
@@ -86,7 +88,7 @@ ok $go_on->(), '... and the load goes on, with the old larderd';
 replace_larderd();
 ok $go_on->(), 'the load goes on with the new larderd';
 
-# larderd first; then the module, which is taken back once.
+# larderd first; then the module, which is downgraded once.
 replace_larderd();
 ok $go_on->(), 'the load goes on with a newer larderd and the old module';
 install_module();

@@ -1,5 +1,5 @@
-# A page ends once: what its fragments do after that, late, given up or redirected, touches neither it nor what comes next on the
-# client's connection.
+# A page ends once: when its fragments end later, having been given up or redirected, they affect neither the page nor the next
+# request on the client's connection.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

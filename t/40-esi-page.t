@@ -1,4 +1,4 @@
-# A page assembled from its fragments: in order, in parallel, each kept by itself.
+# A page is assembled from its fragments: in order, in parallel, each stored by itself.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

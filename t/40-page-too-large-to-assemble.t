@@ -1,5 +1,5 @@
-# A page that is larger than larder_esi size= goes out as it is: whole, its own bytes alone, however slowly its client reads, and
-# nobody is told that it was kept.
+# A page larger than larder_esi size= is sent as it is: complete, with nothing but its own bytes, however slowly its client
+# reads; and Cache-Status does not say that it was stored.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

@@ -1,4 +1,4 @@
-# What an include may say of its fragment, and what a fragment may answer: ttl, no-store, maxwait, dca, late, redirects, inline.
+# The attributes of an include, and the answers of a fragment: ttl, no-store, maxwait, dca, late, redirects, inline.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

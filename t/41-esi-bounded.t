@@ -1,4 +1,4 @@
-# What a page may cost is bounded by page, whatever its markup says, and other requests go on while it is made.
+# The cost of a page is bounded, whatever its markup, and other requests are served while it is made.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -22,7 +22,7 @@ my $worker = ($nginx->workers)[0];
 sub kilobytes { my ($n) = Larder::Test->read_file("/proc/$worker/status") =~ /^$_[0]:\s+(\d+) kB/m; return $n }
 sub include   { "<esi:include src=\"$_[0]\" onerror=\"continue\"/>" }
 
-# Sixteen fragments, each of which includes all of them: a million places at the depth limit. (t/41-esi-fan.t counts them.)
+# Sixteen fragments, each of which includes all of them: a million includes at the depth limit. (t/41-esi-fan.t counts them.)
 my $before = kilobytes('VmHWM');
 my $all    = join '', map { include("/fan/$_") . '.' } 1 .. 16;
 $backend->set("/fan/$_" => {body => $all}) for 1 .. 16;
@@ -34,7 +34,7 @@ like $nginx->error_log, qr{include "/fan/\d+" of "/fan/1" refused: (nested deepe
 
 cmp_ok scalar(() = $nginx->error_log =~ / of "\/fan\/1" refused: /g), '<=', 16, '... without a line for each include';
 
-# Values, patterns and lists without end.
+# Values, patterns and lists that grow without end.
 my $big = '<esi:assign name="n" value="\'' . 'a' x 400 . '\'"/>';
 my $loop = sub { "$big<esi:foreach collection=\"[1..1000]\"><esi:foreach collection=\"[1..1000]\">$_[0]</esi:foreach></esi:foreach>end" };
 my %hostile = (
@@ -57,7 +57,7 @@ SKIP: {
     cmp_ok kilobytes('VmHWM') - $before, '<', 200_000, 'none of them takes much more memory than larder_esi memory=';
 }
 
-# memory= counts what is held of fragments, too.
+# memory= counts the bytes of fragments, too.
 $backend->set("/small/f$_" => {body => 'f' x 200_000}) for 1 .. 10;
 $backend->set('/small/page' => {body => 'a' . join('', map { include("/small/f$_") } 1 .. 10) . 'z'});
 my $small = $t->get('/small/page');
@@ -65,7 +65,7 @@ ok $small->body =~ /^af+z$/, 'fragments that don\'t fit are left out';
 cmp_ok length $small->body, '<', 1 << 20, '... the others stand';
 like $nginx->error_log, qr{no room for fragment "/small/f\d+" of "/small/page" within larder_esi memory=1048576: left out}, '... and the log says which';
 
-# One worker, stopped while both requests arrive: the page's comes first, and the other one does not wait for its end.
+# One worker is stopped while both requests arrive: the page is first, and the other request does not wait until it is finished.
 my @wire = map { IO::Socket::INET->new(PeerAddr => $nginx->address) } 1 .. 2;
 sub answer_on { my ($socket) = @_; my $got = ''; while ($got !~ /\r\n\r\n/ && sysread $socket, my $some, 65536) { $got .= $some } return $got }
 for my $socket (@wire) {  # both connections are accepted before

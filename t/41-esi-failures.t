@@ -1,4 +1,4 @@
-# A fragment that fails: alt, onerror, try; and what is bounded.
+# A fragment that fails: alt, onerror, try; and limits.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -36,7 +36,7 @@ my $bare = page('/bare', 'a<esi:include src="/503"/>b');
 ok $bare->complete, 'a failure without any way round: still a whole answer';
 unlike $bare->body, qr/render|503|nginx/, '... in which no error page of a fragment shows';
 
-# Bounds.
+# Limits.
 my $self = page('/self', 'a<esi:include src="/self" onerror="continue"/>b');
 is $self->status, 200, 'a page that includes itself ends';
 cmp_ok length $self->body, '<', 100, '... at the depth limit';
@@ -52,7 +52,7 @@ my $escaped = page('/injected', 'a<esi:include src="/evil"/>b');
 $backend->set('/evil' => {body => '{arg:x}<esi:vars>$(HTTP_HOST)</esi:vars>'});
 is $t->get('/good')->body, 'good', 'and all is well afterwards';
 
-# A page whose backend breaks off: nothing of it was sent yet.
+# The backend breaks off a page: nothing of it was sent yet.
 my $half = {body => 'x' x 100 . '<esi:include src="/good"/>', fault => 'truncate'};
 $backend->set('/half' => $half);
 is $t->get('/half')->status, 502, 'the page is an error, not half of one';

@@ -1,4 +1,4 @@
-# Fragments that include each other: the includes of a page are counted over all its documents, so that it ends.
+# Fragments that include each other: the includes of a page are counted over all its documents, so that the page ends.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

@@ -1,4 +1,4 @@
-# HEAD of a page of fragments tells the page's length or none, never that of its template.
+# HEAD of a page of fragments states the page's length or none, never that of its template.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

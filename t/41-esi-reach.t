@@ -1,4 +1,4 @@
-# Injected markup reaches what its page's visitor could ask for, and no more; larder_esi_include names what includes may reach.
+# Injected markup can include only what the page's visitor may request; larder_esi_include names other paths.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

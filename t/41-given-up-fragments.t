@@ -1,5 +1,5 @@
-# A fragment that was given up does not hold the client's connection: once the page is whole, the connection is free. What can be
-# kept of the fragment is made in the background, and stands in the next pages.
+# A fragment that was given up does not block the client's connection: once the page is complete, the connection is free. If the
+# fragment can be stored, a refresh renders it for later pages.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -48,7 +48,7 @@ like $t->get('/made/page')->body, qr/^AB$/, 'a fragment that is late';
 $backend->release;
 $t->await(sub { $t->get('/made/page')->body eq 'AlateB' }, 'it stands in a page that comes later');
 
-# However many of them there are, stale pages are renewed.
+# However many of them there are, stale pages are refreshed in time.
 $backend->set(
     '/made/many'  => {body => join '', map { $include->("/made/never?$_") } 1 .. 20},
     '/made/never' => {body => 'never', hold => \1},

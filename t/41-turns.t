@@ -1,4 +1,4 @@
-# One turn of a worker's event loop has room for so much work of ours, whatever answers say and however many come at once.
+# Larder's work per turn of a worker's event loop is bounded, whatever the answers are and however many arrive at once.
 use Larder::Test;
 use Compress::Zlib;
 use MIME::Base64;

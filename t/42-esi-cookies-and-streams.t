@@ -1,4 +1,4 @@
-# ESI reads only the cookies it is allowed, escapes what it prints, and sends what it has while a fragment is awaited.
+# ESI reads only the allowed cookies, escapes its output, and sends what it has while it waits for a fragment.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -34,7 +34,7 @@ my $known = $t->get('/known/address');
 is $known->body, '[127.0.0.1]', '... unless the operator says so';
 is $known->header('Cache-Control'), 'private, no-cache', '... and then the page is for that visitor alone';
 
-# The head of the page leaves while a fragment is held.
+# The beginning of the page is sent while a fragment is held back.
 $backend->set('/streamed' => {body => '<head/>' . 'x' x 4096 . '<esi:include src="/held"/>tail'}, '/held' => {body => 'held'});
 $t->get('/streamed');
 $backend->set('/held2' => {body => 'held', hold => 1},

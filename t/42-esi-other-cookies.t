@@ -1,4 +1,4 @@
-# A page sees the cookies that larder_esi_cookie names, each to its end and no further, however the others are written.
+# A page sees the values of the cookies that larder_esi_cookie names, complete and no more, however the others are written.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

@@ -1,4 +1,4 @@
-# Fragments of a page grow old by themselves: the page shows the old one at once, each is made anew once, and the rest is left alone.
+# Fragments expire by themselves: the page shows the stale one at once, each is refreshed once, and the rest is left alone.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

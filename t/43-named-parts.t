@@ -1,5 +1,5 @@
-# <esi:inline>: a part of a page that has a name. Other pages include it, in the near cache and from the store; clients may ask
-# for it only if it says so; it never stands in for a page; larderd makes it anew with its page.
+# <esi:inline>: a named part of a page. Other pages include it, from the near cache and the store; clients may request it only
+# if its markup allows that; it never replaces a page; larderd renews it with its page.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -37,7 +37,7 @@ is $one->get('/open?x=1', @as)->body, 'open 1 inner', 'a client gets one that is
 is $one->get('/hidden', @as)->status, 404, '... and not one that is not';
 ok $t->await(sub { $two->get('/other3', @as)->body eq 'other: hidden 1, open 1 inner' }), 'another nginx finds them in the store';
 
-# A page of the same name goes before nothing: the backend's own answer is what counts once it is kept.
+# A page with the same name is not replaced: once the backend's own answer is stored, that counts.
 $backend->set('/hidden' => {body => 'the real one', headers => [['Cache-Control', 'max-age=600']]});
 is $one->get('/hidden', @as)->body, 'the real one', 'a part never stands in for a page';
 $backend->set('/hidden' => {status => 404});

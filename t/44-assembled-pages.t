@@ -1,5 +1,5 @@
-# A page whose fragments are all at hand and the same for everybody is kept whole: with a length, an ETag, 304, HEAD and
-# ranges; and only as long as every part of it is what it was.
+# A page whose fragments are all in the cache and the same for everybody is kept assembled: with a length, an ETag, 304, HEAD
+# and ranges; and only as long as no part of it changes.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

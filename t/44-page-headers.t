@@ -1,4 +1,4 @@
-# What those behind us may do with a page of fragments: no more than each of its parts allows.
+# What caches behind Larder may do with a page of fragments: no more than each of its parts allows.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -21,7 +21,7 @@ my $parts = sub {
     $backend->set($path => {body => join('', map { "<esi:include src=\"$path/$_\"/>" } sort keys %parts), headers => $own ? [['Cache-Control', $own]] : []});
     $backend->set("$path/$_" => {body => $_, headers => $parts{$_} ? [['Cache-Control', $parts{$_}]] : []}) for keys %parts;
 };
-# Twice: put together from parts at hand, then kept whole.
+# Twice: first assembled from stored parts, then kept assembled.
 my $says = sub {
     my ($path, $expected, $what) = @_;
     $t->get($path);

@@ -1,5 +1,5 @@
-# A purge in memcached holds from its answer on, also when the machine that makes it has not yet read the log: that may hold a floor
-# or purges of a clock that is ahead, and other machines' entries know of them.
+# A purge in memcached is in force once it is acknowledged, also if the purging machine has not yet read the log: the log may
+# have a floor or purges of a clock that is ahead, and entries of other machines know of them.
 use Larder::Test;
 
 my $t         = Larder::Test->new;
@@ -19,7 +19,7 @@ my @as       = (headers => [Host => 'example.com']);
 my $sequence = sub { my ($nginx, $what) = @_; return $nginx->purge($what, @as)->body =~ /"sequence":(\d+)/ ? $1 : 0 };
 my $ahead    = time * 1_000_000;
 
-# Each nginx reads the log every half second: in most rounds the second has not read the new one when it purges.
+# Each nginx reads the log every half second: in most rounds the second one has not read the new log when it purges.
 for my $round (1 .. 5) {
     $ahead += 3_600_000_000;
     my $floor = "$ahead floor s\n";
@@ -30,7 +30,7 @@ for my $round (1 .. 5) {
     is $two->get("/page$round", @as)->body, 2, '... and has it made anew';
 }
 
-# What can't be recorded is not acknowledged.
+# A purge that can't be recorded is not acknowledged.
 $memcached->kill;
 is $two->purge('url=/page', @as)->status, 503, 'without memcached a purge is refused';
 done_testing;

@@ -1,4 +1,4 @@
-# Purged by URL or tag, softly: served stale once more and made anew; hard: gone. In the near cache and in each store.
+# Purges by URL or tag. Soft: served stale once more and renewed. Hard: gone. In the near cache and in each store.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -77,7 +77,7 @@ is $one->purge('tag=mine', path => '/guarded', @as)->status, 401, 'a token is as
 is $one->purge('tag=mine', path => '/guarded', headers => [Host => 'site', Authorization => 'Bearer 0123456789abcdeX'])->status, 401, '... and looked at';
 is $one->purge('tag=mine', path => '/guarded', headers => [Host => 'site', Authorization => 'Bearer 0123456789abcdef'])->status, 200, '... and accepted';
 
-# A render that began before the purge may not undo it.
+# An answer whose render began before the purge must not undo it.
 $backend->set('/near/slow' => {hold => 1, body => 'old', headers => [['Surrogate-Key', 'slow']]});
 my $load = $t->load(['/near/slow'], clients => 1, @as);
 ok $t->await(sub { $backend->count('/near/slow') == 1 }), 'a render begins';

@@ -1,4 +1,5 @@
-# A page that leaves stale because of a purge says so to every cache and browser behind Larder: no purge reaches those.
+# A page that is sent stale because of a purge limits how long caches and browsers behind Larder keep it, as the purge does not
+# reach them.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -20,7 +21,7 @@ $t->nginx(<<'CONF');
         location = /larder_purge { larder_purge; }
     }
 CONF
-# A cache behind us, as a CDN would be.
+# A cache behind Larder, such as a CDN.
 my $cdn = $t->nginx(<<'CONF', name => 'cdn');
     proxy_cache_path @dir@/cdn/cache keys_zone=cdn:1m;
     server { listen @cdn@; location / { proxy_cache cdn; proxy_pass http://@nginx@; proxy_set_header Host site; } }
@@ -89,7 +90,7 @@ for my $purged (qw(page fragment)) {
 }
 is scalar $t->head('/esi/fragment/page', @as)->header('Expires'), undef, "... in a HEAD its fragments are unknown, so is their time";
 
-# A purge that overtakes a render.
+# A purge that comes during a render.
 $backend->set('/near/slow' => {hold => 1, headers => $headers->('slow')});
 my $socket = IO::Socket::INET->new($t->address('nginx'));
 print $socket "GET /near/slow HTTP/1.1\r\nHost: site\r\nConnection: close\r\n\r\n";
@@ -100,7 +101,7 @@ my $came = do { local $/; <$socket> };
 like $came, qr/^X-Larder: MISS\r$/m, '... and a purge overtakes it';
 like $came, qr/^Cache-Control: public, max-age=0,/m, '... what it made says so, too';
 
-# All of it together.
+# The complete chain.
 $backend->set('/near/shown' => {body => 'old', headers => $headers->('shown')});
 is $cdn->get('/near/shown')->body, 'old', 'a cache behind us';
 $t->purge('tag=shown', @as);

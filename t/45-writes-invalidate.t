@@ -1,4 +1,4 @@
-# What a visitor writes through nginx makes the pages it names stale at once (RFC 9111 section 4.4), if it succeeded.
+# A successful write through nginx makes the pages that it names stale at once (RFC 9111 section 4.4).
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -25,7 +25,7 @@ my $wrote = sub {
     $backend->set($path => undef);
 };
 
-for my $method (qw(POST PUT PATCH DELETE MERGE)) {  # the last is none that nginx knows
+for my $method (qw(POST PUT PATCH DELETE MERGE)) {  # nginx does not know the last one
     $kept->('/item');
     $wrote->('/item', $method);
     is $t->get('/item')->larder, 'MISS', "$method: the target is asked for anew";

@@ -1,5 +1,5 @@
-# A write takes effect also when the nginx that it goes through can't reach the store: at once there, whatever others put into the
-# store meanwhile, and everywhere once the store is back. A hard purge outlives a memcached that loses it.
+# A write takes effect also if its nginx can't reach the store: there at once, whatever others store meanwhile, and everywhere
+# once the store is back. A hard purge survives its loss by memcached.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -28,7 +28,7 @@ CONF
     $way->kill;
     ok $t->await(sub { $page->($one, 'known')->larder eq 'MISS' }), '... one loses the way to it';
 
-    # What the other stores then knows of a purge that the first has not heard of.
+    # The other nginx stores an entry that knows a purge which the first one has not heard of.
     $two->purge('tag=something', @as);
     for my $path ('', 'near/') {
         is $page->($two, $path)->body, 1, "/$path: the other makes a page";
@@ -40,9 +40,9 @@ CONF
         cmp_ok $page->($one, $path)->body, '>', 2, "/$path: it does not serve what was made before the write";
         ok $t->await(sub { $page->($two, $path)->body > 2 }), '... nor does the other';
     }
-    next if $kind eq 'redis';    # has a larderd for this: t/69-purges-survive.t
+    next if $kind eq 'redis';    # larderd does this for Redis: t/69-purges-survive.t
 
-    # memcached dies with a purge that the first nginx has not read: as a hard one it does not become a soft one.
+    # memcached dies with a purge that the first nginx has not read: a hard purge does not become a soft one.
     $t->await(sub { $page->($one, 'near/')->larder eq 'HIT' });
     $way->kill;
     is $two->purge("url=/near/$kind&mode=hard", @as)->status, 200, 'a hard purge, of which one nginx does not hear';

@@ -1,4 +1,4 @@
-# A page that proved unstorable is not queued for: visitors go through side by side until it proves storable again.
+# Requests for a page that proved unstorable don't wait for each other, until it proves storable again.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

@@ -1,5 +1,5 @@
-# What can't be kept costs the backend one render for each request, of visitors with and without a session, as without a cache; and
-# every visitor gets the answer to their own whole request.
+# A page that can't be stored costs the backend one render per request, for visitors with and without a session, as without a
+# cache; and every visitor gets the answer to their own complete request.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -29,7 +29,7 @@ my %visitors = (
     'a new browser'  => [[@browser], 'Mozilla/5.0 de  c'],
     'a session'      => [[@browser, Cookie => 'sessionid=ann'], 'Mozilla/5.0 de sessionid=ann c'],
 );
-# Says what became of each page if one is not as expected.
+# Reports what became of each page if one result is not as expected.
 my $pages = sub {
     my ($first, $last, $expected, $what) = @_;
     my @answers = map { $t->get("/page/$_", headers => \@browser) } $first .. $last;

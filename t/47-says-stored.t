@@ -1,4 +1,4 @@
-# Cache-Status says "stored" of nothing that is not.
+# Cache-Status says "stored" only of what is stored.
 use Larder::Test;
 
 my $t       = Larder::Test->new;

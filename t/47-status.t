@@ -1,4 +1,4 @@
-# The status endpoint counts what happened, in Prometheus's text format, and survives a reload.
+# The status endpoint counts events, in Prometheus's text format, and its counts survive a reload.
 use Larder::Test;
 
 my $t       = Larder::Test->new;
@@ -19,14 +19,14 @@ $t->get('/page') for 1 .. 5;
 $t->get('/page?nocache=1') for 1 .. 2;
 $t->get('/private') for 1 .. 3;
 $t->get('/stale') for 1 .. 2;
-# A worker counts a request once it is through with it, which its client may see first.
+# A worker counts a request when it has finished it; its client may have the answer before.
 my ($some, %difference);
 $t->await(sub {
     $some       = $t->counters;
     %difference = map { $_ => $some->{$_} - $none->{$_} } qw(hit stale miss bypass pass stored);
     $difference{hit} + $difference{stale} + $difference{miss} + $difference{bypass} + $difference{pass} >= 12;
 }, 'twelve requests');
-$difference{stored} = 2 if $difference{stored} == 3;    # the refresh may be through already
+$difference{stored} = 2 if $difference{stored} == 3;    # the refresh may have ended already
 is_deeply \%difference, {hit => 4, stale => 1, miss => 3, bypass => 2, pass => 2, stored => 2}, 'events are counted' or diag explain \%difference;
 is $some->{larder_near_entries}, 2, 'entries are';
 cmp_ok $some->{larder_near_free_bytes}, '<', $some->{larder_near_bytes}, 'and memory';

@@ -1,4 +1,4 @@
-# Beside uwsgi_pass, fastcgi_pass and scgi_pass all is as beside proxy_pass: hits, kept cookies, personal pages, fragments, stale.
+# uwsgi_pass, fastcgi_pass and scgi_pass work as proxy_pass does: hits, kept cookies, personal pages, fragments, stale pages.
 use Larder::Test;
 use JSON::PP qw(decode_json);
 

@@ -1,5 +1,5 @@
-# A form in a page that everybody shares: each visitor gets a token of Django's own kind, the page is rendered once, and Django
-# takes what is posted from those whose token it is.
+# A form in a page that everybody shares: each visitor gets a token in Django's format, the page is rendered once, and Django
+# accepts posts only with the visitor's own token.
 use Larder::Test;
 
 my $t   = Larder::Test->new;
@@ -38,7 +38,7 @@ sub send_form {
     return $r->status == 200 ? $r->body : $r->status;
 }
 
-# Four who were never here: the first causes the render.
+# Four new visitors: the first one causes the render.
 my @visitors = map { page() } 1 .. 4;
 is_deeply [map { $_->larder } @visitors], ['MISS', 'HIT', 'HIT', 'HIT'], 'the page with the form is rendered once';
 my @cookies = map { join '; ', cookie($_) } @visitors;
@@ -69,7 +69,7 @@ for my $bad ('x', 'a' x 33, 'a' x 31 . '%22', '"><script>' . 'a' x 22, 'a' x 65)
     like join('', cookie($answer)), qr/^csrftoken=\w{32}$/, '... and replaced';
 }
 
-# Login rotates the secret. The reduced request never shows Django the cookie, so it is sent with a POST.
+# A login changes the secret. Reduced requests never show Django the cookie, so the login is a POST.
 my $login = $t->post('/rotate/', "csrfmiddlewaretoken=$tokens[2]",
     headers => [Cookie => $cookies[2], 'Content-Type' => 'application/x-www-form-urlencoded']);
 my ($rotated) = cookie($login);
@@ -79,14 +79,14 @@ is send_form($rotated, token(page($rotated)), 'in'), 'taken from in', 'tokens ar
 is send_form($rotated, $tokens[2], 'in'), 403, '... and older ones are void';
 like page()->body, qr/ render 1$/, 'all that from one render';
 
-# Cookies' values in the same page.
+# Values of cookies in the same page.
 my ($plan) = grep { /^plan=/ } cookie($t->get('/login/?user=ann&plan=gold'));
 sub names { my ($cookie) = @_; page($cookie)->body =~ m{</form>(.*) render}; return $1 }
 is names(), 'you, free', 'cookies that are not there: the defaults';
 is names("name=Ann; $plan"), 'Ann, gold', '... there: their values';
 is names('name=<b>; plan=gold:1r31eq:forged'), '&lt;b&gt;, free', '... escaped, and a forged one counts for nothing';
 
-# At the edges, with a backend that says what it likes.
+# Edge cases, with a backend that sends arbitrary answers.
 my $form = '<esi:vars>[$csrf_token()]</esi:vars>';
 $backend->set(
     (map { ("/$_/page" => {body => $form, headers => [['Cache-Control', 'public, max-age=60']]}) } qw(fake off own)),
