@@ -1,4 +1,4 @@
-// One read for nearly all entries, a second one for those with a long variant.
+// Reads nearly all heads in one round trip; an entry with a long variant needs a second one.
 #include "entry_start.hpp"
 
 #include <cstring>

@@ -1,4 +1,4 @@
-// The head and variant of a stored entry, without its body: enough to know what it is and to have it made again.
+// Reads the head and the variant of a stored entry without its body: this suffices to render the page again.
 #pragma once
 
 #include <optional>
@@ -11,10 +11,10 @@ namespace larder::daemon {
 
 struct EntryStart {
     EntryHead head{};
-    std::string variant;  // encoded, well-formed, and the one that the key is of
+    std::string variant;  // encoded; well-formed; its hash is the key
 };
 
-// Nothing when there is no entry, or none that can be believed. Its checksums are not checked: they cover what isn't read.
+// nullopt: no entry, or an invalid one. Checksums are not checked, as they cover parts that are not read.
 std::optional<EntryStart> read_entry_start(Store& store, const std::string& key);
 
 }  // namespace larder::daemon

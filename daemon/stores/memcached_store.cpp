@@ -1,4 +1,5 @@
-// The purge log is one item of text lines; entries are replaced by compare-and-swap.
+// A Store in memcached: the purge log is one item with text lines, to which purges append; entries are replaced by
+// compare-and-swap.
 #include "memcached_store.hpp"
 
 #include <algorithm>
@@ -21,7 +22,7 @@ constexpr std::size_t most_indexed_keys = 200'000;
 constexpr std::size_t most_positions = 10'000;
 constexpr std::int64_t look_pause_ms = 1000;  // as often as nginx reads the log
 
-// Whether `old` saw more purges than `fresh`, or as many and is younger. Bytes that are no entry never win.
+// Whether the entry `old` has a higher fence than `fresh`, or the same fence and is younger. False if `old` is no entry.
 bool is_newer(std::string_view old, std::string_view fresh) {
     EntryHead a{}, b{};
     if (old.size() < sizeof a || fresh.size() < sizeof b) return false;
@@ -37,15 +38,15 @@ MemcachedStore::MemcachedStore(const std::vector<HostPort>& servers, std::chrono
                                const std::string& prefix)
     : client_(servers, timeout), prefix_(prefix), log_(prefix + "purges"), tags_(most_indexed_keys) {}
 
-// Above all others that we know of, also those of a machine whose clock is ahead.
+// The time in microseconds, or a greater number if a purge from a machine whose clock is ahead was read.
 std::uint64_t MemcachedStore::next_sequence() {
     std::lock_guard lock(mutex_);
     last_sequence_ = std::max(static_cast<std::uint64_t>(unix_us()), last_sequence_ + PurgeLine::step);
     return last_sequence_;
 }
 
-// A log that is missing was lost: it starts anew with a floor, which purges all that came before. So does one that somebody else has
-// started who knew less than we do.
+// Reads the log. If it is missing, it was lost: a new one begins with a floor, which purges everything older. A floor is
+// also appended to a log that somebody else has begun who didn't know our newest purge.
 std::vector<MemcachedStore::Record> MemcachedStore::read_log() {
     auto item = client_.get(log_);
     if (!item) {
@@ -63,7 +64,7 @@ std::vector<MemcachedStore::Record> MemcachedStore::read_log() {
     return records;
 }
 
-// Whether we know a newer purge than this log, which we have not seen before.
+// Whether this log was not read before and its newest purge is older than one that we know.
 bool MemcachedStore::knows_more_than(std::string_view text, const std::vector<Record>& records) {
     if (records.empty()) return false;
     std::lock_guard lock(mutex_);
@@ -91,7 +92,7 @@ std::uint64_t MemcachedStore::newest_purge() {
     return records.empty() ? 0 : records.back().sequence;
 }
 
-// Of purges made by this daemon: memcached has no room for others'.
+// Only for this daemon's purges, as lines of the log have no position.
 std::vector<std::string> MemcachedStore::newest_positions() {
     std::lock_guard lock(mutex_);
     std::vector<std::string> positions;
@@ -179,7 +180,8 @@ std::optional<Policy> MemcachedStore::policy(std::string_view key) {
 
 void MemcachedStore::append(const std::string& lines) {
     if (auto log = client_.get(log_); log && log->value.size() + lines.size() > max_purge_log_bytes) {
-        // Whoever replaces it purges everything with one line; if somebody else just did, there is room again.
+        // The new log has a floor alone, which purges everything. If the swap fails, somebody else has just written the
+        // log; in a race, it may then exceed the limit by a few lines.
         client_.replace(log_, purge_line_text(next_sequence(), "floor", false), std::chrono::milliseconds(0),
                         log->cas);
     }
@@ -211,7 +213,7 @@ std::uint64_t MemcachedStore::newest_purge_of(std::uint64_t hash, PurgeMode mode
 
 std::uint64_t MemcachedStore::purge(const std::vector<std::uint64_t>& hashes, PurgeMode mode,
                                     std::string_view position) {
-    newest_purge();  // so that ours is above it
+    newest_purge();  // so that next_sequence() is above it
     std::string lines;
     std::uint64_t sequence = 0;
     for (std::uint64_t hash : hashes) {
@@ -230,7 +232,7 @@ void MemcachedStore::look_for_pending() {
     std::vector<Record> records = read_log();
     std::lock_guard lock(mutex_);
     if (seen_ == 0 && !records.empty())
-        seen_ = records.back().sequence;  // we have indexed nothing yet that these could concern
+        seen_ = records.back().sequence;  // at the first call the index is empty, so these purges name no page in it
     std::uint64_t newest = seen_;
     for (const Record& record : records) {
         if (record.sequence <= seen_ || record.floor) continue;

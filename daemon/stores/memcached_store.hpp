@@ -1,7 +1,8 @@
-// The store in memcached. Names: cache/wire/memcached_names.hpp.
+// A store in memcached. Names of its items: cache/wire/memcached_names.hpp.
 //
-// memcached has no sets: the index from tags to keys is in this daemon's memory and knows what it rendered itself. What
-// other daemons and nginx stored goes stale by a purge all the same, and is made again when it is next asked for.
+// memcached has no sets, so the index from tags to keys is in this daemon's memory, and has only the pages that this
+// daemon rendered. Pages that nginx or other daemons stored also become stale by a purge, but are regenerated only when a
+// visitor requests them.
 #pragma once
 
 #include <deque>
@@ -43,8 +44,8 @@ public:
 
 private:
     struct Record {
-        std::uint64_t sequence = 0;  // by its place in the log
-        std::uint64_t drawn = 0;     // what the purger wrote
+        std::uint64_t sequence = 0;  // see PurgeLine::sequence
+        std::uint64_t drawn = 0;     // the number in the line
         std::uint64_t hash = 0;
         bool floor = false;
         PurgeMode mode = PurgeMode::soft;
@@ -63,11 +64,11 @@ private:
     TagIndex tags_;
 
     std::mutex mutex_;  // guards what follows
-    std::uint64_t last_sequence_ = 0;  // the newest that we know or drew
-    std::string first_line_;           // of the log as last seen
-    std::map<std::uint64_t, std::string> positions_;  // of purges made here
+    std::uint64_t last_sequence_ = 0;  // the greatest that was read or drawn here
+    std::string first_line_;           // of the log, when last read; changes when the log is replaced
+    std::map<std::uint64_t, std::string> positions_;  // of this daemon's purges, by the number in their line
     std::deque<Purge> pending_;
-    std::uint64_t seen_ = 0;  // sequence up to which purges were taken up
+    std::uint64_t seen_ = 0;  // the newest purge that was added to pending_
     UnixMs next_look_ms_ = 0;
 };
 

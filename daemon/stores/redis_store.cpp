@@ -1,4 +1,4 @@
-// Redis commands behind the store's contract.
+// Implements Store by Redis commands and scripts.
 #include "redis_store.hpp"
 
 #include <spdlog/spdlog.h>
@@ -30,8 +30,8 @@ std::string ms(std::chrono::milliseconds time) {
     return std::to_string(time.count());
 }
 
-// KEYS: log. ARGV: fence, TAGHASH... Returns the newest purge after the fence that names one of them, "0" if there is
-// none; its mode, "s" or "h"; Redis's time in ms.
+// KEYS: log. ARGV: fence, TAGHASH... Returns the sequence of the newest purge after the fence that names one of them, or
+// "0"; "h" if any of these purges is hard, else "s"; Redis's time in ms.
 constexpr char purges_since_script[] = R"lua(
 local t = redis.call('TIME')
 local fence = tonumber(ARGV[1])
@@ -49,7 +49,7 @@ end
 return {newest, mode, t[1] * 1000 + math.floor(t[2] / 1000)}
 )lua";
 
-// KEYS: walker. ARGV: name, ms. Returns 1 when the name holds the lease.
+// KEYS: walker. ARGV: daemon's name, lease in ms. Takes or extends the lease. Returns 1 if this daemon has it now, else 0.
 constexpr char take_lease[] = R"lua(
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return 0 end
@@ -57,7 +57,7 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 )lua";
 
-// KEYS: positions. ARGV: database, position, what to put in its place.
+// KEYS: positions. ARGV: database, old position, new position.
 constexpr char replace[] = R"lua(
 if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('HSET', KEYS[1], ARGV[1], ARGV[3]) end
 return 1
@@ -92,7 +92,7 @@ void RedisStore::replace_position(const std::string& position, const std::string
     redis_->eval(script, {positions_}, {name, position, by});
 }
 
-// Sequences are times by Redis's clock, verdicts are by ours: the purge's time is translated.
+// A purge's sequence is its time by Redis's clock. at_ms is converted to this machine's clock, which verdicts use.
 PurgeSeen RedisStore::purges_since(std::uint64_t fence, const std::vector<std::uint64_t>& hashes) {
     static const RedisScript script(purges_since_script);
     std::vector<std::string> texts{std::to_string(fence)};
@@ -182,13 +182,13 @@ std::optional<Policy> RedisStore::policy(std::string_view key) {
     return read_policy(in);
 }
 
-// run_id changes when Redis restarts, master_replid when a replica is promoted or takes another master's data.
 std::uint64_t RedisStore::identity() {
     std::string name = store_identity_name(prefix_);
     redis_->command({"SET", name, new_store_identity(), "NX"});
     return hash_from_text(redis_->command({"GET", name}).text()).value_or(0);
 }
 
+// run_id changes when Redis restarts, master_replid when a replica is promoted or takes another master's data.
 std::string RedisStore::incarnation() {
     std::string both;
     for (auto [section, field] : {std::pair{"server", "run_id:"}, {"replication", "master_replid:"}}) {
@@ -246,7 +246,7 @@ std::vector<Purge> RedisStore::pending(std::size_t most) {
             purges.push_back(
                 {to_number(text), *hash, std::string(text.size() > rest ? text.substr(rest + 1) : "")});
         } else {
-            redis_->command({"LREM", pending_, "1", text});  // nobody's
+            redis_->command({"LREM", pending_, "1", text});  // malformed
         }
     }
     return purges;

@@ -1,7 +1,7 @@
-// The store in Redis. Names and shared scripts: cache/wire/redis_scripts.hpp. An entry without a policy beside it isn't made again
-// by a purge, only by its next visitor. Beside the shared names there are:
+// A store in Redis. Names and shared scripts: cache/wire/redis_scripts.hpp. A purge regenerates only entries whose policy
+// is stored; others are regenerated when a visitor requests them. One name is used by larderd alone:
 //
-//   PREFIX{purge}walker        string  name of the daemon that turns pending purges into jobs, with a TTL
+//   PREFIX{purge}walker        string  name of the daemon that turns pending purges into jobs, with a TTL (5 s)
 #pragma once
 
 #include <atomic>
@@ -45,7 +45,7 @@ private:
     std::shared_ptr<RedisClient> redis_;
     const std::string prefix_, sequence_, log_, pending_, walker_, positions_;
     const std::string self_;
-    std::atomic<bool> differs_ = false;  // Redis's clock from ours
+    std::atomic<bool> differs_ = false;  // Redis's clock differs from ours by 2 s or more; to log changes once
 };
 
 }  // namespace larder::daemon

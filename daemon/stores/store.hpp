@@ -1,9 +1,10 @@
-// A store as the daemon sees it: entries, the index from tags to keys, and purges. Redis and memcached keep one contract
-// (tests/daemon/store_conformance.hpp).
+// The daemon's interface to a store: entries, the index from tags to keys, and purges. The same tests run against Redis and
+// memcached (tests/daemon/store_conformance.hpp).
 //
-// Order that makes purges safe without transactions: a render reads newest_purge() before it asks the backend (its fence),
-// then index() -> put() -> purges_since(fence). A purge writes its record, then walks the index. Whatever the interleaving,
-// one of the two sees the other.
+// This order makes purges safe without transactions: a render reads newest_purge() (its fence) before it sends its request
+// to the backend, and then calls index(), put() and purges_since(fence). A purge is first written to the log; then its
+// entries are looked up in the index. In any interleaving, either the render sees the purge, or the purge finds the entry
+// in the index.
 #pragma once
 
 #include <chrono>
@@ -22,26 +23,26 @@
 namespace larder::daemon {
 
 struct Purge {
-    std::uint64_t sequence = 0;  // microseconds of Unix time: says when, too
+    std::uint64_t sequence = 0;  // microseconds of Unix time, made strictly increasing
     std::uint64_t hash = 0;      // of the tag or URL (cache/request/key.hpp)
-    std::string position;        // database commit position that caused it; empty: unknown or none
+    std::string position;        // commit position of the database change that caused it; empty: unknown
 };
 
 struct PurgeSeen {
-    std::uint64_t sequence = 0;  // of the newest purge that concerns the entry; 0: none
-    PurgeMode mode = PurgeMode::none;
-    std::int64_t at_ms = 0;  // when it was made, by this machine's clock
+    std::uint64_t sequence = 0;  // of the newest purge that names the entry; 0: none
+    PurgeMode mode = PurgeMode::none;  // hard if any of the purges is hard
+    std::int64_t at_ms = 0;  // Unix time of that purge: by this machine's clock with Redis, by the purging machine's with memcached
 
     PurgeMark mark() const { return {mode, at_ms}; }
 };
 
-// The store has no room for an entry of this size, ever. Nothing was changed.
+// The entry is larger than what the store accepts. Nothing was changed.
 class TooLarge : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
 };
 
-// As the store's log has it.
+// A line of the store's purge log.
 struct LoggedPurge {
     std::uint64_t sequence = 0;
     std::uint64_t hash = 0;
@@ -50,63 +51,68 @@ struct LoggedPurge {
 
 struct KeyPage {
     std::vector<std::string> keys;
-    std::string next;  // cursor; empty: these were the last
+    std::string next;  // cursor for the next page; empty: this was the last one
 };
 
-// All methods may be called from any thread and throw std::runtime_error when the store cannot be reached.
+// All methods are thread-safe, and throw std::runtime_error if the store can't be reached.
 class Store {
 public:
     virtual ~Store() = default;
 
-    // What the store calls itself (cache/wire/store_identity.hpp); it is given an identity if it has none.
+    // The store's identity (cache/wire/store_identity.hpp). Writes a random one if there is none. 0: it could not be written.
     virtual std::uint64_t identity() = 0;
 
-    // The newest purge that a render which begins now has seen, if not a little more; 0: there was none.
+    // The sequence of the newest purge: the fence of a render that begins now. 0: there was none.
     virtual std::uint64_t newest_purge() = 0;
-    // The newest commit position, for each database, that any purge came with, unverified. To claim newest_purge() as its fence, a
-    // render must read from servers that have replayed them: ask for it after newest_purge().
+    // For each database, the newest commit position that a purge came with, as received. A render may use newest_purge()
+    // as its fence only if it reads from servers that have replayed these positions. Call it after newest_purge().
     virtual std::vector<std::string> newest_positions() = 0;
-    // A position that no server can have is forgotten for one that stands for it; no effect unless it is the newest.
+    // Replaces a commit position that no server can reach by `by`, unless a newer one has been stored.
     virtual void replace_position(const std::string& position, const std::string& by) = 0;
-    // The newest purge after `fence` that names one of the hashes; a log that was cut short counts as naming all of them.
+    // The newest purge after `fence` that names one of the hashes. If the log lost its oldest lines, these count as naming
+    // all hashes.
     virtual PurgeSeen purges_since(std::uint64_t fence, const std::vector<std::uint64_t>& hashes) = 0;
 
-    // The purges after `sequence` that are in the log, whoever made them, in order.
+    // The log's purges after `sequence`, whoever made them, in order. Lost lines are not reported.
     virtual std::vector<LoggedPurge> logged_after(std::uint64_t sequence) = 0;
 
-    // The entry's bytes, unchecked. Nothing when there is none.
+    // The entry's bytes, unchecked. nullopt: no entry.
     virtual std::optional<std::string> get(std::string_view key) = 0;
-    // At least the first `size` bytes of it, if it has that many.
+    // The first `size` bytes of the entry, or all if it is shorter. `size` > 0.
     virtual std::optional<std::string> get_start(std::string_view key, std::size_t size) = 0;
-    // Stores for `lifetime` unless what is there saw more purges, or as many and is younger. False: kept the other one.
-    // Throws TooLarge.
+    // Stores the entry for `lifetime`, unless the present one has a higher fence, or the same fence and is younger; then
+    // returns false. Throws TooLarge.
     virtual bool put(std::string_view key, std::string_view entry, std::chrono::milliseconds lifetime) = 0;
 
-    // Drops the entry and its policy.
+    // Deletes the entry and its policy.
     virtual void remove(std::string_view key) = 0;
 
-    // Notes the key under the hashes of its tags and URL, and its policy (as write_policy makes it), for at least `lifetime`.
+    // Adds the key to the index under the hashes of its tags and URL, and stores its policy (encoded by write_policy),
+    // both for at least `lifetime`.
     virtual void index(std::string_view key, const std::vector<std::uint64_t>& hashes,
                        std::string_view policy, std::chrono::milliseconds lifetime) = 0;
+    // Removes the key from the index: from under this hash with Redis, entirely with memcached.
     virtual void forget(std::string_view key, std::uint64_t hash) = 0;
-    // Some of the keys under the hash, `from` a cursor ("": the first ones). A key that is there all the time comes at least once.
+    // A page of the keys under the hash, from the cursor `from` ("": the first page). A walk over all pages returns each
+    // key that is present throughout at least once, others perhaps.
     virtual KeyPage keys_under(std::uint64_t hash, const std::string& from) = 0;
-    // Calls f(key) for each key under the hash; a key may come twice.
+    // Calls f(key) for each key under the hash, for some keys more than once.
     void each_key(std::uint64_t hash, const std::function<void(const std::string&)>& f);
+    // The policy that was given to index(). nullopt: unknown.
     virtual std::optional<Policy> policy(std::string_view key) = 0;
 
-    // Changes whenever the store may have lost purges, as by a restart or a failover. Empty: the store makes up for lost purges by
-    // itself.
+    // Changes whenever the store may have lost purges, for instance by a restart or failover. Empty: not needed, as a lost
+    // log is replaced by a line that purges everything.
     virtual std::string incarnation() = 0;
-    // The newest purge of the hash in the store's log that is at least as hard as `mode`; 0: none.
+    // Sequence of the newest purge of the hash in the log; with `mode` hard, only of hard ones. 0: none.
     virtual std::uint64_t newest_purge_of(std::uint64_t hash, PurgeMode mode) = 0;
-    // Tells others for a while that somebody keeps the purges in the log up to this one.
+    // Announces, for 5 s, that the log's purges up to `sequence` are on this daemon's disk (0: none). Not with memcached.
     virtual void tell_kept(std::uint64_t /*sequence*/) {}
-    // Records a purge and asks for its regeneration. Returns its sequence.
+    // Appends a purge to the log, with a request to regenerate its pages. Returns its sequence.
     virtual std::uint64_t purge(const std::vector<std::uint64_t>& hashes, PurgeMode mode,
                                 std::string_view position) = 0;
-    // At most `most` purges whose regeneration is yet to be queued, the oldest first; none when another daemon does it. They stay
-    // pending until settle().
+    // At most `most` (> 0) purges whose pages must still be queued for regeneration, oldest first; none if another daemon
+    // does that now. They stay pending until settle().
     virtual std::vector<Purge> pending(std::size_t most) = 0;
     virtual void settle(const Purge& purge) = 0;
 };

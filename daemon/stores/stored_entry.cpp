@@ -1,4 +1,4 @@
-// The purges since its render count.
+// An entry's verdict takes the purges since its fence into account.
 #include "stored_entry.hpp"
 
 #include "daemon/clock.hpp"

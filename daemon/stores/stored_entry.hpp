@@ -1,4 +1,4 @@
-// A stored entry and what it is worth now.
+// Reads a stored entry and judges whether it is fresh.
 #pragma once
 
 #include <optional>
@@ -11,15 +11,15 @@
 namespace larder::daemon {
 
 struct StoredEntry {
-    std::string bytes;  // checked: EntryView::trusted
+    std::string bytes;  // checked by EntryView::parse; may be read by EntryView::trusted
     Verdict verdict = Verdict::dead;
-    bool purged = false;  // since it was rendered
+    bool purged = false;  // since its fence
 };
 
-// Nothing when there is no entry, or none that can be believed.
+// nullopt: no entry, or an invalid one. Throws if the store can't be reached.
 std::optional<StoredEntry> read_stored_entry(Store& store, const std::string& key);
 
-// The hashes that a purge of it would name.
+// The hashes of the entry's tags and URL, under which purges find it.
 std::vector<std::uint64_t> purge_hashes(const EntryView& entry);
 
 }  // namespace larder::daemon

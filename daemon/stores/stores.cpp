@@ -1,4 +1,4 @@
-// From URLs to stores.
+// Creates a client for each store's URL.
 #include "stores.hpp"
 
 #include "memcached_store.hpp"
@@ -33,7 +33,7 @@ bool Stores::is(Store& store, std::uint64_t identity) const {
     };
     if (identity == 0 || is_known()) return true;
     std::uint64_t found = store.identity();
-    if (found == 0) return true;  // it keeps none
+    if (found == 0) return true;  // could not be written
     {
         std::lock_guard lock(mutex_);
         identities_[&store].insert(found);

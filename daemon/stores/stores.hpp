@@ -15,15 +15,15 @@ class Stores {
 public:
     using ByName = std::map<std::string, std::unique_ptr<Store>, std::less<>>;
 
-    // Connects to nothing yet. Precondition: `settings` were checked, so there is at least one store.
+    // Doesn't connect yet. Precondition: `settings` were checked, so there is at least one store.
     explicit Stores(const std::vector<StoreSettings>& settings);
-    // Stores made elsewhere; at least one.
+    // For tests. `stores` has one named `first`.
     Stores(std::string first, ByName stores) : first_(std::move(first)), stores_(std::move(stores)) {}
 
-    // The store of that name, the first one for an empty name; nullptr for an unknown name.
+    // The store of that name, or the first one for an empty name. nullptr: there is none.
     Store* find(std::string_view name) const;
-    // Whether the store that calls itself so is this one. An identity that it had before counts, too: one goes when the store is
-    // emptied, and nginx may not know yet. 0 may be any. Throws when the store can't be asked.
+    // Whether `store` has this identity, or had it earlier: an emptied store gets another one, and nginx may not know it
+    // yet. Also true for 0 (unknown). Throws if the store can't be reached.
     bool is(Store& store, std::uint64_t identity) const;
     const std::string& first_name() const { return first_; }
     const ByName& all() const { return stores_; }
@@ -32,7 +32,7 @@ private:
     std::string first_;
     ByName stores_;
     mutable std::mutex mutex_;
-    mutable std::map<const Store*, std::set<std::uint64_t>> identities_;  // that were found in it
+    mutable std::map<const Store*, std::set<std::uint64_t>> identities_;  // all that each store has had
 };
 
 }  // namespace larder::daemon

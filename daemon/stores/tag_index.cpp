@@ -1,4 +1,4 @@
-// Three views of the same keys, changed together.
+// known_, keys_ and expiry_ always contain the same keys.
 #include "tag_index.hpp"
 
 namespace larder::daemon {

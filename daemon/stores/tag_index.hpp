@@ -1,4 +1,5 @@
-// Which keys carry which tag, in memory: for a store that has no sets. Knows what this daemon rendered itself.
+// An index from tags to keys in this daemon's memory, for memcached, which has no sets. It has only the pages that this
+// daemon rendered. Thread-safe.
 #pragma once
 
 #include <mutex>
@@ -13,7 +14,7 @@ namespace larder::daemon {
 
 class TagIndex {
 public:
-    // Past `most_keys` the one that expires first is forgotten.
+    // If there are `most_keys` keys, a new one replaces the one that expires first.
     explicit TagIndex(std::size_t most_keys, UnixClock clock = unix_ms)
         : most_keys_(most_keys), clock_(std::move(clock)) {}
 
