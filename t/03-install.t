@@ -10,7 +10,7 @@ is $code, 0, 'it is installed below a prefix, and elsewhere than it will be' or 
 my @files;
 File::Find::find(sub { push @files, $File::Find::name if -f }, $root);
 s{^\Q$root\E}{} for @files;
-is_deeply [grep { !m{^/opt/larder/} } @files], [], 'nothing is put outside of it';
+is_deeply [grep { !m{^/opt/larder/} } @files], [], 'no file is installed outside of the prefix';
 my %has = map { $_ => 1 } @files;
 ok $has{"/opt/larder/$_"}, "it has $_"
     for qw(lib/nginx/modules/ngx_http_larder_module.so sbin/larderd bin/larderctl lib/systemd/system/larderd.service

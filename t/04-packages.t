@@ -146,5 +146,5 @@ inside('they are purged', 'dpkg', '--purge', @names);
 run_well('what the test put there is taken away', ['rm', '-rf', "$root/srv/page.html"]);
 my %had = map { $_ => 1 } @$before;
 is_deeply [grep { !$had{$_} } @{everything()}], [], '... and nothing is left behind';
-is $t->read_file("$root/etc/passwd") . $t->read_file("$root/etc/group"), $accounts, '... no account either';
+is $t->read_file("$root/etc/passwd") . $t->read_file("$root/etc/group"), $accounts, '... and no account';
 done_testing;

@@ -28,7 +28,7 @@ for my $path (qw(/plain /rich /chunked /closing /empty /binary /moved)) {
     my $stored = $path =~ /chunked|closing/ ? qr/$/ : qr/; stored$/;
     like $first->header('Cache-Status'), qr/^larder; fwd=(?:uri-)?miss; fwd-status=\d+$stored/, "$path: ... that is stored";
     is $second->larder, 'HIT', "$path: then a hit";
-    like $second->header('Cache-Status'), qr/^larder; hit; ttl=\d+/, "$path: ... with its time to live";
+    like $second->header('Cache-Status'), qr/^larder; hit; ttl=\d+/, "$path: ... with its remaining lifetime";
     is $second->body, $first->body, "$path: the same body";
     is $second->status, $first->status, "$path: the same status";
     is_deeply [_fields($second)], [_fields($first)], "$path: the same fields";
@@ -39,7 +39,7 @@ for my $path (qw(/plain /rich /chunked /closing /empty /binary /moved)) {
 is $t->get('/rich?a=1')->larder, 'MISS', 'another query is another page';
 is $t->get('/rich', headers => [Host => 'other.example'])->larder, 'MISS', 'another host is another page';
 is $t->get('/rich', headers => [Host => 'OTHER.example'])->larder, 'HIT', 'hosts are compared without case';
-is $t->get('/RICH')->larder, 'MISS', 'paths are not';
+is $t->get('/RICH')->larder, 'MISS', '... but paths are not';
 
 $t->post('/plain', 'x=1') for 1 .. 2;
 is $backend->count('/plain'), 3, 'POST always reaches the backend';

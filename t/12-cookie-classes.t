@@ -41,7 +41,7 @@ is_deeply [sort keys %groups], ['ab=0; lang=en', 'ab=1; lang=en'], 'buckets: as 
 is_deeply $seen->('/mine', 'me=ann; x=1'), ['me=ann render 1', 'MISS'], 'a private page: the site sees the cookie itself';
 is_deeply $seen->('/mine', 'y=2; me=ann'), ['me=ann render 1', 'HIT'], '... and the page is kept for this person';
 is_deeply $seen->('/mine', 'me=bob'), ['me=bob render 2', 'MISS'], '... and nobody else';
-is $ask->('/mine')->body, ' render 3', '... least of all for who has no cookie';
+is $ask->('/mine')->body, ' render 3', '... nor to a visitor without the cookie';
 my $dump = join "\n", map { $redis->cli('GET', $_) } split /\n/, $redis->cli('KEYS', '*e:*');
 like $dump, qr{/ab}, 'other pages are in the store';
 unlike $dump, qr{/mine|ann|bob}, '... and nothing of these';

@@ -36,7 +36,7 @@ my $before = $backend->count('/page');
 my $mine   = page('/page', 'lang=de; sid=alice; session=x');
 is_deeply [$mine->body, $mine->larder], ['de/alice/x', 'PASS'], 'with a session: the page of the site, for the request as it came';
 is page('/page', 'lang=de; sid=bob')->body, 'de/bob/', '... each their own';
-is $backend->count('/page'), $before + 2, '... in one render each';
+is $backend->count('/page'), $before + 2, '... with one render for each request';
 like $mine->header('Cache-Status'), qr/fwd=bypass; detail=session/, '... and Cache-Status says why';
 is_deeply [map { $_->larder } page('/page', 'lang=de'), page('/page', 'lang=de; sid=')], ['HIT', 'HIT'], 'those without, or who logged out, have theirs from cache';
 is page('/other', 'sid=alice')->larder, 'PASS', 'a session is the first to ask';

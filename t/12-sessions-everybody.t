@@ -32,8 +32,8 @@ my $shows = sub { my $r = $ask->(@_); [$r->body, $r->larder] };
 # Rendered without a session, and declared for everybody.
 is_deeply $shows->('/all'), ['/all of  render 1', 'MISS'], 'a page that says that it is everybody\'s';
 is_deeply $shows->('/all', 'ann'), ['/all of  render 1', 'HIT'], '... is for visitors with a session, too';
-is scalar($ask->('/all', 'ann')->header('Larder-Audience')), undef, '... and the word stays here';
-is_deeply $shows->('/page'), ['/page of  render 1', 'MISS'], 'one that says nothing';
+is scalar($ask->('/all', 'ann')->header('Larder-Audience')), undef, '... and Larder-Audience is not sent to the client';
+is_deeply $shows->('/page'), ['/page of  render 1', 'MISS'], 'a page without Larder-Audience';
 is_deeply $shows->('/page', 'ann'), ['/page of ann render 2', 'PASS'], '... is not';
 is_deeply $shows->('/other-word'), ['/other-word of  render 1', 'MISS'], 'one that says something else';
 is_deeply $shows->('/other-word', 'ann'), ['/other-word of ann render 2', 'PASS'], '... is not';
@@ -53,7 +53,7 @@ is $backend->count('/set'), 11, 'what says so but can\'t be kept is tried once, 
 # Stale, revalidated or purged: as for other visitors.
 $ask->('/aging');
 is_deeply $shows->('/aging', 'ann'), ['/aging of  render 1', 'STALE'], 'a stale page';
-ok $t->await(sub { $ask->('/aging', 'ann')->body =~ /of  render [2-9]/ }), '... is made anew, for nobody';
+ok $t->await(sub { $ask->('/aging', 'ann')->body =~ /of  render [2-9]/ }), '... is renewed, without a session';
 $ask->('/etag');
 is_deeply $shows->('/etag', 'ann'), ['/etag of  render 1', 'REVALIDATED'], 'one that is validated each time';
 $t->purge('url=http://' . $t->{nginx}->address . '/all&mode=hard');

@@ -45,7 +45,7 @@ for my $name (sort keys %frameworks) {
 
     like $ann, qr/session=|connect\.sid=/, "$name: a session";
     is_deeply $shows->($open, $ann), ["$open " . $of->('ann'), 'PASS'], 'who has one gets what the site gives them, though they ask first';
-    is_deeply $shows->($open), ["$open nobody", 'MISS'], 'who has none gets the page of nobody';
+    is_deeply $shows->($open), ["$open nobody", 'MISS'], 'a visitor without a session gets the page for such visitors';
     is_deeply $shows->($open), ["$open nobody", 'HIT'], '... from cache';
     is_deeply $shows->($open, $bob), ["$open " . $of->('bob'), 'PASS'], '... and those who are logged in still get theirs';
     my ($cookie) = split /=/, $ann;

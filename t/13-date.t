@@ -54,7 +54,7 @@ for my $path ('/old', '/aged') {
     is_deeply [map { [$_->header('Date')] } $miss, $hit], [([$sent]) x 2], '... and has the Date of the backend, as it came and from the cache';
     ok $about->($hit, $path eq '/old' ? 99 : 50), '... and its age';
 }
-isnt $t->get('/too-old')->larder, 'HIT', "$_ what was too old when it came is not kept" for 1 .. 2;
+isnt $t->get('/too-old')->larder, 'HIT', "$_ an answer that was stale on arrival is not stored" for 1 .. 2;
 isnt $t->get('/ahead')->larder, 'HIT', "$_ Expires counts from Date" for 1 .. 2;
 for my $path (qw(/silent /wrong)) {
     my ($miss, $hit) = map { $t->get($path) } 1 .. 2;
@@ -67,7 +67,7 @@ is_deeply [map { $t->get('/valid')->larder } 1 .. 2], ['MISS', 'HIT'], 'larder_v
 
 is_deeply [map { $t->get('/accel')->larder } 1 .. 2], ['MISS', 'HIT'], 'X-Accel-Expires goes before Cache-Control';
 is $t->get('/accel')->header('Cache-Control'), 'private, max-age=0', '... which is for clients';
-is $t->get('/accel')->header('X-Accel-Expires'), undef, '... as it is for us';
+is $t->get('/accel')->header('X-Accel-Expires'), undef, '... as it is for Larder';
 isnt $t->get('/accel-0')->larder, 'HIT', "$_ X-Accel-Expires: 0 keeps nothing" for 1 .. 2;
 is_deeply [map { $t->get('/accel-at')->larder } 1 .. 2], ['MISS', 'HIT'], 'X-Accel-Expires: @TIME';
 isnt $t->get('/ignored')->larder, 'HIT', "$_ proxy_ignore_headers holds" for 1 .. 2;

@@ -38,7 +38,7 @@ $nginx->get('/large');
 cmp_ok $nginx->counters->{evictions} - $evictions, '<', 250, 'about as many small pages go as the large one has bytes';
 is $nginx->get('/large')->larder, 'HIT', 'the large page is kept';
 is $nginx->get('/large')->body, $large, '... right to the last byte';
-is scalar(grep { small($_)->larder ne 'HIT' } @kept), 0, '... and so is what was in use';
+is scalar(grep { small($_)->larder ne 'HIT' } @kept), 0, '... and so are the pages that were in use';
 
 my $range = $nginx->get('/large', headers => [Range => 'bytes=100000-499999']);
 is $range->status, 206, 'a range of it';

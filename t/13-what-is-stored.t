@@ -64,13 +64,13 @@ for my $answer (@answers) {
 
 $backend->set('/silent/page' => {});
 $t->get('/silent/page') for 1 .. 2;
-is $backend->count('/silent/page'), 2, 'where nobody says how long, nothing is kept';
+is $backend->count('/silent/page'), 2, 'without any lifetime, nothing is stored';
 $backend->set('/silent/aged' => {headers => [['Cache-Control', 'max-age=60'], ['Age', '20']]});
 $t->get('/silent/aged');
 cmp_ok $t->get('/silent/aged')->header('Age'), '>=', 20, 'an Age from the backend counts';
 
 my %shown = map { lc $_->[0] => 1 } map { @{$t->get("/answer-$_")->{headers}} } 4, 5;
-ok !$shown{'surrogate-control'} && !$shown{'cdn-cache-control'}, 'fields meant for Larder end here';
+ok !$shown{'surrogate-control'} && !$shown{'cdn-cache-control'}, 'fields for Larder are not sent to the client';
 $backend->set('/targeted/page' => {headers => [['Mine-Cache-Control', 'max-age=60'], ['CDN-Cache-Control', 'no-store'], ['Cache-Control', 'private']]});
 my ($filled, $kept) = map { $t->get('/targeted/page') } 1 .. 2;
 is $kept->larder, 'HIT', 'larder_targeted: the field that is named counts';
@@ -79,7 +79,7 @@ is $_->header('CDN-Cache-Control'), 'no-store', '... and others are for others' 
 my $tagged = {headers => [['Surrogate-Key', 'a b'], ['Cache-Tag', 'c'], ['xkey', 'd'], ['Larder-Anything', 'e']]};
 $backend->set('/tagged' => $tagged);
 for (1 .. 2) {
-    ok !(grep { $_->[0] =~ /^(?:surrogate-key|cache-tag|xkey|larder-)/i } @{$t->get('/tagged')->{headers}}), '... as do tags';
+    ok !(grep { $_->[0] =~ /^(?:surrogate-key|cache-tag|xkey|larder-)/i } @{$t->get('/tagged')->{headers}}), '... nor are tags';
 }
 
 done_testing;

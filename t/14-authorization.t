@@ -30,7 +30,7 @@ for my $word ('public, max-age=60', 's-maxage=60', 'max-age=60, must-revalidate'
         my $path = "$place/" . ($word =~ s/\W+/-/gr);
         $says->($path, $word);
         like $seen->($path, 'Bearer a', 'Bearer b'), qr/^200 MISS 1:Bearer a 200 (?:HIT|COALESCED) 1:Bearer a$/, "$path: for others with credentials";
-        is $seen->($path, ''), '200 MISS 2:', '... who sends none has a page of their own';
+        is $seen->($path, ''), '200 MISS 2:', '... a visitor without credentials gets another page';
         is $t->head($path, headers => [Authorization => 'Bearer c'])->larder, 'HIT', '... HEAD';
     }
 }
@@ -40,7 +40,7 @@ for my $headers ([['Surrogate-Control', 'max-age=60'], ['Cache-Control', 'public
     [['CDN-Cache-Control', 'public, max-age=60'], ['Cache-Control', 'private']]) {
     my $path = '/' . ($headers->[0][0]);
     $backend->set($path => {body => '{n}:{header:Authorization}', headers => $headers});
-    is $seen->($path, 'x', 'y'), '200 MISS 1:x 200 HIT 1:x', "$path, and a word for all";
+    is $seen->($path, 'x', 'y'), '200 MISS 1:x 200 HIT 1:x', "$path, with Cache-Control that allows sharing";
 }
 
 # No other answer is stored.
@@ -57,7 +57,7 @@ for my $name (sort keys %not) {
     is join(' ', map { $as->($_, $path)->body } qw(a b)), 'a b', "$name: each gets their own";
 }
 $says->('/default/page', 'public, max-age=60');
-is $seen->('/default/page', 'a', 'b'), '200 BYPASS 1:a 200 BYPASS 2:b', 'bypass, the default: as if it said nothing';
+is $seen->('/default/page', 'a', 'b'), '200 BYPASS 1:a 200 BYPASS 2:b', 'the default, bypass: requests with credentials are not cached';
 like $as->('a', '/default/page')->header('Cache-Status'), qr/fwd=bypass; detail=authorization/, '... and says why';
 $says->('/detail', 'max-age=60');
 like $as->('a', '/detail')->header('Cache-Status'), qr/fwd=uri-miss; fwd-status=200; detail=authorization/, 'an answer that does not say so';
@@ -83,7 +83,7 @@ ok !(grep { $_ eq 'STALE' } @states), '... and never served stale';
 
 # A visitor whose credentials are refused does not end the page for others.
 $says->('/each', 'max-age=0, must-revalidate', etag => '"a"');
-is $seen->('/each', 'a', 'b'), '200 MISS 1:a 200 REVALIDATED 1:a', 'asked about each time';
+is $seen->('/each', 'a', 'b'), '200 MISS 1:a 200 REVALIDATED 1:a', 'revalidated for each request';
 $backend->set('/each' => {status => 401, body => 'no', headers => [['WWW-Authenticate', 'Bearer']]});
 is $seen->('/each', 'bad', 'bad'), '401 MISS no 401 MISS no', '... refused: 401';
 $says->('/each', 'max-age=0, must-revalidate', etag => '"a"');

@@ -24,9 +24,9 @@ for my $path (qw(/page /kept /passed)) {
     is_deeply [map { $sees->($path, 'https') } 1 .. 2], ['https MISS', 'https HIT'], "$path: https, as the balancer says";
     is $sees->($path, 'http'), 'http MISS', '... http is another page';
 }
-is $sees->('/page'), 'http HIT', 'without a word it is what nginx sees';
+is $sees->('/page'), 'http HIT', 'without X-Forwarded-Proto the scheme of the connection counts';
 is $sees->('/page', 'HTTPS, http'), 'https HIT', 'of several balancers the first counts';
-is $sees->('/page', 'gopher'), 'http HIT', '... and only what is a scheme';
+is $sees->('/page', 'gopher'), 'http HIT', '... and unknown schemes are ignored';
 is $sees->('/scheme', 'https'), 'http MISS', "where the configuration says what the site sees, it does";
 
 # A refresh sends what the visitor's request would.

@@ -31,7 +31,7 @@ is_deeply $seen->('User-Agent' => 'curl', 'X-Currency' => 'usd'), ['desktop usd 
 is_deeply $seen->('User-Agent' => 'wget', 'X-Currency' => ' usd '), ['desktop usd en ', 'HIT'], '... whatever the spaces';
 is_deeply $seen->('X-Currency' => 'doge'), ['desktop eur en ', 'MISS'], 'one that is not is the default';
 is_deeply $seen->('Accept-Language' => 'de-CH, en;q=0.8'), ['desktop eur de ', 'MISS'], 'a language is negotiated';
-is_deeply $seen->('Accept-Language' => 'sv, de-AT;q=0.9, fr;q=0.2'), ['desktop eur de ', 'HIT'], '... to one the site speaks';
+is_deeply $seen->('Accept-Language' => 'sv, de-AT;q=0.9, fr;q=0.2'), ['desktop eur de ', 'HIT'], '... to one that the site has';
 is_deeply $seen->('Accept-Language' => 'xx;q=broken,,'), ['desktop eur en ', 'HIT'], '... or its first';
 
 # CVE-2026-113593: a cache that treats an empty header as absent.

@@ -50,7 +50,7 @@ for my $place ('', '/drupal', '/wiki', '/title') {
 is told(ask('/title/x?a=1&utm_source=y'), 'x-uri'), '/w/index.php?title=x&a=1', 'the query that a rewrite made is the site\'s';
 is told(ask('/index.php'), 'x-request-uri'), '/index.php', 'the front controller itself is a page';
 purge('/w/index.php');
-is ask('/wiki/world/')->larder, 'HIT', '... whose purge is not that of the others';
+is ask('/wiki/world/')->larder, 'HIT', '... and a purge of another page leaves it';
 
 # A rewrite that depends on the visitor.
 like told(ask('/app/x', 'User-Agent' => 'Phone'), 'x-uri'), qr{^/phone/x}, 'a phone is led to its own page';
@@ -62,6 +62,6 @@ is ask('/app/x', 'User-Agent' => $_)->larder, 'MISS', "a purge is of both: $_" f
 
 # nginx merges slashes before it removes dot segments, RFC 3986 does not: so the path alone does not determine the location.
 is ask('/inner//../merged')->larder, 'MISS', 'a path that nginx takes for another one';
-is ask('/inner/merged')->larder, 'MISS', '... is not the page of what the standard says it is';
+is ask('/inner/merged')->larder, 'MISS', '... is not the page of the path that RFC 3986 makes of it';
 
 done_testing;

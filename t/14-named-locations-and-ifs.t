@@ -52,7 +52,7 @@ is ask('/odd/page'), 'MISS other /odd/page', 'a name of odd characters';
 is ask('/odd/page'), 'HIT other /odd/page', '... is kept';
 
 is ask('/if/page', 'X-Beta' => 1), 'MISS other /if/page', 'the block of an if leads to another upstream';
-is ask('/if/page'), 'MISS site /if/page', '... whose page nobody else gets';
+is ask('/if/page'), 'MISS site /if/page', '... and nobody else gets its page';
 is $t->get('/if/page', headers => ['X-Gamma' => 1])->larder, 'MISS', '... a second block is a place of its own';
 is ask('/if/page', 'X-Beta' => 1), 'HIT other /if/page', '... all are kept';
 is ask('/if/page'), 'HIT site /if/page', '...';

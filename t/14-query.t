@@ -31,7 +31,7 @@ for my $case (@cases) {
     is $t->get("$path?$same")->larder, 'HIT', "$path: $same is the same page as $query";
     is $t->get("$path?$other")->larder, 'MISS', "$path: $other is not" if defined $other;
 }
-is $t->get('/drop/?utm_source=x')->body, '', 'nothing left is no query';
+is $t->get('/drop/?utm_source=x')->body, '', 'if no parameter is left, no query is sent';
 is $t->get('/drop/')->larder, 'HIT', '... as if there had been none';
 is $t->get('/keep/?page=1&page=2')->body, 'page=1&page=2', 'a parameter that comes twice stays twice, in its order';
 is $t->get('/sort/?a=2&b=1&a=1')->body, 'a=2&a=1&b=1', '... also when sorted';

@@ -56,7 +56,7 @@ for my $case (@pages) {
         ask("/larder_purge?mode=hard&url=" . quote($name), undef, 'POST');
         is ask($page)->larder, 'MISS', "$page: a purge of $name";
         ask("/larder_purge?mode=hard&url=" . quote("HTTP://SITE.:80$name"), undef, 'POST');
-        is ask($page)->larder, 'MISS', '... of HTTP://SITE.:80 and that';
+        is ask($page)->larder, 'MISS', '... of HTTP://SITE.:80 with that path';
         ask($name, 'Site.:80', 'POST') if $name !~ /^.slash/;
         is ask($page)->larder, 'MISS', '... a write to it' if $name !~ /^.slash/;
         is ask($page)->larder, 'HIT', '... after which it is kept again';

@@ -31,7 +31,7 @@ is $part->header('Content-Range'), 'bytes 100-199/1000', '... and says from wher
 is $t->get('/page', headers => [Range => 'bytes=5000-'])->status, 416, 'a range outside of it: 416';
 my $stale_part = $t->get('/page', headers => [Range => 'bytes=0-9', 'If-Range' => '"v0"']);
 is length $stale_part->body, 1000, 'If-Range of another version: the whole page';
-is $backend->count('/page'), 1, 'for all this the backend was asked once';
+is $backend->count('/page'), 1, 'the backend was asked once for all of these';
 
 # The first request asks for less than the page.
 $t->get('/first-is-conditional', headers => ['If-None-Match' => '"v1"']);

@@ -36,7 +36,7 @@ for my $condition (@conditions) {
     }
 }
 my $not_modified = $t->get('/strong', headers => ['If-None-Match' => '"v1"']);
-is_deeply [map { $not_modified->header($_) } 'ETag', 'Last-Modified'], ['"v1"', $date], 'a 304 has the validators';
+is_deeply [map { $not_modified->header($_) } 'ETag', 'Last-Modified'], ['"v1"', $date], 'a 304 repeats the validators';
 like $not_modified->header('Cache-Status'), qr/hit/, '... and Cache-Status';
 
 # [page, Range and more..., status, Content-Range or the body's length]
@@ -57,7 +57,7 @@ for my $range (@ranges) {
     my $r = $t->get($path, headers => [Range => $field, @more]);
     is_deeply [$r->status, $r->header('Content-Range') // ''], [$status, $content_range], "$path, Range: $field @more: $status";
     my ($from, $to) = $content_range =~ /(\d+)-(\d+)/;
-    is $r->body, substr($body{$path}, $from, $to - $from + 1), '... those bytes' if $status == 206;
+    is $r->body, substr($body{$path}, $from, $to - $from + 1), '... with exactly these bytes' if $status == 206;
     is $r->body, $body{$path}, '... all of it' if $status == 200;
 }
 my $several = $t->get('/strong', headers => [Range => 'bytes=0-1,10-11,-2']);

@@ -61,7 +61,7 @@ sub breaks {
     like $answer->body, $shown{$shown}, '... as the operator configured it';
     unlike $answer->header('Cache-Status') // '', qr/stored/, '... of which nothing says that it was kept';
     $backend->set($path => {body => 'the page'});
-    is $t->get($path)->body, 'the page', '... nor is it: the next one gets the page';
+    is $t->get($path)->body, 'the page', '... nor stored: the next visitor gets the page';
     is $t->get($path)->larder, 'HIT', '... which is kept';
 }
 for my $place (qw(none file return 200 proxied recursive recursive-return moved unbuffered)) { breaks($place, 'closed') }

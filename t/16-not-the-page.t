@@ -45,7 +45,7 @@ is_deeply [map { $t->get('/moved')->header('Location') } 1 .. 2], [('/elsewhere?
 $backend->set("/override/$_" => {headers => [['Cache-Control', 'max-age=0']]}) for 'page', 'own/page';
 $t->get("/override/$_") for 'page', 'own/page';
 is $t->get('/override/page')->larder, 'HIT', 'override overrides';
-isnt $t->get('/override/own/page')->larder, 'HIT', '... where it was said, not where another larder_valid was';
+isnt $t->get('/override/own/page')->larder, 'HIT', '... only where `override` was configured, not with another larder_valid';
 
 $t->get('/page');
 is $t->get('/page')->larder, 'HIT', 'a page of the near cache alone';

@@ -66,6 +66,6 @@ for my $round (1 .. 30) {
     }
 }
 is_deeply \@leaks, [], 'every page is exactly what its own reader may see' or diag "LARDER_TEST_SEED=$seed";
-cmp_ok $statuses{HIT} + ($statuses{COALESCED} || 0), '>', 1000, '... and most came from cache';
+cmp_ok $statuses{HIT} + ($statuses{COALESCED} || 0), '>', 1000, '... and most answers came from cache';
 
 done_testing;

@@ -47,6 +47,6 @@ $t->get('/group/page', @session);
 is $t->get('/group/page', @session)->body, 'for staff', 'a page of the group of a session';
 $backend->set('/group/of' => {body => '', headers => [['Cache-Control', 'no-store']]});
 $t->purge('tag=session:ann&mode=soft');
-is $t->get('/group/page', @session)->body, 'for ', '... is no longer, after a soft purge even';
+is $t->get('/group/page', @session)->body, 'for ', '... is not shown any more, even after a soft purge';
 
 done_testing;

@@ -142,7 +142,7 @@ for my $page ('/ssi/page', '/after/page') {
     is $t->get("/kept/next-$_")->status, 200, "POST $page: the next request gets its answer" for 1 .. 3;
     my @bodies = map { $_->{body} } grep { $_->{path} ne $page } $backend->log;
     is scalar(grep { $_->{path} eq '/evil' } $backend->log), 0, '... no byte of the body was taken for a request';
-    is_deeply [grep { $_ ne '' } @bodies], [], '... and what is kept was made without it';
+    is_deeply [grep { $_ ne '' } @bodies], [], '... and stored answers were made without the visitor\'s body';
 }
 
 done_testing;

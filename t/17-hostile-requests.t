@@ -27,7 +27,7 @@ my %bodies;
 $bodies{$t->get($_)->body}++ for '/b?x=1', '/b%3Fx=1', '/b?x=1&', '/B?x=1';
 is scalar(keys %bodies), 4, 'targets that look alike are pages of their own';
 $backend->set('/host' => {body => '{host}'});
-is $t->get('/host', headers => [Host => 'good.example'])->body, 'good.example', 'a page by its host';
+is $t->get('/host', headers => [Host => 'good.example'])->body, 'good.example', 'a page that shows its host';
 my $address = $t->address('nginx');
 for my $page (qw(/new /host)) {
     like $t->raw("GET http://evil.example$page HTTP/1.1\r\nHost: good.example\r\nConnection: close\r\n\r\n"), qr{/of-evil$page render},
@@ -47,6 +47,6 @@ $backend->set('/auth' => {body => 'for {header:Authorization}'});
 for my $who (qw(alice bob alice)) {
     is $t->get('/auth', headers => [Authorization => $who])->body, "for $who", "Authorization: $who gets what is $who\'s";
 }
-is $t->get('/auth')->body, 'for ', '... and he who has none gets none of it';
+is $t->get('/auth')->body, 'for ', '... and a visitor without credentials gets none of it';
 
 done_testing;

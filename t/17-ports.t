@@ -64,7 +64,7 @@ body("127.0.0.1:$port{a}", "GET http://localhost:8080/absolute HTTP/1.1\r\nHost:
 body("127.0.0.1:$port{a}", "GET /absolute HTTP/1.1\r\nHost: localhost:8080");
 is $page{a}->count('/absolute'), 1, 'a target and a Host that name the same';
 body("127.0.0.1:$port{a}", "GET /absolute HTTP/1.1\r\nHost: localhost");
-is $page{a}->count('/absolute'), 2, '... are another page than without port';
+is $page{a}->count('/absolute'), 2, '... are other pages than those without a port';
 is_deeply [map { my $r = $_; grep { lc $$_[0] eq 'host' } @{$r->{headers}} } grep { $_->{path} eq '/absolute' } $page{a}->log],
     [['Host', 'localhost:8080'], ['Host', 'localhost']], '... for the backend, too';
 

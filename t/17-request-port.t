@@ -34,7 +34,7 @@ for my $place ('', '/moved', '/hand') {
     }
 }
 is $ask->('/one', 'site:8080'), 'site:8080 1', 'a port';
-is $ask->('/one', 'site'), 'site 2', '... is another page than none';
+is $ask->('/one', 'site'), 'site 2', '... is another page than without a port';
 
 $backend->set('/page' => {body => '[<esi:include src="/part"/>]', headers => [['Surrogate-Control', 'content="ESI/1.0", max-age=60']]});
 is $ask->('/page', 'site:8080'), '[site:8080 1]', 'a fragment has the port of its page';

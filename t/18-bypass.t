@@ -24,9 +24,9 @@ $t->get('/page');
 is $t->get('/page?nocache=1')->larder, 'BYPASS', 'bypass by a variable';
 is $t->get('/page', headers => ['X-Fresh' => 1, Cookie => 'session=s'])->larder, 'BYPASS', '... or another';
 is $t->get('/page', headers => ['X-Fresh' => 0])->larder, 'HIT', '... unless it is 0';
-ok +(grep { ($_->{cookies}{session} // '') eq 's' } $backend->log), 'what goes past the cache goes as it is';
+ok +(grep { ($_->{cookies}{session} // '') eq 's' } $backend->log), 'a request that bypasses the cache is sent in full';
 is $t->get('/draft', headers => ['X-Draft' => 1])->larder, 'MISS', 'not kept by a variable';
-is_deeply [map { $t->get('/draft')->larder } 1 .. 2], ['MISS', 'HIT'], '... which says nothing of other requests for the page';
+is_deeply [map { $t->get('/draft')->larder } 1 .. 2], ['MISS', 'HIT'], '... which does not affect other requests for the page';
 
 is scalar($t->get('/off/page')->header('Cache-Status')), undef, 'off is off';
 is $backend->count('/off/page'), 1, '... and passes on';

@@ -36,7 +36,7 @@ is_deeply $ask->('/plain-first', 'X-A' => 1), ['for 1/', 'MISS'], '... the secon
 is $backend->count('/plain-first'), 2, '... costs nothing more';
 
 $backend->set('/two' => {@vary, headers => [['Vary', 'X-A, X-B']]});
-is_deeply $ask->('/two', 'X-B' => 2), ['for /2', 'MISS'], 'of two headers, one';
+is_deeply $ask->('/two', 'X-B' => 2), ['for /2', 'MISS'], 'with one of two headers';
 is_deeply $ask->('/two', 'X-B' => 2, 'X-A' => 1), ['for 1/2', 'MISS'], '... or both';
 is_deeply $ask->('/two', 'X-B' => 2), ['for /2', 'HIT'], '... are different pages';
 

@@ -38,7 +38,7 @@ is $backend->count('/may'), 2, '... and each is asked for';
 $backend->set('/may' => {status => 401, headers => [['WWW-Authenticate', 'Basic']]});
 is $t->get('/request/page')->status, 401, '... from who may not, it is kept away';
 $backend->set('/may' => {status => 500});
-is $t->get('/request/page')->status, 500, '... and from all, when nobody can tell';
+is $t->get('/request/page')->status, 500, '... and from everybody, if auth_request fails';
 is $t->head('/request/page')->status, 500, '... HEAD too';
 
 $let->('free');
@@ -71,13 +71,13 @@ my $load = $t->load([{path => '/few/slow', headers => ['X-Who' => 'ann']}], clie
 ok $t->await(sub { $backend->count('/few/slow') == 1 }), 'limit_conn: one at a time';
 is_deeply $ask->('/few/page', 'ann'), [503, ''], '... the second is refused';
 is_deeply $ask->('/few/page', 'bob'), [200, 'MISS'], '... of another visitor not';
-is_deeply $ask->('/few/page', 'ann'), [503, ''], '... not even what is kept is for it';
+is_deeply $ask->('/few/page', 'ann'), [503, ''], '... and does not even get the stored page';
 $backend->release;
 $load->stop;
 
 chomp(my $good = `printf '%s' '/link/page key' | openssl md5 -binary | openssl base64 | tr +/ -_ | tr -d =`);
 is_deeply [map { $ask->("/link/page?md5=$good", 'ann') } 1 .. 2], [[200, 'MISS'], [200, 'HIT']], 'secure_link: with a good link';
-is $ask->('/link/page?md5=bad', 'ann')->[0], 403, '... not with a bad one, though the key lacks it';
+is $ask->('/link/page?md5=bad', 'ann')->[0], 403, '... but not with a bad one, though the key does not hold it';
 is $t->post('/only-get/page', 'x')->status, 403, 'limit_except';
 
 done_testing;

@@ -55,7 +55,7 @@ for my $place (qw(a send aio)) {
     is $t->get("/$place/none")->status, 404, '... and what is not there is not';
 }
 is $t->get('/a/')->body, 'the index', 'an index';
-is_deeply [map { $_->body } twice('/a/')], [('the index') x 2], '... is the index a second time';
+is_deeply [map { $_->body } twice('/a/')], [('the index') x 2], '... the index is served again';
 is_deeply [map { $seen->($_) } twice('/try/nothing')], ['200 ' . length($small) . ' MISS', '200 ' . length($small) . ' HIT'], 'try_files';
 like $_->body, qr{<a href="secret/">}, 'a listing' for twice('/list/');
 
@@ -64,7 +64,7 @@ for my $place (qw(files kept-files)) {
     $backend->set("/site/$place/$_" => {headers => [['X-Accel-Redirect', "/$place/$_"]]}) for qw(small.txt large.bin);
     is $_->body, $small, "X-Accel-Redirect to /$place/: the file" for twice("/site/$place/small.txt");
     is length $_->body, length $large, '... a large one, too' for twice("/site/$place/large.bin");
-    is $t->get("/$place/small.txt")->status, 404, '... which nobody gets past the site';
+    is $t->get("/$place/small.txt")->status, 404, '... which nobody gets without the site';
 }
 $backend->set('/site/may' => {headers => [['X-Accel-Redirect', '/hidden/small.txt'], ['Cache-Control', 'private']]});
 is $t->get('/site/may')->body, 'a secret', 'a file for one visitor';

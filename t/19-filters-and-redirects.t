@@ -96,9 +96,9 @@ is_deeply bodies(twice('/uri/page?a=1')), [("/elsewhere/page render 1\n") x 2], 
 $backend->set('/redirects/page' => {status => 302, headers => [['Location', 'http://inside/x']]});
 is $_->header('Location'), 'http://outside/x', 'proxy_redirect' for twice('/redirects/page');
 is_deeply larders(map { $get->('/mirrored/page', Cookie => "n=$_") } 1, 2), ['MISS', 'HIT'], 'mirror: the page is kept';
-ok $t->await(sub { $backend->count('/mirror/mirrored/page') == 1 }), '... and what reaches the site is mirrored';
+ok $t->await(sub { $backend->count('/mirror/mirrored/page') == 1 }), '... and only the request that reaches the site is mirrored';
 is $get->('/if/page', 'X-Shop' => 'x')->header('X-Kind'), 'shop', 'set in an if';
-is $get->('/if/page')->header('X-Kind'), 'plain', '... is of each request, from one entry';
+is $get->('/if/page')->header('X-Kind'), 'plain', '... depends on each request, with one entry';
 
 # Pages of other content handlers.
 $backend->set('/ssi/page' => {body => 'a<!--# include virtual="/esi/none" -->b'}, '/esi/none' => {body => '[{n}]'});
@@ -109,7 +109,7 @@ is_deeply [map { $get->('/esi/page', 'X-Now' => $_)->header('X-Now') } 1, 2], [1
 $backend->set('/ends' => {body => '|'}, '/added/*' => {body => 'page'}, '/added-later/*' => {body => 'page'}, '/added/esi/parts' => {body => 'a<esi:include src="/part"/>b'}, '/part' => {body => '+'});
 is_deeply bodies(twice("/added/$_/page")), ['|page|', '|page|'], "add_before_body and add_after_body, $_: once" for qw(plain esi);
 is_deeply bodies(twice('/added/esi/parts')), ['|a+b|', '|a+b|'], '... over a page of fragments';
-is_deeply bodies(twice('/added-later/page')), ['page|', 'page|'], '... over what may be one';
+is_deeply bodies(twice('/added-later/page')), ['page|', 'page|'], '... for a page that may have fragments';
 is_deeply larders(twice('/twice/page')), ['MISS', 'HIT'], 'proxy_cache in the same location lies behind';
 
 done_testing;

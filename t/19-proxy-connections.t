@@ -75,7 +75,7 @@ $leaver->flush;
 ok $t->await(sub { $backend->count('/kept/slow') == 1 }), 'a client that leaves';
 close $leaver;
 $backend->release;
-is $t->get("/kept/then-$_")->body, "/kept/then-$_ render 1\n", '... leaves no half of its page in another' for 1 .. 5;
+is $t->get("/kept/then-$_")->body, "/kept/then-$_ render 1\n", '... and no other page contains a part of its page' for 1 .. 5;
 
 $backend->set('/next/page' => {status => 500});
 is_deeply [map { $_->larder . $_->status } twice('/next/page')], ['MISS200', 'HIT200'], 'proxy_next_upstream: what the next server says is kept';
@@ -86,7 +86,7 @@ if (Larder::Test::nginx_version() < 1_029_000) {    # reads it as the answer
 }
 else {
     is_deeply [map { $_->larder, $_->body } $first, $second], ['MISS', 'page', 'HIT', 'page'], 'an answer after an interim one is kept';
-    is_deeply [map { $second->header($_) } qw(Link Set-Cookie)], [], '... without what that one said';
+    is_deeply [map { $second->header($_) } qw(Link Set-Cookie)], [], '... without the fields of the interim answer';
 }
 
 done_testing;

@@ -40,9 +40,9 @@ $backend->set('/stale' => {body => 'old', headers => [['Cache-Control', 'max-age
 $page->('/plain/stale', '/stale');
 is $body->('/plain/stale', @visitor), 'old.', 'a part of a page';
 $backend->set('/stale' => {fault => 'close'});
-is $body->('/plain/stale', @visitor), 'old.', '... is stale, when the site fails' for 1 .. 2;
+is $body->('/plain/stale', @visitor), 'old.', '... is served stale when the site fails' for 1 .. 2;
 
 # Without a stub, nginx's own error page is inserted.
 $backend->set('/plain/bare' => {body => '(<!--# include virtual="/dead/bare" -->)'});
-like $body->('/plain/bare', @visitor), qr/^\(.*502 Bad Gateway.*\)$/s, 'no block: an error' for 1 .. 2;
+like $body->('/plain/bare', @visitor), qr/^\(.*502 Bad Gateway.*\)$/s, 'without a stub: an error' for 1 .. 2;
 done_testing;

@@ -39,7 +39,7 @@ for my $path (sort keys %streams) {
 $backend->set('/unsaid' => {stream => 1});
 my @waiting = map { $ask->('/unsaid') } 1 .. 2;
 ok $begins->($_), 'a stream that looks like a page: who waits for it does so for larder_lock' for @waiting;
-like $t->raw("GET /unsaid HTTP/1.1\r\nHost: h\r\n\r\n", 2), qr/first part/, '... and who comes later not at all';
+like $t->raw("GET /unsaid HTTP/1.1\r\nHost: h\r\n\r\n", 2), qr/first part/, '... and later visitors don\'t wait at all';
 close $_ for @waiting;
 
 # An answer with an end may be stored.

@@ -33,7 +33,7 @@ my $shown = sub {
 
 $backend->set('/asked*' => {gzip => 'asked', body => 'page of {header:Accept-Encoding}', etag => '"v1"'});
 is $shown->($ask->('/asked', @gzip)), 'gzip: page of gzip MISS', 'the backend is asked for the coding that the client takes';
-is $shown->($ask->('/asked', 'Accept-Encoding' => 'x-gzip, *;q=0')), 'gzip: page of gzip HIT', '... and what it gave is kept as it is';
+is $shown->($ask->('/asked', 'Accept-Encoding' => 'x-gzip, *;q=0')), 'gzip: page of gzip HIT', '... and the answer is stored as it is';
 is $shown->($ask->('/asked')), 'plain: page of  MISS', 'who takes none gets another';
 is $shown->($ask->('/asked', 'Accept-Encoding' => 'gzip;q=0')), 'plain: page of  HIT', '... kept beside it';
 is $ask->('/asked', @gzip)->header('Vary'), 'Accept-Encoding', 'caches behind us are told';
@@ -44,7 +44,7 @@ is $t->head('/asked', headers => [@gzip])->header('Content-Encoding'), 'gzip', '
 $backend->set('/always*' => {gzip => 'always', body => 'zipped anyway', etag => '"v1"'});
 for my $status ('MISS', 'HIT') {
     my $r = $ask->('/always');
-    is $shown->($r), "plain: zipped anyway $status", "compressed though nobody asked: $status is what it says";
+    is $shown->($r), "plain: zipped anyway $status", "compressed though nobody asked: decoded, $status";
     is $r->header('ETag'), 'W/"v1"', '... under a weak ETag';
 }
 is $shown->($ask->('/zipped')), 'plain: /zipped render 1' . "\n MISS", 'with gzip on, a client that takes none';
@@ -71,7 +71,7 @@ is $ask->('/cut')->status, 502, 'a body that was promised and never came is an e
 $backend->set('/cut' => {body => 'good'});
 is $ask->('/cut')->body, 'good', '... and not kept as an empty one';
 $backend->set('/liar' => {body => 'not gzip', headers => [['Content-Encoding', 'gzip']]});
-is $ask->('/liar')->status, 502, 'what is not what it says is an error';
+is $ask->('/liar')->status, 502, 'a body that is not in its stated coding is an error';
 $backend->set('/liar' => {body => 'good'});
 is $ask->('/liar')->body, 'good', '... and not kept';
 $backend->set('/strange' => {body => 'x', headers => [['Content-Encoding', 'snappy']]});
@@ -105,7 +105,7 @@ for my $status ('MISS', 'HIT') {
     is $digests->($ask->('/esi-digest')), '', "... go when fragments are put in: $status";
     is $digests->($ask->('/esi-digest/plain')), 'Content-MD5 Digest Content-Digest Repr-Digest', "... and stay in a page without any: $status";
 }
-is $digests->($ask->('/digest/plain', Range => 'bytes=0-1')), 'Digest Repr-Digest', 'a range has those of the whole alone';
+is $digests->($ask->('/digest/plain', Range => 'bytes=0-1')), 'Digest Repr-Digest', 'a range has only the digests of the whole representation';
 
 # A coding that Larder can't decode is stored as it is if the client asked for it by name.
 $backend->set('/odd' => {body => '{header:Accept-Encoding}', headers => [['Content-Encoding', 'odd']]});

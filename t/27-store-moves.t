@@ -38,7 +38,7 @@ my $before = () = $nginx->error_log =~ /is at .* now/g;
 $leads_to->('127.0.0.2', '127.0.0.1');
 ok $is_used->('127.0.0.1'), 'while its address is one of several, it stays';
 $t->file('dns.names', '');
-ok $t->await(sub { $nginx->error_log =~ /the address of "localhost" is not to be found/ }, 'no such name', 30), 'a name that is gone is told';
+ok $t->await(sub { $nginx->error_log =~ /the address of "localhost" is not to be found/ }, 'no such name', 30), 'a name without an address is logged';
 ok $is_used->('127.0.0.1'), '... and the address that was known is used';
 is scalar(() = $nginx->error_log =~ /is at .* now/g), $before, '... all the time';
 done_testing;

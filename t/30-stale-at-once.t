@@ -25,6 +25,6 @@ is $backend->stats->{paths}{'/page'}{active}, 1, '... and remains the only one w
 $backend->release;
 ok $t->await(sub { $t->get('/page')->body eq "/page render 2\n" }), 'a moment later the page is fresh';
 is $t->get('/page')->larder, 'HIT', '... and a hit';
-is $backend->count('/page'), 2, 'for all this the backend rendered twice';
+is $backend->count('/page'), 2, 'the backend rendered twice in all';
 
 done_testing;

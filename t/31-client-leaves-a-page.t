@@ -52,7 +52,7 @@ for my $way (sort keys %ways) {
         is $state->($part)->{active}, 1, '... and leaves: its fragment goes on';
         $backend->release;
         ok $t->await(sub { $load->count }), '... for those who wait';
-        is scalar(grep { $_->{status} != 200 } $load->stop), 0, '... who get it';
+        is scalar(grep { $_->{status} != 200 } $load->stop), 0, '... and the waiting visitors get it';
         is $backend->count($part), $before + 1, '... of one render';
         is $get->($part)->larder, 'HIT', '... and it is kept';
     }
@@ -89,7 +89,7 @@ close $s;
 $get->('/ping');
 $backend->release;
 ok $t->await(sub { !$state->('/late/own')->{active} }), '... and leaves: its own fragment comes';
-is $get->('/ping')->status, 200, '... to nobody';
+is $get->('/ping')->status, 200, '... and no answer is sent to the client that left';
 is $backend->count('/late/own'), 1, '... and is not asked for in full';
 
 # A client that sends its next request, or only shuts down its sending side, gets the page.

@@ -51,7 +51,7 @@ for my $fault (qw(close truncate die)) {
 # Waiting ends after larder_lock.
 $backend->set('/short/page' => {hold => 1});
 my $waiting = $t->load(['/short/page'], clients => 5);
-ok $t->await(sub { ($backend->stats->{paths}{'/short/page'}{active} // 0) == 5 }), 'past larder_lock each asks for himself';
+ok $t->await(sub { ($backend->stats->{paths}{'/short/page'}{active} // 0) == 5 }), 'after larder_lock each visitor\'s request goes to the backend';
 $backend->release;
 $waiting->stop;
 
@@ -68,8 +68,8 @@ $t->await(sub { $backend->count('/second/personal') == 2 });
 my @slow = map { $ask->('/second/slow') } 1 .. 2;
 ok $t->await(sub { $backend->count('/second/slow') == 2 }), 'the time for waiting is over';
 $backend->release;
-unlike join('', <$_>), qr/lock-timeout/, '... which is said of nobody whom it did not concern' for @askers;
-like join('', map { readline $_ } @slow), qr/200 OK.*200 OK/s, '... and those whom it concerned have their page';
+unlike join('', <$_>), qr/lock-timeout/, '... and no answer says lock-timeout wrongly' for @askers;
+like join('', map { readline $_ } @slow), qr/200 OK.*200 OK/s, '... and those who ran into it get their page';
 
 # The visitor who fills leaves.
 $backend->set('/near/left' => {hold => 1});

@@ -30,7 +30,7 @@ for my $failure (['/page', 503], ['/any', 503], ['/page', 429], ['/any', 429], [
     my @answers = map { $t->get($path) } 1 .. 20;
     is scalar(grep { $_->status == 200 && $_->body eq 'good' } @answers), 20, '... so that the page stays';
     $backend->set($path => $fresh);
-    ok $t->await(sub { $t->get($path)->body eq 'new' }, 'the new page', 20), '... until the site is well';
+    ok $t->await(sub { $t->get($path)->body eq 'new' }, 'the new page', 20), '... until the site answers again';
     $backend->set("$path-new" => {status => $status, body => 'bad', headers => [['Cache-Control', 'max-age=60']]});
     is join(' ', map { $t->get("$path-new")->larder } 1 .. 2), 'MISS HIT', '... and it is kept where there is no page, if it says so';
 }
@@ -42,7 +42,7 @@ for my $answer (['/page', 404], ['/own', 503]) {
     $backend->set($path => $good);
     $t->get($path);
     $backend->set($path => {status => $status, body => 'gone', headers => [['Cache-Control', 'max-age=60']]});
-    ok $t->await(sub { $t->get($path)->status == $status }), "$path takes the page's place";
+    ok $t->await(sub { $t->get($path)->status == $status }), "$path: the answer replaces the page";
 }
 
 # A visitor whose page is usable only on error gets it if the answer is a failure, and otherwise gets the answer.

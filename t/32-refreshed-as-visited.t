@@ -55,12 +55,12 @@ for my $path (sort keys %visitors) {
 my $at = '/visited/a';
 $backend->set($at => {body => 'old', headers => $headers});
 $backend->set('/once/a' => {body => 'another page', headers => $headers});
-is $t->get("/once/a", version => "HTTP/1.0")->body, 'old', 'where no request of ours is led';
+is $t->get("/once/a", version => "HTTP/1.0")->body, 'old', 'a page that our own requests are led away from';
 $backend->set($at => {body => 'new', headers => $headers});
 my $asked = $backend->count($at);
 my %got;
 ok $t->await(sub { $got{$t->get("/once/a", version => "HTTP/1.0")->body}++; $got{new} }, 'the new page'), '... a visitor makes the page anew';
 is join(' ', sort keys %got), 'new old', '... and nobody gets another page';
-is $backend->count('/once/a'), 0, '... and what we were led to was not asked for';
+is $backend->count('/once/a'), 0, '... and the page that they are led to was not requested';
 like $t->{nginx}->error_log, qr/\[warn\].*led to "\/once\/a", not to where its visitors are/, '... which is in the log';
 done_testing;

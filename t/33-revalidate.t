@@ -30,7 +30,7 @@ is $t->get('/checked')->larder, 'MISS', 'a page to be validated each time is kep
 my $again = $t->get('/checked');
 is_deeply [$again->larder, $again->status, $again->body, $again->header('X-Render')], ['REVALIDATED', 200, 'page of render 1', '2'],
     '... and served when the backend says that it is still good, with the new headers';
-like $again->header('Cache-Status'), qr/^larder; fwd=stale; fwd-status=304; stored$/, '... which it says';
+like $again->header('Cache-Status'), qr/^larder; fwd=stale; fwd-status=304; stored$/, '... and Cache-Status says so';
 is $asked->('/checked'), '"v1"', '... having been asked with our validator';
 is $t->get('/checked', headers => ['If-None-Match' => '"v1"'])->status, 304, 'a client that has the page gets a 304';
 is $t->get('/checked', headers => ['If-None-Match' => '"client"'])->status, 200, '... and one that has another gets the page';

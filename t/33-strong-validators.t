@@ -55,7 +55,7 @@ $serve->('/kept-old', ['Cache-Control', 'max-age=600'], ['Last-Modified', $then]
 $t->get($_, @as) for '/kept', '/kept-old';
 is $t->get('/kept', headers => [Host => 'site', 'If-Modified-Since' => $date->($now + 60)])->status, 200, 'no 304 for a client by such a date';
 is $t->get('/kept', headers => [Host => 'site', Range => 'bytes=0-1', 'If-Range' => $date->($now + 60)])->status, 200, '... nor a range';
-is $t->get('/kept-old', headers => [Host => 'site', 'If-Modified-Since' => $then])->status, 304, '... by an old one there is';
+is $t->get('/kept-old', headers => [Host => 'site', 'If-Modified-Since' => $then])->status, 304, '... but by an old date there is';
 is $t->get('/kept-old', headers => [Host => 'site', Range => 'bytes=0-1', 'If-Range' => $then])->status, 206, '... and a range';
 
 # Pages that may have fragments, or be named parts of others.

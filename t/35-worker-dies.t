@@ -28,10 +28,10 @@ for my $round (1 .. 5) {
 my @answers = $load->stop;
 is scalar(grep { $_->{status} >= 500 } @answers), 0, 'no visitor got an error';
 # A browser repeats a request whose connection broke; 8 clients had at most one each per round.
-cmp_ok scalar(grep { !$_->{complete} } @answers), '<=', 40, '... but those whose connection broke';
+cmp_ok scalar(grep { !$_->{complete} } @answers), '<=', 40, '... except those whose connection broke';
 # A worker that dies in the zone's critical section causes the near cache to be emptied.
 my $emptied = $t->counters->{recoveries};
-is scalar(grep { $_->{complete} && $_->{larder} ne 'HIT' && !$emptied } @answers), 0, 'what was kept stayed kept';
+is scalar(grep { $_->{complete} && $_->{larder} ne 'HIT' && !$emptied } @answers), 0, 'stored pages stayed in the cache';
 
 # Killed while it fills a page that others wait for, and while it refreshes one.
 for my $path ('/cold', '/stale') {

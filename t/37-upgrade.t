@@ -100,7 +100,7 @@ for my $taken_back (1, 0) {
     ok $go_on->(), '... and the load goes on';
     if ($taken_back) {
         kill HUP => $master;
-        ok $t->await(sub { (grep { $_ != $new } workers_of($master)) == 2 }), 'it is taken back: the old master has workers again';
+        ok $t->await(sub { (grep { $_ != $new } workers_of($master)) == 2 }), 'the upgrade is undone: the old master has workers again';
         kill QUIT => $new;
         ok $t->await(sub { !runs($new) }), '... and the new one ends';
         ok $t->await(sub { ($t->read_file($pid_file) =~ /^(\d+)$/m)[0] == $master }), '... and nginx is as before';
@@ -116,7 +116,7 @@ my @answers = $load->stop;
 cmp_ok scalar @answers, '>', 700, 'many were served';
 is scalar(grep { $_->{status} != 200 || !$_->{complete} || $_->{error} } @answers), 0, '... and no request failed'
     or diag explain [grep { $_->{status} != 200 || !$_->{complete} || $_->{error} } @answers];
-is $backend->count('/kept-1'), 1, '... and what the store had was never made anew';
+is $backend->count('/kept-1'), 1, '... and a page in the store was never rendered again';
 
 kill QUIT => $master;
 ok $t->await(sub { !runs($master) }), 'the last nginx ends';

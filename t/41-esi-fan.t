@@ -20,7 +20,7 @@ for my $status ('MISS', 'HIT') {
     is $page->status, 200, "$status: a page of 16 fragments, each of which includes all 16";
     is length($page->body), 1 + 256, '... has as many as includes= says, and no more';
 }
-is length($t->get('/few')->body), 1 + 20, 'so it is with fewer, however deep they may be nested';
+is length($t->get('/few')->body), 1 + 20, 'the same with fewer includes, however deeply they may be nested';
 
 my $part = '<esi:include src="/part" onerror="continue"/>';
 $backend->set('/same' => {body => $part x 200 . '<esi:include src="/more" onerror="continue"/>'}, '/more' => {body => $part x 100}, '/part' => {body => 'p'});

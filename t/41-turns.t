@@ -40,14 +40,14 @@ $t->get('/part');
 for my $name (grep { $_ ne 'part' } sort keys %hostile) {
     for my $status ('MISS', 'again') {
         ok $t->get("/$name")->complete, "$name: $status: an answer that ends";
-        cmp_ok $t->counters->{larder_turn_work_max}, '<=', $most, '... and no turn has taken longer';
+        cmp_ok $t->counters->{larder_turn_work_max}, '<=', $most, '... and no turn had more work';
     }
 }
 my @names = grep { $_ ne "part" } sort keys %hostile;
 my @all   = $t->many(scalar @names, sub { "/$names[$_[0]]?all" });
 ok !(grep { !$_->complete } @all), 'all of them at once';
 my $work = $t->counters->{larder_turn_work_max};
-cmp_ok $work, '<=', $most, '... share the turns';
+cmp_ok $work, '<=', $most, '... share the budget of turns';
 cmp_ok $work, '>', 10_000, '... which they do use up';
 is $t->get('/many')->body, 'part' x 256, 'a page of many fragments is whole';
 

@@ -21,7 +21,7 @@ sub page { my ($cookie) = @_; return $t->get('/page', headers => [Cookie => $coo
 is page('name=Ann; session=s3cret'), 'Hello Ann, nobody', 'an allowed cookie is read, another is not';
 is page('name=Ben'), 'Hello Ben, nobody', 'each visitor sees his own';
 is page(''), 'Hello stranger, nobody', '... or the default';
-is $backend->count('/page'), 1, 'from one kept page';
+is $backend->count('/page'), 1, '... all from one stored page';
 unlike page('name=<script>alert(1)</script>'), qr/<script>/, 'what a visitor sends is escaped';
 is page('name=<esi:include src="/page"/>') =~ tr/H//, 1, '... and never taken for markup';
 $backend->set('/leak' => {body => '<esi:vars>$(HTTP_COOKIE) $(HTTP_HEADER{Cookie}) $(HTTP_AUTHORIZATION)</esi:vars>'});
@@ -29,7 +29,7 @@ unlike $t->get('/leak', headers => [Cookie => 'session=s3cret', Authorization =>
     'nor do they leak by other names';
 
 $backend->set("/$_" => {body => '<esi:vars>[$(REMOTE_ADDR|none)]</esi:vars>'}) for 'address', 'known/address';
-is $t->get('/address')->body, '[none]', 'the address of the visitor is not for pages';
+is $t->get('/address')->body, '[none]', 'pages can\'t read the visitor\'s address by default';
 my $known = $t->get('/known/address');
 is $known->body, '[127.0.0.1]', '... unless the operator says so';
 is $known->header('Cache-Control'), 'private, no-cache', '... and then the page is for that visitor alone';

@@ -31,7 +31,7 @@ $backend->set('/inner' => {body => 'inner', headers => [['Cache-Control', 'max-a
 
 is $one->get('/other1', @as)->body, 'other: , ', 'before its page was made, a part is not there';
 $page->('max-age=600');
-is $one->get('/page', @as)->body, 'page 1 ', 'where it stands, a named part shows nothing';
+is $one->get('/page', @as)->body, 'page 1 ', 'a named part is not shown in its own page';
 is $one->get('/other2', @as)->body, 'other: hidden 1, open 1 inner', 'another page includes the parts';
 is $one->get('/open?x=1', @as)->body, 'open 1 inner', 'a client gets one that is fetchable';
 is $one->get('/hidden', @as)->status, 404, '... and not one that is not';

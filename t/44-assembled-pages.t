@@ -40,14 +40,14 @@ for my $part (qw(/a /b /nest /)) {
     $t->request(method => 'POST', path => "/purge?url=$part");
     ok $t->await(sub { my $now = $t->get('/')->header('ETag'); $now && ($part =~ /[ab]/ ? $now ne $etag : 1) }), "$part is purged: the page becomes whole again";
 }
-is $t->get('/')->body, '<a2(b2)>', '... with what is new';
+is $t->get('/')->body, '<a2(b2)>', '... with the new fragment';
 is $t->get('/', headers => ['If-None-Match' => $page->header('ETag')])->status, 200, '... and no 304 for who has the old one';
 
 for my $who (qw(ann bob ann)) {
     is $t->get('/with-personal', headers => [Cookie => "who=$who"])->body, "who=${who}a2", "a page with a part of ${who}'s" for 1 .. 3;
 }
 ok !whole('/with-personal', 'who=ann'), '... is never kept whole: its key does not tell people apart';
-ok $t->await(sub { whole('/both/page', 'who=ann') }), 'a page that is told apart as its part is, is';
+ok $t->await(sub { whole('/both/page', 'who=ann') }), '... unless the page\'s own key distinguishes the visitors as well';
 is $t->get('/both/page', headers => [Cookie => "who=$_"])->body, "who=$_", "... for $_" for qw(ann bob ann);
 $t->get('/var?x=1') for 1 .. 3;
 ok !whole('/var?x=1'), 'nor is one with variables';

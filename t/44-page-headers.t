@@ -46,12 +46,12 @@ like $control->('/unkept'), qr/^private/, 'a part that is asked for with all tha
 $parts->('/cold', 'public, max-age=600', a => 'max-age=600');
 $backend->set('/cold/a' => {body => 'a', hold => 1});
 $backend->set('/cold' => {body => 'a<esi:include src="/cold/a" maxwait="100ms" onerror="continue"/>', headers => [['Cache-Control', 'public, max-age=600']]});
-like $control->('/cold'), qr/^private, no-cache/, 'a part that is not there when the header leaves may be anything';
+like $control->('/cold'), qr/^private, no-cache/, 'a part that is missing when the header is sent may be private';
 $backend->release;
 
 $parts->('/mine', 'public, max-age=600', a => 'max-age=600');
 $t->get('/mine', headers => [Cookie => 'me=ann']) for 1 .. 2;
-like $control->('/mine', Cookie => 'me=ann'), qr/^private/, "one person's parts";
+like $control->('/mine', Cookie => 'me=ann'), qr/^private/, "parts for one person only";
 
 my $head = $t->head('/short');
 is $head->status, 200, 'HEAD';

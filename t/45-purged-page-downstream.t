@@ -61,13 +61,13 @@ $backend->set('/near/silent' => {headers => [['CDN-Cache-Control', 'max-age=60']
 $backend->set('/near/own'    => {headers => [['CDN-Cache-Control', 'max-age=60'], ['Cache-Control', 'private, max-age=600'], ['Surrogate-Key', 'silent']]});
 $t->get($_, @as) for '/near/silent', '/near/own';
 $t->purge('tag=silent', @as);
-is scalar $t->get('/near/silent', @as)->header('Cache-Control'), 'max-age=0', 'a page that promised nothing promises nothing, in so many words';
-is scalar $t->get('/near/own', @as)->header('Cache-Control'), 'private, max-age=0', 'what was for browsers alone still is';
+is scalar $t->get('/near/silent', @as)->header('Cache-Control'), 'max-age=0', 'a page without Cache-Control is sent with max-age=0';
+is scalar $t->get('/near/own', @as)->header('Cache-Control'), 'private, max-age=0', 'a private page stays private';
 
 $backend->set('/bound/page' => {headers => $headers->('bound')});
 $t->get('/bound/page', @as);
 $t->purge('tag=bound', @as);
-like scalar $t->get('/bound/page', @as)->header('Cache-Control'), qr/^public, max-age=1\d, s-maxage=1\d, no-transform$/, "the operator's bound";
+like scalar $t->get('/bound/page', @as)->header('Cache-Control'), qr/^public, max-age=1\d, s-maxage=1\d, no-transform$/, "with larder_stale purged=";
 
 $backend->set('/error/page' => {headers => [['Cache-Control', 'public, max-age=600, s-maxage=900, no-transform'], ['Surrogate-Key', 'error']]});
 $t->get('/error/page', @as);
@@ -103,7 +103,7 @@ like $came, qr/^Cache-Control: public, max-age=0,/m, '... what it made says so, 
 
 # The complete chain.
 $backend->set('/near/shown' => {body => 'old', headers => $headers->('shown')});
-is $cdn->get('/near/shown')->body, 'old', 'a cache behind us';
+is $cdn->get('/near/shown')->body, 'old', 'a cache behind Larder';
 $t->purge('tag=shown', @as);
 unlink glob $t->dir . '/cdn/cache/*';
 $backend->set('/near/shown' => {body => 'new', headers => $headers->('shown')});

@@ -32,7 +32,7 @@ for my $method (qw(POST PUT PATCH DELETE MERGE)) {  # nginx does not know the la
 }
 $kept->('/item', '/item?page=2', '/list', '/other');
 $wrote->('/item', 'POST', status => 303, headers => [['Location', '/list'], ['Content-Location', 'http://' . $t->{nginx}->address . '/item']]);
-is_deeply [map { $t->get($_)->larder } '/item', '/item?page=2', '/list', '/other'], [qw(MISS MISS MISS HIT)], 'so are its queries, and where it leads';
+is_deeply [map { $t->get($_)->larder } '/item', '/item?page=2', '/list', '/other'], [qw(MISS MISS MISS HIT)], 'so are its variants by query, and its Location';
 $kept->('/list');
 $wrote->('/item', 'POST', status => 303, headers => [['Location', 'http://elsewhere.example/list']]);
 is $t->get('/list')->larder, 'HIT', '... but not what it names on another host';

@@ -26,7 +26,7 @@ CONF
     $page->($two, 'known');
     ok $t->await(sub { $page->($one, 'known')->larder eq 'HIT' }), "$kind: two nginx share a store";
     $way->kill;
-    ok $t->await(sub { $page->($one, 'known')->larder eq 'MISS' }), '... one loses the way to it';
+    ok $t->await(sub { $page->($one, 'known')->larder eq 'MISS' }), '... the first nginx loses the store';
 
     # The other nginx stores an entry that knows a purge which the first one has not heard of.
     $two->purge('tag=something', @as);
@@ -35,7 +35,7 @@ CONF
         is $one->post("/$path$kind", 'x', @as)->status, 200, '... a write goes through the first';
     }
     $way->restart;
-    ok $t->await(sub { $page->($one, 'known')->larder eq 'HIT' }), 'the first finds the way again';
+    ok $t->await(sub { $page->($one, 'known')->larder eq 'HIT' }), 'the first nginx reaches the store again';
     for my $path ('', 'near/') {
         cmp_ok $page->($one, $path)->body, '>', 2, "/$path: it does not serve what was made before the write";
         ok $t->await(sub { $page->($two, $path)->body > 2 }), '... nor does the other';

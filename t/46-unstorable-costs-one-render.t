@@ -42,13 +42,13 @@ for my $kind (sort keys %urls) {
         my ($headers, $expected) = @{$visitors{$who}};
         my $before = $backend->count;
         my @wrong  = grep { $_ ne $expected } map { $t->get($urls{$kind}->(++$n), headers => $headers)->body } 1 .. 100;
-        is_deeply \@wrong, [], "$kind, $who: each answer is to the whole request";
+        is_deeply \@wrong, [], "$kind, $who: each answer is for the complete request";
         cmp_ok $backend->count - $before, '<=', $who eq 'a session' ? 100 : 102, '... at one render each';
     }
 }
 my $before = $backend->count;
 $t->get("/tool/search?q=$_&header=Cache-Control:+no-store", headers => ['User-Agent' => 'curl/8', Accept => '*/*']) for 1 .. 50;
-is $backend->count - $before, 50, 'of a program that only says its name nothing is asked twice';
+is $backend->count - $before, 50, 'a client that sends only User-Agent causes no second request';
 
 $pages->(1, 20, 'HIT', 'the pages beside them are hits');
 $pages->(21, 40, 'MISS', '... and new ones are kept from the first');

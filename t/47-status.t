@@ -39,6 +39,6 @@ ok $nginx->reload, 'a reload';
 is $t->counters->{hit}, $some->{hit}, '... keeps the counters';
 is $t->head('/larder_status')->body, '', 'HEAD';
 is $t->post('/larder_status', '')->status, 405, 'POST is refused';
-is $t->counters->{larder_near_holds}, 0, 'nothing is held that nobody sends';
+is $t->counters->{larder_near_holds}, 0, 'no hold is left when nothing is being sent';
 
 done_testing;

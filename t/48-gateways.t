@@ -56,7 +56,7 @@ $uwsgi->kill;
 for my $kind (@kinds) {
     is $get->("/$kind/stale?cc=max-age%3D0,stale-while-revalidate%3D600")->larder, 'STALE', "$kind: with the site gone a stale page is served";
     is $get->("/$kind/page?b=2&a=1&cc=max-age%3D60")->larder, 'HIT', '... as is a fresh one';
-    is $get->("/$kind/new")->status, 502, '... and what nobody has is an error';
+    is $get->("/$kind/new")->status, 502, '... and a page without an entry is an error';
 }
 $uwsgi->restart;
 for my $kind (@kinds) {

@@ -57,7 +57,7 @@ my ($again, $third) = map { page($cookies[0]) } 1 .. 2;
 is $again->larder, 'HIT', 'who has a cookie';
 is_deeply [cookie($again)], [], '... keeps it';
 isnt token($again), token($third), '... and gets another token each time';
-is send_form($cookies[0], token($again), 'ann'), 'taken from ann', '... which is as good';
+is send_form($cookies[0], token($again), 'ann'), 'taken from ann', '... which is accepted as well';
 is $again->header('Cache-Control'), 'private, no-cache', '... in a page for the visitor alone';
 my $masked = 'csrftoken=' . token($again);
 is send_form($masked, token(page($masked)), 'old'), 'taken from old', 'the longer cookie of older Djangos serves as well';
@@ -74,7 +74,7 @@ my $login = $t->post('/rotate/', "csrfmiddlewaretoken=$tokens[2]",
     headers => [Cookie => $cookies[2], 'Content-Type' => 'application/x-www-form-urlencoded']);
 my ($rotated) = cookie($login);
 like $rotated, qr/^csrftoken=/, 'a login changes the cookie';
-isnt $rotated, $cookies[2], '... to another';
+isnt $rotated, $cookies[2], '... and changes the secret';
 is send_form($rotated, token(page($rotated)), 'in'), 'taken from in', 'tokens are made from the new one';
 is send_form($rotated, $tokens[2], 'in'), 403, '... and older ones are void';
 like page()->body, qr/ render 1$/, 'all that from one render';
@@ -83,7 +83,7 @@ like page()->body, qr/ render 1$/, 'all that from one render';
 my ($plan) = grep { /^plan=/ } cookie($t->get('/login/?user=ann&plan=gold'));
 sub names { my ($cookie) = @_; page($cookie)->body =~ m{</form>(.*) render}; return $1 }
 is names(), 'you, free', 'cookies that are not there: the defaults';
-is names("name=Ann; $plan"), 'Ann, gold', '... there: their values';
+is names("name=Ann; $plan"), 'Ann, gold', '... if they are sent: their values';
 is names('name=<b>; plan=gold:1r31eq:forged'), '&lt;b&gt;, free', '... escaped, and a forged one counts for nothing';
 
 # Edge cases, with a backend that sends arbitrary answers.
