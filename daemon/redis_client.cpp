@@ -3,7 +3,6 @@
 
 #include <sys/time.h>
 
-#include <openssl/evp.h>
 #include <algorithm>
 
 #include "cache/wire/refusals.hpp"
@@ -51,18 +50,6 @@ std::vector<std::string_view> RedisReply::texts(std::size_t index) const {
     for (std::size_t i = 0; array->type == REDIS_REPLY_ARRAY && i < array->elements; i++)
         out.push_back(text_of(array->element[i]));
     return out;
-}
-
-RedisScript::RedisScript(const char* source) : source_(source) {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    if (EVP_Digest(source_.data(), source_.size(), digest, &size, EVP_sha1(), nullptr) != 1) {
-        throw std::runtime_error("OpenSSL offers no SHA1");
-    }
-    for (unsigned i = 0; i < size; i++) {
-        sha_.push_back("0123456789abcdef"[digest[i] >> 4]);
-        sha_.push_back("0123456789abcdef"[digest[i] & 15]);
-    }
 }
 
 RedisClient::RedisClient(RedisAddress address, std::chrono::milliseconds timeout)
@@ -143,11 +130,13 @@ RedisReply RedisClient::command(Arguments arguments) {
     }
     if (reply->type == REDIS_REPLY_ERROR) {
         std::string error(reply->str, static_cast<std::size_t>(reply->len));
-        if (redis_refusal(error) == Refusal::connection) {
+        const Refusal refusal = redis_refusal(error);
+        if (refusal == Refusal::connection) {
             note_failure();  // also closes the idle connections; the next connection resolves the host name again
         } else {
             give_back(std::move(connection));
         }
+        if (refusal == Refusal::script) throw UnknownScript(name() + ": " + error);
         throw RedisError(name() + ": " + error);
     }
     give_back(std::move(connection));
@@ -157,13 +146,12 @@ RedisReply RedisClient::command(Arguments arguments) {
 RedisReply RedisClient::eval(const RedisScript& script, std::initializer_list<std::string_view> keys,
                              Arguments arguments) {
     std::string count = std::to_string(keys.size());
-    std::vector<std::string_view> all{"EVALSHA", script.sha(), count};
+    std::vector<std::string_view> all{"EVALSHA", script.digest(), count};
     all.insert(all.end(), keys.begin(), keys.end());
     all.insert(all.end(), arguments.begin(), arguments.end());
     try {
         return command(all);
-    } catch (const RedisError& error) {
-        if (std::string_view(error.what()).find("NOSCRIPT") == std::string_view::npos) throw;
+    } catch (const UnknownScript&) {
     }
     all[0] = "EVAL";
     all[1] = script.source();

@@ -14,6 +14,7 @@
 
 #include <hiredis.h>
 
+#include "cache/wire/redis_wire.hpp"
 #include "settings/address.hpp"
 
 namespace larder::daemon {
@@ -22,6 +23,12 @@ namespace larder::daemon {
 class RedisError : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
+};
+
+// The server wants the script in full.
+class UnknownScript : public RedisError {
+public:
+    using RedisError::RedisError;
 };
 
 struct FreeReply {
@@ -51,19 +58,6 @@ private:
     static std::string_view text_of(const redisReply* reply);
 
     std::unique_ptr<redisReply, FreeReply> reply_;
-};
-
-// A Lua script and its SHA-1 in hex, which EVALSHA takes.
-class RedisScript {
-public:
-    explicit RedisScript(const char* source);
-
-    std::string_view source() const { return source_; }
-    std::string_view sha() const { return sha_; }
-
-private:
-    std::string source_;
-    std::string sha_;
 };
 
 class RedisClient {

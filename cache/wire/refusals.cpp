@@ -26,6 +26,7 @@ constexpr Row redis_rows[] = {
     {"MISCONF ", Refusal::writes},     // a snapshot failed
     {"OOM ", Refusal::writes},         // maxmemory is reached, and nothing may be evicted
     {"NOREPLICAS ", Refusal::writes},  // fewer replicas than min-replicas-to-write
+    {"NOSCRIPT ", Refusal::script},    // it was restarted or flushed, or another replica was promoted
 };
 
 // Before version 7, Redis reports the failed command of a script at the end of an error of its own: "ERR Error
@@ -43,7 +44,8 @@ Refusal redis_refusal(std::string_view error) {
     for (const Row& row : redis_rows) {
         if (starts_with(error, row.start)) return row.refusal;
     }
-    return Refusal::command;
+    bool has_no_right = starts_with(error, "NOPERM ") && error.find("'evalsha'") != std::string_view::npos;
+    return has_no_right ? Refusal::script : Refusal::command;
 }
 
 // SERVER_ERROR is about one item (out of memory, too large) or, from a proxy, about one server behind it. After the

@@ -9,6 +9,7 @@ namespace larder {
 
 enum class Refusal : std::uint8_t {
     command,     // only this command failed
+    script,      // the server does not know the script by its digest, or lets nobody ask so: send it in full
     writes,      // the server refuses writes at present, but answers reads
     connection,  // all commands will fail: reconnect after a pause
 };

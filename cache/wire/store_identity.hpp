@@ -11,10 +11,6 @@
 
 namespace larder {
 
-inline std::string store_identity_name(const std::string& prefix) {
-    return prefix + "id";
-}
-
 // 16 hexadecimal digits, as read by hash_from_text().
 inline std::string new_store_identity() {
     std::random_device random;

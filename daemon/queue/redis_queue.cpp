@@ -37,19 +37,20 @@ Enqueued enqueued_from(std::string_view word) {
 
 RedisQueue::RedisQueue(std::shared_ptr<RedisClient> redis, const std::string& prefix, QueueLimits limits)
     : redis_(std::move(redis)),
+      names_(prefix),
       lease_(limits.lease),
       attempts_allowed_(limits.attempts),
       give_up_for_(limits.give_up_for),
-      due_(prefix + "{queue}due"),
-      jobs_(prefix + "{queue}jobs"),
-      running_(prefix + "{queue}running"),
-      owners_(prefix + "{queue}owners"),
-      dirty_(prefix + "{queue}dirty"),
-      asked_(prefix + "{queue}asked"),
-      attempts_(prefix + "{queue}attempts"),
-      dead_(prefix + "{queue}dead"),
-      buried_(prefix + "{queue}buried"),
-      alive_(prefix + "{queue}alive"),
+      due_(names_.queue("due")),
+      jobs_(names_.queue("jobs")),
+      running_(names_.queue("running")),
+      owners_(names_.queue("owners")),
+      dirty_(names_.queue("dirty")),
+      asked_(names_.queue("asked")),
+      attempts_(names_.queue("attempts")),
+      dead_(names_.queue("dead")),
+      buried_(names_.queue("buried")),
+      alive_(names_.queue("alive")),
       self_(unique_name()) {}
 
 void RedisQueue::set_limits(const QueueLimits& limits) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <memory>
 
+#include "cache/wire/store_names.hpp"
 #include "daemon/queue/queue.hpp"
 #include "daemon/redis_client.hpp"
 
@@ -33,6 +34,7 @@ public:
 
 private:
     std::shared_ptr<RedisClient> redis_;
+    const StoreNames names_;
     const std::chrono::milliseconds lease_;
     std::atomic<unsigned> attempts_allowed_;
     std::atomic<std::chrono::milliseconds> give_up_for_;

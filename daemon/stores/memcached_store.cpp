@@ -36,7 +36,7 @@ bool is_newer(std::string_view old, std::string_view fresh) {
 
 MemcachedStore::MemcachedStore(const std::vector<HostPort>& servers, std::chrono::milliseconds timeout,
                                const std::string& prefix)
-    : client_(servers, timeout), prefix_(prefix), log_(prefix + "purges"), tags_(most_indexed_keys) {}
+    : client_(servers, timeout), names_(prefix), log_(names_.purge_log()), tags_(most_indexed_keys) {}
 
 // The time in microseconds, or a greater number if a purge from a machine whose clock is ahead was read.
 std::uint64_t MemcachedStore::next_sequence() {
@@ -134,7 +134,7 @@ std::vector<LoggedPurge> MemcachedStore::logged_after(std::uint64_t sequence) {
 }
 
 std::optional<std::string> MemcachedStore::get(std::string_view key) {
-    auto item = client_.get(prefix_ + "e:" + std::string(key));
+    auto item = client_.get(names_.entry(key));
     return item ? std::optional(std::move(item->value)) : std::nullopt;
 }
 
@@ -145,7 +145,7 @@ std::optional<std::string> MemcachedStore::get_start(std::string_view key, std::
 }
 
 bool MemcachedStore::put(std::string_view key, std::string_view entry, std::chrono::milliseconds lifetime) {
-    std::string name = prefix_ + "e:" + std::string(key);
+    std::string name = names_.entry(key);
     for (;;) {
         auto old = client_.get(name);
         if (old && is_newer(old->value, entry)) return false;
@@ -155,7 +155,7 @@ bool MemcachedStore::put(std::string_view key, std::string_view entry, std::chro
 }
 
 void MemcachedStore::remove(std::string_view key) {
-    client_.remove(prefix_ + "e:" + std::string(key));
+    client_.remove(names_.entry(key));
     tags_.forget(key);
 }
 
@@ -191,7 +191,7 @@ void MemcachedStore::append(const std::string& lines) {
 }
 
 std::uint64_t MemcachedStore::identity() {
-    std::string name = store_identity_name(prefix_);
+    std::string name = names_.identity();
     client_.add(name, new_store_identity(), std::chrono::milliseconds(0));
     auto item = client_.get(name);
     return item ? hash_from_text(item->value).value_or(0) : 0;

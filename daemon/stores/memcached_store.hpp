@@ -9,6 +9,7 @@
 #include <map>
 #include <mutex>
 
+#include "cache/wire/store_names.hpp"
 #include "daemon/memcached_client.hpp"
 #include "daemon/stores/store.hpp"
 #include "daemon/stores/tag_index.hpp"
@@ -59,7 +60,7 @@ private:
     void look_for_pending();
 
     MemcachedClient client_;
-    const std::string prefix_;
+    const StoreNames names_;
     const std::string log_;
     TagIndex tags_;
 

@@ -67,12 +67,12 @@ return 1
 
 RedisStore::RedisStore(std::shared_ptr<RedisClient> redis, const std::string& prefix)
     : redis_(std::move(redis)),
-      prefix_(prefix),
-      sequence_(prefix + "{purge}sequence"),
-      log_(prefix + "{purge}log"),
-      pending_(prefix + "{purge}pending"),
-      walker_(prefix + "{purge}walker"),
-      positions_(prefix + "{purge}positions"),
+      names_(prefix),
+      sequence_(names_.purge("sequence")),
+      log_(names_.purge("log")),
+      pending_(names_.purge("pending")),
+      walker_(names_.purge("walker")),
+      positions_(names_.purge("positions")),
       self_(std::to_string(std::random_device()()) + "." + std::to_string(std::random_device()())) {}
 
 std::uint64_t RedisStore::newest_purge() {
@@ -134,41 +134,41 @@ std::vector<LoggedPurge> RedisStore::logged_after(std::uint64_t sequence) {
 }
 
 std::optional<std::string> RedisStore::get(std::string_view key) {
-    RedisReply reply = redis_->command({"GET", prefix_ + "e:" + std::string(key)});
+    RedisReply reply = redis_->command({"GET", names_.entry(key)});
     return reply.is_nil() ? std::nullopt : std::optional(std::string(reply.text()));
 }
 
 std::optional<std::string> RedisStore::get_start(std::string_view key, std::size_t size) {
     RedisReply reply =
-        redis_->command({"GETRANGE", prefix_ + "e:" + std::string(key), "0", std::to_string(size - 1)});
+        redis_->command({"GETRANGE", names_.entry(key), "0", std::to_string(size - 1)});
     return reply.text().empty() ? std::nullopt : std::optional(std::string(reply.text()));
 }
 
 bool RedisStore::put(std::string_view key, std::string_view entry, std::chrono::milliseconds lifetime) {
     static const RedisScript script(redis_scripts::put_entry);
-    return redis_->eval(script, {prefix_ + "e:" + std::string(key)}, {entry, ms(lifetime)}).integer() == 1;
+    return redis_->eval(script, {names_.entry(key)}, {entry, ms(lifetime)}).integer() == 1;
 }
 
 void RedisStore::remove(std::string_view key) {
-    redis_->command({"DEL", prefix_ + "e:" + std::string(key)});
-    redis_->command({"DEL", prefix_ + "p:" + std::string(key)});
+    redis_->command({"DEL", names_.entry(key)});
+    redis_->command({"DEL", names_.policy(key)});
 }
 
 void RedisStore::index(std::string_view key, const std::vector<std::uint64_t>& hashes,
                        std::string_view policy, std::chrono::milliseconds lifetime) {
     static const RedisScript script(redis_scripts::index_entry);
-    redis_->command({"SET", prefix_ + "p:" + std::string(key), policy, "PX", ms(lifetime)});
+    redis_->command({"SET", names_.policy(key), policy, "PX", ms(lifetime)});
     for (std::uint64_t hash : hashes)
-        redis_->eval(script, {prefix_ + "t:" + hash_text(hash)}, {key, ms(lifetime)});
+        redis_->eval(script, {names_.tag(hash)}, {key, ms(lifetime)});
 }
 
 void RedisStore::forget(std::string_view key, std::uint64_t hash) {
-    redis_->command({"SREM", prefix_ + "t:" + hash_text(hash), key});
+    redis_->command({"SREM", names_.tag(hash), key});
 }
 
 KeyPage RedisStore::keys_under(std::uint64_t hash, const std::string& from) {
     RedisReply reply = redis_->command(
-        {"SSCAN", prefix_ + "t:" + hash_text(hash), from.empty() ? "0" : from, "COUNT", "200"});
+        {"SSCAN", names_.tag(hash), from.empty() ? "0" : from, "COUNT", "200"});
     KeyPage page;
     if (reply.size() != 2) return page;
     for (std::string_view key : reply.texts(1)) page.keys.emplace_back(key);
@@ -177,13 +177,13 @@ KeyPage RedisStore::keys_under(std::uint64_t hash, const std::string& from) {
 }
 
 std::optional<Policy> RedisStore::policy(std::string_view key) {
-    RedisReply reply = redis_->command({"GET", prefix_ + "p:" + std::string(key)});
+    RedisReply reply = redis_->command({"GET", names_.policy(key)});
     ByteReader in(reply.text());
     return read_policy(in);
 }
 
 std::uint64_t RedisStore::identity() {
-    std::string name = store_identity_name(prefix_);
+    std::string name = names_.identity();
     redis_->command({"SET", name, new_store_identity(), "NX"});
     return hash_from_text(redis_->command({"GET", name}).text()).value_or(0);
 }
@@ -201,7 +201,7 @@ std::string RedisStore::incarnation() {
 }
 
 void RedisStore::tell_kept(std::uint64_t sequence) {
-    redis_->command({"SET", prefix_ + "{purge}kept", std::to_string(sequence), "PX", "5000"});
+    redis_->command({"SET", names_.purge("kept"), std::to_string(sequence), "PX", "5000"});
 }
 
 std::uint64_t RedisStore::newest_purge_of(std::uint64_t hash, PurgeMode mode) {

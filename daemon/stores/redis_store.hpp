@@ -6,6 +6,7 @@
 
 #include <atomic>
 
+#include "cache/wire/store_names.hpp"
 #include "daemon/redis_client.hpp"
 #include "daemon/stores/store.hpp"
 
@@ -43,7 +44,8 @@ private:
     void note_clock(std::int64_t ahead_ms);
 
     std::shared_ptr<RedisClient> redis_;
-    const std::string prefix_, sequence_, log_, pending_, walker_, positions_;
+    const StoreNames names_;
+    const std::string sequence_, log_, pending_, walker_, positions_;
     const std::string self_;
     std::atomic<bool> differs_ = false;  // Redis's clock differs from ours by 2 s or more; to log changes once
 };

@@ -13,8 +13,10 @@
 #include "cache/wire/memcached_names.hpp"
 #include "cache/wire/memcached_wire.hpp"
 #include "cache/wire/purge_line.hpp"
+#include "cache/wire/redis_wire.hpp"
 #include "cache/response/verdict.hpp"
 #include "cache/wire/store_identity.hpp"
+#include "cache/wire/store_names.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/near/wakeup.hpp"
 #include "ngx_module/pool.hpp"
@@ -149,7 +151,7 @@ void Follower::give_owed() {
 void Follower::ask_for_identity() {
     identified_ = link_.generation();
     identified_at_ = ngx_current_msec;
-    std::string command, name = store_identity_name(store_.endpoint.prefix), made = new_store_identity();
+    std::string command, name = StoreNames(store_.endpoint.prefix).identity(), made = new_store_identity();
     if (store_.endpoint.kind == StoreKind::memcached) {
         memcached_store(command, "add", name, 0, made);
         memcached_get(command, name);

@@ -129,13 +129,6 @@ std::unique_ptr<Wire> make_wire(StoreKind kind) {
     return std::make_unique<RedisWire>();
 }
 
-void redis_command(std::string& out, std::initializer_list<std::string_view> words) {
-    out.append("*").append(std::to_string(words.size())).append("\r\n");
-    for (std::string_view word : words) {
-        out.append("$").append(std::to_string(word.size())).append("\r\n").append(word).append("\r\n");
-    }
-}
-
 Link::Link(const Endpoint& endpoint, Greeting greeting, ngx_log_t* log)
     : endpoint_(endpoint),
       greeting_(std::move(greeting)),

@@ -49,9 +49,6 @@ public:
 
 std::unique_ptr<Wire> make_wire(StoreKind kind);
 
-// Appends a Redis command (RESP array of bulk strings).
-void redis_command(std::string& out, std::initializer_list<std::string_view> words);
-
 class Link {
 public:
     // What each connection begins with. The endpoint must outlive the link.

@@ -16,6 +16,7 @@
 #include "cache/wire/memcached_wire.hpp"
 #include "cache/wire/purge_line.hpp"
 #include "cache/wire/redis_scripts.hpp"
+#include "cache/wire/redis_wire.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/stores/follower.hpp"
 #include "ngx_module/stores/link.hpp"

@@ -44,7 +44,6 @@ TEST(redis_errors_of_one_command) {
     for (std::string_view line : {
              "ERR unknown command 'FOO', with args beginning with: ",
              "NOPERM User web has no permissions to run the 'client|tracking' command",
-             "NOSCRIPT No matching script. Please use EVAL.",
              "WRONGTYPE Operation against a key holding the wrong kind of value",
              "ERR Error running script (call to f_5b3d): @user_script:1: user_script:1: attempt to index a nil value",
              "ERR value of larder:x is READONLY ",
@@ -53,6 +52,17 @@ TEST(redis_errors_of_one_command) {
          }) {
         assert_true(redis_refusal(line) == Refusal::command);
     }
+}
+
+TEST(a_script_that_is_to_be_sent_in_full) {
+    for (std::string_view line : {
+             "NOSCRIPT No matching script. Please use EVAL.",
+             "NOPERM User web has no permissions to run the 'evalsha' command",
+             "NOPERM this user has no permissions to run the 'evalsha' command or its subcommand",
+         }) {
+        assert_true(redis_refusal(line) == Refusal::script);
+    }
+    assert_true(redis_refusal("NOPERM User web has no permissions to run the 'eval' command") == Refusal::command);
 }
 
 TEST(memcached_errors) {
