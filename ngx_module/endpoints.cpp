@@ -11,8 +11,8 @@
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/invalidate.hpp"
 #include "ngx_module/request/respond.hpp"
-#include "ngx_module/stores/kept.hpp"
-#include "ngx_module/stores/stores.hpp"
+#include "ngx_module/stores/topics/kept.hpp"
+#include "ngx_module/stores/topics/purges.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {

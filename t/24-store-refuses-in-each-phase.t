@@ -25,7 +25,7 @@ CONF
 
 # Errors that end a connection are tried on a new one, the others on the present one.
 my %phases = (
-    redis     => ['DROP CONNECT', 'DROP AUTH', 'DROP SELECT', 'DEL', 'DROP DEL', 'DROP CLIENT', 'DROP SUBSCRIBE', 'ZRANGEBYSCORE', 'GET', 'SET', 'EVAL'],
+    redis     => ['DROP CONNECT', 'DROP AUTH', 'DROP SELECT', 'DEL', 'DROP DEL', 'DROP CLIENT', 'DROP SUBSCRIBE', 'ZRANGEBYSCORE', 'GET', 'SET', 'EVALSHA'],
     memcached => ['DROP CONNECT', 'GET', 'DROP GET', 'SET', 'ADD'],
 );
 my %errors = (

@@ -26,7 +26,8 @@
 #include "ngx_module/request/serve.hpp"
 #include "ngx_module/request/store_answer.hpp"
 #include "ngx_module/request/variant.hpp"
-#include "ngx_module/stores/stores.hpp"
+#include "ngx_module/stores/topics/entries.hpp"
+#include "ngx_module/stores/topics/purges.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {

@@ -10,7 +10,7 @@
 #include "cache/response/fields.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/request/target.hpp"
-#include "ngx_module/stores/stores.hpp"
+#include "ngx_module/stores/topics/purges.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {

@@ -8,7 +8,7 @@
 
 #include "ngx_module/ngx.hpp"
 #include "ngx_module/request/ctx.hpp"
-#include "ngx_module/stores/stores.hpp"
+#include "ngx_module/stores/topics/purges.hpp"
 
 namespace larder::ngx {
 

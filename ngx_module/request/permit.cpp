@@ -14,7 +14,7 @@
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/phase_lookup.hpp"
 #include "ngx_module/request/suspend.hpp"
-#include "ngx_module/stores/stores.hpp"
+#include "ngx_module/stores/topics/leases.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {

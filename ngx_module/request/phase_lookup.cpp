@@ -22,7 +22,7 @@
 #include "ngx_module/request/serve.hpp"
 #include "ngx_module/request/suspend.hpp"
 #include "ngx_module/request/variant.hpp"
-#include "ngx_module/stores/stores.hpp"
+#include "ngx_module/stores/topics/entries.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {

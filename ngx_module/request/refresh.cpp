@@ -18,7 +18,8 @@
 #include "ngx_module/request/render_call.hpp"
 #include "ngx_module/request/target.hpp"
 #include "ngx_module/request/variant.hpp"
-#include "ngx_module/stores/stores.hpp"
+#include "ngx_module/stores/topics/jobs.hpp"
+#include "ngx_module/stores/topics/purges.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {

@@ -15,6 +15,7 @@
 #include "ngx_module/request/group.hpp"
 #include "ngx_module/request/render_call.hpp"
 #include "ngx_module/stores/stores.hpp"
+#include "ngx_module/stores/topics/entries.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {

@@ -1,5 +1,5 @@
 // The states of a link: whatever happens to a server, the link comes up again when the server is back.
-#include "ngx_module/stores/link_state.hpp"
+#include "ngx_module/stores/link/link_state.hpp"
 
 #include <initializer_list>
 

@@ -1,12 +1,9 @@
-// Sockets on nginx's event loop, protocols by hiredis' reader and our memcached reader.
-#include "ngx_module/stores/link.hpp"
-
-#include <hiredis/hiredis.h>
+// Sockets on nginx's event loop.
+#include "ngx_module/stores/link/link.hpp"
 
 #include <algorithm>
 #include <vector>
 
-#include "cache/wire/memcached_wire.hpp"
 #include "cache/wire/refusals.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/pool.hpp"
@@ -17,7 +14,6 @@ namespace larder::ngx {
 namespace {
 
 constexpr std::size_t read_chunk = 64 * 1024;
-constexpr std::size_t max_reply_bytes = 600u << 20;  // above every legal entry
 constexpr std::size_t kept_buffer_bytes = 1u << 20;  // what a buffer may keep for the next large entry
 constexpr ngx_msec_t first_retry_ms = 100, longest_retry_ms = 1000;
 constexpr ngx_msec_t probe_interval_ms = 1000;
@@ -25,109 +21,7 @@ constexpr ngx_msec_t same_refusal_ms = 10'000;  // between two log lines of the 
 
 char read_buffer[read_chunk];
 
-class RedisWire final : public Wire {
-public:
-    RedisWire() : reader_(redisReaderCreate()) {
-        if (reader_ == nullptr) throw std::bad_alloc();
-        reader_->maxbuf = kept_buffer_bytes;
-    }
-    ~RedisWire() override {
-        freeReplyObject(reply_);
-        redisReaderFree(reader_);
-    }
-    RedisWire(const RedisWire&) = delete;
-    RedisWire& operator=(const RedisWire&) = delete;
-
-    void feed(std::string_view bytes) override {
-        if (reader_->len + bytes.size() > max_reply_bytes)
-            broken_ = true;
-        else
-            broken_ = broken_ || redisReaderFeed(reader_, bytes.data(), bytes.size()) != REDIS_OK;
-    }
-
-    Next next(Reply& reply) override {
-        freeReplyObject(reply_);
-        reply_ = nullptr;
-        void* raw = nullptr;
-        if (broken_ || redisReaderGetReply(reader_, &raw) != REDIS_OK) return Next::broken;
-        if (raw == nullptr) return Next::need_more;
-        reply_ = static_cast<redisReply*>(raw);
-        reply = Reply{};
-        reply.tree = reply_;
-        switch (reply_->type) {
-            case REDIS_REPLY_STATUS:
-                reply.kind = Reply::Kind::status;
-                break;
-            case REDIS_REPLY_ERROR:
-                reply.kind = Reply::Kind::error;
-                break;
-            case REDIS_REPLY_INTEGER:
-                reply.kind = Reply::Kind::integer;
-                break;
-            case REDIS_REPLY_STRING:
-                reply.kind = Reply::Kind::bytes;
-                break;
-            case REDIS_REPLY_ARRAY:
-                reply.kind = Reply::Kind::array;
-                break;
-            default:
-                reply.kind = Reply::Kind::nil;
-                break;
-        }
-        if (reply_->str != nullptr) reply.text = {reply_->str, static_cast<std::size_t>(reply_->len)};
-        reply.integer = reply_->integer;
-        return Next::reply;
-    }
-
-private:
-    redisReader* reader_;
-    redisReply* reply_ = nullptr;
-    bool broken_ = false;
-};
-
-class MemcachedWire final : public Wire {
-public:
-    void feed(std::string_view bytes) override { reader_.feed(bytes); }
-
-    Next next(Reply& reply) override {
-        MemcachedReply got;
-        switch (reader_.next(got)) {
-            case MemcachedReader::Next::need_more:
-                return Next::need_more;
-            case MemcachedReader::Next::broken:
-                return Next::broken;
-            case MemcachedReader::Next::reply:
-                break;
-        }
-        reply = Reply{};
-        reply.text = got.text;
-        switch (got.kind) {
-            case MemcachedReply::Kind::value:
-                reply.kind = Reply::Kind::bytes;
-                break;
-            case MemcachedReply::Kind::error:
-                reply.kind = Reply::Kind::error;
-                break;
-            case MemcachedReply::Kind::done:
-                reply.kind = Reply::Kind::status;
-                break;
-            default:
-                reply.kind = Reply::Kind::nil;
-                break;
-        }
-        return Next::reply;
-    }
-
-private:
-    MemcachedReader reader_{max_reply_bytes};
-};
-
 }  // namespace
-
-std::unique_ptr<Wire> make_wire(StoreKind kind) {
-    if (kind == StoreKind::memcached) return std::make_unique<MemcachedWire>();
-    return std::make_unique<RedisWire>();
-}
 
 Link::Link(const Endpoint& endpoint, Greeting greeting, ngx_log_t* log)
     : endpoint_(endpoint),
@@ -446,17 +340,19 @@ void Link::take_replies() {
 void Link::take_reply(const Reply& reply) {
     const Pending::Role role = pending_.front().role;
     if (is_error(reply)) {
-        bool refused = role == Pending::Role::login ||
-                       judge(endpoint_.kind, reply.text) == Refusal::connection;
-        if (refused) return lost(quoted(reply.text));
-        note_refusal(reply.text);
+        const Refusal refusal = judge(endpoint_.kind, reply.text);
+        if (role == Pending::Role::login || refusal == Refusal::connection) return lost(quoted(reply.text));
+        if (refusal == Refusal::script)
+            pending_.front().wants_scripts = true;
+        else
+            note_refusal(reply.text);
     }
     if (--pending_.front().replies > 0) return;
     Pending pending = std::move(pending_.front());
     pending_.pop_front();
     if (role == Pending::Role::request) {
         requests_due_--;
-        tell(pending.handler, &reply);
+        tell(pending.handler, pending.wants_scripts ? &unknown_script : &reply);
     } else if (role == Pending::Role::probe && state_ != LinkState::up) {
         welcomed();
     }

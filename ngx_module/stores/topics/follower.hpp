@@ -9,14 +9,15 @@
 #include <memory>
 
 #include "ngx_module/directives/config.hpp"
-#include "ngx_module/stores/link.hpp"
+#include "ngx_module/stores/link/link.hpp"
+#include "ngx_module/stores/nodes/node.hpp"
 
 namespace larder::ngx {
 
 class Follower {
 public:
-    // `link` is the worker's connection to the store, for asking; it must outlive the follower.
-    Follower(const StoreConf& store, const Link::Greeting& greeting, Link& link, ngx_log_t* log);
+    // Asks by the worker's own connection to the node that has the store's purge log.
+    Follower(const StoreConf& store, ngx_log_t* log);
     ~Follower();
     Follower(const Follower&) = delete;
     Follower& operator=(const Follower&) = delete;
@@ -40,11 +41,11 @@ private:
     void take_time(const Reply* reply, std::int64_t asked_ms);
 
     const StoreConf& store_;
-    Link& link_;
+    Node& node_;
     ngx_log_t* log_;
     std::unique_ptr<Link> subscriber_;
     ngx_event_t timer_{};
-    std::uint64_t identified_ = 0;  // the generation of link_ that was asked for the store's identity ...
+    std::uint64_t identified_ = 0;  // the generation of node_ that was asked for the store's identity ...
     ngx_msec_t identified_at_ = 0;  // ... then
     static constexpr std::size_t first_batch = 2000, most_in_batch = 32'000;
     std::size_t batch_ = first_batch;  // of Redis's log, to be read in one turn
@@ -54,7 +55,7 @@ private:
     Telling telling_ = Telling::off;
     bool refusal_logged_ = false;
     ngx_msec_t asked_at_ = 0;
-    std::uint64_t told_beside_ = 0;  // the generation of link_ when the telling began
+    std::uint64_t told_beside_ = 0;  // the generation of node_ when the telling began
     // memcached's log:
     std::size_t log_bytes_seen_ = 0;
     std::string log_first_line_{};     // tells this log from one that was started anew

@@ -1,4 +1,4 @@
-#include "ngx_module/stores/host_name.hpp"
+#include "ngx_module/stores/link/host_name.hpp"
 
 #include <cstring>
 #include <utility>

@@ -1,13 +1,15 @@
 // larderd looks ten times a second, so we ask a little more often.
-#include "ngx_module/stores/kept.hpp"
+#include "ngx_module/stores/topics/kept.hpp"
 
 #include <charconv>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "cache/wire/redis_wire.hpp"
 #include "ngx_module/events.hpp"
-#include "ngx_module/stores/stores.hpp"
+#include "ngx_module/stores/nodes/registry.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {
@@ -31,8 +33,14 @@ public:
     }
 
     void ask() {
-        bool sent = ask_kept(store_, [wait = self_](std::optional<std::string_view> kept) { wait->take(kept); });
-        if (!sent) end(false);
+        auto [name, node] = place_of(store_, &StoreNames::purge, "kept");
+        if (node == nullptr) return end(false);
+        std::string command;
+        redis_command(command, {"GET", name});
+        node->send(command, 1, [wait = self_](const Reply* reply) {
+            bool has_value = reply != nullptr && reply->kind == Reply::Kind::bytes;
+            wait->take(has_value ? std::optional(reply->text) : std::nullopt);
+        });
     }
 
     static constexpr const char* event_name = "purge that is to be kept";

@@ -20,45 +20,16 @@
 
 #include "ngx_module/directives/config.hpp"
 #include "ngx_module/ngx.hpp"
-#include "ngx_module/stores/host_name.hpp"
-#include "ngx_module/stores/link_state.hpp"
-
-struct redisReply;
+#include "ngx_module/stores/link/greeting.hpp"
+#include "ngx_module/stores/link/host_name.hpp"
+#include "ngx_module/stores/link/link_state.hpp"
+#include "ngx_module/stores/link/wire.hpp"
 
 namespace larder::ngx {
 
-struct Reply {
-    enum class Kind : std::uint8_t { status, error, integer, nil, bytes, array };
-    Kind kind = Kind::nil;
-    std::string_view text;  // status, error, bytes; valid during the call
-    long long integer = 0;
-    const redisReply* tree = nullptr;  // array (Redis)
-};
-
-// Given the reply, or null when the link failed.
-using ReplyHandler = std::function<void(const Reply*)>;
-
-// A protocol: bytes to replies.
-class Wire {
-public:
-    virtual ~Wire() = default;
-    virtual void feed(std::string_view bytes) = 0;
-    enum class Next : std::uint8_t { reply, need_more, broken };
-    virtual Next next(Reply& reply) = 0;
-};
-
-std::unique_ptr<Wire> make_wire(StoreKind kind);
-
 class Link {
 public:
-    // What each connection begins with. The endpoint must outlive the link.
-    struct Greeting {
-        std::string login;  // commands: none may be refused
-        unsigned logins = 0;
-        std::string probe;       // one command
-        std::string keep_alive;  // one command, for each second
-    };
-
+    // The endpoint must outlive the link.
     Link(const Endpoint& endpoint, Greeting greeting, ngx_log_t* log);
     ~Link();
     Link(const Link&) = delete;
@@ -67,8 +38,9 @@ public:
     // False while down: what is sent then fails at once.
     bool available() const { return takes_requests(state_); }
 
-    // Sends `count` complete commands; the handler gets the reply of the last, earlier ones' are only looked at for errors. When
-    // the link is not available, the handler is called before this returns.
+    // Sends `count` complete commands. The handler gets the reply of the last; earlier ones' are only looked at for errors. If the
+    // server wants one of the scripts in full, the handler gets &unknown_script. When the link is not available, the handler is
+    // called before this returns.
     void send(std::string_view commands, unsigned count, ReplyHandler handler);
 
     // For a subscriber: is shown every reply first, and says whether it was a message rather than an answer. Also told (null)
@@ -93,6 +65,7 @@ private:
         unsigned replies;  // still to come
         ngx_msec_t sent;
         ReplyHandler handler;  // of a request
+        bool wants_scripts = false;  // the server does not know one by its digest
     };
 
     void enter(LinkEvent event);

@@ -1,5 +1,5 @@
 // Purge logs and invalidation messages, into the shared zone.
-#include "ngx_module/stores/follower.hpp"
+#include "ngx_module/stores/topics/follower.hpp"
 
 #include <hiredis/hiredis.h>
 
@@ -16,11 +16,11 @@
 #include "cache/wire/redis_wire.hpp"
 #include "cache/response/verdict.hpp"
 #include "cache/wire/store_identity.hpp"
-#include "cache/wire/store_names.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/near/wakeup.hpp"
 #include "ngx_module/pool.hpp"
-#include "ngx_module/stores/stores.hpp"
+#include "ngx_module/stores/topics/purges.hpp"
+#include "ngx_module/stores/nodes/registry.hpp"
 #include "ngx_module/text.hpp"
 
 namespace larder::ngx {
@@ -57,8 +57,8 @@ void apply(unsigned domain, std::string_view member, std::uint64_t sequence) {
 
 }  // namespace
 
-Follower::Follower(const StoreConf& store, const Link::Greeting& greeting, Link& link, ngx_log_t* log)
-    : store_(store), link_(link), log_(log) {
+Follower::Follower(const StoreConf& store, ngx_log_t* log)
+    : store_(store), node_(router_to(store)->node_of(StoreNames(store.endpoint.prefix).purge("log"))), log_(log) {
     // Whoever followed before us may have died without a word: believe nothing until we are told ourselves.
     zone().set_told(store.domain, false);
     timer_.data = this;
@@ -73,10 +73,7 @@ Follower::Follower(const StoreConf& store, const Link::Greeting& greeting, Link&
     };
     ngx_add_timer(&timer_, 1);
     if (store.endpoint.kind != StoreKind::redis) return;
-    Link::Greeting subscribers = greeting;
-    subscribers.keep_alive.clear();
-    redis_command(subscribers.keep_alive, {"PING"});  // what subscribers may send
-    subscriber_ = std::make_unique<Link>(store.endpoint, subscribers, log);
+    subscriber_ = std::make_unique<Link>(store.endpoint, subscribers_greeting(store.endpoint), log);
     subscriber_->on_up([this] { ask_for_id(); });
     subscriber_->on_push([this](const Reply* message) { return told(message); });
     subscriber_->connect();
@@ -90,32 +87,32 @@ Follower::~Follower() {
 void Follower::poll() {
     if (!timer_.timer_set) ngx_add_timer(&timer_, poll_interval_ms);
     if (subscriber_ != nullptr) keep_subscribed();
-    if (identified_ != link_.generation() || ngx_current_msec - identified_at_ >= identity_interval_ms)
+    if (identified_ != node_.generation() || ngx_current_msec - identified_at_ >= identity_interval_ms)
         ask_for_identity();
     give_owed();
     if (asking_) {
         ask_again_ = true;
         return;
     }
-    if (!link_.available()) return;
+    if (!node_.available()) return;
     asking_ = true;
     ask_again_ = false;
     std::string command;
     if (store_.endpoint.kind == StoreKind::memcached) {
-        memcached_get(command, store_.endpoint.prefix + "purges");
+        memcached_get(command, node_.names().purge_log());
     } else {
         std::string after = "(" + std::to_string(zone().log_read(store_.domain));
-        redis_command(command, {"ZRANGEBYSCORE", store_.endpoint.prefix + "{purge}log", after, "+inf", "WITHSCORES", "LIMIT", "0",
+        redis_command(command, {"ZRANGEBYSCORE", node_.names().purge("log"), after, "+inf", "WITHSCORES", "LIMIT", "0",
                                 std::to_string(batch_)});
     }
     if (store_.endpoint.kind == StoreKind::redis) {
         std::string time;
         redis_command(time, {"TIME"});
-        link_.send(time, 1, [this, alive = alive_, asked_ms = now_ms()](const Reply* reply) {
+        node_.send(time, 1, [this, alive = alive_, asked_ms = now_ms()](const Reply* reply) {
             if (*alive) take_time(reply, asked_ms);
         });
     }
-    link_.send(command, 1, [this, alive = alive_](const Reply* reply) {
+    node_.send(command, 1, [this, alive = alive_](const Reply* reply) {
         if (!*alive) return;
         asking_ = false;
         if (reply == nullptr) return;
@@ -130,7 +127,7 @@ void Follower::poll() {
 // Purges that were made here while the store was away, or did not take them.
 void Follower::give_owed() {
     constexpr std::size_t most_at_once = 500;
-    if (giving_ || !link_.available()) return;
+    if (giving_ || !node_.available()) return;
     std::vector<near_cache::Zone::Owed> owed = zone().owed(store_.domain, most_at_once);
     if (owed.empty()) return;
     PurgeRequest purge;
@@ -149,9 +146,9 @@ void Follower::give_owed() {
 }
 
 void Follower::ask_for_identity() {
-    identified_ = link_.generation();
+    identified_ = node_.generation();
     identified_at_ = ngx_current_msec;
-    std::string command, name = StoreNames(store_.endpoint.prefix).identity(), made = new_store_identity();
+    std::string command, name = node_.names().identity(), made = new_store_identity();
     if (store_.endpoint.kind == StoreKind::memcached) {
         memcached_store(command, "add", name, 0, made);
         memcached_get(command, name);
@@ -159,7 +156,7 @@ void Follower::ask_for_identity() {
         redis_command(command, {"SET", name, made, "NX"});
         redis_command(command, {"GET", name});
     }
-    link_.send(command, 2, [alive = alive_, domain = store_.domain](const Reply* reply) {
+    node_.send(command, 2, [alive = alive_, domain = store_.domain](const Reply* reply) {
         auto identity = reply != nullptr && reply->kind == Reply::Kind::bytes ? hash_from_text(reply->text)
                                                                               : std::nullopt;
         if (*alive) zone().set_store_identity(domain, identity.value_or(0));
@@ -195,7 +192,7 @@ void Follower::take_time(const Reply* reply, std::int64_t asked_ms) {
 }
 
 void Follower::take_memcached_log(const Reply* reply) {
-    const std::string name = store_.endpoint.prefix + "purges";
+    const std::string name = node_.names().purge_log();
     std::string command;
     if (reply->kind != Reply::Kind::bytes) {
         log_first_line_.clear();
@@ -204,7 +201,7 @@ void Follower::take_memcached_log(const Reply* reply) {
         // It was evicted, or memcached is new. All that we know was purged: what is older than that counts as purged.
         memcached_store(command, "add", name, 0, purge_log_floor(store_.domain));
         // Read at once, as what is filled before we know the floor counts as purged.
-        link_.send(command, 1, [this, alive = alive_](const Reply* added) {
+        node_.send(command, 1, [this, alive = alive_](const Reply* added) {
             if (*alive && added != nullptr) poll();
         });
         return;
@@ -227,10 +224,10 @@ void Follower::take_memcached_log(const Reply* reply) {
     if (from_the_start && log_sequence_ < known) {
         // Whoever started it knew less than we do, so nothing in it is above our entries' fences.
         memcached_store(command, "append", name, 0, purge_log_floor(store_.domain));
-        link_.send(command, 1, [](const Reply*) {});
+        node_.send(command, 1, [](const Reply*) {});
     } else if (text.size() > max_purge_log_bytes) {
         memcached_store(command, "set", name, 0, purge_log_floor(store_.domain));
-        link_.send(command, 1, [](const Reply*) {});
+        node_.send(command, 1, [](const Reply*) {});
     }
 }
 
@@ -242,7 +239,7 @@ void Follower::owe_again() {
 
 // Sees to it that we are told, by the server that the other connection leads to.
 void Follower::keep_subscribed() {
-    if (telling_ == Telling::on && link_.generation() != told_beside_)
+    if (telling_ == Telling::on && node_.generation() != told_beside_)
         subscriber_->disconnect("the store may be another server now");
     if (telling_ == Telling::off && subscriber_->is_up() && ngx_current_msec - asked_at_ >= ask_again_ms)
         ask_for_id();
@@ -251,7 +248,7 @@ void Follower::keep_subscribed() {
 void Follower::ask_for_id() {
     telling_ = Telling::asked;
     asked_at_ = ngx_current_msec;
-    told_beside_ = link_.generation();
+    told_beside_ = node_.generation();
     std::string command;
     redis_command(command, {"CLIENT", "ID"});
     subscriber_->send(command, 1, [this](const Reply* reply) {
@@ -262,12 +259,12 @@ void Follower::ask_for_id() {
 
 // A subscriber may send nothing but PING and the like, so each answer is awaited before the next step.
 void Follower::ask_for_tracking(long long id) {
-    const std::string& prefix = store_.endpoint.prefix;
+    const StoreNames& names = node_.names();
     std::string command;
     // Off first: prefixes that an earlier attempt has left would be in the way.
     redis_command(command, {"CLIENT", "TRACKING", "OFF"});
     redis_command(command, {"CLIENT", "TRACKING", "ON", "REDIRECT", std::to_string(id), "BCAST", "PREFIX",
-                            prefix + "e:", "PREFIX", prefix + "l:", "PREFIX", prefix + "{purge}log"});
+                            names.entries(), "PREFIX", names.leases(), "PREFIX", names.purge("log")});
     subscriber_->send(command, 2, [this](const Reply* reply) {
         if (reply != nullptr && reply->kind == Reply::Kind::status) return ask_for_messages();
         refused("CLIENT TRACKING", reply);
@@ -315,8 +312,7 @@ bool Follower::told(const Reply* message) {
         poll();
         return true;
     }
-    const std::string entry_prefix = store_.endpoint.prefix + "e:",
-                      lease_prefix = store_.endpoint.prefix + "l:";
+    const std::string entry_prefix = node_.names().entries(), lease_prefix = node_.names().leases();
     bool purged = false;
     for (std::size_t i = 0; i < keys->elements; i++) {
         std::string_view name = text_of(keys->element[i]);
