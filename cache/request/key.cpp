@@ -74,16 +74,18 @@ Key key_of(std::string_view encoded_variant) {
 }
 
 std::string Key::text() const {
-    std::string out;
-    out.reserve(22);
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
-        unsigned group = bytes[i] << 16u;
-        if (i + 1 < bytes.size()) group |= bytes[i + 1] << 8u;
-        if (i + 2 < bytes.size()) group |= bytes[i + 2];
-        std::size_t digits = i + 2 < bytes.size() ? 4 : 2;
-        for (std::size_t d = 0; d < digits; d++) out.push_back(base64url[(group >> (18 - 6 * d)) & 63u]);
+    char digits[22];
+    char* out = digits;
+    for (std::size_t i = 0; i < 15; i += 3) {
+        unsigned group = static_cast<unsigned>(bytes[i]) << 16u | static_cast<unsigned>(bytes[i + 1]) << 8u | bytes[i + 2];
+        *out++ = base64url[group >> 18u];
+        *out++ = base64url[group >> 12u & 63u];
+        *out++ = base64url[group >> 6u & 63u];
+        *out++ = base64url[group & 63u];
     }
-    return out;
+    *out++ = base64url[bytes[15] >> 2u];
+    *out++ = base64url[(bytes[15] & 3u) << 4u];
+    return {digits, sizeof digits};
 }
 
 std::optional<Key> Key::from_text(std::string_view text) {
