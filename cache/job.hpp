@@ -39,9 +39,9 @@ struct Job {
     Policy policy;
     std::string variant;  // encoded
 
-    // If a purge comes while the variant is being rendered, it is rendered once more. A stale hit then changes
-    // nothing.
-    bool urgent() const { return reason == JobReason::purge; }
+    // If such a job comes while the variant is being rendered, it is rendered once more: the render may have begun before
+    // the purge, or before what made an operator ask. A stale hit then changes nothing.
+    bool urgent() const { return reason == JobReason::purge || reason == JobReason::manual; }
 };
 
 // Offset of enqueued_ms in an encoded job. The queue's Redis scripts write it there (LARDER_LUA_JOB_TIME).

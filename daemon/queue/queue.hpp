@@ -13,9 +13,10 @@
 // A job that no larderd can do is refused: it loses its bytes, enqueue() answers `refused`, and it is absent after
 // `give_up_for`.
 //
-// There is at most one job per key. If a job is running, waiting or given up, an urgent enqueue (a purge) replaces its
-// bytes and marks it dirty, so that it will run again. Any other enqueue is dropped as `running`, so that visitors can't
-// defeat the back-off. If a job is queued, an urgent enqueue replaces its bytes, and an earlier due time takes effect.
+// There is at most one job per key. If a job is running, waiting or given up, an urgent enqueue (a purge, a refresh by
+// hand) replaces its bytes and marks it dirty, so that it will run again. Any other enqueue is dropped as `running`, so that
+// visitors can't defeat the back-off. If a job is queued, an urgent enqueue replaces its bytes, and an earlier due time takes
+// effect.
 #pragma once
 
 #include <chrono>

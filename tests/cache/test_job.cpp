@@ -53,7 +53,7 @@ TEST(each_reason_is_read_back_and_has_a_name) {
         const char* why = nullptr;
         assert_true(decode_job(encode_job(job), &why)->reason == job.reason);
         assert_text_equal(to_string(job.reason), names[i]);
-        assert_true(job.urgent() == (job.reason == JobReason::purge));
+        assert_true(job.urgent() == (job.reason == JobReason::purge || job.reason == JobReason::manual));
     }
     std::string bytes = encode_job(sample_job());
     bytes[1] = 5;

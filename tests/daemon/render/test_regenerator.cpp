@@ -263,4 +263,23 @@ TEST(a_job_of_another_store_of_that_name_is_left_to_nginx) {
     assert_text_equal(rig.run(), "refused");
 }
 
+TEST(a_refresh_by_hand_is_done_whatever_else_is_queued_or_running) {
+    Rig rig;
+    rig.backend.answer = answer(200, "old", {{"Surrogate-Control", "max-age=600"}});
+    rig.run();
+    rig.backend.answer = answer(200, "new");
+    auto enqueue = [&rig](JobReason reason) {
+        return enqueue_new(rig.queue, reason, "main", Policy{}, {}, rig.job.variant);
+    };
+    enqueue(JobReason::stale);
+    assert_true(enqueue(JobReason::manual) == Enqueued::raised);
+    assert_text_equal(rig.run(rig.queue.claim(1).at(0)), "stored");  // not skipped, though the page is fresh
+    assert_text_equal(rig.stored(), "new");
+    enqueue(JobReason::stale);
+    Claim running = rig.queue.claim(1).at(0);
+    assert_true(enqueue(JobReason::manual) == Enqueued::dirty);  // what runs may have begun before the site's change
+    rig.queue.finish(running.lease);
+    assert_int_equal(rig.queue.claim(1).size(), 1);
+}
+
 TEST_MAIN("regenerator")
