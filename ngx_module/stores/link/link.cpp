@@ -1,10 +1,11 @@
-// Sockets on nginx's event loop.
+// Requests and replies, and what is done about a server that does not answer.
 #include "ngx_module/stores/link/link.hpp"
 
 #include <algorithm>
 #include <vector>
 
 #include "cache/wire/refusals.hpp"
+#include "ngx_module/events.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/text.hpp"
@@ -13,13 +14,9 @@ namespace larder::ngx {
 
 namespace {
 
-constexpr std::size_t read_chunk = 64 * 1024;
-constexpr std::size_t kept_buffer_bytes = 1u << 20;  // what a buffer may keep for the next large entry
 constexpr ngx_msec_t first_retry_ms = 100, longest_retry_ms = 1000;
 constexpr ngx_msec_t probe_interval_ms = 1000;
 constexpr ngx_msec_t same_refusal_ms = 10'000;  // between two log lines of the same
-
-char read_buffer[read_chunk];
 
 }  // namespace
 
@@ -27,14 +24,12 @@ Link::Link(const Endpoint& endpoint, Greeting greeting, ngx_log_t* log)
     : endpoint_(endpoint),
       greeting_(std::move(greeting)),
       log_(log),
+      transport_(*this, plain_transport, log),
       host_name_(endpoint, log, [this](std::vector<StoreAddress> addresses) { use(std::move(addresses)); }) {
     for (const ngx_addr_t& known : endpoint.addresses) addresses_.emplace_back(known.sockaddr, known.socklen);
-    flush_event_.handler = on_event<&Link::flush>;
-    timer_event_.handler = on_event<&Link::on_timer>;
-    for (ngx_event_t* event : {&flush_event_, &timer_event_}) {
-        event->data = this;
-        event->log = log;
-    }
+    timer_event_.data = this;
+    timer_event_.log = log;
+    timer_event_.handler = event_handler<&Link::on_timer>;  // guarded
 }
 
 Link::~Link() {
@@ -63,35 +58,15 @@ void Link::open_first() {
 }
 
 void Link::open() {
-    peer_ = ngx_peer_connection_t{};
-    peer_.sockaddr = reinterpret_cast<sockaddr*>(&address().socket);
-    peer_.socklen = address().size;
-    address_text_ = str(address().text);
-    peer_.name = &address_text_;
-    peer_.get = ngx_event_get_peer;
-    peer_.log = log_;
-    peer_.log_error = NGX_ERROR_ERR;
     wire_ = make_wire(endpoint_.kind);
     generation_++;
     tried_++;
-    ngx_int_t rc = ngx_event_connect_peer(&peer_);
-    connection_ = peer_.connection;
-    if (rc == NGX_ERROR || rc == NGX_BUSY || rc == NGX_DECLINED || connection_ == nullptr)
-        return lost("can't connect");
-    connection_->data = this;
-    connection_->log = log_;
-    connection_->read->log = connection_->write->log = log_;
-    connection_->read->handler = on_connection_event<&Link::read>;
-    connection_->write->handler = on_connection_event<&Link::on_writable>;
+    if (!transport_.open(address())) return lost("can't connect");
     greet();
-    if (rc == NGX_OK) {
-        connected_ = true;
-        post_flush();
-    }
 }
 
 void Link::greet() {
-    out_ = greeting_.login + greeting_.probe;
+    transport_.write(greeting_.login + greeting_.probe);
     if (greeting_.logins > 0)
         pending_.push_back({Pending::Role::login, greeting_.logins, ngx_current_msec, nullptr});
     pending_.push_back({Pending::Role::probe, 1, ngx_current_msec, nullptr});
@@ -105,20 +80,13 @@ void Link::welcomed() {
     enter(LinkEvent::welcomed);
     up_since_ = ngx_current_msec;
     last_loss_.clear();
-    out_ += held_;
+    transport_.write(held_);
     held_.clear();
-    post_flush();
     if (up_) up_();
 }
 
 void Link::drop_connection() {
-    if (connection_ != nullptr) ngx_close_connection(std::exchange(connection_, nullptr));
-    if (flush_event_.posted) {
-        ngx_delete_posted_event(&flush_event_);
-    }
-    connected_ = false;
-    out_.clear();
-    out_sent_ = 0;
+    transport_.close();
     held_.clear();
     requests_due_ = 0;
 }
@@ -176,26 +144,25 @@ void Link::send(std::string_view commands, unsigned count, ReplyHandler handler)
     if (state_ == LinkState::idle) connect();
     if (!available()) return tell(handler, nullptr);
     if (state_ == LinkState::up && ngx_current_msec - last_probe_ >= probe_interval_ms) probe_again();
-    std::string& out = state_ == LinkState::up ? out_ : held_;
-    out.reserve(out.size() + commands.size());  // so that what is sent and what is awaited stay in step
+    // Room first, so that what is sent and what is awaited stay in step.
+    if (state_ == LinkState::up)
+        transport_.make_room(commands.size());
+    else
+        held_.reserve(held_.size() + commands.size());
     pending_.push_back({Pending::Role::request, count, ngx_current_msec, std::move(handler)});
-    out.append(commands);
+    if (state_ == LinkState::up)
+        transport_.write(commands);
+    else
+        held_.append(commands);
     requests_due_++;
     schedule_timer();
-    post_flush();
 }
 
 // Precondition: up.
 void Link::probe_again() {
-    out_ += greeting_.keep_alive;
+    transport_.write(greeting_.keep_alive);
     pending_.push_back({Pending::Role::probe, 1, ngx_current_msec, nullptr});
     last_probe_ = ngx_current_msec;
-}
-
-void Link::post_flush() {
-    if (connected_) {
-        ngx_post_event(&flush_event_, &ngx_posted_events);
-    }
 }
 
 // A timer that is set already is moved only when it would come too late: mostly there is nothing to do.
@@ -221,6 +188,13 @@ ngx_msec_int_t Link::patience_left() const {
     return static_cast<ngx_msec_int_t>(endpoint_.timeout) - std::min(waited, silent);
 }
 
+void Link::failed() noexcept {
+    guarded(log_, event_name, 0, [this] {
+        disconnect("something failed here");
+        return 0;
+    });
+}
+
 void Link::on_timer() {
     if (state_ == LinkState::down) {
         enter(LinkEvent::retry);
@@ -230,72 +204,25 @@ void Link::on_timer() {
     if (pending_.empty() && state_ == LinkState::up &&
         ngx_current_msec - last_probe_ >= probe_interval_ms) {
         probe_again();
-        post_flush();
     }
     schedule_timer();
 }
 
-void Link::on_writable() {
-    if (!connected_) {
-        int error = 0;
-        socklen_t size = sizeof error;
-        if (getsockopt(connection_->fd, SOL_SOCKET, SO_ERROR, &error, &size) == -1) error = ngx_errno;
-        if (error != 0) return lost(strerror(error));
-        connected_ = true;
-    }
-    flush();
-}
-
-void Link::flush() {
-    if (connection_ == nullptr || !connected_) return;
-    while (out_sent_ < out_.size()) {
-        ssize_t sent = connection_->send(connection_, reinterpret_cast<u_char*>(out_.data()) + out_sent_,
-                                         out_.size() - out_sent_);
-        if (sent == NGX_AGAIN) {
-            if (ngx_handle_write_event(connection_->write, 0) != NGX_OK) lost("can't wait for the socket");
-            return;
-        }
-        if (sent <= 0) return lost("can't send");
-        out_sent_ += static_cast<std::size_t>(sent);
-    }
-    out_.clear();
-    out_sent_ = 0;
-    if (out_.capacity() > kept_buffer_bytes) out_.shrink_to_fit();
-}
-
-void Link::read() {
-    // A server that sends faster than we read would have all of this turn.
-    constexpr unsigned most_chunks = 16;
-    for (unsigned chunks = 0;; chunks++) {
-        if (chunks == most_chunks) {
-            ngx_post_event(connection_->read, &ngx_posted_next_events);
-            return schedule_timer();
-        }
-        ssize_t got =
-            connection_->recv(connection_, reinterpret_cast<u_char*>(read_buffer), sizeof read_buffer);
-        if (got == NGX_AGAIN) break;
-        if (got <= 0) return lost(got == 0 ? "it closed the connection" : "can't receive");
-        last_read_ = ngx_current_msec;
-        if (!take({read_buffer, static_cast<std::size_t>(got)})) return;
-        if (static_cast<std::size_t>(got) < sizeof read_buffer && !connection_->read->ready) break;
-    }
-    if (ngx_handle_read_event(connection_->read, 0) != NGX_OK) return lost("can't wait for the socket");
-    schedule_timer();
-}
-
-// False when the connection was lost over it.
 bool Link::take(std::string_view bytes) {
     // hiredis moves what is left in its buffer after each reply: in small helpings that is little.
     constexpr std::size_t helping = 4096;
     std::uint64_t generation = generation_;
-    auto still_here = [&] { return connection_ != nullptr && generation_ == generation; };
+    auto still_here = [&] { return !transport_.is_closed() && generation_ == generation; };
+    last_read_ = ngx_current_msec;
     while (!bytes.empty() && still_here()) {
         std::size_t size = std::min(bytes.size(), helping);
         wire_->feed(bytes.substr(0, size));
         bytes.remove_prefix(size);
         take_replies();
     }
-    return still_here();
+    if (!still_here()) return false;
+    schedule_timer();
+    return true;
 }
 
 namespace {
@@ -325,7 +252,7 @@ std::string quoted(std::string_view error) {
 
 void Link::take_replies() {
     std::uint64_t generation = generation_;
-    while (connection_ != nullptr && generation_ == generation) {
+    while (!transport_.is_closed() && generation_ == generation) {
         Reply reply;
         Wire::Next next = wire_->next(reply);
         if (next == Wire::Next::need_more) return;
@@ -374,30 +301,6 @@ void Link::tell(const ReplyHandler& handler, const Reply* reply) {
         handler(reply);
         return 0;
     });
-}
-
-// After an exception nobody knows which replies were taken: the connection goes.
-template <void (Link::*method)()>
-void Link::run(ngx_log_t* log) noexcept {
-    auto call = [this] {
-        (this->*method)();
-        return true;
-    };
-    auto give_up = [this] {
-        disconnect("something failed here");
-        return true;
-    };
-    if (!guarded(log, "store connection", false, call)) guarded(log, "store connection", false, give_up);
-}
-
-template <void (Link::*method)()>
-void Link::on_event(ngx_event_t* event) {
-    static_cast<Link*>(event->data)->run<method>(event->log);
-}
-
-template <void (Link::*method)()>
-void Link::on_connection_event(ngx_event_t* event) {
-    static_cast<Link*>(static_cast<ngx_connection_t*>(event->data)->data)->run<method>(event->log);
 }
 
 }  // namespace larder::ngx

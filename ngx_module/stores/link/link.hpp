@@ -23,11 +23,12 @@
 #include "ngx_module/stores/link/greeting.hpp"
 #include "ngx_module/stores/link/host_name.hpp"
 #include "ngx_module/stores/link/link_state.hpp"
+#include "ngx_module/stores/link/transport.hpp"
 #include "ngx_module/stores/link/wire.hpp"
 
 namespace larder::ngx {
 
-class Link {
+class Link final : private Transport::User {
 public:
     // The endpoint must outlive the link.
     Link(const Endpoint& endpoint, Greeting greeting, ngx_log_t* log);
@@ -58,6 +59,10 @@ public:
     bool is_up() const { return state_ == LinkState::up; }
     const Endpoint& endpoint() const { return endpoint_; }
 
+    static constexpr const char* event_name = "store connection";
+    void on_timer();
+    void failed() noexcept;
+
 private:
     struct Pending {
         enum class Role : std::uint8_t { login, probe, request };
@@ -75,14 +80,12 @@ private:
     void open();
     void greet();
     void welcomed();
-    void lost(std::string why);
+    void lost(std::string why) override;
     void fail(const std::deque<Pending>& failed);
     void log_loss(bool was_available, const std::string& why);
     void drop_connection();
     void probe_again();
-    void flush();
-    void read();
-    bool take(std::string_view bytes);
+    bool take(std::string_view bytes) override;
     void take_replies();
     void take_reply(const Reply& reply);
     void note_refusal(std::string_view error);
@@ -90,37 +93,21 @@ private:
     void set_timer(ngx_msec_t ms);
     void schedule_timer();
     ngx_msec_int_t patience_left() const;
-    void on_timer();
-    void on_writable();
-    void post_flush();
-
-    template <void (Link::*method)()>
-    void run(ngx_log_t* log) noexcept;
-    template <void (Link::*method)()>
-    static void on_event(ngx_event_t* event);
-    template <void (Link::*method)()>
-    static void on_connection_event(ngx_event_t* event);
 
     const Endpoint& endpoint_;
     Greeting greeting_;
     ngx_log_t* log_;
-    ngx_peer_connection_t peer_{};
-    ngx_connection_t* connection_ = nullptr;
+    Transport transport_;
     LinkState state_ = LinkState::idle;
     std::vector<StoreAddress> addresses_;  // at least one
-    ngx_str_t address_text_{};             // of the one in use
     std::size_t address_ = 0;  // of these: the one in use, or that served last
     std::size_t tried_ = 0;    // how many of them, in this round
     std::uint64_t generation_ = 0;
-    bool connected_ = false;  // TCP's handshake is over
     HostName host_name_;
     std::unique_ptr<Wire> wire_;
-    std::string out_;  // to be sent; in front of it what was sent already
-    std::size_t out_sent_ = 0;
     std::string held_;  // requests to be sent once the greeting is answered
     std::deque<Pending> pending_;
     unsigned requests_due_ = 0;  // of pending_
-    ngx_event_t flush_event_{};
     ngx_event_t timer_event_{};
     std::function<bool(const Reply*)> push_;
     std::function<void()> up_;
