@@ -11,7 +11,6 @@
 #include <memory_resource>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace larder::esi {
 
@@ -61,16 +60,15 @@ private:
     void do_deallocate(void*, std::size_t, std::size_t) override {}
     bool do_is_equal(const memory_resource& other) const noexcept override { return this == &other; }
 
-    struct Block {
-        void* bytes;
-        std::size_t size;
-    };
+    struct Block;
+    class KeptBlocks;
+    static KeptBlocks& kept_blocks();  // this thread's
 
     std::size_t limit_;
     std::size_t used_ = 0;  // bytes of all blocks, and those of add()
     char* at_ = nullptr;    // free space in the current block
     std::size_t left_ = 0;  // bytes of it
-    std::vector<Block> blocks_;
+    Block* blocks_ = nullptr;  // all of them, the newest first
 };
 
 struct BudgetLimits {
