@@ -19,7 +19,7 @@ inline constexpr const char* reason_texts[] = {
 #undef REASON
 };
 
-// Its word in Cache-Status and in logs; empty for none.
+// The word in Cache-Status and logs; empty for `none`.
 constexpr const char* text_of(Reason reason) {
     return reason_texts[static_cast<std::uint8_t>(reason)];
 }

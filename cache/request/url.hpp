@@ -34,8 +34,8 @@ struct Target {
 };
 Target split_target(std::string_view target);
 
-// Whether resolve_url() would give this reference back as it stands, told by one look at its bytes: an absolute path and a query
-// of plain characters, as nearly all includes are. False says nothing: the target may be normal all the same.
+// Whether `reference` is already what resolve_url() would make of its target, judged by one pass over its bytes: an
+// absolute path and query of plain characters, as nearly all includes are. If false, it may be normal nonetheless.
 bool is_plainly_normal(std::string_view target);
 
 // An absolute URL of scheme http or https, each part in normal form.

@@ -47,7 +47,7 @@ Ctx* ask_location(ngx_http_request_t* r, std::string_view target, ngx_http_post_
         static_cast<ngx_http_post_subrequest_t*>(ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t)));
     void* memory = ngx_palloc(r->pool, sizeof(Fragment));
     if (after == nullptr || memory == nullptr) throw std::bad_alloc();
-    after->handler = on_end;  // guarded: what they pass is
+    after->handler = on_end;  // guarded: so is every `ended`
     auto* fragment = new (memory) Fragment;
     fragment->ended = ended;
     fragment->data = data;
