@@ -1,4 +1,4 @@
-// The life of a worker's stores. What it asks of them: entries.hpp, leases.hpp, purges.hpp, jobs.hpp.
+// Starts and stops the worker's stores. entries.hpp, leases.hpp, purges.hpp and jobs.hpp have the operations.
 #pragma once
 
 #include "ngx_module/directives/config.hpp"

@@ -1,4 +1,4 @@
-// What each connection to a server begins with, and how it is asked whether it still serves.
+// The commands with which each connection to a server begins, and those that check whether it still serves.
 #pragma once
 
 #include <string>
@@ -8,14 +8,14 @@
 namespace larder::ngx {
 
 struct Greeting {
-    std::string login;  // commands: none may be refused
+    std::string login;  // commands; an error to any of them ends the connection
     unsigned logins = 0;
     std::string probe;       // one command
-    std::string keep_alive;  // one command, for each second
+    std::string keep_alive;  // one command, sent every second
 };
 
 Greeting greeting_for(const Endpoint& endpoint);
-// Of a connection that subscribes to messages: it may send nothing but PING then.
+// For a connection that subscribes to messages: once subscribed, it may send only PING and the like.
 Greeting subscribers_greeting(const Endpoint& endpoint);
 
 }  // namespace larder::ngx

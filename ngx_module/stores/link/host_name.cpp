@@ -11,7 +11,7 @@ namespace larder::ngx {
 
 namespace {
 
-constexpr ngx_msec_t answer_timeout_ms = 30'000;  // resolver_timeout's default
+constexpr ngx_msec_t answer_timeout_ms = 30'000;  // default of resolver_timeout
 constexpr ngx_msec_t pause_ms = 1000;
 
 ngx_resolver_t* resolver;
@@ -74,7 +74,7 @@ void HostName::ask() {
     query->timeout = answer_timeout_ms;
     query->cancelable = 1;
     query_ = query;
-    if (ngx_resolve_name(query) != NGX_OK) query_ = nullptr;  // it is gone
+    if (ngx_resolve_name(query) != NGX_OK) query_ = nullptr;  // nginx has freed it
 }
 
 void HostName::on_answer(ngx_resolver_ctx_t* query) {  // guarded

@@ -1,6 +1,6 @@
-// The addresses that the name of a store leads to. When nginx reads its configuration it asks the system, which may take its time; a
-// running worker asks nginx's `resolver`, which never blocks, and keeps answers for as long as they are good. Without a `resolver`
-// the addresses stay.
+// Resolves the name of a store. While nginx reads its configuration, the system's resolver is used, which may block.
+// A running worker uses nginx's `resolver`, which never blocks and caches answers for their lifetime. Without a
+// `resolver` directive the addresses don't change.
 #pragma once
 
 #include <functional>
@@ -13,7 +13,7 @@
 
 namespace larder::ngx {
 
-// Set from the http block's `resolver` before the first HostName is made; null: there is none.
+// Takes the http block's `resolver`; there may be none. Call it before the first HostName is made.
 void use_resolver(ngx_cycle_t* cycle);
 
 struct StoreAddress {
@@ -27,21 +27,21 @@ struct StoreAddress {
 
 class HostName {
 public:
-    // `changed` gets at least one address, and is never called by the constructor.
+    // `changed` is called with at least one address, never by the constructor.
     HostName(const Endpoint& endpoint, ngx_log_t* log, std::function<void(std::vector<StoreAddress>)> changed);
     ~HostName();
     HostName(const HostName&) = delete;
     HostName& operator=(const HostName&) = delete;
 
-    // Asks, unless an answer is awaited, and then every second: the resolver knows how long an answer is good. What is known and
-    // still good is told before this returns.
+    // Asks for the addresses, and from then on every second; nginx's resolver caches the answers. If it has a valid
+    // one, `changed` is called before this returns.
     void ask();
 
 private:
     static void on_answer(ngx_resolver_ctx_t* query);
     void take(ngx_resolver_ctx_t* query);
 
-    std::string name_;  // empty: it is an address, or a socket
+    std::string name_;  // empty: the host is an address, or a socket
     in_port_t port_ = 0;
     ngx_log_t* log_;
     std::function<void(std::vector<StoreAddress>)> changed_;

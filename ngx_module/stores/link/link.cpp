@@ -1,4 +1,4 @@
-// Requests and replies, and what is done about a server that does not answer.
+// Requests and replies, and the handling of servers that don't answer.
 #include "ngx_module/stores/link/link.hpp"
 
 #include <algorithm>
@@ -16,7 +16,7 @@ namespace {
 
 constexpr ngx_msec_t first_retry_ms = 100, longest_retry_ms = 1000;
 constexpr ngx_msec_t probe_interval_ms = 1000;
-constexpr ngx_msec_t same_refusal_ms = 10'000;  // between two log lines of the same
+constexpr ngx_msec_t same_refusal_ms = 10'000;  // between two log lines with the same refusal
 
 }  // namespace
 
@@ -102,7 +102,7 @@ void Link::lost(std::string why) {
         open();
         return fail(failed);
     }
-    // Only a connection that lasted makes up for those that failed: no storm of short ones.
+    // Only a connection that lasted resets the count, so that short ones don't follow each other quickly.
     if (was_up && ngx_current_msec - up_since_ > longest_retry_ms) failures_ = 0;
     enter(LinkEvent::lost);
     if (timer_event_.timer_set) ngx_del_timer(&timer_event_);
@@ -113,7 +113,7 @@ void Link::lost(std::string why) {
     if (push_) tell([this](const Reply* none) { push_(none); }, nullptr);
 }
 
-// The name leads to these now. The address in use stays in use while it is one of them.
+// The name has these addresses now. The link stays with its address if that is one of them.
 void Link::use(std::vector<StoreAddress> addresses) {
     auto known = std::find(addresses.begin(), addresses.end(), address());
     const bool stays = known != addresses.end();
@@ -144,7 +144,7 @@ void Link::send(std::string_view commands, unsigned count, ReplyHandler handler)
     if (state_ == LinkState::idle) connect();
     if (!available()) return tell(handler, nullptr);
     if (state_ == LinkState::up && ngx_current_msec - last_probe_ >= probe_interval_ms) probe_again();
-    // Room first, so that what is sent and what is awaited stay in step.
+    // Reserve memory first, so that the bytes sent and the replies expected stay in step.
     if (state_ == LinkState::up)
         transport_.make_room(commands.size());
     else
@@ -158,22 +158,22 @@ void Link::send(std::string_view commands, unsigned count, ReplyHandler handler)
     schedule_timer();
 }
 
-// Precondition: up.
+// Precondition: the link is up.
 void Link::probe_again() {
     transport_.write(greeting_.keep_alive);
     pending_.push_back({Pending::Role::probe, 1, ngx_current_msec, nullptr});
     last_probe_ = ngx_current_msec;
 }
 
-// A timer that is set already is moved only when it would come too late: mostly there is nothing to do.
+// A timer that is set is moved only if it would expire too late: mostly there is nothing to do.
 void Link::set_timer(ngx_msec_t ms) {
-    // A worker that shuts down waits for answers to requests, for nothing else.
+    // A worker that shuts down waits only for replies to requests.
     timer_event_.cancelable = requests_due_ == 0;
     auto later_ms = static_cast<ngx_msec_int_t>(timer_event_.timer.key - (ngx_current_msec + ms));
     if (!timer_event_.timer_set || later_ms > 0) ngx_add_timer(&timer_event_, ms);
 }
 
-// What the timer is for besides the end of a pause: replies that are late, and the next probe.
+// Sets the timer for late replies, or else for the next probe.
 void Link::schedule_timer() {
     if (!pending_.empty())
         set_timer(static_cast<ngx_msec_t>(std::max<ngx_msec_int_t>(patience_left(), 1)));
@@ -181,7 +181,7 @@ void Link::schedule_timer() {
         set_timer(probe_interval_ms);
 }
 
-// Milliseconds until the oldest request has waited too long with nothing coming in. Precondition: one is pending.
+// Milliseconds until the oldest request has waited too long without any input. Precondition: one is pending.
 ngx_msec_int_t Link::patience_left() const {
     auto waited = static_cast<ngx_msec_int_t>(ngx_current_msec - pending_.front().sent);
     auto silent = static_cast<ngx_msec_int_t>(ngx_current_msec - last_read_);
@@ -209,7 +209,7 @@ void Link::on_timer() {
 }
 
 bool Link::take(std::string_view bytes) {
-    // hiredis moves what is left in its buffer after each reply: in small helpings that is little.
+    // hiredis moves the rest of its buffer after each reply, so feed it small pieces.
     constexpr std::size_t helping = 4096;
     std::uint64_t generation = generation_;
     auto still_here = [&] { return !transport_.is_closed() && generation_ == generation; };
@@ -235,7 +235,7 @@ bool is_error(const Reply& reply) {
     return reply.kind == Reply::Kind::error;
 }
 
-// What a server says, fit for a log line.
+// The server's text, made fit for a log line.
 std::string printable(std::string_view text) {
     std::string made(text.substr(0, 200));
     for (char& c : made) {
@@ -263,7 +263,7 @@ void Link::take_replies() {
     }
 }
 
-// Precondition: one is awaited.
+// Precondition: a reply is expected.
 void Link::take_reply(const Reply& reply) {
     const Pending::Role role = pending_.front().role;
     if (is_error(reply)) {
@@ -295,7 +295,7 @@ void Link::note_refusal(std::string_view error) {
     refusal_logged_ = ngx_current_msec;
 }
 
-// One handler's exception is its own: the others get their replies.
+// An exception in one handler must not keep others from their replies.
 void Link::tell(const ReplyHandler& handler, const Reply* reply) {
     guarded(log_, "answer of a store", 0, [&] {
         handler(reply);

@@ -1,15 +1,16 @@
-// A long-lived, pipelined connection of this worker to one store or queue. Requests of one turn of the event loop leave in
-// one write; replies come in the order of the requests. Nothing blocks.
+// A long-lived, pipelined connection of this worker to one store or queue. Requests of one turn of the event loop are
+// sent in one write, and replies arrive in the order of the requests. Nothing blocks.
 //
-// The link's states and transitions are the table of link_state.hpp. What ends a connection: it can't be made, it is closed,
-// what comes is not the protocol, nothing comes for `timeout` although a reply is due (the timeout is between reads, not for
-// a whole reply), or the server says that it can't serve us (cache/wire/refusals.hpp). Then everything outstanding fails at once
-// and the link is down; it tries again by itself, after a pause, and requests don't pay for finding out. Of a name with several
-// addresses each is tried, the one that served last first, before there is a pause. The name is looked up again while the link is
-// up and when it is lost (host_name.hpp).
+// link_state.hpp has the table of states and transitions. A connection ends if it can't be made or is closed; if the
+// input is not valid in the protocol; if a reply is due and nothing arrives for `timeout` (which limits the time
+// between reads, not that of a whole reply); or if the server says that it can't serve us (cache/wire/refusals.hpp).
+// Then all outstanding requests fail at once, and the link is down. It reconnects by itself, with pauses, so that no
+// request has to wait to find out. If the name has several addresses, all are tried before there is a pause, first
+// the one that served last. The name is resolved again while the link is up and when it is lost (host_name.hpp).
 //
-// A connection is used once its greeting was answered: login and choice of database without any error, and a probe. The probe is
-// repeated every second. Redis' probe is a write, so that a link does not stay with a server that was demoted to a replica.
+// A connection is used once its greeting was answered: login and choice of database without an error, and a probe.
+// The probe is repeated every second. For Redis it is a write, so that the link does not stay with a server that was
+// demoted to a replica.
 #pragma once
 
 #include <deque>
@@ -36,25 +37,25 @@ public:
     Link(const Link&) = delete;
     Link& operator=(const Link&) = delete;
 
-    // False while down: what is sent then fails at once.
+    // False while down: requests then fail at once.
     bool available() const { return takes_requests(state_); }
 
-    // Sends `count` complete commands. The handler gets the reply of the last; earlier ones' are only looked at for errors. If the
-    // server wants one of the scripts in full, the handler gets &unknown_script. When the link is not available, the handler is
-    // called before this returns.
+    // Sends `count` complete commands. The handler gets the reply to the last one; replies to the others are only
+    // checked for errors. If the server does not know one of the scripts, the handler gets &unknown_script; if the
+    // link fails, null. If the link is not available, the handler is called before this returns.
     void send(std::string_view commands, unsigned count, ReplyHandler handler);
 
-    // For a subscriber: is shown every reply first, and says whether it was a message rather than an answer. Also told (null)
-    // when the connection is lost.
+    // For a subscriber. The handler is called with every reply first, and returns whether that was a message instead
+    // of an answer. It is called with null if the connection is lost.
     void on_push(std::function<bool(const Reply*)> handler) { push_ = std::move(handler); }
     void on_up(std::function<void()> handler) { up_ = std::move(handler); }
 
-    // Connects without waiting for a first request.
+    // Connects without waiting for the first request.
     void connect();
-    // Gives up the connection, as if the server had closed it.
+    // Closes the connection, as if the server had done it.
     void disconnect(const char* why);
 
-    // Another value: another connection, maybe to another server.
+    // Changes with each connection, which may be to another server.
     std::uint64_t generation() const { return generation_; }
     bool is_up() const { return state_ == LinkState::up; }
     const Endpoint& endpoint() const { return endpoint_; }
@@ -67,10 +68,10 @@ private:
     struct Pending {
         enum class Role : std::uint8_t { login, probe, request };
         Role role;
-        unsigned replies;  // still to come
+        unsigned replies;  // still expected
         ngx_msec_t sent;
         ReplyHandler handler;  // of a request
-        bool wants_scripts = false;  // the server does not know one by its digest
+        bool wants_scripts = false;  // the server does not know one of the scripts
     };
 
     void enter(LinkEvent event);
@@ -100,18 +101,18 @@ private:
     Transport transport_;
     LinkState state_ = LinkState::idle;
     std::vector<StoreAddress> addresses_;  // at least one
-    std::size_t address_ = 0;  // of these: the one in use, or that served last
-    std::size_t tried_ = 0;    // how many of them, in this round
+    std::size_t address_ = 0;  // index of the one in use, or of the last one that served
+    std::size_t tried_ = 0;    // number of addresses tried since the last pause
     std::uint64_t generation_ = 0;
     HostName host_name_;
     std::unique_ptr<Wire> wire_;
-    std::string held_;  // requests to be sent once the greeting is answered
+    std::string held_;  // requests to send once the greeting is answered
     std::deque<Pending> pending_;
-    unsigned requests_due_ = 0;  // of pending_
+    unsigned requests_due_ = 0;  // number of requests in pending_
     ngx_event_t timer_event_{};
     std::function<bool(const Reply*)> push_;
     std::function<void()> up_;
-    unsigned failures_ = 0;  // since the link was last up for some time
+    unsigned failures_ = 0;  // since the link was last up for a while
     ngx_msec_t up_since_ = 0, last_read_ = 0, last_probe_ = 0;
     std::string last_loss_;  // as logged
     std::string last_refusal_;

@@ -1,4 +1,4 @@
-// The states of a link (link.hpp) and what each event does in each of them, as a table. Pure.
+// The states of a link (link.hpp), and the transition for each event, as a table. A pure function.
 #pragma once
 
 #include <cstddef>
@@ -8,16 +8,16 @@ namespace larder::ngx {
 
 enum class LinkState : std::uint8_t {
     idle,     // never connected
-    opening,  // first connection under way: connecting, or waiting for the answer to the greeting
-    up,       // the server answered the greeting, and its latest probe, well
-    down,     // lost; a timer runs until the next try
-    probing,  // trying again: as opening, but no request waits for it
+    opening,  // first connection: connecting, or waiting for the answer to the greeting
+    up,       // the greeting, and the latest probe, were answered well
+    down,     // lost; a timer runs until the next attempt
+    probing,  // reconnecting: like opening, but no request waits for it
 };
 
 enum class LinkEvent : std::uint8_t {
-    wanted,    // somebody asks for a connection
-    welcomed,  // the greeting was answered without an error, at one of the addresses
-    lost,      // at the last of the addresses: no connection, refused, closed, silent for too long, not the protocol
+    wanted,    // a connection is requested
+    welcomed,  // one of the addresses has answered the greeting without an error
+    lost,      // at the last of the addresses: no connection, refused, closed, silent for too long, protocol error
     retry,     // the pause after a loss is over
 };
 
@@ -34,8 +34,8 @@ constexpr LinkState next_state(LinkState state, LinkEvent event) {
     return table[static_cast<std::size_t>(state)][static_cast<std::size_t>(event)];
 }
 
-// Whether requests may be given to the link. In `opening` it holds them back until the greeting is answered: what is sent
-// behind a refused SELECT would be done in another database. Once a connection was lost, requests don't pay for finding out
+// Whether requests may be given to the link. In `opening` it holds them back until the greeting is answered, because
+// after a refused SELECT they would be executed in another database. After a loss, requests don't wait to find out
 // whether the server is back.
 constexpr bool takes_requests(LinkState state) {
     return state != LinkState::down && state != LinkState::probing;

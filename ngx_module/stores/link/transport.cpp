@@ -11,7 +11,7 @@ namespace larder::ngx {
 namespace {
 
 constexpr std::size_t read_chunk = 64 * 1024;
-constexpr std::size_t kept_buffer_bytes = 1u << 20;  // what the buffer may keep for the next large entry
+constexpr std::size_t kept_buffer_bytes = 1u << 20;  // memory that the buffer keeps for the next large entry
 
 char read_buffer[read_chunk];
 
@@ -107,7 +107,7 @@ void Transport::flush() {
 }
 
 void Transport::read() {
-    // A server that sends faster than we read would have all of this turn.
+    // Read a bounded amount per turn, as the server may send faster than we read.
     constexpr unsigned most_chunks = 16;
     for (unsigned chunks = 0;; chunks++) {
         if (chunks == most_chunks) {
@@ -124,7 +124,7 @@ void Transport::read() {
     if (ngx_handle_read_event(connection_->read, 0) != NGX_OK) user_.lost("can't wait for the socket");
 }
 
-// After an exception nobody knows which bytes were taken: the stream goes.
+// After an exception it is unknown which bytes were processed, so close the stream.
 template <void (Transport::*method)()>
 void Transport::on_event(ngx_event_t* event, Transport* transport) noexcept {
     auto call = [transport] {

@@ -1,5 +1,5 @@
-// A stream of bytes to one address, on nginx's event loop. Nothing blocks. What is written in one turn of the event loop leaves in
-// one send.
+// A byte stream to one address, on nginx's event loop. Nothing blocks. All bytes written in one turn of the event
+// loop are sent together.
 #pragma once
 
 #include <cstdint>
@@ -13,10 +13,11 @@ namespace larder::ngx {
 
 class Transport;
 
-// What differs between kinds of streams. Sending and receiving are no part of it: each ngx_connection_t has functions of its own for
-// that, which nginx's TLS replaces.
+// What differs between kinds of streams. Sending and receiving don't belong here: each ngx_connection_t has functions
+// for that, which nginx's TLS replaces.
 struct TransportOps {
-    // TCP's handshake is over. NGX_OK: bytes may be sent; NGX_AGAIN: later, Transport::ready() will be called; NGX_ERROR.
+    // Called when the TCP connection is established. NGX_OK: bytes may be sent; NGX_AGAIN: Transport::ready() will be
+    // called later; NGX_ERROR: failed.
     ngx_int_t (*begin)(Transport& transport);
     void (*close)(ngx_connection_t* connection);
 };
@@ -24,36 +25,36 @@ extern const TransportOps plain_transport;
 
 class Transport {
 public:
-    // Who uses the stream. Each call may close it, or open it again.
+    // The user of the stream. From each of these calls it may close the stream, or open it again.
     class User {
     public:
-        // False: the stream of these bytes is gone.
+        // Gets received bytes. Returns false if the stream that they came from was closed.
         virtual bool take(std::string_view bytes) = 0;
-        // The stream is of no more use. The user closes it.
+        // The stream has failed. The user closes it.
         virtual void lost(std::string why) = 0;
 
     protected:
         ~User() = default;
     };
 
-    // All three must outlive the transport.
+    // The arguments must outlive the transport.
     Transport(User& user, const TransportOps& ops, ngx_log_t* log);
     ~Transport() { close(); }
     Transport(const Transport&) = delete;
     Transport& operator=(const Transport&) = delete;
 
-    // Connects. False: it can't.
+    // Connects. False: that failed.
     bool open(StoreAddress& address);
     void close();
     bool is_closed() const { return state_ == State::closed; }
 
-    // Sees to it that a write() of so many bytes does not fail.
+    // Reserves memory, so that a write() of this many bytes can't fail.
     void make_room(std::size_t bytes) { out_.reserve(out_.size() + bytes); }
-    // The bytes leave at the end of this turn, or once bytes may be sent.
+    // Sends the bytes at the end of this turn, or when the stream is ready.
     void write(std::string_view bytes);
 
     ngx_connection_t* connection() const { return connection_; }
-    // For TransportOps: bytes may be sent now.
+    // Called by TransportOps: bytes may be sent from now on.
     void ready();
 
 private:
@@ -76,7 +77,7 @@ private:
     ngx_str_t address_text_{};
     ngx_connection_t* connection_ = nullptr;
     ngx_event_t flush_event_{};
-    std::string out_;  // to be sent; in front of it what was sent already
+    std::string out_;  // bytes to send; out_sent_ of them are sent already
     std::size_t out_sent_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// Redis by hiredis' reader, memcached by ours.
+// Uses hiredis's reader for Redis, and our own for memcached.
 #include "ngx_module/stores/link/wire.hpp"
 
 #include <hiredis/hiredis.h>
@@ -11,8 +11,8 @@ namespace larder::ngx {
 
 namespace {
 
-constexpr std::size_t max_reply_bytes = 600u << 20;  // above every legal entry
-constexpr std::size_t kept_buffer_bytes = 1u << 20;  // what a buffer may keep for the next large entry
+constexpr std::size_t max_reply_bytes = 600u << 20;  // more than any valid entry has
+constexpr std::size_t kept_buffer_bytes = 1u << 20;  // memory that a buffer keeps for the next large entry
 
 class RedisWire final : public Wire {
 public:

@@ -1,4 +1,4 @@
-// The replies of a store, whatever its protocol: bytes in, replies out. No sockets.
+// Parses the replies of a store, whatever its protocol. No I/O.
 #pragma once
 
 #include <cstdint>
@@ -15,15 +15,15 @@ namespace larder::ngx {
 struct Reply {
     enum class Kind : std::uint8_t { status, error, integer, nil, bytes, array };
     Kind kind = Kind::nil;
-    std::string_view text;  // status, error, bytes; valid during the call
+    std::string_view text;  // of status, error, bytes; valid during the call
     long long integer = 0;
-    const redisReply* tree = nullptr;  // array (Redis)
+    const redisReply* tree = nullptr;  // of array (Redis)
 };
 
-// Given the reply, or null when the link failed.
+// Called with the reply, or with null if the link failed.
 using ReplyHandler = std::function<void(const Reply*)>;
 
-// A protocol: bytes to replies.
+// A parser for one protocol.
 class Wire {
 public:
     virtual ~Wire() = default;
@@ -36,7 +36,7 @@ std::unique_ptr<Wire> make_wire(StoreKind kind);
 
 inline void ignore_reply(const Reply*) {}
 
-// In place of a reply, to commands of which one was a script that the server does not know by its digest.
+// Given to the handler instead of the reply if the server did not know one of the scripts by its digest.
 inline constexpr Reply unknown_script{Reply::Kind::error, "NOSCRIPT"};
 
 }  // namespace larder::ngx

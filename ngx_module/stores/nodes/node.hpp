@@ -1,4 +1,4 @@
-// One server of a store or of the queue: the link to it, and what is said to it.
+// One server of a store or of the queue: the link to it, and the names of what it holds.
 #pragma once
 
 #include <string_view>
@@ -21,11 +21,12 @@ public:
     std::uint64_t generation() const { return link_.generation(); }
     void connect() { link_.connect(); }
 
-    // As Link::send().
+    // See Link::send().
     void send(std::string_view commands, unsigned count, ReplyHandler handler) {
         link_.send(commands, count, std::move(handler));
     }
-    // The handler gets the reply of the last command. If the server does not know a script, all of them are sent again.
+    // Sends a batch. The handler gets the reply to the last command. If the server does not know a script, the whole
+    // batch is sent again with the scripts' text.
     void send(RedisBatch batch, ReplyHandler handler);
 
 private:

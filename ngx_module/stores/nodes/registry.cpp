@@ -25,7 +25,7 @@ struct StoreNodes {
     }
 };
 
-std::vector<std::unique_ptr<StoreNodes>> stores;  // by domain
+std::vector<std::unique_ptr<StoreNodes>> stores;  // indexed by domain
 std::unique_ptr<Node> queue;
 
 StoreNodes* nodes_of(const StoreConf& store) {

@@ -1,4 +1,4 @@
-// The worker's way to each store, and to the queue of jobs.
+// The worker's nodes: those of each store, and that of the job queue.
 #pragma once
 
 #include <string>
@@ -11,19 +11,19 @@
 
 namespace larder::ngx {
 
-// Null before the worker has started and once it stops.
+// Null before the worker has started its stores, and after it has stopped them.
 Router* router_to(const StoreConf& store);
 
-// Where something in a store is: under which name, and at which node. The node is null if it is down, or if there is none.
+// Where an item of a store is: its name, and its node. The node is null if it is down, or if the store has none.
 struct Place {
     std::string name;
     Node* node = nullptr;
 };
-// E.g. place_of(store, &StoreNames::entry, key.text()).
+// For example place_of(store, &StoreNames::entry, key.text()).
 Place place_of(const StoreConf& store, std::string (StoreNames::*name)(std::string_view) const, std::string_view part);
 Place place_of(const StoreConf& store, std::string (StoreNames::*name)() const);
 
-// larder_daemon's; null: there is none.
+// The node of larder_daemon; null: not configured.
 Node* queue_node();
 
 void open_nodes(ngx_cycle_t* cycle, MainConf& conf);

@@ -1,19 +1,19 @@
-// Which node of a store has what is stored under a name. Today each store is a single server; Sentinel, Cluster and a ring of
-// servers are to be routers of their own, and nothing above this interface knows which one it uses.
+// Finds the node of a store that holds an item. At present each store is a single server. Sentinel, Cluster and
+// fleets of servers will be other routers, and code above this interface does not know which one is used.
 #pragma once
 
 #include <string_view>
 
 namespace larder::ngx {
 
-// The type of nodes is a parameter so that routers can be tested without nginx (tests/ngx_module/test_router.cpp).
+// Nodes are a template parameter so that routers can be tested without nginx (tests/ngx_module/test_router.cpp).
 template <typename N>
 class BasicRouter {
 public:
     virtual ~BasicRouter() = default;
 
     virtual N& node_of(std::string_view name) = 0;
-    // Whether there is any node that can be asked at present.
+    // Whether any node can be asked now.
     virtual bool available() const = 0;
 };
 

@@ -1,5 +1,5 @@
-// The commands for entries. In Redis an entry is indexed under its tags, so that a purge finds it, and has its policy beside it;
-// memcached has no sets, and takes no large items.
+// The commands for entries. In Redis an entry is indexed by its tags, so that a purge finds it, and its policy is
+// stored beside it. memcached has no sets, and accepts no large items.
 #include "ngx_module/stores/topics/entries.hpp"
 
 #include <utility>
@@ -18,13 +18,13 @@ namespace larder::ngx {
 namespace {
 
 struct Put {
-    std::string_view key, name;  // Key::text(), and the entry's name
+    std::string_view key, name;  // Key::text(), and the entry's name in the store
     std::string_view prefix, body;
     std::int64_t ttl_ms;
     const Policy& policy;
 };
 
-// What a protocol says.
+// The commands of one protocol.
 struct Commands {
     void (*get)(Node& node, std::string_view name, ReplyHandler handler);
     bool (*put)(Node& node, const Put& put, ReplyHandler handler);  // false: nothing was sent
@@ -37,7 +37,7 @@ void redis_get(Node& node, std::string_view name, ReplyHandler handler) {
     node.send(command, 1, std::move(handler));
 }
 
-// The index comes first, so that a purge finds whatever it does not come before.
+// The index is written first: then a purge made after the put finds the entry.
 bool redis_put(Node& node, const Put& put, ReplyHandler handler) {
     static const RedisScript index_entry(redis_scripts::index_entry), put_entry(redis_scripts::put_entry);
     const StoreNames& names = node.names();
@@ -68,7 +68,7 @@ void memcached_get_item(Node& node, std::string_view name, ReplyHandler handler)
 }
 
 bool memcached_put(Node& node, const Put& put, ReplyHandler handler) {
-    constexpr std::size_t max_item = 1u << 20;  // memcached's default; larger ones stay in the near cache
+    constexpr std::size_t max_item = 1u << 20;  // memcached's default; larger entries stay in the near cache
     if (put.prefix.size() + put.body.size() > max_item - 1024) return false;
     std::string command;
     memcached_store(command, "set", put.name, memcached_expiry(put.ttl_ms, now_ms()), put.prefix, put.body);

@@ -1,5 +1,5 @@
-// Entries in a store. Asynchronous: handlers run later, from the event loop, or before the call returns if the connection is
-// lost meanwhile; none runs once the worker stops.
+// Entries in a store. Asynchronous: a handler is called later, from the event loop, or before the function returns if
+// the connection fails meanwhile. After the worker has stopped its stores, none is called.
 #pragma once
 
 #include <functional>
@@ -13,14 +13,15 @@ namespace larder::ngx {
 
 struct StoreAnswer {
     bool failed = false;
-    std::string_view entry;  // unchecked bytes; empty: none, or failed
+    std::string_view entry;  // not checked; empty: none, or failed
 };
 
-// False (and no call) when the store is down.
+// Returns false, and never calls the handler, if the store is down.
 bool get_entry(const StoreConf& store, const Key& key, std::function<void(StoreAnswer)> handler);
 
-// Indexes and stores; best effort. `prefix` and `body` together are the entry. The handler is told whether the store has
-// it. False (and no call) when nothing was sent.
+// Stores the entry, which is `prefix` and `body` together, and indexes it by its tags. The handler is told whether it
+// was stored. Returns false, and never calls the handler, if nothing was sent: the store is down, or the entry is
+// dead or too large for it.
 bool put_entry(const StoreConf& store, const Key& key, std::string_view prefix, std::string_view body, const Policy& policy,
                std::function<void(bool stored)> handler);
 

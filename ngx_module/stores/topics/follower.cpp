@@ -1,4 +1,4 @@
-// Purge logs and invalidation messages, into the shared zone.
+// Applies purge logs and invalidation messages to the shared zone.
 #include "ngx_module/stores/topics/follower.hpp"
 
 #include <hiredis/hiredis.h>
@@ -27,11 +27,11 @@ namespace larder::ngx {
 
 namespace {
 
-// A purge made elsewhere is seen after this long at most, sooner when the store tells us.
+// The longest delay until a purge made elsewhere is seen; less if the store notifies us.
 constexpr ngx_msec_t poll_interval_ms = 500;
-// How long an identity is believed: a store that was emptied has another one.
+// How long an identity is used before it is read again: a store that was emptied gets another one.
 constexpr ngx_msec_t identity_interval_ms = 5000;
-// Between two attempts to be told, when Redis refused: somebody may have changed its ACL.
+// How long to wait before another attempt to subscribe, if Redis refused it: its ACL may have been changed.
 constexpr ngx_msec_t ask_again_ms = 30'000;
 
 std::optional<std::uint64_t> parse_number(std::string_view text) {
@@ -46,7 +46,7 @@ std::string_view text_of(const redisReply* reply) {
     return {reply->str, static_cast<std::size_t>(reply->len)};
 }
 
-// "TAGHASH:s", "TAGHASH:h" or "floor"
+// `member`: "TAGHASH:s", "TAGHASH:h" or "floor".
 void apply(unsigned domain, std::string_view member, std::uint64_t sequence) {
     if (member == "floor") return zone().raise_floor(domain, sequence);
     if (member.size() != 18 || member[16] != ':') return;
@@ -59,7 +59,7 @@ void apply(unsigned domain, std::string_view member, std::uint64_t sequence) {
 
 Follower::Follower(const StoreConf& store, ngx_log_t* log)
     : store_(store), node_(router_to(store)->node_of(StoreNames(store.endpoint.prefix).purge("log"))), log_(log) {
-    // Whoever followed before us may have died without a word: believe nothing until we are told ourselves.
+    // An earlier follower may have died without resetting this: rely on no notifications until we get them ourselves.
     zone().set_told(store.domain, false);
     timer_.data = this;
     timer_.log = log;
@@ -124,7 +124,7 @@ void Follower::poll() {
     });
 }
 
-// Purges that were made here while the store was away, or did not take them.
+// Gives the store the purges that were made here while it was away or refused them.
 void Follower::give_owed() {
     constexpr std::size_t most_at_once = 500;
     if (giving_ || !node_.available()) return;
@@ -165,14 +165,15 @@ void Follower::ask_for_identity() {
 
 void Follower::take_redis_log(const Reply* reply) {
     if (reply->kind != Reply::Kind::array) return;
-    std::uint64_t newest = 0, before = 0;  // before: the newest but for those of the same purge
+    std::uint64_t newest = 0, before = 0;  // before: the newest sequence below `newest`; several lines may have the same one
     for (std::size_t i = 0; i + 1 < reply->tree->elements; i += 2) {
         auto sequence = parse_number(text_of(reply->tree->element[i + 1]));
         if (!sequence) continue;
         apply(store_.domain, text_of(reply->tree->element[i]), *sequence);
-        if (*sequence != newest) before = std::exchange(newest, *sequence);  // they come in order
+        if (*sequence != newest) before = std::exchange(newest, *sequence);  // they are in ascending order
     }
-    // The rest comes in another turn. Of the last purge there may be more, so it is read again, with more room if it is all there was.
+    // Read the rest in another turn. The last purge may have more lines than were read, so read all of its lines
+    // again; use a larger batch if it has filled this one.
     const bool is_full = reply->tree->elements >= 2 * batch_;
     const bool is_one = is_full && before == 0;
     ask_again_ = ask_again_ || (is_full && (is_one ? batch_ < most_in_batch : before > zone().log_read(store_.domain)));
@@ -181,7 +182,7 @@ void Follower::take_redis_log(const Reply* reply) {
     if (read != 0) zone().set_log_read(store_.domain, read);
 }
 
-// Half the way of the answer is the error that remains.
+// Assumes that both directions take the same time; the error is at most half of the round trip.
 void Follower::take_time(const Reply* reply, std::int64_t asked_ms) {
     if (reply == nullptr || reply->kind != Reply::Kind::array || reply->tree->elements != 2) return;
     auto seconds = parse_number(text_of(reply->tree->element[0]));
@@ -198,9 +199,10 @@ void Follower::take_memcached_log(const Reply* reply) {
         log_first_line_.clear();
         if (reply->kind != Reply::Kind::nil) return;
         owe_again();
-        // It was evicted, or memcached is new. All that we know was purged: what is older than that counts as purged.
+        // The log was evicted, or memcached was restarted. Begin a new log with a floor: entries that are older than
+        // all we know count as purged.
         memcached_store(command, "add", name, 0, purge_log_floor(store_.domain));
-        // Read at once, as what is filled before we know the floor counts as purged.
+        // Read the log at once, as entries filled before we know the floor count as purged.
         node_.send(command, 1, [this, alive = alive_](const Reply* added) {
             if (*alive && added != nullptr) poll();
         });
@@ -222,7 +224,7 @@ void Follower::take_memcached_log(const Reply* reply) {
         zone().purge(store_.domain, *line.hash, line.hard ? PurgeMode::hard : PurgeMode::soft, sequence, now_ms());
     });
     if (from_the_start && log_sequence_ < known) {
-        // Whoever started it knew less than we do, so nothing in it is above our entries' fences.
+        // Whoever began this log knew less than we do, so its sequences may not be above our entries' fences.
         memcached_store(command, "append", name, 0, purge_log_floor(store_.domain));
         node_.send(command, 1, [](const Reply*) {});
     } else if (text.size() > max_purge_log_bytes) {
@@ -231,13 +233,15 @@ void Follower::take_memcached_log(const Reply* reply) {
     }
 }
 
-// The log was lost, perhaps with purges that others had not read yet. The floor that a new log begins with makes up for the soft ones.
+// The log was lost, perhaps with purges that others had not read yet. Gives it the hard ones again; the floor of the
+// new log covers the soft ones.
 void Follower::owe_again() {
-    constexpr std::uint64_t lately_us = 30'000'000;  // others read the log every half second, or when they find it again
+    // Others read the log every half second, or when they reach the store again.
+    constexpr std::uint64_t lately_us = 30'000'000;
     zone().owe_again(store_.domain, static_cast<std::uint64_t>(now_ms()) * 1000 - lately_us);
 }
 
-// Sees to it that we are told, by the server that the other connection leads to.
+// Keeps the subscription at the server to which the worker's other connection leads.
 void Follower::keep_subscribed() {
     if (telling_ == Telling::on && node_.generation() != told_beside_)
         subscriber_->disconnect("the store may be another server now");
@@ -257,11 +261,11 @@ void Follower::ask_for_id() {
     });
 }
 
-// A subscriber may send nothing but PING and the like, so each answer is awaited before the next step.
+// A subscriber may send only PING and the like, so wait for each answer before the next step.
 void Follower::ask_for_tracking(long long id) {
     const StoreNames& names = node_.names();
     std::string command;
-    // Off first: prefixes that an earlier attempt has left would be in the way.
+    // First switch tracking off: prefixes of an earlier attempt would conflict.
     redis_command(command, {"CLIENT", "TRACKING", "OFF"});
     redis_command(command, {"CLIENT", "TRACKING", "ON", "REDIRECT", std::to_string(id), "BCAST", "PREFIX",
                             names.entries(), "PREFIX", names.leases(), "PREFIX", names.purge("log")});
@@ -284,7 +288,7 @@ void Follower::began() {
     telling_ = Telling::on;
     refusal_logged_ = false;
     zone().set_told(store_.domain, true);
-    poll();  // what was purged before we were told
+    poll();  // for purges that were made before
 }
 
 void Follower::refused(const char* command, const Reply* reply) {
@@ -306,7 +310,7 @@ bool Follower::told(const Reply* message) {
         return false;
     }
     const redisReply* keys = message->tree->element[2];
-    if (keys->type != REDIS_REPLY_ARRAY) {  // the whole database was flushed
+    if (keys->type != REDIS_REPLY_ARRAY) {  // null: the whole database was flushed
         zone().set_told(store_.domain, false);
         zone().set_told(store_.domain, true);
         poll();

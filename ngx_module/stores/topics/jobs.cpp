@@ -34,7 +34,7 @@ Enqueued enqueued_from(std::string_view word) {
     if (word == "new" || word == "raised" || word == "dirty") return Enqueued::queued;
     if (word == "dup" || word == "running") return Enqueued::duplicate;
     if (word == "refused") return Enqueued::refused;
-    return Enqueued::nobody;  // no daemon, no room ("full"), or a word that we don't know
+    return Enqueued::nobody;  // no larderd, no room ("full"), or an unknown word
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Jobs for larderd, given to its queue: in Redis, or a larderd that listens.
+// Enqueues jobs for larderd: in Redis, or at a larderd that listens.
 #pragma once
 
 #include <functional>
@@ -8,7 +8,8 @@
 
 namespace larder::ngx {
 
-// nobody: no daemon took it; refused: one took it lately, and could not do it.
+// duplicate: queued or running already; nobody: no larderd takes it; refused: a larderd took it lately and could not
+// do it.
 enum class Enqueued : std::uint8_t { queued, duplicate, nobody, refused };
 
 // The handler may be called before this returns.

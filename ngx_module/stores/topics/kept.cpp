@@ -1,4 +1,4 @@
-// larderd looks ten times a second, so we ask a little more often.
+// larderd reads the log ten times a second, so ask a little more often.
 #include "ngx_module/stores/topics/kept.hpp"
 
 #include <charconv>
@@ -75,7 +75,7 @@ private:
 }  // namespace
 
 void when_kept(const StoreConf& store, std::uint64_t sequence, std::function<void(bool)> handler) {
-    if (store.endpoint.kind != StoreKind::redis) return handler(true);  // memcached's log makes up for lost purges by itself
+    if (store.endpoint.kind != StoreKind::redis) return handler(true);  // memcached's log recovers lost purges by itself
     Wait::start(store, sequence, std::move(handler));
 }
 

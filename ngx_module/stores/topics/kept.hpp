@@ -1,5 +1,5 @@
-// Purges that larderd has on its disk. A store may lose a purge that it took; larderd reads the store's log, keeps what is in it,
-// and says how far it has come (PREFIX{purge}kept).
+// Waits until larderd has a purge on disk. A store may lose a purge that it recorded. larderd reads the store's purge
+// log, keeps the purges, and states up to which sequence it has done so (PREFIX{purge}kept).
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,8 @@
 
 namespace larder::ngx {
 
-// Calls `handler`: true once the purge would survive the store's death, or at once where no larderd keeps purges of the store;
-// false when that takes too long.
+// Calls `handler` with true once the purge would survive the store's death, or at once if no larderd keeps purges of
+// this store; with false if that takes too long. It may be called before this returns.
 void when_kept(const StoreConf& store, std::uint64_t sequence, std::function<void(bool)> handler);
 
 }  // namespace larder::ngx

@@ -1,4 +1,5 @@
-// The commands for leases. A lease is an item that nobody replaces and that ends by itself; its value says whose it is.
+// The commands for leases. A lease is an item that is only added if absent, and that expires. Its value names its
+// holder.
 #include "ngx_module/stores/topics/leases.hpp"
 
 #include <openssl/rand.h>
@@ -21,17 +22,17 @@ namespace {
 
 using LeaseHandler = std::function<void(LeaseAnswer)>;
 
-// What a protocol says.
+// The commands of one protocol.
 struct Commands {
     void (*claim)(Node& node, std::string_view name, ngx_msec_t ttl_ms, LeaseHandler handler);
     void (*release)(Node& node, std::string_view name);
     void (*pass)(Node& node, std::string_view name, ngx_msec_t for_ms);
 };
 
-// What is in a lease's place where there is nothing to fill.
+// The value that stands in place of a lease if the key's answers can't be stored.
 constexpr std::string_view pass_text = "pass";
 
-// Tells this worker's leases from all others'.
+// Distinguishes this worker's leases from all others.
 const std::string& own_token() {
     static const std::string token = [] {
         unsigned char random[16];
@@ -89,7 +90,8 @@ std::int64_t expiry(ngx_msec_t ttl_ms) {
 }
 
 void memcached_claim(Node& node, std::string_view name, ngx_msec_t ttl_ms, LeaseHandler handler) {
-    constexpr ngx_msec_t poll_ms = 5, pass_ms = 10'000;  // memcached tells nobody, and not how long
+    // memcached sends no notifications, and does not tell how long an item lasts.
+    constexpr ngx_msec_t poll_ms = 5, pass_ms = 10'000;
     auto answer = std::make_shared<LeaseAnswer>();
     std::string command;
     memcached_store(command, "add", name, expiry(ttl_ms), own_token());

@@ -1,4 +1,5 @@
-// The commands that purge. In Redis a script draws the sequence; in memcached the place of a line in the log decides.
+// The commands that purge. In Redis, a script assigns the sequence; in memcached, the position of the line in the log
+// determines it.
 #include "ngx_module/stores/topics/purges.hpp"
 
 #include <algorithm>
@@ -43,8 +44,8 @@ void purge_redis(const StoreConf& store, const PurgeRequest& purge, PurgeHandler
     });
 }
 
-// A purge of a memcached store on its way: it is made once its lines are in the log. Another machine may replace the log by a floor
-// between our commands, and memcached may evict it.
+// A purge that is being given to memcached. It counts once its lines are in the log. Between our commands, another
+// machine may replace the log by a floor, or memcached may evict it.
 struct MemcachedPurge {
     const StoreConf& store;
     PurgeRequest purge;
@@ -52,7 +53,8 @@ struct MemcachedPurge {
     unsigned attempts_left = 3;
 };
 
-// The sequence of the last line of `log` that purges one of `hashes` under a number of at least `drawn`. Nothing if there is none.
+// The sequence of the last line in `log` that purges one of `hashes` with a number of at least `drawn`. nullopt:
+// there is none.
 std::optional<std::uint64_t> sequence_in(std::string_view log, const std::vector<std::uint64_t>& hashes, std::uint64_t drawn) {
     std::optional<std::uint64_t> found;
     std::uint64_t last = 0;
@@ -63,9 +65,9 @@ std::optional<std::uint64_t> sequence_in(std::string_view log, const std::vector
     return found;
 }
 
-// add fails where the log is, append where it is not: one of the two writes the log's beginning. The log is then read, as it alone
-// says which sequence the purge has got: it may begin with a floor, or have lines of a clock that is ahead, of which this machine
-// has not heard.
+// `add` fails if the log exists, and `append` if it does not, so one of them writes the beginning. Then read the log,
+// as only it tells the sequence that the purge got: it may begin with a floor, or have lines of a clock that is
+// ahead, which this machine has not read.
 void append_purge(std::shared_ptr<MemcachedPurge> making) {
     const StoreConf& store = making->store;
     auto [log, node] = place_of(store, &StoreNames::purge_log);

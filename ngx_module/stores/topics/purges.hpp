@@ -1,4 +1,4 @@
-// Purges of a store: they are given to it here, and read by the follower.
+// Gives purges to a store. The follower reads them back.
 #pragma once
 
 #include <cstdint>
@@ -19,15 +19,15 @@ struct PurgeRequest {
     bool regenerate = true;
 };
 
-// The newest purge that a render which begins now is sure to know of. `store` may be null: the near cache alone.
+// The newest purge that a render beginning now certainly knows. `store` null: of the near cache alone.
 std::uint64_t fence_now(const StoreConf* store);
 
-// The handler gets the purge's sequence, or nothing when the store failed. It may be called before this returns.
+// The handler gets the purge's sequence, or nullopt if the store failed. It may be called before this returns.
 void purge_store(const StoreConf& store, const PurgeRequest& purge,
                  std::function<void(std::optional<std::uint64_t>)> handler);
 
-// The line that memcached's purge log begins with: a floor above all purges that we know of, and above one that is appended while
-// we start the log anew.
+// The first line of a new memcached purge log: a floor above all purges that this nginx knows, and above one that is
+// appended while the log is begun.
 std::string purge_log_floor(unsigned domain);
 
 }  // namespace larder::ngx
