@@ -19,15 +19,30 @@ timeval to_timeval(std::chrono::milliseconds time) {
     return {time.count() / 1000, static_cast<suseconds_t>(time.count() % 1000 * 1000)};
 }
 
-redisReply* send(redisContext* connection, RedisClient::Arguments arguments) {
+using OwnedReply = std::unique_ptr<redisReply, FreeReply>;
+
+OwnedReply send_command(redisContext* connection, RedisClient::Arguments arguments) {
     std::vector<const char*> texts;
     std::vector<std::size_t> sizes;
     for (std::string_view argument : arguments) {
         texts.push_back(argument.data() == nullptr ? "" : argument.data());
         sizes.push_back(argument.size());
     }
-    return static_cast<redisReply*>(
-        redisCommandArgv(connection, static_cast<int>(texts.size()), texts.data(), sizes.data()));
+    return OwnedReply(static_cast<redisReply*>(
+        redisCommandArgv(connection, static_cast<int>(texts.size()), texts.data(), sizes.data())));
+}
+
+// Sends `count` commands in one go. Returns the first error, or the reply of the last; null if the connection fails.
+OwnedReply send_commands(redisContext* connection, const std::string& bytes, unsigned count) {
+    if (redisAppendFormattedCommand(connection, bytes.data(), bytes.size()) != REDIS_OK) return nullptr;
+    OwnedReply answer;
+    for (unsigned i = 0; i < count; i++) {
+        void* raw = nullptr;
+        if (redisGetReply(connection, &raw) != REDIS_OK) return nullptr;
+        OwnedReply reply(static_cast<redisReply*>(raw));
+        if (answer == nullptr || answer->type != REDIS_REPLY_ERROR) answer = std::move(reply);
+    }
+    return answer;
 }
 
 // The server has closed the connection. A timeout is different: the command may still be running, so it must not be sent
@@ -92,7 +107,7 @@ RedisClient::Connection RedisClient::open() {
     if (address_.database != 0) greetings.push_back({"SELECT", std::to_string(address_.database)});
     for (const auto& greeting : greetings) {
         std::vector<std::string_view> arguments(greeting.begin(), greeting.end());
-        std::unique_ptr<redisReply, FreeReply> reply(send(connection.get(), arguments));
+        OwnedReply reply = send_command(connection.get(), arguments);
         if (!reply) throw fail(connection->errstr);
         if (reply->type == REDIS_REPLY_ERROR) throw fail(greeting[0] + " was refused: " + reply->str);
     }
@@ -112,16 +127,17 @@ void RedisClient::give_back(Connection connection) {
     idle_.push_back(std::move(connection));
 }
 
-RedisReply RedisClient::command(Arguments arguments) {
+template <typename Send>
+RedisReply RedisClient::exchange(Send send) {
     Connection connection = connect();
-    std::unique_ptr<redisReply, FreeReply> reply(send(connection.get(), arguments));
+    OwnedReply reply = send(connection.get());
     if (!reply && was_closed(connection.get())) {
         {
             std::lock_guard lock(mutex_);
             idle_.clear();  // a restarted server has closed these as well
         }
         connection = open();
-        reply.reset(send(connection.get(), arguments));
+        reply = send(connection.get());
     }
     if (!reply) {
         std::string why = connection->errstr;
@@ -143,19 +159,28 @@ RedisReply RedisClient::command(Arguments arguments) {
     return RedisReply(reply.release());
 }
 
+RedisReply RedisClient::command(Arguments arguments) {
+    return exchange([arguments](redisContext* connection) { return send_command(connection, arguments); });
+}
+
+RedisReply RedisClient::run(const RedisBatch& batch) {
+    auto send = [this, &batch](const std::string& bytes) {
+        return exchange([&](redisContext* connection) { return send_commands(connection, bytes, batch.size()); });
+    };
+    try {
+        return send(batch.bytes());
+    } catch (const UnknownScript&) {
+        return send(batch.in_full());
+    }
+}
+
 RedisReply RedisClient::eval(const RedisScript& script, std::initializer_list<std::string_view> keys,
                              Arguments arguments) {
-    std::string count = std::to_string(keys.size());
-    std::vector<std::string_view> all{"EVALSHA", script.digest(), count};
-    all.insert(all.end(), keys.begin(), keys.end());
-    all.insert(all.end(), arguments.begin(), arguments.end());
-    try {
-        return command(all);
-    } catch (const UnknownScript&) {
-    }
-    all[0] = "EVAL";
-    all[1] = script.source();
-    return command(all);
+    RedisBatch batch;
+    RedisWriter writer = batch.script(script, keys.size(), arguments.size());
+    for (std::string_view key : keys) writer.word(key);
+    for (std::string_view argument : arguments) writer.word(argument);
+    return run(batch);
 }
 
 }  // namespace larder::daemon

@@ -73,6 +73,9 @@ public:
     RedisReply command(std::initializer_list<std::string_view> arguments) {
         return command(Arguments(arguments.begin(), arguments.size()));
     }
+    // Sends all of the batch at once, and once more in full if Redis does not know one of its scripts. Returns the reply of the last
+    // command; throws RedisError for the first that was refused. Otherwise as command().
+    RedisReply run(const RedisBatch& batch);
     // Runs the script by EVALSHA, or by EVAL if the server doesn't know it yet. Otherwise as command().
     RedisReply eval(const RedisScript& script, std::initializer_list<std::string_view> keys,
                     Arguments arguments);
@@ -88,6 +91,8 @@ private:
     using Connection = std::unique_ptr<redisContext, FreeContext>;
     using Clock = std::chrono::steady_clock;
 
+    template <typename Send>
+    RedisReply exchange(Send send);
     Connection connect();
     Connection open();
     void give_back(Connection connection);

@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "cache/priority.hpp"
-#include "cache/wire/redis_scripts.hpp"
+#include "cache/wire/redis_commands.hpp"
 #include "scripts.hpp"
 
 namespace larder::daemon {
@@ -60,11 +60,9 @@ void RedisQueue::set_limits(const QueueLimits& limits) {
 
 Enqueued RedisQueue::enqueue(std::string_view key, std::string_view job, std::chrono::milliseconds delay,
                              bool urgent) {
-    static const RedisScript script(redis_scripts::enqueue);
-    return enqueued_from(
-        redis_
-            ->eval(script, {due_, running_, dirty_, jobs_, alive_, asked_}, {key, ms(delay), job, urgent ? "1" : "0"})
-            .text());
+    RedisBatch batch;
+    redis_enqueue(batch, names_, key, job, delay.count(), urgent);
+    return enqueued_from(redis_->run(batch).text());
 }
 
 std::vector<Claim> RedisQueue::claim(std::size_t most) {

@@ -10,7 +10,7 @@
 #include "cache/bytes.hpp"
 #include "cache/request/key.hpp"
 #include "cache/wire/store_identity.hpp"
-#include "cache/wire/redis_scripts.hpp"
+#include "cache/wire/redis_commands.hpp"
 #include "daemon/clock.hpp"
 
 namespace larder::daemon {
@@ -24,10 +24,6 @@ std::uint64_t to_number(std::string_view text) {
     std::uint64_t value = 0;
     std::from_chars(text.data(), text.data() + text.size(), value);
     return value;
-}
-
-std::string ms(std::chrono::milliseconds time) {
-    return std::to_string(time.count());
 }
 
 // KEYS: log. ARGV: fence, TAGHASH... Returns the sequence of the newest purge after the fence that names one of them, or
@@ -145,8 +141,9 @@ std::optional<std::string> RedisStore::get_start(std::string_view key, std::size
 }
 
 bool RedisStore::put(std::string_view key, std::string_view entry, std::chrono::milliseconds lifetime) {
-    static const RedisScript script(redis_scripts::put_entry);
-    return redis_->eval(script, {names_.entry(key)}, {entry, ms(lifetime)}).integer() == 1;
+    RedisBatch batch;
+    redis_put(batch, names_.entry(key), entry, {}, lifetime.count());
+    return redis_->run(batch).integer() == 1;
 }
 
 void RedisStore::remove(std::string_view key) {
@@ -156,10 +153,9 @@ void RedisStore::remove(std::string_view key) {
 
 void RedisStore::index(std::string_view key, const std::vector<std::uint64_t>& hashes,
                        std::string_view policy, std::chrono::milliseconds lifetime) {
-    static const RedisScript script(redis_scripts::index_entry);
-    redis_->command({"SET", names_.policy(key), policy, "PX", ms(lifetime)});
-    for (std::uint64_t hash : hashes)
-        redis_->eval(script, {names_.tag(hash)}, {key, ms(lifetime)});
+    RedisBatch batch;
+    redis_index(batch, names_, key, hashes, policy, lifetime.count());
+    redis_->run(batch);
 }
 
 void RedisStore::forget(std::string_view key, std::uint64_t hash) {
@@ -218,13 +214,9 @@ std::uint64_t RedisStore::newest_purge_of(std::uint64_t hash, PurgeMode mode) {
 
 std::uint64_t RedisStore::purge(const std::vector<std::uint64_t>& hashes, PurgeMode mode,
                                 std::string_view position) {
-    static const RedisScript script(redis_scripts::purge);
-    std::vector<std::string> texts;
-    for (std::uint64_t hash : hashes) texts.push_back(hash_text(hash));
-    std::vector<std::string_view> arguments{position, "1", mode == PurgeMode::hard ? "h" : "s"};
-    arguments.insert(arguments.end(), texts.begin(), texts.end());
-    return to_number(
-        redis_->eval(script, {sequence_, log_, pending_, positions_}, RedisClient::Arguments(arguments)).text());
+    RedisBatch batch;
+    redis_purge(batch, names_, hashes, mode, position, true);
+    return to_number(redis_->run(batch).text());
 }
 
 bool RedisStore::is_walker() {

@@ -3,13 +3,12 @@
 #include "ngx_module/stores/topics/entries.hpp"
 
 #include <utility>
+#include <vector>
 
 #include "cache/bytes.hpp"
 #include "cache/entry.hpp"
 #include "cache/wire/memcached_wire.hpp"
-#include "cache/wire/redis_scripts.hpp"
-#include "cache/wire/redis_wire.hpp"
-#include "cache/wire/store_names.hpp"
+#include "cache/wire/redis_commands.hpp"
 #include "ngx_module/stores/nodes/registry.hpp"
 #include "ngx_module/text.hpp"
 
@@ -31,43 +30,38 @@ struct Commands {
     void (*forget)(Node& node, std::string_view name, ReplyHandler handler);
 };
 
-void redis_get(Node& node, std::string_view name, ReplyHandler handler) {
+void get_from_redis(Node& node, std::string_view name, ReplyHandler handler) {
     std::string command;
     redis_command(command, {"GET", name});
     node.send(command, 1, std::move(handler));
 }
 
-// The index is written first: then a purge made after the put finds the entry.
-bool redis_put(Node& node, const Put& put, ReplyHandler handler) {
-    static const RedisScript index_entry(redis_scripts::index_entry), put_entry(redis_scripts::put_entry);
-    const StoreNames& names = node.names();
-    const std::string ttl = std::to_string(put.ttl_ms);
-    RedisBatch batch;
-    each_purge_hash(EntryView::trusted(put.prefix), [&](std::uint64_t hash) {
-        batch.script(index_entry, 1, 2).words({names.tag(hash), put.key, ttl});
-    });
+bool put_in_redis(Node& node, const Put& put, ReplyHandler handler) {
+    std::vector<std::uint64_t> hashes;
+    each_purge_hash(EntryView::trusted(put.prefix), [&hashes](std::uint64_t hash) { hashes.push_back(hash); });
     std::string policy;
     ByteWriter out(policy);
     write_policy(out, put.policy);
-    batch.command({"SET", names.policy(put.key), policy, "PX", ttl});
-    batch.script(put_entry, 1, 2).word(put.name).word(put.prefix, put.body).word(ttl);
+    RedisBatch batch;
+    redis_index(batch, node.names(), put.key, hashes, policy, put.ttl_ms);
+    redis_put(batch, put.name, put.prefix, put.body, put.ttl_ms);
     node.send(std::move(batch), std::move(handler));
     return true;
 }
 
-void redis_forget(Node& node, std::string_view name, ReplyHandler handler) {
+void forget_in_redis(Node& node, std::string_view name, ReplyHandler handler) {
     std::string command;
     redis_command(command, {"DEL", name});
     node.send(command, 1, std::move(handler));
 }
 
-void memcached_get_item(Node& node, std::string_view name, ReplyHandler handler) {
+void get_from_memcached(Node& node, std::string_view name, ReplyHandler handler) {
     std::string command;
     memcached_get(command, name);
     node.send(command, 1, std::move(handler));
 }
 
-bool memcached_put(Node& node, const Put& put, ReplyHandler handler) {
+bool put_in_memcached(Node& node, const Put& put, ReplyHandler handler) {
     constexpr std::size_t max_item = 1u << 20;  // memcached's default; larger entries stay in the near cache
     if (put.prefix.size() + put.body.size() > max_item - 1024) return false;
     std::string command;
@@ -76,14 +70,14 @@ bool memcached_put(Node& node, const Put& put, ReplyHandler handler) {
     return true;
 }
 
-void memcached_forget(Node& node, std::string_view name, ReplyHandler handler) {
+void forget_in_memcached(Node& node, std::string_view name, ReplyHandler handler) {
     std::string command;
     memcached_delete(command, name);
     node.send(command, 1, std::move(handler));
 }
 
-constexpr Commands of_redis{redis_get, redis_put, redis_forget};
-constexpr Commands of_memcached{memcached_get_item, memcached_put, memcached_forget};
+constexpr Commands of_redis{get_from_redis, put_in_redis, forget_in_redis};
+constexpr Commands of_memcached{get_from_memcached, put_in_memcached, forget_in_memcached};
 
 const Commands& commands_of(const Node& node) {
     return node.kind() == StoreKind::memcached ? of_memcached : of_redis;

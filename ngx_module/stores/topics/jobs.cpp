@@ -6,27 +6,22 @@
 #include <utility>
 
 #include "cache/priority.hpp"
-#include "cache/wire/redis_scripts.hpp"
-#include "cache/wire/redis_wire.hpp"
+#include "cache/wire/redis_commands.hpp"
 #include "ngx_module/stores/nodes/registry.hpp"
 
 namespace larder::ngx {
 
 namespace {
 
-void send_to_larderd(Node& node, const std::string& key, const Job& job, const std::string& delay, ReplyHandler handler) {
+void send_to_larderd(Node& node, const std::string& key, const Job& job, std::int64_t delay_ms, ReplyHandler handler) {
     std::string command;
-    redis_command(command, {"ENQUEUE", key, delay, job.urgent() ? "1" : "0", encode_job(job)});
+    redis_command(command, {"ENQUEUE", key, std::to_string(delay_ms), job.urgent() ? "1" : "0", encode_job(job)});
     node.send(command, 1, std::move(handler));
 }
 
-void send_to_redis(Node& node, const std::string& key, const Job& job, const std::string& delay, ReplyHandler handler) {
-    static const RedisScript enqueue(redis_scripts::enqueue);
-    constexpr std::string_view parts[] = {"due", "running", "dirty", "jobs", "alive", "asked"};
+void send_to_redis(Node& node, const std::string& key, const Job& job, std::int64_t delay_ms, ReplyHandler handler) {
     RedisBatch batch;
-    RedisWriter writer = batch.script(enqueue, std::size(parts), 4);
-    for (std::string_view part : parts) writer.word(node.names().queue(part));
-    writer.words({key, delay, encode_job(job), job.urgent() ? "1" : "0"});
+    redis_enqueue(batch, node.names(), key, encode_job(job), delay_ms, job.urgent());
     node.send(std::move(batch), std::move(handler));
 }
 
@@ -47,8 +42,7 @@ void enqueue_job(const Key& key, const Job& job, std::function<void(Enqueued)> h
     Node* node = queue_node();
     if (node == nullptr || !node->available()) return handler(Enqueued::nobody);
     auto send = node->kind() == StoreKind::larderd ? send_to_larderd : send_to_redis;
-    std::string delay = std::to_string(delay_of(job.reason).count());
-    send(*node, key.text(), job, delay, [handler = std::move(handler)](const Reply* reply) {
+    send(*node, key.text(), job, delay_of(job.reason).count(), [handler = std::move(handler)](const Reply* reply) {
         bool answered = reply != nullptr && (reply->kind == Reply::Kind::bytes || reply->kind == Reply::Kind::status);
         handler(answered ? enqueued_from(reply->text) : Enqueued::nobody);
     });

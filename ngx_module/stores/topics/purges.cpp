@@ -9,8 +9,7 @@
 
 #include "cache/wire/memcached_wire.hpp"
 #include "cache/wire/purge_line.hpp"
-#include "cache/wire/redis_scripts.hpp"
-#include "cache/wire/redis_wire.hpp"
+#include "cache/wire/redis_commands.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/stores/nodes/registry.hpp"
 #include "ngx_module/text.hpp"
@@ -29,15 +28,10 @@ std::optional<std::uint64_t> parse_sequence(std::string_view text) {
 }
 
 void purge_redis(const StoreConf& store, const PurgeRequest& purge, PurgeHandler handler) {
-    static const RedisScript script(redis_scripts::purge);
-    auto [log, node] = place_of(store, &StoreNames::purge, "log");
+    Node* node = place_of(store, &StoreNames::purge, "log").node;
     if (node == nullptr) return handler(std::nullopt);
-    const StoreNames& names = node->names();
     RedisBatch batch;
-    RedisWriter writer = batch.script(script, 4, 3 + purge.hashes.size());
-    writer.words({names.purge("sequence"), log, names.purge("pending"), names.purge("positions")});
-    writer.words({purge.position, purge.regenerate ? "1" : "0", purge.mode == PurgeMode::hard ? "h" : "s"});
-    for (std::uint64_t hash : purge.hashes) writer.word(hash_text(hash));
+    redis_purge(batch, node->names(), purge.hashes, purge.mode, purge.position, purge.regenerate);
     node->send(std::move(batch), [handler = std::move(handler)](const Reply* reply) {
         bool good = reply != nullptr && reply->kind == Reply::Kind::bytes;
         handler(good ? parse_sequence(reply->text) : std::nullopt);

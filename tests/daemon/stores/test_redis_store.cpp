@@ -29,6 +29,19 @@ TEST(nothing_that_can_be_evicted_lives_for_ever) {
     assert_true(client()->command({"PTTL", "test:t:0000000000000001"}).integer() > 3'500'000);
 }
 
+TEST(a_redis_that_has_forgotten_its_scripts_is_sent_them_again) {
+    auto store = make_store();
+    store->index("a", {1, 2}, policy_bytes(), 1h);
+    assert_true(store->put("a", entry_of(variant_of("/"), 1, 1, ""), 1h));
+    client()->command({"SCRIPT", "FLUSH"});
+    store->index("b", {1, 2}, policy_bytes(), 1h);
+    assert_int_equal(client()->command({"SCARD", "test:t:0000000000000001"}).integer(), 2);
+    assert_int_equal(client()->command({"SCARD", "test:t:0000000000000002"}).integer(), 2);
+    client()->command({"SCRIPT", "FLUSH"});
+    assert_true(store->put("b", entry_of(variant_of("/b"), 1, 1, ""), 1h));
+    assert_true(store->get("b").has_value());
+}
+
 TEST(one_daemon_walks_at_a_time) {
     auto first = make_store();
     RedisStore second(client(), "test:");
