@@ -1024,24 +1024,32 @@ void Zone::settle(unsigned domain, std::uint64_t tag, PurgeMode mode, std::uint6
     if (is_all) set_owed(*slot, 0, false);
 }
 
+// Calls f(slot) for each slot of the purge table, under the lock, which it releases between slices.
+template <typename F>
+void Zone::each_purge(F&& f) {
+    for (std::span<PurgeSlot> rest = purge_slots(); !rest.empty();) {
+        Guard guard(*this);
+        std::size_t size = std::min<std::size_t>(read_steps, rest.size());
+        for (PurgeSlot& slot : rest.first(size)) f(slot);
+        rest = rest.subspan(size);
+    }
+}
+
 std::vector<Zone::Owed> Zone::owed(unsigned domain, std::size_t most) {
     std::vector<Owed> owed;
     if (root().domains[domain].owed.load(std::memory_order_relaxed) == 0) return owed;
     owed.reserve(most);
-    Guard guard(*this);
-    for (const PurgeSlot& slot : purge_slots()) {
-        if (owed.size() == most) break;
-        if (slot.domain == domain && slot.owed != 0)
+    each_purge([&](const PurgeSlot& slot) {
+        if (owed.size() < most && slot.domain == domain && slot.owed != 0)
             owed.push_back({slot.tag, slot.owed_hard ? PurgeMode::hard : PurgeMode::soft, slot.owed});
-    }
+    });
     return owed;
 }
 
 void Zone::owe_again(unsigned domain, std::uint64_t since) {
-    Guard guard(*this);
-    for (PurgeSlot& slot : purge_slots()) {
+    each_purge([&](PurgeSlot& slot) {
         if (slot.domain == domain && slot.given && slot.hard >= since && slot.owed == 0) set_owed(slot, slot.hard, true);
-    }
+    });
 }
 
 void Zone::set_clock(unsigned domain, std::int64_t ahead_ms) {
@@ -1090,8 +1098,7 @@ std::uint64_t Zone::sweep(const std::function<bool(int)>& alive) {
     };
     for (Hold h = 1; h <= root().hold_count;) {
         Guard guard(*this);
-        // Reading slots is cheap, as they are contiguous: read more of them per slice.
-        Hold end = std::min(h + 16 * slice_steps, root().hold_count + 1);
+        Hold end = std::min(h + read_steps, root().hold_count + 1);
         for (unsigned freed = 0; h < end && freed < slice_steps; h++) {
             if (!is_dead(hold_slots()[h].pid)) continue;
             free_hold(h);

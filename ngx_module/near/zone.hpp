@@ -6,9 +6,9 @@
 //
 // Invariants:
 //  - One lock guards everything except the contents of blocks, the counters, and what is declared atomic.
-//  - A critical section does a bounded number of steps: at most slice_steps allocations, evictions or visits. Longer
-//    work (making a large block, sweep()) releases the lock between slices. Exceptions: owed() and owe_again(), which
-//    read the whole purge table (at most 32,768 slots), and the recovery after a death inside a critical section.
+//  - A critical section does a bounded number of steps: at most slice_steps allocations, evictions or visits, and
+//    read_steps slots of a table that it reads. Longer work (making a large block, sweep(), owed(), owe_again())
+//    releases the lock between slices. Only the recovery after a death inside a critical section walks everything.
 //  - The entry in a block never changes. It is copied in before a node refers to the block, and read while the block
 //    is held. Neither needs the lock.
 //  - A block is freed when no node and no hold refers to it. Its maker holds it from its first piece on.
@@ -43,6 +43,7 @@ namespace larder::near_cache {
 inline constexpr std::size_t min_zone_bytes = 1u << 20;
 inline constexpr unsigned max_domains = 32;   // stores, plus domain 0: entries in the near cache alone
 inline constexpr unsigned slice_steps = 64;   // the most steps of one critical section
+inline constexpr unsigned read_steps = 1024;  // the most slots that it reads of a table, where they are contiguous
 inline constexpr unsigned max_workers = 64;   // bits of the masks; worker number n has bit n % max_workers
 
 class Lock {
@@ -304,6 +305,8 @@ private:
     std::uint64_t fence_here(unsigned domain, std::uint64_t fence, std::span<const std::uint64_t> hashes) const;
     void set_owed(PurgeSlot& slot, std::uint64_t drawn, bool hard);
     std::span<PurgeSlot> purge_set(unsigned domain, std::uint64_t tag) const;
+    template <typename F>
+    void each_purge(F&& f);
     PurgeSlot* find_purge(unsigned domain, std::uint64_t tag) const;
     PurgeSlot* slot_for_purge(unsigned domain, std::uint64_t tag, std::uint64_t sequence);
     std::size_t max_block_bytes() const;

@@ -280,6 +280,15 @@ TEST(no_work_holds_the_lock_for_longer_than_a_slice) {
     assert_int_equal(asked, 1);  // all claims belong to one process
     assert_true(lock.taken * slice_steps >= 1000);
     assert_true(zone.claim_refresh(key_number(number - 1), t0, 60'000));
+
+    constexpr unsigned purge_slots = (16u << 20) / 1024;
+    zone.purge(1, tag_hash("t"), PurgeMode::hard, 0, t0);
+    lock.taken = 0;
+    assert_int_equal(zone.owed(1, 10).size(), 1);
+    assert_true(lock.taken * read_steps >= purge_slots);
+    lock.taken = 0;
+    zone.owe_again(1, 0);
+    assert_true(lock.taken * read_steps >= purge_slots);
     assert_true(zone.consistent());
 }
 
