@@ -68,7 +68,7 @@ char* set_esi_include(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     auto* loc = static_cast<LocConf*>(conf);
     if (!loc->esi_includes.own) loc->esi_includes.own.emplace();
     for (std::string_view path : arguments(cf)) {
-        if (path.front() != '/') return refuse(cf, "invalid path " + quoted(path) + ": the beginning of a path, such as /fragments/");
+        if (!path.starts_with('/')) return refuse(cf, "invalid path " + quoted(path) + ": the beginning of a path, such as /fragments/");
         loc->esi_includes.own->emplace_back(path);
     }
     return NGX_CONF_OK;
@@ -120,7 +120,7 @@ char* parse_csrf_option(ngx_conf_t* cf, std::string_view argument, LocConf::Csrf
             return refuse(cf, "invalid domain " + quoted(*domain) + ": a host such as example.com");
         csrf.domain = *domain;
     } else if (auto path = named(argument, "path")) {
-        if (!is_attribute_value(*path) || path->front() != '/')
+        if (!is_attribute_value(*path) || !path->starts_with('/'))
             return refuse(cf, "invalid path " + quoted(*path) + ": one that begins with /");
         csrf.path = *path;
     } else if (auto secure = named(argument, "secure")) {

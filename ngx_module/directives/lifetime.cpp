@@ -156,9 +156,8 @@ char* set_heuristic(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     auto args = arguments(cf);
     LocConf::Heuristic heuristic;
     if (args[0] != "off" || args.size() == 2) {
-        auto percent = args[0].substr(args[0].size() - 1) == "%"
-                           ? number(args[0].substr(0, args[0].size() - 1), 1, 100)
-                           : std::nullopt;
+        auto percent =
+            args[0].ends_with('%') ? number(args[0].substr(0, args[0].size() - 1), 1, 100) : std::nullopt;
         if (!percent) return refuse(cf, "invalid value " + quoted(args[0]) + ": off, or 1% to 100%");
         heuristic.percent = static_cast<std::uint8_t>(*percent);
     }
