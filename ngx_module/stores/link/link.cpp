@@ -18,6 +18,12 @@ constexpr ngx_msec_t first_retry_ms = 100, longest_retry_ms = 1000;
 constexpr ngx_msec_t probe_interval_ms = 1000;
 constexpr ngx_msec_t same_refusal_ms = 10'000;  // between two log lines with the same refusal
 
+std::vector<StoreAddress> addresses_of(const Endpoint& endpoint) {
+    std::vector<StoreAddress> addresses;
+    for (const ngx_addr_t& known : endpoint.addresses) addresses.emplace_back(known.sockaddr, known.socklen);
+    return addresses;
+}
+
 }  // namespace
 
 Link::Link(const Endpoint& endpoint, Greeting greeting, ngx_log_t* log)
@@ -25,8 +31,8 @@ Link::Link(const Endpoint& endpoint, Greeting greeting, ngx_log_t* log)
       greeting_(std::move(greeting)),
       log_(log),
       transport_(*this, plain_transport, log),
+      addresses_(addresses_of(endpoint)),
       host_name_(endpoint, log, [this](std::vector<StoreAddress> addresses) { use(std::move(addresses)); }) {
-    for (const ngx_addr_t& known : endpoint.addresses) addresses_.emplace_back(known.sockaddr, known.socklen);
     timer_event_.data = this;
     timer_event_.log = log;
     timer_event_.handler = event_handler<&Link::on_timer>;  // guarded
@@ -53,15 +59,14 @@ void Link::disconnect(const char* why) {
 }
 
 void Link::open_first() {
-    tried_ = 0;
+    addresses_.begin_round();
     open();
 }
 
 void Link::open() {
     wire_ = make_wire(endpoint_.kind);
     generation_++;
-    tried_++;
-    if (!transport_.open(address())) return lost("can't connect");
+    if (!transport_.open(addresses_.current())) return lost("can't connect");
     greet();
 }
 
@@ -93,12 +98,11 @@ void Link::drop_connection() {
 
 void Link::lost(std::string why) {
     bool was_available = available(), was_up = state_ == LinkState::up;
-    if (addresses_.size() > 1) why = address().text + ": " + why;
+    if (addresses_.are_several()) why = addresses_.current().text + ": " + why;
     drop_connection();
     std::deque<Pending> failed = std::exchange(pending_, {});
-    if (!was_up && tried_ < addresses_.size()) {
+    if (!was_up && addresses_.try_next()) {
         ngx_log_error(NGX_LOG_NOTICE, log_, 0, "larder: %s: %s", endpoint_.url.c_str(), why.c_str());
-        address_ = (address_ + 1) % addresses_.size();
         open();
         return fail(failed);
     }
@@ -113,17 +117,11 @@ void Link::lost(std::string why) {
     if (push_) tell([this](const Reply* none) { push_(none); }, nullptr);
 }
 
-// The name has these addresses now. The link stays with its address if that is one of them.
 void Link::use(std::vector<StoreAddress> addresses) {
-    auto known = std::find(addresses.begin(), addresses.end(), address());
-    const bool stays = known != addresses.end();
-    const auto index = static_cast<std::size_t>(stays ? known - addresses.begin() : 0);
-    const std::string was = address().text;
-    addresses_ = std::move(addresses);
-    address_ = index;
-    if (stays) return;
+    const std::string was = addresses_.current().text;
+    if (addresses_.replace(std::move(addresses))) return;
     ngx_log_error(NGX_LOG_NOTICE, log_, 0, "larder: %s is at %s now, and no longer at %s", endpoint_.url.c_str(),
-                  address().text.c_str(), was.c_str());
+                  addresses_.current().text.c_str(), was.c_str());
     disconnect("its name leads elsewhere now");
 }
 

@@ -21,6 +21,7 @@
 
 #include "ngx_module/directives/config.hpp"
 #include "ngx_module/ngx.hpp"
+#include "ngx_module/stores/link/addresses.hpp"
 #include "ngx_module/stores/link/greeting.hpp"
 #include "ngx_module/stores/link/host_name.hpp"
 #include "ngx_module/stores/link/link_state.hpp"
@@ -75,7 +76,6 @@ private:
     };
 
     void enter(LinkEvent event);
-    StoreAddress& address() { return addresses_[address_]; }
     void use(std::vector<StoreAddress> addresses);
     void open_first();
     void open();
@@ -100,9 +100,7 @@ private:
     ngx_log_t* log_;
     Transport transport_;
     LinkState state_ = LinkState::idle;
-    std::vector<StoreAddress> addresses_;  // at least one
-    std::size_t address_ = 0;  // index of the one in use, or of the last one that served
-    std::size_t tried_ = 0;    // number of addresses tried since the last pause
+    Addresses<StoreAddress> addresses_;
     std::uint64_t generation_ = 0;
     HostName host_name_;
     std::unique_ptr<Wire> wire_;
