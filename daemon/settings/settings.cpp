@@ -52,13 +52,13 @@ int line_of(const toml::node& node) {
 
 // The value as written in the file, on one line, for error messages. Values that may hold a secret are replaced.
 std::string written(const toml::node& node, std::string_view key) {
-    for (std::string_view secret : {"token", "key", "fallback_keys", "primary", "replica"}) {
+    for (std::string_view secret : {"token", "key", "fallback_keys", "primary", "replica", "headers"}) {
         if (key == secret) return "its value";
     }
     std::ostringstream out;
     node.visit([&out](const auto& n) { out << n; });
     std::string text = out.str();
-    if (key == "url" && text.find('@') != std::string::npos) return "its value";
+    if (text.find("://") != std::string::npos && text.find('@') != std::string::npos) return "its value";
     std::replace(text.begin(), text.end(), '\n', ' ');
     return text.size() > 80 ? text.substr(0, 80) + "..." : text;
 }
@@ -208,7 +208,8 @@ void check_files(const PrerenderSettings& pages, Problems& problems) {
     }
 }
 
-// Prerendering a page that no backend renders would fail at each run.
+// Prerendering a page that no backend renders would fail at each run. Other hosts are rendered by nginx, by render calls, which need
+// the key; their sitemaps are fetched at the first of nginx.urls.
 void check_hosts(const Settings& settings, const PrerenderSettings& pages, Problems& problems) {
     auto check = [&](const char* setting, const std::string& url) {
         auto page = parse_page_url(url);
@@ -216,8 +217,9 @@ void check_hosts(const Settings& settings, const PrerenderSettings& pages, Probl
         problems.add(pages.line, "prerender." + std::string(setting) + ": no [[backend]] renders the host of " + show(url) +
                                      "; legal: a host that one of backend.hosts names");
     };
-    for (const std::string& url : pages.urls) check("urls", url);
-    if (!pages.sitemap.empty()) check("sitemap", pages.sitemap);
+    if (settings.signing.key.empty())
+        for (const std::string& url : pages.urls) check("urls", url);
+    if (!pages.sitemap.empty() && settings.nginx.urls.empty()) check("sitemap", pages.sitemap);
 }
 
 // Two sets must not share a directory: sets run at the same time, and each considers all files in its directory its own.

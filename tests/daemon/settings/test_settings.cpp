@@ -133,6 +133,14 @@ TEST(prerender_sets_that_cannot_work_are_errors) {
                       "f:8: prerender.urls: no [[backend]] renders the host of \"http://other/\"; legal: a host that one "
                       "of backend.hosts names\nf:8: prerender.sitemap: no [[backend]] renders the host of "
                       "\"http://third/s.xml\"; legal: a host that one of backend.hosts names");
+    // nginx renders the hosts that no backend names, if there is a key, and fetches their sitemaps, if there are nginx.urls.
+    std::string others = set + "urls = [\"http://other/\"]\n";
+    std::string key = "[signing]\nkey = \"" + std::string(32, 'k') + "\"\n";
+    assert_text_equal(said(others + key), "valid");
+    assert_text_equal(said(others + "sitemap = \"http://third/s.xml\"\n" + key + "[nginx]\nurls = [\"http://127.0.0.1\"]\n"), "valid");
+    assert_text_equal(said(others + "sitemap = \"http://third/s.xml\"\n" + key),
+                      "f:8: prerender.sitemap: no [[backend]] renders the host of \"http://third/s.xml\"; legal: a host that one "
+                      "of backend.hosts names");
     std::string urls = "urls = [\"http://site/\"]\ndirectory = \"/d\"\n";
     assert_text_equal(said(set + urls + "[[prerender]]\nname = \"q\"\nurls = [\"http://site/\"]\ndirectory = \"/x/..//d/\"\n"),
                       "f:12: prerender.directory: \"/x/..//d/\" is that of the set \"p\", too; legal: a directory of its own");
@@ -167,8 +175,14 @@ TEST(secrets_are_not_repeated) {
     assert_text_equal(
         wrong("[api]\ntoken = \"hush\"\n"),
         "f:9: api.token: its value is not legal; legal: a text, at least 16 visible characters, or empty");
-    assert_true(wrong("[[store]]\nname = \"s\"\nurl = \"redis://user:hush@\"\n").find("hush") ==
-                std::string::npos);
+    for (const char* text : {"[[store]]\nname = \"s\"\nurl = \"redis://user:hush@\"\n",
+                             "[[backend]]\nname = \"b\"\nurl = \"http://h\"\nhosts = [\"h\"]\nheaders = [\"X Y: hush\"]\n",
+                             "[nginx]\nurls = [\"http://user:hush@h\"]\n",
+                             "[[prerender]]\nname = \"p\"\nurls = [\"http://user:hush@h/\"]\n"}) {
+        std::string said = wrong(text);
+        assert_true(said.find("its value is not legal") != std::string::npos);
+        assert_true(said.find("hush") == std::string::npos);
+    }
 }
 
 TEST(urls_are_checked) {
