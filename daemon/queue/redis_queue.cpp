@@ -144,7 +144,7 @@ std::vector<Lease> RedisQueue::renew(const std::vector<Lease>& leases) {
 std::size_t RedisQueue::reap() {
     static const RedisScript script(queue_scripts::reap);
     RedisReply reply =
-        redis_->eval(script, {due_, running_, dirty_, jobs_, attempts_, owners_, dead_, buried_},
+        redis_->eval(script, {due_, running_, dirty_, jobs_, attempts_, owners_, dead_, buried_, asked_},
                      {std::to_string(attempts_allowed_.load()), ms(give_up_for_.load())});
     return static_cast<std::size_t>(reply.integer());
 }

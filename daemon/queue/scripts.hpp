@@ -8,6 +8,23 @@
 
 #include "cache/wire/redis_scripts.hpp"
 
+// queue_again: queues the job, due at `at`, or earlier if it was asked for earlier while it was in hand.
+// bury: keeps the job among the last 1,000 that were given up.
+#define LARDER_LUA_QUEUE                                                    \
+    "\nlocal function queue_again(due, asked_at, key, at)\n"                \
+    "  local asked = redis.call('HGET', asked_at, key)\n"                   \
+    "  redis.call('HDEL', asked_at, key)\n"                                 \
+    "  redis.call('ZADD', due, math.min(at, tonumber(asked or at)), key)\n" \
+    "end\n"                                                                 \
+    "local function bury(dead, buried, key, job, now)\n"                    \
+    "  redis.call('HSET', dead, key, job or '')\n"                          \
+    "  redis.call('ZADD', buried, now, key)\n"                              \
+    "  for _, old in ipairs(redis.call('ZRANGE', buried, 0, -1001)) do\n"   \
+    "    redis.call('HDEL', dead, old)\n"                                   \
+    "    redis.call('ZREM', buried, old)\n"                                 \
+    "  end\n"                                                               \
+    "end\n"
+
 namespace larder::daemon::queue_scripts {
 
 // KEYS: due, running, jobs, owners, attempts. ARGV: at most, lease in ms, token.
@@ -37,30 +54,29 @@ return out
 
 // KEYS: due, running, dirty, jobs, attempts, owners, asked. ARGV: KEY, token, delay in ms. A dirty job is queued again as
 // a new job with this delay. Returns "removed", "requeued" or "lost".
-inline constexpr char finish[] = LARDER_LUA_JOB_TIME R"lua(
+inline constexpr char finish[] = LARDER_LUA_JOB_TIME LARDER_LUA_QUEUE R"lua(
 local key = ARGV[1]
 if redis.call('HGET', KEYS[6], key) ~= ARGV[2] then return 'lost' end
 redis.call('HDEL', KEYS[6], key)
 redis.call('ZREM', KEYS[2], key)
 redis.call('HDEL', KEYS[5], key)
-local asked = redis.call('HGET', KEYS[7], key)
-redis.call('HDEL', KEYS[7], key)
 if redis.call('SREM', KEYS[3], key) == 1 then
   local t = redis.call('TIME')
   local now = t[1] * 1000 + math.floor(t[2] / 1000)
   local job = redis.call('HGET', KEYS[4], key)
   if job then redis.call('HSET', KEYS[4], key, with_job_time(job, struct.pack('<i8', now))) end
-  redis.call('ZADD', KEYS[1], math.min(now + ARGV[3], tonumber(asked or now)), key)
+  queue_again(KEYS[1], KEYS[7], key, now + ARGV[3])
   return 'requeued'
 end
 redis.call('HDEL', KEYS[4], key)
+redis.call('HDEL', KEYS[7], key)
 return 'removed'
 )lua";
 
 // KEYS: running, jobs, attempts, owners, dead, buried. ARGV: KEY, token, attempts allowed, wait in ms, give up for ms,
 // "1" if the attempt counts, else "0".
 // Returns "waiting", "given up" or "lost".
-inline constexpr char fail[] = R"lua(
+inline constexpr char fail[] = LARDER_LUA_QUEUE R"lua(
 local key = ARGV[1]
 if redis.call('HGET', KEYS[4], key) ~= ARGV[2] then return 'lost' end
 redis.call('HDEL', KEYS[4], key)
@@ -71,12 +87,7 @@ if redis.call('HINCRBY', KEYS[3], key, ARGV[6]) < tonumber(ARGV[3]) then
   return 'waiting'
 end
 redis.call('ZADD', KEYS[1], now + ARGV[5], key)
-redis.call('HSET', KEYS[5], key, redis.call('HGET', KEYS[2], key) or '')
-redis.call('ZADD', KEYS[6], now, key)
-for _, old in ipairs(redis.call('ZRANGE', KEYS[6], 0, -1001)) do
-  redis.call('HDEL', KEYS[5], old)
-  redis.call('ZREM', KEYS[6], old)
-end
+bury(KEYS[5], KEYS[6], key, redis.call('HGET', KEYS[2], key), now)
 return 'given up'
 )lua";
 
@@ -95,17 +106,14 @@ return 1
 )lua";
 
 // KEYS: due, running, dirty, owners, asked. ARGV: KEY, token, delay in ms. Returns 1, or 0 when the lease was lost.
-inline constexpr char postpone[] = R"lua(
+inline constexpr char postpone[] = LARDER_LUA_QUEUE R"lua(
 local key = ARGV[1]
 if redis.call('HGET', KEYS[4], key) ~= ARGV[2] then return 0 end
 redis.call('HDEL', KEYS[4], key)
 redis.call('ZREM', KEYS[2], key)
 redis.call('SREM', KEYS[3], key)
 local t = redis.call('TIME')
-local due = t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[3]
-local asked = redis.call('HGET', KEYS[5], key)
-redis.call('HDEL', KEYS[5], key)
-redis.call('ZADD', KEYS[1], math.min(due, tonumber(asked or due)), key)
+queue_again(KEYS[1], KEYS[5], key, t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[3])
 return 1
 )lua";
 
@@ -133,10 +141,10 @@ end
 return lost
 )lua";
 
-// KEYS: due, running, dirty, jobs, attempts, owners, dead, buried. ARGV: attempts allowed, give up for ms.
+// KEYS: due, running, dirty, jobs, attempts, owners, dead, buried, asked. ARGV: attempts allowed, give up for ms.
 // Handles at most 256 jobs per call. An expired lease counts as a failed attempt; the job is queued without back-off.
 // Returns the number of expired leases.
-inline constexpr char reap[] = R"lua(
+inline constexpr char reap[] = LARDER_LUA_QUEUE R"lua(
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local allowed = tonumber(ARGV[1])
@@ -144,7 +152,7 @@ local crashed = 0
 local function requeue(key)
   redis.call('ZREM', KEYS[2], key)
   redis.call('SREM', KEYS[3], key)
-  redis.call('ZADD', KEYS[1], now, key)
+  queue_again(KEYS[1], KEYS[9], key, now)
 end
 for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 256)) do
   if redis.call('HDEL', KEYS[6], key) == 1 then
@@ -153,8 +161,7 @@ for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 
       requeue(key)
     else
       redis.call('ZADD', KEYS[2], now + ARGV[2], key)
-      redis.call('HSET', KEYS[7], key, redis.call('HGET', KEYS[4], key) or '')
-      redis.call('ZADD', KEYS[8], now, key)
+      bury(KEYS[7], KEYS[8], key, redis.call('HGET', KEYS[4], key), now)
     end
   elseif tonumber(redis.call('HGET', KEYS[5], key) or '0') < allowed then
     requeue(key)
@@ -165,6 +172,7 @@ for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 
     else
       redis.call('ZREM', KEYS[2], key)
       redis.call('HDEL', KEYS[4], key)
+      redis.call('HDEL', KEYS[9], key)
     end
   end
 end

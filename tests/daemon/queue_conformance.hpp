@@ -355,4 +355,19 @@ TEST(any_bytes_are_a_job) {
     assert_text_equal(claim_one(*queue).job, bytes);
 }
 
+TEST(a_job_whose_daemon_died_keeps_the_place_that_it_was_asked_for) {
+    auto queue = make_queue();
+    queue->enqueue("k", "job", 0ms, false);
+    claim_one(*queue);
+    assert_word(queue->enqueue("k", "visit", visited_delay, false), "running");
+    pass(limits.lease + 100ms);
+    assert_int_equal(queue->reap(), 1);
+    Claim claim = claim_one(*queue);
+    assert_true(claim.overdue >= -visited_delay);
+    assert_true(queue->fail(claim.lease, 10ms, Attempt::free) == Failed::waiting);
+    pass(20ms);
+    queue->reap();
+    assert_true(claim_one(*queue).overdue < -visited_delay);  // that was the other job's
+}
+
 }  // namespace larder::test
