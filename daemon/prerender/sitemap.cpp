@@ -20,7 +20,7 @@ struct Reading {
     Sitemap sitemap;
     std::size_t most = 0;
     std::vector<std::string> open;  // names of the open elements, outermost first
-    std::string text;               // of the <loc> that is open
+    std::string text;               // of the <loc> that is open; longer than longest_url: it is left out
 };
 
 std::string local_name(const char* name) {
@@ -39,8 +39,7 @@ void on_text(void* self, const char* text, int size) {
     auto& reading = *static_cast<Reading*>(self);
     bool in_loc = !reading.open.empty() && reading.open.back() == "loc";
     if (in_loc)
-        reading.text.append(text,
-                            std::min(static_cast<std::size_t>(size), longest_url - reading.text.size()));
+        reading.text.append(text, std::min(static_cast<std::size_t>(size), longest_url + 1 - reading.text.size()));
 }
 
 std::string trimmed(const std::string& text) {
@@ -55,7 +54,8 @@ void on_end(void* self, const char*) {
     if (depth == 3 && reading.open.back() == "loc") {
         const std::string& around = reading.open[1];
         auto& list = around == "sitemap" ? reading.sitemap.sitemaps : reading.sitemap.pages;
-        if ((around == "url" || around == "sitemap") && list.size() < reading.most)
+        bool fits = reading.text.size() <= longest_url && list.size() < reading.most;
+        if ((around == "url" || around == "sitemap") && fits)
             list.push_back(trimmed(reading.text));
     }
     reading.open.pop_back();

@@ -30,9 +30,12 @@ TEST(there_are_bounds) {
     std::string xml = "<urlset>";
     for (int i = 0; i < 100; i++) xml += "<url><loc>http://a/</loc></url>";
     assert_int_equal(parse_sitemap(xml + "</urlset>", 7, why)->pages.size(), 7);
-    auto longest =
-        parse_sitemap("<urlset><url><loc>" + std::string(1'000'000, 'x') + "</loc></url></urlset>", 7, why);
-    assert_true(longest->pages[0].size() < 100'000);
+    auto lengths = parse_sitemap("<urlset><url><loc>" + std::string(8193, 'x') + "</loc></url><url><loc>" +
+                                     std::string(8192, 'y') + "</loc></url><url><loc>" + std::string(1'000'000, 'z') +
+                                     "</loc></url></urlset>",
+                                 7, why);
+    assert_int_equal(lengths->pages.size(), 1);  // what is too long is left out, and not cut to another URL
+    assert_true(lengths->pages[0] == std::string(8192, 'y'));
 }
 
 TEST(what_is_not_xml_is_refused_and_entities_fetch_nothing) {
