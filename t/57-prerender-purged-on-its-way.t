@@ -25,6 +25,6 @@ $d->ask('purge', '--hard', '--url', $d->url('/page'));
 $d->ask('purge', '--hard', '--url', $d->url('/other'));
 ok $t->await(sub { $d->log =~ m{example.com/other was purged: its files are removed} }, 'removal', 60), '... when the page is purged, and the files of purged pages are removed';
 $backend->release;
-ok $t->await(sub { -e $file->('page') && $t->read_file($file->('page')) eq 'page 2part' }, 'file', 60), '... it gets a file of the next render';
+ok $t->await(sub { -e $file->('page') && $t->read_file($file->('page')) =~ /^page [2-9]part$/ }, 'file', 60), '... it gets a file of the next render';
 ok $t->await(sub { -e $file->('other') }, 'file', 60), '... as does the other';
 done_testing;

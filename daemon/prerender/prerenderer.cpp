@@ -276,7 +276,21 @@ bool Prerenderer::remember_file(const std::string& directory, const PageAddress&
     return false;
 }
 
+// Removes the files of a page that was purged hard, and has the page rendered at once. Returns false if they can't be removed.
+bool Prerenderer::take_away(const std::string& directory, const PageAddress& page, spdlog::level::level_enum failure) {
+    try {
+        remove_page(directory, page);
+    } catch (const std::exception& error) {
+        spdlog::log(failure, "{} was purged, but its files can't be removed, which is tried on: {}", url_of(page), error.what());
+        return false;
+    }
+    spdlog::info("{} was purged: its files are removed", url_of(page));
+    removed_[directory].push_back(page);
+    return true;
+}
+
 void Prerenderer::remove_purged() {
+    std::erase_if(unremoved_, [this](const auto& file) { return take_away(file.first, file.second, spdlog::level::debug); });
     if (std::lock_guard lock(files_mutex_); files_.empty()) return;
     for (const auto& [name, store] : stores_.all()) {
         std::vector<LoggedPurge> purges;
@@ -297,13 +311,7 @@ void Prerenderer::remove_purged() {
                                      std::find(file.hashes.begin(), file.hashes.end(), purge.hash) != file.hashes.end();
                           });
             if (!purged) return false;
-            try {
-                remove_page(known.first.first, file.page);
-                spdlog::info("{} was purged: its files are removed", url_of(file.page));
-                removed_[known.first.first].push_back(file.page);
-            } catch (const std::exception& error) {
-                spdlog::error("{} was purged, but its files can't be removed: {}", url_of(file.page), error.what());
-            }
+            if (!take_away(known.first.first, file.page, spdlog::level::err)) unremoved_.emplace_back(known.first.first, file.page);
             return true;
         });
     }

@@ -6,8 +6,11 @@
 #include <future>
 #include <map>
 #include <mutex>
+#include <string>
 #include <utility>
 #include <vector>
+
+#include <spdlog/common.h>
 
 #include "daemon/live_settings.hpp"
 #include "daemon/metrics.hpp"
@@ -51,6 +54,7 @@ private:
                          UnixMs deadline_ms);
     static std::vector<Wanted> take_due(std::vector<Wanted>& missing);
     void remove_purged();
+    bool take_away(const std::string& directory, const PageAddress& page, spdlog::level::level_enum failure);
     bool remember_file(const std::string& directory, const PageAddress& page, Store& store, PageSource::Given given);
     static bool was_purged_hard(Store& store, const std::string& directory, const PageAddress& page);
     std::vector<PageAddress> pages_of(const Settings& settings, const PrerenderSettings& set, bool& complete);
@@ -81,6 +85,7 @@ private:
         std::vector<Wanted> missing;  // tried again before the next run
     };
     // Used by the ticker's thread alone:
+    std::vector<std::pair<std::string, PageAddress>> unremoved_;  // directory and page: purged, but its files are still there
     std::map<std::string, std::vector<PageAddress>> removed_;  // by directory: pages purged, to be rendered at once
     std::map<const Store*, std::uint64_t> purges_looked_at_;  // sequence of the newest purge seen
     std::map<std::string, Schedule> schedules_;  // by set; its destructor waits for the runs, which use all members above
