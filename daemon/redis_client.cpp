@@ -55,15 +55,15 @@ bool was_closed(const redisContext* connection) {
 }  // namespace
 
 std::string_view RedisReply::text_of(const redisReply* reply) {
-    if (reply->type != REDIS_REPLY_STRING && reply->type != REDIS_REPLY_STATUS) return {};
+    if (reply == nullptr || (reply->type != REDIS_REPLY_STRING && reply->type != REDIS_REPLY_STATUS)) return {};
     return {reply->str, static_cast<std::size_t>(reply->len)};
 }
 
 std::vector<std::string_view> RedisReply::texts(std::size_t index) const {
-    const redisReply* array = reply_->element[index];
+    const redisReply* array = element(index);
     std::vector<std::string_view> out;
-    for (std::size_t i = 0; array->type == REDIS_REPLY_ARRAY && i < array->elements; i++)
-        out.push_back(text_of(array->element[i]));
+    if (array == nullptr || array->type != REDIS_REPLY_ARRAY) return out;
+    for (std::size_t i = 0; i < array->elements; i++) out.push_back(text_of(array->element[i]));
     return out;
 }
 

@@ -38,8 +38,7 @@ struct FreeContext {
     void operator()(redisContext* context) const { redisFree(context); }
 };
 
-// Owns a reply of any type but error: error replies are thrown as RedisError. Elements are not range-checked: compare with
-// size().
+// Owns a reply of any type but error: error replies are thrown as RedisError. What is missing, or of another type, reads as empty or 0.
 class RedisReply {
 public:
     explicit RedisReply(redisReply* reply) : reply_(reply) {}
@@ -49,12 +48,16 @@ public:
     // The bytes of a string or status reply, valid as long as the reply; empty for other types.
     std::string_view text() const { return text_of(reply_.get()); }
     std::size_t size() const { return reply_->type == REDIS_REPLY_ARRAY ? reply_->elements : 0; }
-    std::string_view text(std::size_t index) const { return text_of(reply_->element[index]); }
-    std::int64_t integer(std::size_t index) const { return reply_->element[index]->integer; }
+    std::string_view text(std::size_t index) const { return text_of(element(index)); }
+    std::int64_t integer(std::size_t index) const {
+        const redisReply* one = element(index);
+        return one != nullptr && one->type == REDIS_REPLY_INTEGER ? one->integer : 0;
+    }
     // Element `index`, itself an array of strings, as in a reply to SCAN; empty if it is not an array.
     std::vector<std::string_view> texts(std::size_t index) const;
 
 private:
+    const redisReply* element(std::size_t index) const { return index < size() ? reply_->element[index] : nullptr; }
     static std::string_view text_of(const redisReply* reply);
 
     std::unique_ptr<redisReply, FreeReply> reply_;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <vector>
 
 namespace larder::daemon {
@@ -15,6 +16,7 @@ namespace larder::daemon {
 namespace {
 constexpr std::size_t most_peers = 1024;
 constexpr std::size_t most_unread = 64 * 1024;
+constexpr int accept_pause_ms = 100;
 }  // namespace
 
 JobSocket::JobSocket(const std::string& path, const std::string& mode, Queue& queue)
@@ -32,7 +34,10 @@ JobSocket::~JobSocket() {
 
 void JobSocket::welcome() {
     int fd = accept4(listener_.fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0) return;
+    if (fd < 0) {
+        rests_ = errno != EAGAIN && errno != EINTR && errno != ECONNABORTED;
+        return;
+    }
     if (peers_.size() >= most_peers) {
         spdlog::warn("the job socket has {} connections already; one more was refused", peers_.size());
         close(fd);
@@ -65,13 +70,14 @@ bool JobSocket::write_to(int fd, Peer& peer) {
 
 void JobSocket::loop() {
     for (;;) {
-        std::vector<pollfd> watched{{wake_[0], POLLIN, 0}, {listener_.fd(), POLLIN, 0}};
+        std::vector<pollfd> watched{{wake_[0], POLLIN, 0}, {listener_.fd(), static_cast<short>(rests_ ? 0 : POLLIN), 0}};
         for (const auto& [fd, peer] : peers_) {
             int events = (peer.out.empty() ? 0 : POLLOUT) |
                          (peer.out.size() < most_unread && !peer.leaving ? POLLIN : 0);
             watched.push_back({fd, static_cast<short>(events), 0});
         }
-        if (poll(watched.data(), watched.size(), -1) < 0) continue;
+        if (poll(watched.data(), watched.size(), rests_ ? accept_pause_ms : -1) < 0) continue;
+        rests_ = false;
         if (watched[0].revents != 0) return;
         for (std::size_t i = 2; i < watched.size(); i++) {
             int fd = watched[i].fd;

@@ -35,6 +35,7 @@ private:
     Listener listener_;
     int wake_[2];  // a pipe; closing its write end makes loop() return
     std::map<int, Peer> peers_;
+    bool rests_ = false;  // no connection could be accepted for lack of file descriptors or memory: wait a little
     std::thread thread_;  // last: it uses all the others
 };
 
