@@ -28,7 +28,7 @@ sub drive {
         if    ($line =~ /^\{/)                   { $result = decode_json($line) }
         elsif ($line =~ /^reload/)               { $_->reload for @nginx }
         elsif ($line =~ /^kill-worker/)          { CORE::kill(KILL => ($nginx[0]->children)[0]) }
-        elsif ($line =~ /^(kill|restart) (\w+)/) { $part{$2}->$1 }
+        elsif ($line =~ /^(kill|restart|freeze|thaw) (\w+)/) { $part{$2}->$1 }
         print $told "done\n";
     }
     waitpid $pid, 0;

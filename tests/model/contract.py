@@ -6,7 +6,7 @@ render has read, and when.
 import re
 from dataclasses import dataclass, field
 
-from origin import FRESH_S, KINDS, OBJECTS, markup
+from origin import KINDS, OBJECTS, markup
 
 SLACK_S = 1.0   # lifetimes are whole seconds
 TOLD_S = 5.0    # time within which a purge reaches the other machines
@@ -49,6 +49,7 @@ class Contract:
         self.site = site
         self.purges = []
         self.disturbed = []   # (from, to): times when a part was down, a worker died, or nginx was reloaded
+        self.losses = []      # times when a store was killed and lost its data
         words = dict(w.split("=") for w in self.c["stale"].split() if "=" in w)
         self.while_s = float(words.get("while", "0s")[:-1])
         self.error_s = float(words.get("error", "0s")[:-1])
@@ -63,6 +64,16 @@ class Contract:
 
     def is_disturbed(self, visit):
         return any(began <= visit.answered and ended >= visit.sent for began, ended in self.disturbed)
+
+    def told(self, purge):
+        """When the purge must have reached the other machines. A store that was killed may have lost it before."""
+        if any(when >= purge.called for when in self.losses):
+            return float("inf")
+        told = purge.returned + TOLD_S
+        for began, ended in self.disturbed:
+            if began <= told and ended >= purge.called:
+                told = max(told, ended + TOLD_S)
+        return told
 
     # ---- judging
 
@@ -219,14 +230,14 @@ class Contract:
         failing = self.faults_about(render.path, visit)
         max_stale = self.c["control"] and any("max-stale" in v for _, v in visit.headers)
         stale_s = self.error_s if failing or max_stale else self.while_s
-        if age > FRESH_S + stale_s + SLACK_S:
+        if age > render.kind.fresh_s + stale_s + SLACK_S:
             yield f"{age:.1f} s old (X-Larder: {status})"
         if render.kind is KINDS["fixed"] and render.last_confirmed < visit.sent and not self.is_disturbed(visit):
             yield "no-cache, but not validated"
         for purge in self.purges:
             if purge.object != int(render.path.rsplit("/", 1)[1]) or purge.path not in ("", render.path):
                 continue
-            if purge.machine != visit.machine and (purge.returned + TOLD_S > visit.sent or self.disturbed):
+            if purge.machine != visit.machine and visit.sent < self.told(purge):
                 continue
             if purge.returned > visit.sent or render.version >= purge.version:
                 continue

@@ -13,12 +13,14 @@ from email.utils import formatdate
 
 OBJECTS = 3
 FRESH_S = 1  # max-age of pages
+KEPT_S = 8   # max-age of pages that outlive the time within which a purge reaches the other machines
 
 
 @dataclass(frozen=True)
 class Kind:
     """A kind of page. uses: the inputs that its answer depends on and shows."""
     uses: tuple = ()
+    fresh_s: int = FRESH_S
     cache_control: str = f"max-age={FRESH_S}"
     vary: str = ""
     sets_cookie: bool = False
@@ -41,6 +43,7 @@ class Kind:
 
 KINDS = {
     "plain": Kind(),
+    "kept": Kind(fresh_s=KEPT_S, cache_control=f"max-age={KEPT_S}"),
     "chunked": Kind(framing="chunked", filler=9000),
     "closing": Kind(framing="close", filler=300, validators=False),
     "large": Kind(filler=90_000),
