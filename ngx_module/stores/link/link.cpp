@@ -40,6 +40,8 @@ Link::Link(const Endpoint& endpoint, Greeting greeting, ngx_log_t* log)
 
 Link::~Link() {
     drop_connection();
+    state_ = LinkState::down;  // handlers that end with it find it unavailable
+    pending_.clear();
     if (timer_event_.timer_set) ngx_del_timer(&timer_event_);
 }
 
@@ -55,7 +57,7 @@ void Link::connect() {
 }
 
 void Link::disconnect(const char* why) {
-    if (has_connection(state_)) lost(why);
+    lost(why);
 }
 
 void Link::open_first() {
@@ -97,6 +99,7 @@ void Link::drop_connection() {
 }
 
 void Link::lost(std::string why) {
+    if (!has_connection(state_)) return;
     bool was_available = available(), was_up = state_ == LinkState::up;
     if (addresses_.are_several()) why = addresses_.current().text + ": " + why;
     drop_connection();

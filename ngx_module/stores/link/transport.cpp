@@ -132,7 +132,7 @@ void Transport::on_event(ngx_event_t* event, Transport* transport) noexcept {
         return true;
     };
     auto give_up = [transport] {
-        if (!transport->is_closed()) transport->user_.lost("something failed here");
+        transport->user_.lost("something failed here");
         return true;
     };
     if (!guarded(event->log, "store connection", false, call)) guarded(event->log, "store connection", false, give_up);

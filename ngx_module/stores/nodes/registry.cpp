@@ -68,8 +68,9 @@ void open_nodes(ngx_cycle_t* cycle, MainConf& conf) {
 }
 
 void close_nodes() {
-    stores.clear();
-    queue.reset();
+    // Out of reach first: what waited for a reply ends with its link, and may want to tell a store so.
+    auto ending = std::exchange(stores, {});
+    auto queue_ending = std::exchange(queue, nullptr);
 }
 
 }  // namespace larder::ngx
