@@ -35,9 +35,7 @@ std::optional<std::string> PageSource::good_entry(const std::string& key, UnixMs
     PurgeSeen purge = store_.purges_since(entry->head().fence, purge_hashes(*entry));
     if (purge.mode != PurgeMode::none) return std::nullopt;
     if (!will_do(entry->head(), since_ms)) return std::nullopt;
-    std::uint64_t fence = entry->head().fence;
-    given_.fence = given_.hashes.empty() ? fence : std::min(given_.fence, fence);
-    for (std::uint64_t hash : purge_hashes(*entry)) given_.hashes.push_back(hash);
+    given_.push_back({entry->head().fence, purge_hashes(*entry)});
     return bytes;
 }
 

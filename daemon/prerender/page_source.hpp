@@ -30,13 +30,15 @@ public:
     std::optional<std::string> await(const PageAddress& page, const Policy& policy, UnixMs since_ms, UnixMs deadline_ms,
                                      std::string& why);
 
-    // Of all entries that await() has returned since the last call: the hashes of their tags and URLs, and their lowest
-    // fence.
+    // An entry that await() has returned: its fence, and the hashes of its tags and URL.
     struct Given {
-        std::uint64_t fence = 0;
+        std::uint64_t fence;
         std::vector<std::uint64_t> hashes;
+
+        bool operator==(const Given&) const = default;
     };
-    Given take_given() { return std::exchange(given_, {}); }
+    // All of them since the last call.
+    std::vector<Given> take_given() { return std::exchange(given_, {}); }
 
 private:
     void enqueue(const std::string& key, const std::string& variant, const Policy& policy);
@@ -46,7 +48,7 @@ private:
     Store& store_;
     const std::string store_name_;
     const std::atomic<bool>& stopping_;
-    Given given_;
+    std::vector<Given> given_;
 };
 
 }  // namespace larder::daemon

@@ -261,18 +261,28 @@ Prerenderer::Rendered Prerenderer::render_page(PageSource& source, Store& store,
     return is_final ? Rendered::never : Rendered::not_yet;
 }
 
-// Returns false if the page was purged hard while its file was made: remove_purged() may have seen that purge already, so the files
-// are removed here. Later purges are left to remove_purged().
+// Returns false if the page was purged hard while its file was made. remove_purged() may have seen that purge already, so it is told
+// of the files here.
 bool Prerenderer::remember_file(const std::string& directory, const PageAddress& page, Store& store,
-                                PageSource::Given given) {
-    const std::uint64_t fence = given.fence;
-    const std::vector<std::uint64_t> hashes = given.hashes;
+                                std::vector<PageSource::Given> entries) {
+    PageSource::Given all = entries.front();  // one question for all: nearly always nothing was purged
+    for (const PageSource::Given& entry : entries) {
+        all.fence = std::min(all.fence, entry.fence);
+        all.hashes.insert(all.hashes.end(), entry.hashes.begin(), entry.hashes.end());
+    }
+    auto is_purged = [&store](const PageSource::Given& entry) {
+        return store.purges_since(entry.fence, entry.hashes).mode == PurgeMode::hard;
+    };
+    const std::pair<std::string, std::string> name(directory, page.path);
     {
         std::lock_guard lock(files_mutex_);
-        files_[{directory, page.path}] = {page, &store, fence, std::move(given.hashes)};
+        files_[name] = {page, &store, entries};
+        unremoved_.erase(name);
     }
-    if (store.purges_since(fence, hashes).mode != PurgeMode::hard) return true;
-    remove_page(directory, page);
+    if (!is_purged(all) || std::none_of(entries.begin(), entries.end(), is_purged)) return true;
+    std::lock_guard lock(files_mutex_);
+    files_.erase(name);
+    unremoved_.emplace(name, page);  // the ticker removes them
     return false;
 }
 
@@ -290,8 +300,11 @@ bool Prerenderer::take_away(const std::string& directory, const PageAddress& pag
 }
 
 void Prerenderer::remove_purged() {
-    std::erase_if(unremoved_, [this](const auto& file) { return take_away(file.first, file.second, spdlog::level::debug); });
-    if (std::lock_guard lock(files_mutex_); files_.empty()) return;
+    {
+        std::lock_guard lock(files_mutex_);
+        std::erase_if(unremoved_, [this](const auto& file) { return take_away(file.first.first, file.second, spdlog::level::debug); });
+        if (files_.empty()) return;
+    }
     for (const auto& [name, store] : stores_.all()) {
         std::vector<LoggedPurge> purges;
         try {
@@ -303,15 +316,18 @@ void Prerenderer::remove_purged() {
             spdlog::debug("hard purges of store {} wait: {}", name, error.what());
         }
         if (purges.empty()) continue;
+        auto is_purged = [&purges](const PageSource::Given& entry) {
+            return std::any_of(purges.begin(), purges.end(), [&entry](const LoggedPurge& purge) {
+                return purge.sequence > entry.fence &&
+                       std::find(entry.hashes.begin(), entry.hashes.end(), purge.hash) != entry.hashes.end();
+            });
+        };
         std::lock_guard lock(files_mutex_);
         std::erase_if(files_, [&, &store = store](const auto& known) {
-            const File& file = known.second;
-            bool purged = file.store == store.get() && std::any_of(purges.begin(), purges.end(), [&](const LoggedPurge& purge) {
-                              return purge.sequence > file.fence &&
-                                     std::find(file.hashes.begin(), file.hashes.end(), purge.hash) != file.hashes.end();
-                          });
+            const auto& [place, file] = known;
+            bool purged = file.store == store.get() && std::any_of(file.entries.begin(), file.entries.end(), is_purged);
             if (!purged) return false;
-            if (!take_away(known.first.first, file.page, spdlog::level::err)) unremoved_.emplace_back(known.first.first, file.page);
+            if (!take_away(place.first, file.page, spdlog::level::err)) unremoved_.emplace(place, file.page);
             return true;
         });
     }

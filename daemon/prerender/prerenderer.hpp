@@ -55,7 +55,8 @@ private:
     static std::vector<Wanted> take_due(std::vector<Wanted>& missing);
     void remove_purged();
     bool take_away(const std::string& directory, const PageAddress& page, spdlog::level::level_enum failure);
-    bool remember_file(const std::string& directory, const PageAddress& page, Store& store, PageSource::Given given);
+    bool remember_file(const std::string& directory, const PageAddress& page, Store& store,
+                       std::vector<PageSource::Given> entries);
     static bool was_purged_hard(Store& store, const std::string& directory, const PageAddress& page);
     std::vector<PageAddress> pages_of(const Settings& settings, const PrerenderSettings& set, bool& complete);
     void add_sitemap(const Settings& settings, const PrerenderSettings& set, const std::string& url,
@@ -69,15 +70,15 @@ private:
     Backends& client_;
     Metrics& metrics_;
     std::atomic<bool> stopping_ = false;
-    // A file that was written, with the hashes and the fence by which a hard purge finds it.
+    // A file that was written, with the entries that it was made of: a hard purge of one of them removes it.
     struct File {
         PageAddress page;
         Store* store = nullptr;
-        std::uint64_t fence = 0;
-        std::vector<std::uint64_t> hashes;
+        std::vector<PageSource::Given> entries;
     };
     std::mutex files_mutex_;  // guards what follows
     std::map<std::pair<std::string, std::string>, File> files_;  // by directory and path
+    std::map<std::pair<std::string, std::string>, PageAddress> unremoved_;  // purged, but their files can't be removed yet
 
     struct Schedule {
         UnixMs next_ms = 0;
@@ -85,7 +86,6 @@ private:
         std::vector<Wanted> missing;  // tried again before the next run
     };
     // Used by the ticker's thread alone:
-    std::vector<std::pair<std::string, PageAddress>> unremoved_;  // directory and page: purged, but its files are still there
     std::map<std::string, std::vector<PageAddress>> removed_;  // by directory: pages purged, to be rendered at once
     std::map<const Store*, std::uint64_t> purges_looked_at_;  // sequence of the newest purge seen
     std::map<std::string, Schedule> schedules_;  // by set; its destructor waits for the runs, which use all members above

@@ -127,4 +127,22 @@ TEST(a_page_that_never_does_is_not_asked_for_all_the_time) {
     assert_true(jobs > 1 && jobs < 10);
 }
 
+// A fragment that is older than a purge of its page was not purged by that.
+TEST(each_entry_is_given_with_its_own_fence) {
+    Rig rig;
+    for (std::uint64_t fence : {5, 3}) {
+        rig.begin();
+        auto job = rig.next_job();
+        rig.store_page(MadeFor::anybody, fence);
+        rig.queue.finish(job->lease);
+        assert_true(rig.got.get().has_value());
+        rig.store.remove(rig.key);
+    }
+    auto given = rig.source.take_given();
+    assert_int_equal(given.size(), 2);
+    assert_int_equal(given[0].fence, 5);
+    assert_int_equal(given[1].fence, 3);
+    assert_true(rig.source.take_given().empty());
+}
+
 TEST_MAIN("prerender/page_source")
