@@ -26,7 +26,7 @@ public:
         link_.send(commands, count, std::move(handler));
     }
     // Sends a batch. The handler gets the reply to the last command. If the server does not know a script, the whole
-    // batch is sent again with the scripts' text.
+    // batch is sent again with the scripts' text: then it runs after commands that were sent in the meantime.
     void send(RedisBatch batch, ReplyHandler handler);
 
 private:
