@@ -28,7 +28,7 @@ struct Job {
     std::int64_t enqueued_ms = 0;  // Unix time
     std::int64_t deadline_ms = 0;  // reserved: sent as 0 and not used
     std::uint64_t fence = 0;       // purge sequence that the render must not predate; 0: none
-    // Database commit position that the render must have seen (daemon/replicas/decide/position.hpp); empty: none.
+    // Database commit position that the render must have seen (cache/position.hpp); empty: none.
     std::string position;
     std::string store;  // name of the store: larder_store NAME, [[store]] name
     std::uint64_t store_identity = 0;  // the store's own identity (cache/wire/store_identity.hpp); 0: unknown

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cache/position.hpp"
 #include "ngx_module/near/shared_zone.hpp"
 #include "ngx_module/pool.hpp"
 #include "ngx_module/request/invalidate.hpp"
@@ -130,7 +131,7 @@ std::string parse_purge(ngx_http_request_t* r, PurgeRequest& purge) {
             purge.hashes.push_back(*hash);
         } else if (name == "mode" && (value == "soft" || value == "hard")) {
             purge.mode = value == "hard" ? PurgeMode::hard : PurgeMode::soft;
-        } else if (name == "position" && value.size() <= 128) {
+        } else if (name == "position" && (value.empty() || replicas::parse_position(value))) {
             purge.position = value;
         } else {
             return "invalid parameter \"" + std::string(parameter) +

@@ -31,7 +31,8 @@ for my $taken ([private => {headers => [['Cache-Control', 'private']], body => '
     ok $t->await(sub { !grep { /^larder:e:/ } split /\n/, $redis->cli('KEYS', '*') }), "$how: ... which is in no store";
 }
 
-$t->purge("tag=x&position=$_", @as) for 'default/1/16B3748', 'default/1/FFF', 'nonsense', 'default/1/16B3740';
+$t->purge("tag=x&position=$_", @as) for 'default/1/16B3748', 'default/1/FFF', 'default/1/16B3740';
+is $t->purge("tag=x&position=$_", @as)->status, 400, "$_ is no position" for 'nonsense', 'default/7/1/' . 'F' x 18;
 is $redis->cli('HGET', 'larder:{purge}positions', 'default'), 'default/1/16B3748', 'the newest position of all purges is kept';
 $t->purge('tag=x&position=default/2/10', @as);
 is $redis->cli('HGET', 'larder:{purge}positions', 'default'), 'default/2/10', '... and of another timeline the one that came last';

@@ -6,7 +6,7 @@
 #include "body.hpp"
 #include "cache/request/key.hpp"
 #include "daemon/queue/new_job.hpp"
-#include "daemon/replicas/decide/position.hpp"
+#include "cache/position.hpp"
 #include "daemon/stores/entry_start.hpp"
 
 namespace larder::daemon {

@@ -18,7 +18,7 @@
 #include <stdexcept>
 
 #include "cache/request/key.hpp"
-#include "daemon/replicas/decide/position.hpp"
+#include "cache/position.hpp"
 
 namespace larder::daemon {
 

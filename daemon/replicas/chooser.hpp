@@ -39,7 +39,7 @@ private:
 
 struct Request {
     Class urgency = Class::background;
-    std::span<const std::string> positions;  // that the server must have replayed (decide/position.hpp); empty strings are ignored
+    std::span<const std::string> positions;  // that the server must have replayed (cache/position.hpp); empty strings are ignored
     // The fraction of its patience that the work has used up: 0 new, 1 at its deadline. From 0.8 on, a background job
     // is no longer held until a replica in rotation qualifies: it gets the replica with the least lag that has replayed the
     // positions, or else the primary, within the primary's limits.

@@ -1,6 +1,6 @@
 // The route header's value.
 #include "daemon/replicas/chooser.hpp"
-#include "daemon/replicas/decide/position.hpp"
+#include "cache/position.hpp"
 
 namespace larder::replicas {
 

@@ -6,7 +6,7 @@
 #include <memory>
 #include <set>
 
-#include "daemon/replicas/decide/position.hpp"
+#include "cache/position.hpp"
 
 namespace larder::replicas {
 

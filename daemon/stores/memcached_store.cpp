@@ -9,7 +9,7 @@
 #include "cache/bytes.hpp"
 #include "cache/entry.hpp"
 #include "cache/request/key.hpp"
-#include "daemon/replicas/decide/position.hpp"
+#include "cache/position.hpp"
 #include "cache/wire/memcached_names.hpp"
 #include "cache/wire/purge_line.hpp"
 #include "cache/wire/store_identity.hpp"

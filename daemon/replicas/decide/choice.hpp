@@ -7,7 +7,7 @@
 #include <span>
 
 #include "daemon/replicas/decide/lsn_ring.hpp"
-#include "daemon/replicas/decide/position.hpp"
+#include "cache/position.hpp"
 #include "daemon/replicas/decide/roles.hpp"
 
 namespace larder::replicas {

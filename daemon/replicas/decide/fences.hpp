@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "daemon/replicas/decide/choice.hpp"
-#include "daemon/replicas/decide/position.hpp"
+#include "cache/position.hpp"
 
 namespace larder::replicas {
 

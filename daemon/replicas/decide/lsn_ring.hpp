@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <deque>
 
-#include "daemon/replicas/decide/position.hpp"
+#include "cache/position.hpp"
 
 namespace larder::replicas {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/replicas/decide/position.hpp"
+#include "cache/position.hpp"
 
 namespace larder::replicas {
 

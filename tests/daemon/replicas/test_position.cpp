@@ -1,5 +1,5 @@
 // Parsing and comparing positions.
-#include "daemon/replicas/decide/position.hpp"
+#include "cache/position.hpp"
 
 #include "tests/cmocka.hpp"
 

@@ -1,5 +1,5 @@
 // Parses positions strictly, because they come from outside, with purges and jobs.
-#include "daemon/replicas/decide/position.hpp"
+#include "cache/position.hpp"
 
 #include <algorithm>
 #include <charconv>
