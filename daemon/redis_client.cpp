@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "cache/wire/redis_reader.hpp"
 #include "cache/wire/refusals.hpp"
 
 namespace larder::daemon {
@@ -101,6 +102,7 @@ RedisClient::Connection RedisClient::open() {
     if (!connection) throw fail("out of memory");
     if (connection->err != 0) throw fail(connection->errstr);
     redisSetTimeout(connection.get(), limit);
+    bound_arrays(connection->reader);
     std::vector<std::vector<std::string>> greetings;
     if (!address_.user.empty()) greetings.push_back({"AUTH", address_.user, address_.password});
     if (address_.user.empty() && !address_.password.empty()) greetings.push_back({"AUTH", address_.password});

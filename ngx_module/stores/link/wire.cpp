@@ -6,6 +6,7 @@
 #include <new>
 
 #include "cache/wire/memcached_wire.hpp"
+#include "cache/wire/redis_reader.hpp"
 
 namespace larder::ngx {
 
@@ -19,6 +20,7 @@ public:
     RedisWire() : reader_(redisReaderCreate()) {
         if (reader_ == nullptr) throw std::bad_alloc();
         reader_->maxbuf = kept_buffer_bytes;
+        bound_arrays(reader_);
     }
     ~RedisWire() override {
         freeReplyObject(reply_);
