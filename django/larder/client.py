@@ -103,7 +103,7 @@ class Daemon:
                 connection.request("POST", path, json.dumps(body).encode(), headers)
                 response = connection.getresponse()
                 answer = response.read(MAX_ANSWER_BYTES)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError, OverflowError) as error:  # the last two: an impossible TOKEN or TIMEOUT
             raise DaemonError(f"larderd at {':'.join(map(str, self.target))}: {error or type(error).__name__}") from error
         if response.status != 200:
             text = answer[:300].decode(errors="replace").strip()

@@ -18,12 +18,14 @@ STORABLE_STATUS = {200, 203, 301, 308, 404, 410}
 
 
 def checked_tag(tag):
-    """The tag as it is written in headers and purges. '%', ',' and all bytes of its UTF-8 form but visible ASCII are percent-encoded;
+    """The tag as it is written in headers and purges. '%', ',', a '*' at its end, and all bytes of its UTF-8 form but visible ASCII are percent-encoded;
     nginx and larderd decode that. A tag that is longer than 255 bytes in this form is cut, and a digest is appended. Raises ValueError
     for an empty tag."""
     text = quote(str(tag), safe=_KEPT_IN_TAGS, errors="surrogatepass")
     if not text:
         raise ValueError("a purge tag is empty")
+    if text.endswith("*"):  # larderd refuses what looks like a wildcard
+        text = text[:-1] + "%2A"
     if len(text) > MAX_TAG_BYTES:
         digest = hashlib.sha256(text.encode()).hexdigest()
         text = f"{text[:MAX_TAG_BYTES - len(digest) - 1]}~{digest}"

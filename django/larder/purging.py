@@ -167,6 +167,11 @@ def _send(names, mode, position, deadline):
         logger.info("purged %s at %s: %s", names, position or "no position", answer)
         outbox.look()
     except DaemonError as error:
+        kind, listed = next(iter(names.items()))
+        if error.refused and len(listed) > 1:  # one bad name must not take the others with it
+            for part in (listed[:len(listed) // 2], listed[len(listed) // 2:]):
+                _send({kind: part}, mode, position, deadline)
+            return
         kept = not error.refused and outbox.keep(arguments)
         logger.error("not purged%s: %s (%s)", " yet" if kept else "", names, error)
     except Exception:  # not raised: the write is committed

@@ -78,7 +78,7 @@ class WhenPurgesAreSent(DatabaseCase):
 
     def test_any_text_is_a_tag(self):
         for tag, sent in [("town:New York", "town:New%20York"), ("town:Zürich", "town:Z%C3%BCrich"), ("100%", "100%25"),
-                          ("a,b", "a%2Cb"), ("a\r\nSet-Cookie: x", "a%0D%0ASet-Cookie:%20x"), ("\x00", "%00"), (7, "7"),
+                          ("a,b", "a%2Cb"), ("q:C*", "q:C%2A"), ("*a", "*a"), ("a\r\nSet-Cookie: x", "a%0D%0ASet-Cookie:%20x"), ("\x00", "%00"), (7, "7"),
                           ("\udc80", "%ED%B2%80"), ("it's/\"fine\";[ok]{}", "it's/\"fine\";[ok]{}")]:
             with self.subTest(tag), capture_purges() as purges:
                 larder.purge(tags=[tag])
@@ -281,6 +281,17 @@ class WhatTheDaemonCouldNotTake(DatabaseCase):
             with self.assertLogs("larder.purge", "ERROR"):
                 outbox.flush()
         self.await_empty()
+
+    def test_what_the_daemon_refuses_takes_nothing_else_with_it(self):
+        with daemon(self.path, answer=(400, b"no")) as server, with_daemon(server.url), self.assertLogs("larder.purge", "ERROR"):
+            with larder.batch():
+                larder.purge(tags=["a", "b"])
+        self.assertEqual(self.sent(server), [["a", "b"], ["a"], ["b"]])
+
+    def test_a_token_that_cannot_be_sent_loses_no_purge(self):
+        with with_daemon(f"unix:{self.path}", TOKEN="to\nken"), daemon(self.path), self.assertLogs("larder.purge", "ERROR"):
+            larder.purge(tags=["kept"])
+        self.assertTrue(outbox._model().objects.using("default").exists())
 
     def test_without_a_table_or_by_choice_it_is_only_logged(self):
         with with_daemon(f"unix:{self.path}", OUTBOX=False), self.assertLogs("larder.purge", "ERROR") as logs:
