@@ -111,7 +111,7 @@ ApiAnswer explain_call(const ApiParts& parts, const ApiRequest& request) {
         }
     }
     const BackendSettings* backend = backend_for(*parts.settings.get(), page->host);
-    json body{{"url", *url}, {"key", plain_key}, {"variant", explain_variant(plain)}, {"entries", entries}};
+    json body{{"url", printable(*url)}, {"key", plain_key}, {"variant", explain_variant(plain)}, {"entries", entries}};
     body["backend"] = backend == nullptr ? nginx_name : backend->name;
     return {200, body.dump(2) + "\n"};
 }

@@ -36,9 +36,10 @@ std::size_t on_body(char* bytes, std::size_t, std::size_t size, void* body) {
 
 json judged(const std::string& api, long status, const std::string& text) {
     json body = json::parse(text, nullptr, false);
-    if (status >= 200 && status < 300 && !body.is_discarded()) return body;
-    std::string why = body.is_object() ? body.value("error", std::string()) : std::string();
-    throw CallFailed(api + ": " + std::to_string(status) + (why.empty() ? "" : ": " + why));
+    if (status >= 200 && status < 300 && body.is_object()) return body;
+    bool says_why = body.is_object() && body.contains("error") && body["error"].is_string();
+    std::string why = says_why ? body["error"].get<std::string>() : "that is not an answer of larderd's";
+    throw CallFailed(api + ": " + std::to_string(status) + ": " + why);
 }
 
 }  // namespace
@@ -90,19 +91,37 @@ json Client::call(const std::string& target, const std::string* body) const {
     return judged(api_, status, answer);
 }
 
+namespace {
+void append_escape(std::string& out, unsigned char c) {
+    out.push_back('%');
+    out.push_back("0123456789ABCDEF"[c >> 4]);
+    out.push_back("0123456789ABCDEF"[c & 15]);
+}
+}  // namespace
+
 std::string percent_encoded(const std::string& text) {
     std::string out;
     for (unsigned char c : text) {
-        if (std::isalnum(c) != 0 ||
-            std::string_view("-._~").find(static_cast<char>(c)) != std::string_view::npos) {
+        if (std::isalnum(c) != 0 || std::string_view("-._~").find(static_cast<char>(c)) != std::string_view::npos)
             out.push_back(static_cast<char>(c));
-        } else {
-            out.push_back('%');
-            out.push_back("0123456789ABCDEF"[c >> 4]);
-            out.push_back("0123456789ABCDEF"[c & 15]);
-        }
+        else
+            append_escape(out, c);
     }
     return out;
+}
+
+std::vector<std::string> in_ascii(const std::vector<std::string>& texts) {
+    std::vector<std::string> all;
+    for (const std::string& text : texts) {
+        std::string& out = all.emplace_back();
+        for (unsigned char c : text) {
+            if (c < 0x80)
+                out.push_back(static_cast<char>(c));
+            else
+                append_escape(out, c);
+        }
+    }
+    return all;
 }
 
 }  // namespace larder::ctl

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace larder::ctl {
 
@@ -31,5 +32,8 @@ private:
 
 // Percent-encodes all but unreserved characters (RFC 3986 section 2.3).
 std::string percent_encoded(const std::string& text);
+
+// The texts with all bytes but ASCII percent-encoded, as tags and URLs are kept; JSON could not hold what is no UTF-8.
+std::vector<std::string> in_ascii(const std::vector<std::string>& texts);
 
 }  // namespace larder::ctl

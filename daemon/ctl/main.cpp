@@ -48,8 +48,8 @@ void top(const Options& options) {
 }
 
 void purge(const Options& options) {
-    json body{{"tags", options.tags},
-              {"urls", options.urls},
+    json body{{"tags", in_ascii(options.tags)},
+              {"urls", in_ascii(options.urls)},
               {"mode", options.hard ? "hard" : "soft"},
               {"position", options.position}};
     print(options, Client(options.api, options.token).post("/v1/purge", body), [](const json& answer) {
@@ -59,7 +59,7 @@ void purge(const Options& options) {
 }
 
 void queue_pages(const Options& options, const char* path) {
-    print(options, Client(options.api, options.token).post(path, {{"urls", options.urls}}),
+    print(options, Client(options.api, options.token).post(path, {{"urls", in_ascii(options.urls)}}),
           [](const json& answer) { return "queued " + answer["queued"].dump() + "\n"; });
 }
 
@@ -144,6 +144,9 @@ int main(int argc, char** argv) {
         return app.exit(error) == 0 ? 0 : 2;
     } catch (const CallFailed& error) {
         std::cerr << "larderctl: " << error.what() << '\n';
+        return 1;
+    } catch (const json::exception& error) {
+        std::cerr << "larderctl: " << options.api << ": that is not an answer of larderd's: " << error.what() << '\n';
         return 1;
     }
     return 0;

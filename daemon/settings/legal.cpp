@@ -32,7 +32,8 @@ bool is_free_field_name(std::string_view name) {
     std::transform(lower.begin(), lower.end(), lower.begin(),
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     for (const char* taken :
-         {"host", "cookie", "content-length", "transfer-encoding", "connection", "accept-encoding"}) {
+         {"host", "cookie", "content-length", "transfer-encoding", "connection", "accept-encoding",
+          "expect", "te", "trailer", "upgrade"}) {
         if (lower == taken) return false;
     }
     return !lower.empty() && std::all_of(lower.begin(), lower.end(), [](unsigned char c) {
@@ -139,7 +140,10 @@ Legal<Text> absolute_url_or_empty() {
 }
 
 Legal<Text> absolute_path_or_empty() {
-    return {"an absolute path, or empty", [](const Text& t) { return t.empty() || t.front() == '/'; }};
+    return {"an absolute path, or empty", [](const Text& t) {
+                auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
+                return t.empty() || (t.front() == '/' && std::none_of(t.begin(), t.end(), is_control));
+            }};
 }
 
 Legal<Text> secret_or_empty() {

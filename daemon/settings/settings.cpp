@@ -315,7 +315,12 @@ Settings parse_settings(std::string_view toml, const std::string& file) {
 
 Settings load_settings(const std::string& file) {
     std::ifstream in(file, std::ios::binary);
-    std::string text(std::istreambuf_iterator<char>(in), {});
+    std::string text;
+    try {
+        text.assign(std::istreambuf_iterator<char>(in), {});
+    } catch (const std::exception&) {  // it is a directory, or the disk is broken
+        in.setstate(std::ios::failbit);
+    }
     if (!in) throw SettingsError(file + ": cannot be read; legal: a readable file");
     return parse_settings(text, file);
 }

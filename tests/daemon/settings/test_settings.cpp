@@ -157,6 +157,24 @@ TEST(an_empty_file_is_readable) {
     }
 }
 
+TEST(what_cannot_be_read_is_an_error) {
+    for (const char* file : {"/", "/nowhere"}) {
+        try {
+            load_settings(file);
+            assert_true(false);
+        } catch (const SettingsError& error) {
+            assert_text_equal(error.what(), std::string(file) + ": cannot be read; legal: a readable file");
+        }
+    }
+}
+
+TEST(what_no_program_can_use_is_not_legal) {
+    assert_true(wrong("[log]\nfile = \"/var/log/a\\u0000b\"\n").find("log.file") != std::string::npos);
+    for (const char* name : {"Upgrade", "TE", "Trailer", "Expect"})
+        assert_true(wrong("[[backend]]\nname = \"b\"\nurl = \"http://h\"\nhosts = [\"h\"]\nheaders = [\"" + std::string(name) +
+                          ": x\"]\n").find("backend.headers") != std::string::npos);
+}
+
 TEST(databases_are_checked_as_a_whole) {
     std::string text = wrong(
         "[[database]]\nprimary = { alias = \"default\", dsn = \"host=a\" }\n[[database.replica]]\nalias = "
