@@ -92,35 +92,33 @@ json Client::call(const std::string& target, const std::string* body) const {
 }
 
 namespace {
-void append_escape(std::string& out, unsigned char c) {
-    out.push_back('%');
-    out.push_back("0123456789ABCDEF"[c >> 4]);
-    out.push_back("0123456789ABCDEF"[c & 15]);
-}
-}  // namespace
 
-std::string percent_encoded(const std::string& text) {
+template <typename Stays>
+std::string escaped(const std::string& text, Stays stays) {
     std::string out;
     for (unsigned char c : text) {
-        if (std::isalnum(c) != 0 || std::string_view("-._~").find(static_cast<char>(c)) != std::string_view::npos)
+        if (stays(c)) {
             out.push_back(static_cast<char>(c));
-        else
-            append_escape(out, c);
+        } else {
+            out.push_back('%');
+            out.push_back("0123456789ABCDEF"[c >> 4]);
+            out.push_back("0123456789ABCDEF"[c & 15]);
+        }
     }
     return out;
 }
 
+}  // namespace
+
+std::string percent_encoded(const std::string& text) {
+    return escaped(text, [](unsigned char c) {
+        return std::isalnum(c) != 0 || std::string_view("-._~").find(static_cast<char>(c)) != std::string_view::npos;
+    });
+}
+
 std::vector<std::string> in_ascii(const std::vector<std::string>& texts) {
     std::vector<std::string> all;
-    for (const std::string& text : texts) {
-        std::string& out = all.emplace_back();
-        for (unsigned char c : text) {
-            if (c < 0x80)
-                out.push_back(static_cast<char>(c));
-            else
-                append_escape(out, c);
-        }
-    }
+    for (const std::string& text : texts) all.push_back(escaped(text, [](unsigned char c) { return c < 0x80; }));
     return all;
 }
 
